@@ -1,0 +1,289 @@
+"""check(case): build, fold, compile, run, compare. The heart of the harness.
+
+case -> build -> unfolded ------------------> run --> out_ref  --+
+                    |                                            +-- compare -> Verdict | Failure
+                    +--> fold --> folded ---> run --> out_fold --+
+inputs + NumPy reference ---------------------------> out_np   --+
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from harness import ir, ops
+from harness.build import MAIN, build
+from harness.case import Case
+from harness.compare import Difference, bitwise, within
+from harness.failures import CompileError, Failure, failure
+from harness.findings import finding_of, gap_of
+from harness.fold import FoldExplicitPadding, Refused
+from harness.inputs import inputs
+from harness.legality import Legality, legality, merged
+from harness.reference import Reference, padded, reference
+from harness.targets import Program, Target, compile_functions, parse_target
+from harness.verdict import Verdict
+
+Fold = Callable[[ir.Module], ir.Module]
+"""A pass: a ``tvm.transform.Pass``, or any function from module to module."""
+
+
+def check(
+    case: Case, fold: Fold | None = None, target: str | Target = "llvm", *, complete: bool | None = None
+) -> Verdict:
+    """Compile and run ``case`` with and without the pass, and compare. Raises a ``Failure``.
+
+    ``fold`` is the bundled pass unless given. ``complete`` also fails on a legal fold that was not made; by default
+    for the bundled pass alone. Raises TargetError for an unknown target.
+    """
+    complete = fold is None if complete is None else complete
+    pass_: Any = FoldExplicitPadding() if fold is None else fold
+    target = parse_target(target) if isinstance(target, str) else target
+
+    unfolded = build(case)
+    folded = _apply(case, pass_, unfolded)
+    _check_module(case, pass_, unfolded, folded)
+    changed = not ir.same(unfolded, folded)
+    modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
+    undefined, findings = _compile_and_compare(case, modules, target)
+    verdict = _verdict(case, pass_, unfolded, folded, undefined, findings, complete=complete)
+    _tell_hypothesis(verdict)
+    return verdict
+
+
+# --- fold ---------------------------------------------------------------------------------------------
+
+
+def _apply(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
+    before = unfolded.clone()
+    try:
+        folded = fold(unfolded)
+    except Exception as error:
+        raise failure("CompileError", case, "pass", f"the pass raised {ir.said(error)}") from error
+    if not isinstance(folded, ir.Module):
+        raise failure("CompileError", case, "pass", f"the pass returned {type(folded).__name__}, not an IRModule")
+    if not ir.same(before, unfolded):
+        raise failure("InputMutated", case, "module", "the pass changed the module that it was given")
+    return folded
+
+
+def _check_module(case: Case, fold: Fold, unfolded: ir.Module, folded: ir.Module) -> None:
+    """Well formed, of the same type, without stale types, and left alone by the pass the second time."""
+    if objection := ir.ill_formed(folded):
+        raise failure("IllFormed", case, "module", f"the folded module is not well formed: {objection}")
+    if MAIN not in folded:
+        raise failure("IllFormed", case, "module", f"the folded module has no function {MAIN!r}")
+    want, got = unfolded[MAIN].ret_ty, folded[MAIN].ret_ty
+    if not ir.same(want, got):
+        raise failure("WrongType", case, "return type", f"the folded function returns {got}, but should return {want}")
+    if stale := ir.stale_type(folded, MAIN):
+        raise failure("WrongType", case, "stale type", stale)
+    try:
+        again = fold(folded)
+    except Exception as error:
+        raise failure("CompileError", case, "pass", f"the pass raised on its own result: {ir.said(error)}") from error
+    if not ir.same(folded, again):
+        raise failure("NotIdempotent", case, "module", "the pass applied to its own result changes it again")
+
+
+def _compile_and_compare(
+    case: Case, modules: dict[str, ir.Module], target: Target
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(what is undefined, known defects of TVM); one of those can also keep the unfolded function from running."""
+    finding = finding_of(case)
+    try:
+        return _compare_runs(case, _compile(case, modules, target), modules)
+    except CompileError as error:
+        if finding is None or finding.dtype_only or "unfolded" not in error.symptom:
+            raise
+        return (), (finding.name,)
+
+
+# --- compile and run ----------------------------------------------------------------------------------
+
+
+def _compile(case: Case, modules: dict[str, ir.Module], target: Target) -> Program:
+    try:
+        return compile_functions(modules, target)
+    except Exception as error:
+        # Which of the two was it? The unfolded function alone tells whether the pass is to blame.
+        symptom = "unfolded" if len(modules) == 1 or _fails_alone(modules, target) else "folded"
+        raise failure(
+            "CompileError", case, symptom, f"TVM does not compile the {symptom} function: {ir.said(error)}"
+        ) from error
+
+
+def _fails_alone(modules: dict[str, ir.Module], target: Target) -> bool:
+    try:
+        compile_functions({"unfolded": modules["unfolded"]}, target)
+    except Exception:  # noqa: BLE001, the caller reports it with the first error as the cause
+        return True
+    return False
+
+
+def _run(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    try:
+        return program.run(name, arrays)
+    except Exception as error:
+        raise failure(
+            "CompileError", case, f"run {name}", f"running the {name} function raised {ir.said(error)}"
+        ) from error
+
+
+# --- compare ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Why a fill cannot be compared as usual: TVM leaves it undefined, or has a known defect there."""
+
+    text: str
+    is_finding: bool
+    values_too: bool
+    """Whether the values are in doubt, so that folded and unfolded need not agree either."""
+
+
+def _compare_runs(
+    case: Case, program: Program, modules: dict[str, ir.Module]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(what is undefined, known defects of TVM) over all fills; raises on any other difference."""
+    doubts: list[_Doubt] = []
+    for fill in case.fills:
+        arrays = inputs(case, fill)
+        unfolded = _run(case, program, "unfolded", arrays)
+        doubt = _ask_reference(case, fill, arrays, unfolded)
+        if doubt is not None:
+            doubts.append(doubt)
+        if "folded" in modules:
+            difference = _first_difference(_run(case, program, "folded", arrays), unfolded)
+            if difference and not (doubt and doubt.values_too):
+                raise _miscompiled(case, fill, difference, modules["folded"])
+    undefined = dict.fromkeys(doubt.text for doubt in doubts if not doubt.is_finding)
+    findings = dict.fromkeys(doubt.text for doubt in doubts if doubt.is_finding)
+    return tuple(undefined), tuple(findings)
+
+
+def _ask_reference(case: Case, fill: str, arrays: dict[str, np.ndarray], got: tuple[np.ndarray, ...]) -> _Doubt | None:
+    """Compare the unfolded run with the NumPy reference; a difference is TVM's fault (or the reference's)."""
+    reason = undefined_reason(case, fill)
+    if reason is not None:
+        return _Doubt(reason, is_finding=False, values_too=True)
+    wants = _wanted(case, arrays)
+    wrong = _differs(got, wants)
+    if wrong is None:
+        return None
+    finding = finding_of(case)
+    if finding is not None and not (finding.dtype_only and _differs(got, wants, any_dtype=True)):
+        return _Doubt(finding.name, is_finding=True, values_too=not finding.dtype_only)
+    detail = f"TVM's unfolded function, {_where(case, fill)}: {wrong.text}"
+    raise failure("OracleDisagreement", case, wrong.symptom, detail)
+
+
+def _wanted(case: Case, arrays: dict[str, np.ndarray]) -> tuple[Reference, ...]:
+    """The reference of every output of the case."""
+    tensor = padded(case, arrays)
+    with np.errstate(all="ignore"):
+        values = {"returned": tensor, "read": tensor + tensor}
+    return (reference(case, arrays), *(_exact(values[use]) for use in case.uses))
+
+
+def _exact(value: np.ndarray) -> Reference:
+    return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
+
+
+def _differs(
+    got: tuple[np.ndarray, ...], wants: tuple[Reference, ...], *, any_dtype: bool = False
+) -> Difference | None:
+    differences = (within(g, want, any_dtype=any_dtype) for g, want in zip(got, wants, strict=True))
+    return next((d for d in differences if d), None)
+
+
+def _first_difference(got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...]) -> Difference | None:
+    if len(got) != len(want):
+        return Difference("shape", f"{len(got)} outputs, but should be {len(want)}")
+    return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
+
+
+def _miscompiled(case: Case, fill: str, difference: Difference, folded: ir.Module) -> Failure:
+    """The pass is at fault, unless what it made is the right fold and TVM executes that one wrongly."""
+    detail = f"{_where(case, fill)}: {difference.text}"
+    is_right = any(ir.same(build(right)[MAIN], folded[MAIN]) for right in merged(case))
+    if is_right and legality(case) in (Legality.LEGAL, Legality.GEOMETRY):
+        text = f"TVM's kernel of the right fold, {detail}"
+        return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
+    kind = "Miscompile" if difference.symptom == "values" else "WrongType"
+    return failure(kind, case, difference.symptom, f"folded, {detail}")
+
+
+def undefined_reason(case: Case, fill: str) -> str | None:
+    """Why TVM leaves the result open for this fill, or None. Generated, run and counted, but not compared."""
+    if case.spec.family == "max_pool" and case.operand_dtype in ops.FLOATS and fill == "nans":
+        return "NaN into max_pool"
+    return None
+
+
+def _where(case: Case, fill: str) -> str:
+    layouts = "/".join(filter(None, (case.data_order, case.kernel_order)))
+    return f"{case.op} {layouts} {case.dtype}, fill {fill!r}"
+
+
+# --- verdict ------------------------------------------------------------------------------------------
+
+
+def _verdict(
+    case: Case,
+    fold: Fold,
+    unfolded: ir.Module,
+    folded: ir.Module,
+    undefined: tuple[str, ...],
+    findings: tuple[str, ...],
+    *,
+    complete: bool,
+) -> Verdict:
+    left = ir.pads_in_front(folded)
+    outcomes = [report.outcome for report in fold.explain(unfolded)] if hasattr(fold, "explain") else []
+    allowed = legality(case) if left else None
+    gap = gap_of(case) if allowed is Legality.LEGAL else None
+    finding = finding_of(case)
+    executed_wrongly = finding is not None and not finding.dtype_only
+    if complete and allowed is Legality.LEGAL and gap is None and not executed_wrongly:
+        said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
+        raise failure("MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}")
+    return Verdict(
+        folded=left < ir.pads_in_front(unfolded),
+        legality=allowed,
+        rules=tuple(outcome.rule for outcome in outcomes if not isinstance(outcome, Refused)),
+        reasons=tuple((str(outcome.kind), outcome.detail) for outcome in outcomes if isinstance(outcome, Refused)),
+        undefined=undefined,
+        findings=findings,
+        gap=gap.name if gap else "",
+    )
+
+
+def _tell_hypothesis(verdict: Verdict) -> None:
+    """Outcomes and reasons as events, for ``--hypothesis-show-statistics``; only inside a test of Hypothesis."""
+    hypothesis: Any = sys.modules.get("hypothesis")
+    if hypothesis is None or not hypothesis.currently_in_test_context():
+        return
+    hypothesis.event("folded" if verdict.folded else "refused")
+    for rule in verdict.rules:
+        hypothesis.event(f"rule: {rule}")
+    for kind, _ in verdict.reasons:
+        hypothesis.event(f"refused: {kind}")
+    for name in (*verdict.undefined, *verdict.findings):
+        hypothesis.event(f"not compared: {name}")
+
+
+class _Callable(ModuleType):
+    """``from harness import check`` means the function, but Python binds this module to the same name.
+
+    So the module can be called too, whichever of the two a user gets.
+    """
+
+    __call__ = staticmethod(check)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,358 @@
+"""The command line: ``foldproof fuzz | replay | show | shrink``.
+
+Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that names the value and the choices).
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from harness.loading import UsageError
+
+if TYPE_CHECKING:
+    from harness.campaign import Settings, Summary
+    from harness.pool import Question
+
+DEFAULT_SECONDS = 60.0
+DEFAULT_CORPUS = Path("foldproof-corpus")
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType[float]):
+    """``60``, ``60s``, ``10m``, ``8h`` -> seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, more than 0."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
+        seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+        if seconds <= 0:
+            self.fail(f"{value!r} is no duration above 0, such as 60s, 10m or 8h", param, ctx)
+        return seconds
+
+
+class Workers(click.ParamType[int]):
+    """A number of processes, or ``auto`` for one per core."""
+
+    name = "workers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """At least 1."""
+        if value == "auto":
+            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"[1-9]\d*", value):
+            self.fail(f"{value!r} is neither a number of workers from 1 nor 'auto'", param, ctx)
+        return int(value)
+
+
+def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--pass, --target, --complete: what is asked of each case."""
+    command = click.option("--complete", is_flag=True, help="Fail on legal folds that the pass misses, too.")(command)
+    command = click.option("--target", default="llvm", show_default=True, help="TVM target: kind, tag or JSON.")(
+        command
+    )
+    return click.option("--pass", "fold", metavar="MODULE:ATTR", help="Pass to test (default: the bundled one).")(
+        command
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="foldproof", prog_name="foldproof")
+def cli() -> None:
+    """Prove that folding explicit padding in Apache TVM is right: run with and without the pass, and compare."""
+
+
+@cli.command()
+@_question_options
+@click.option("--ops", default="", metavar="A,B", help="Ops to draw (default: all).")
+@click.option("--examples", type=click.IntRange(min=1), help="Budget: cases to draw.")
+@click.option(
+    "--time",
+    "seconds",
+    type=Duration(),
+    help=f"Budget: 60s, 10m, 8h (default without a budget: {DEFAULT_SECONDS:.0f}s).",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Same seed, same cases (default: a new one, printed first).")
+@click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_CORPUS,
+    show_default=True,
+    help="Folder for shrunk cases.",
+)
+@click.option("--no-save", is_flag=True, help="Save no case.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write one JSON object a line."
+)
+@click.option(
+    "--strategy", metavar="MODULE:ATTR", help="Strategy of cases, or a function of op names that returns one."
+)
+@click.option("--first", is_flag=True, help="Stop at the first failure.")
+@click.option(
+    "--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for each failure's shrinking."
+)
+def fuzz(
+    fold: str | None,
+    target: str,
+    complete: bool,
+    ops: str,
+    examples: int | None,
+    seconds: float | None,
+    seed: int | None,
+    workers: int,
+    corpus: Path,
+    no_save: bool,
+    json_path: Path | None,
+    strategy: str | None,
+    first: bool,
+    shrink_time: float,
+) -> None:
+    """Check random cases until a budget ends; shrink and save what fails."""
+    from harness.campaign import Settings
+    from harness.corpus import require_writable
+
+    if seed is None:
+        seed = int.from_bytes(os.urandom(3), "big")
+    if seconds is None and examples is None:
+        seconds = DEFAULT_SECONDS
+    settings = Settings(
+        ops=_op_names(ops),
+        question=_question(fold, target, complete),
+        strategy=strategy,
+        seed=seed,
+        seconds=seconds,
+        examples=examples,
+        workers=workers,
+        first=first,
+        corpus=None if no_save else corpus,
+        shrink_seconds=shrink_time,
+    )
+    if settings.corpus is not None:
+        require_writable(settings.corpus)
+    with _json_lines(json_path) as lines:
+        summary = _campaign(settings, lines)
+    sys.exit(1 if summary.failures else 0)
+
+
+def _campaign(settings: "Settings", lines: "JsonLines") -> "Summary":
+    from harness.campaign import failure_record, run
+    from harness.draws import strategy_of
+    from harness.pool import Judge
+    from harness.report.progress import Progress
+    from harness.report.summary import print_summary
+
+    strategy_of(settings.ops, settings.strategy)
+    console = _console()
+    console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
+    lines.write(_start_record(settings))
+    with Judge(settings.question, settings.workers) as judge:
+        judge.start()
+        with Progress(console, seconds=settings.seconds, examples=settings.examples) as progress:
+            summary = run(settings, judge, progress)
+    print_summary(console, summary, _replay_options(settings.question))
+    for found in summary.failures.values():
+        lines.write({"event": "failure", **failure_record(found)})
+    lines.write(summary.to_plain())
+    return summary
+
+
+def _start_record(settings: "Settings") -> dict[str, Any]:
+    import platform
+    from importlib.metadata import version
+
+    question = settings.question
+    return {
+        "event": "start",
+        "seed": settings.seed,
+        "ops": list(settings.ops),
+        "pass": question.fold,
+        "target": question.target,
+        "complete": question.complete,
+        "strategy": settings.strategy,
+        "workers": settings.workers,
+        "versions": {name: version(name) for name in ("foldproof", "hypothesis", "apache-tvm", "numpy")}
+        | {"python": platform.python_version()},
+    }
+
+
+@cli.command()
+@_question_options
+@click.option("--workers", type=Workers(), default="1", show_default=True, help="Processes that compile and run.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def replay(fold: str | None, target: str, complete: bool, workers: int, paths: tuple[Path, ...]) -> None:
+    """Check saved cases again: files, or folders of *.case.json."""
+    from harness import corpus
+    from harness.failures import Failure
+    from harness.pool import Judge
+
+    entries = [(path, corpus.load(path)) for path in corpus.paths(paths)]
+    failed = 0
+    question = _question(fold, target, complete)
+    with Judge(question, workers) as judge:
+        judge.start()
+        jobs = [(path, entry, judge.submit([entry.case])) for path, entry in entries]
+        for path, entry, job in jobs:
+            [result] = job.results()
+            if isinstance(result, Failure):
+                failed += 1
+                click.echo(f"FAILED  {path}: {result.fingerprint}: {result.detail}")
+                continue
+            complaint = entry.disappointment(result) if fold is None else None
+            failed += complaint is not None
+            doubts = ", ".join((*result.undefined, *result.findings))
+            said = complaint or ("folded" if result.folded else "refused") + (
+                f" (not compared: {doubts})" if doubts else ""
+            )
+            click.echo(f"{'FAILED' if complaint else 'ok':<7} {path}: {said}")
+    if len(entries) > 1:
+        click.echo(f"{len(entries)} cases, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+@cli.command()
+@_question_options
+@click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
+def show(fold: str | None, target: str, complete: bool, path: Path) -> None:
+    """Show a saved case: TVMScript before and after, the reason of each site, the verdict."""
+    from harness import corpus
+    from harness.loading import load_fold
+    from harness.report.show import show as show_entry
+    from harness.targets import parse_target
+
+    entry = corpus.load(path)
+    loaded, loaded_target = load_fold(fold), parse_target(target)
+    passed = show_entry(_console(), entry, loaded, loaded_target, complete=complete or fold is None)
+    sys.exit(0 if passed else 1)
+
+
+@cli.command()
+@_question_options
+@click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_CORPUS,
+    show_default=True,
+    help="Folder for the shrunk case.",
+)
+@click.option("--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for shrinking.")
+@click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
+def shrink(
+    fold: str | None, target: str, complete: bool, workers: int, corpus: Path, shrink_time: float, path: Path
+) -> None:
+    """Shrink a saved case that fails, without the seed that it came from."""
+    from harness import corpus as files
+    from harness.campaign import Found, Settings, shrink_found
+    from harness.failures import Failure
+    from harness.pool import Judge
+    from harness.report.summary import failure_text
+
+    case = files.load(path).case
+    files.require_writable(corpus)
+    question = _question(fold, target, complete)
+    settings = Settings(question=question, workers=workers, corpus=corpus, shrink_seconds=shrink_time)
+    with Judge(question, workers) as judge:
+        judge.start()
+        [result] = judge.ask([case])
+        if not isinstance(result, Failure):
+            click.echo(f"{path}: does not fail, so there is nothing to shrink")
+            sys.exit(0)
+        found = Found(failure=result)
+        shrink_found(settings, judge, found)
+    _console().print(failure_text(found, _replay_options(question)), soft_wrap=True)
+    sys.exit(1)
+
+
+# --- what commands share ------------------------------------------------------------------------------
+
+
+def _op_names(given: str) -> tuple[str, ...]:
+    from harness import ops
+
+    names = tuple(name for name in given.split(",") if name)
+    for name in names:
+        if name not in ops.NAMES:
+            raise UsageError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
+    return names
+
+
+def _question(fold: str | None, target: str, complete: bool) -> "Question":
+    """The bundled pass is always held to completeness."""
+    from harness.pool import Question
+
+    return Question(fold=fold, target=target, complete=complete or fold is None)
+
+
+def _replay_options(question: "Question") -> str:
+    """What a replay line needs behind the path to ask the same."""
+    from shlex import quote
+
+    options = f" --pass {quote(question.fold)}" if question.fold else ""
+    options += f" --target {quote(question.target)}" if question.target != "llvm" else ""
+    return options + (" --complete" if question.complete and question.fold else "")
+
+
+def _console() -> Any:
+    """Without a terminal, lines are as wide as a log likes them."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+class JsonLines:
+    """One JSON object a line, flushed, or nothing where no file was asked for."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+
+    def __enter__(self) -> "JsonLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append a line."""
+        if self._file:
+            print(json.dumps(record, allow_nan=False), file=self._file, flush=True)
+
+
+def _json_lines(path: Path | None) -> JsonLines:
+    try:
+        return JsonLines(path.open("w", encoding="utf-8") if path else None)
+    except OSError as error:
+        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from error
+
+
+def main() -> None:
+    """Run the command; bad input ends with one line and exit code 2."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        _refuse(error.format_message())
+    except UsageError as error:
+        _refuse(str(error))
+    except click.Abort:
+        sys.exit(130)
+
+
+def _refuse(message: str) -> None:
+    click.echo("foldproof: " + " ".join(message.split()), err=True)
+    sys.exit(2)

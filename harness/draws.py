@@ -1,0 +1,69 @@
+"""Draw the cases of a shard: the same seed gives the same cases, whatever comes of them.
+
+Law: nothing here depends on a verdict. Hypothesis only generates; execution, budgets and shrinking happen elsewhere.
+"Same" holds for equal versions of foldproof, Hypothesis and Python.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.strategies import SearchStrategy
+
+import strategies
+from harness.case import Case
+from harness.loading import UsageError, load_attribute
+
+_SEED_STEP = 1_000_003
+"""Prime, so that the shards of neighbouring campaign seeds do not meet."""
+
+
+def shard_seed(seed: int, shard: int) -> int:
+    """The seed of a shard of a campaign."""
+    return seed * _SEED_STEP + shard
+
+
+def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case]:
+    """``strategies.cases(*names)``, or the user's ``MODULE:ATTR``: a strategy or a function of op names. UsageError."""
+    make: Any = strategies.cases if spec is None else load_attribute(spec, "strategy")
+    if isinstance(make, SearchStrategy):
+        return make
+    if not callable(make):
+        raise UsageError(f"strategy {spec!r} is a {type(make).__name__}, neither a strategy nor a function of op names")
+    try:
+        made = make(*names)
+    except Exception as error:  # the user's function can raise anything
+        if spec is None:
+            raise UsageError(str(error)) from error
+        raise UsageError(f"strategy {spec!r}: calling it raised {type(error).__name__}: {error}") from error
+    if not isinstance(made, SearchStrategy):
+        raise UsageError(f"strategy {spec!r} returned {type(made).__name__}, not a strategy")
+    return made
+
+
+def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]:
+    """Up to ``examples`` distinct cases, in the order drawn; Hypothesis repeats itself now and then."""
+    drawn: dict[Case, None] = {}
+
+    def keep(case: Case) -> None:
+        drawn[case] = None
+
+    _without_verdict(keep, strategy, examples, seed)
+    return list(drawn)
+
+
+def _without_verdict(keep: Callable[[Case], None], strategy: SearchStrategy[Case], examples: int, seed: int) -> None:
+    settings = hypothesis.settings(
+        max_examples=examples,
+        phases=(Phase.generate,),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        print_blob=False,
+        report_multiple_bugs=False,
+        stateful_step_count=1,
+        suppress_health_check=tuple(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+    hypothesis.seed(seed)(settings(hypothesis.given(strategy)(keep)))()

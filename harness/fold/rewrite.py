@@ -1,0 +1,372 @@
+"""Fold the pads of one Relax function. The rules decide; this module only moves IR.
+
+    lv = nn.pad(x)             lv1 = conv2d(x, w, padding=own + widths)
+    lv1 = conv2d(lv, w)   ->
+
+A folded consumer keeps its variable, so whatever uses it, its type and its name stay as they are. A binding goes
+when the fold took its last use; every other binding, block and branch that nothing changed in is kept as it is.
+One walk collects, one rebuilds: time is linear in the number of bindings.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tvm import ir, relax
+from tvm.relax.expr import _update_type
+from tvm.relax.expr_functor import PyExprMutator, mutator
+
+from harness.fold.rules import Folded, Outcome, Refused, decide
+from harness.fold.site import CONSUMERS, DEQUANTIZE, PAD, op_name, read_consumer, read_pad, read_site
+
+RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of one site: a pad (its variable) and one of its consumers (its op, and its variable)."""
+
+    function: str
+    pad: str
+    consumer: str
+    result: str
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        arrow = f"{self.function}: {self.pad} -> {self.consumer}" + (f" {self.result}" if self.result else "")
+        if isinstance(self.outcome, Refused):
+            return f"{arrow}: refused ({self.outcome.kind}): {self.outcome.detail}"
+        padding = f", padding={list(self.outcome.padding)}" if self.outcome.padding is not None else ""
+        return f"{arrow}: folded ({self.outcome.rule}{padding})"
+
+
+def fold_function(name: str, function: relax.Function) -> tuple[relax.Function, list[Report]]:
+    """The function with every foldable pad folded, and what became of each site."""
+    function, reports = _drop_identities(name, function)
+    body = _Body(function)
+    if not body.pads:
+        return function, reports
+    reports += _fold_consumers(name, body)
+    reports += _refusals(name, body)
+    return body.rebuilt(), reports
+
+
+# --- what a function is made of -----------------------------------------------------------------------
+
+
+class _Body:
+    """Bindings of a function, who uses what, and the edits to make."""
+
+    def __init__(self, function: relax.Function) -> None:
+        self.function = function
+        self.values: dict[relax.Var, Any] = {}
+        self.home: dict[relax.Var, Any] = {}
+        self.users: dict[relax.Var, list[tuple[relax.Var | None, int]]] = defaultdict(list)
+        self.consumers: list[relax.Var] = []
+        self.pads: list[relax.Var] = []
+        self.replaced: dict[relax.Var, Any] = {}
+        self.inserted: dict[relax.Var, list[relax.VarBinding]] = defaultdict(list)
+        self.dead: set[relax.Var] = set()
+        self._collect(function.body)
+
+    def _collect(self, sequence: relax.SeqExpr) -> None:
+        for block in sequence.blocks:
+            for binding in block.bindings:
+                self.home[binding.var] = block
+                self._note(binding)
+        self._use(sequence.body, None)
+
+    def _note(self, binding: Any) -> None:
+        var, value = binding.var, binding.value
+        self.values[var] = value if isinstance(binding, relax.VarBinding) else None
+        name = op_name(value)
+        if name in CONSUMERS:
+            self.consumers.append(var)
+        elif name == PAD and isinstance(binding, relax.VarBinding):
+            self.pads.append(var)
+        if isinstance(value, relax.If):
+            self._use(value.cond, var)
+            self._collect(value.true_branch)
+            self._collect(value.false_branch)
+        elif isinstance(value, relax.Function):
+            self._collect(value.body)
+        else:
+            self._use(value, var)
+
+    def _use(self, value: Any, user: relax.Var | None) -> None:
+        if isinstance(value, relax.Var):
+            self.users[value].append((user, 0))
+            return
+        if isinstance(value, ir.Call) and all(isinstance(arg, relax.Var | ir.GenericConst) for arg in value.args):
+            for i, arg in enumerate(value.args):
+                if isinstance(arg, relax.Var):
+                    self.users[arg].append((user, i))
+            return
+        for var in relax.analysis.free_vars(value):
+            self.users[var].append((user, 0))
+
+    def value(self, expr: Any) -> Any:
+        """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
+        name = self.alias(expr)
+        value = self.values.get(name) if isinstance(name, relax.Var) else None
+        return name if value is None else value
+
+    def alias(self, expr: Any) -> Any:
+        """The variable that ``expr`` is another name of, or ``expr``."""
+        while isinstance(expr, relax.Var) and isinstance(self.values.get(expr), relax.Var):
+            expr = self.values[expr]
+        return expr
+
+    def visible(self, expr: Any, user: relax.Var | None) -> bool:
+        """Whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
+        if not isinstance(expr, relax.DataflowVar):
+            return True
+        return user is not None and self.home[expr].same_as(self.home[user])
+
+    def replace(self, var: relax.Var, value: Any) -> None:
+        """Bind ``var`` to ``value`` from now on."""
+        old = self.values[var]
+        self.values[var] = self.replaced[var] = value
+        for i, arg in enumerate(value.args):
+            if isinstance(arg, relax.Var):
+                self.users[arg].append((var, i))
+        self._release(old, var)
+
+    def _release(self, value: Any, user: relax.Var) -> None:
+        """``user`` reads ``value`` no more; a pad, dequantize or alias without uses goes, and what it read with it."""
+        now_read = self.values[user].args if user not in self.dead else ()
+        for arg in dict.fromkeys(a for a in getattr(value, "args", [value]) if isinstance(a, relax.Var)):
+            if any(arg.same_as(still) for still in now_read):
+                continue
+            self.users[arg] = [use for use in self.users[arg] if use[0] is None or not use[0].same_as(user)]
+            if not self.users[arg] and self._removable(arg):
+                self.dead.add(arg)
+                self._release(self.values[arg], arg)
+
+    def _removable(self, var: relax.Var) -> bool:
+        """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
+        value = self.values.get(var)
+        return isinstance(value, relax.Var) or op_name(value) in (PAD, DEQUANTIZE)
+
+    def rebuilt(self) -> relax.Function:
+        if not (self.replaced or self.dead):
+            return self.function
+        return _with_body(self.function, self._sequence(self.function.body))
+
+    def _sequence(self, sequence: relax.SeqExpr) -> relax.SeqExpr:
+        blocks = [self._block(block) for block in sequence.blocks]
+        if all(new.same_as(old) for new, old in zip(blocks, sequence.blocks, strict=True)):
+            return sequence
+        return _sequence_like(sequence, [block for block in blocks if len(block.bindings) > 0])
+
+    def _block(self, block: relax.BindingBlock) -> relax.BindingBlock:
+        bindings = [new for old in block.bindings for new in self._binding(old)]
+        if len(bindings) == len(block.bindings) and all(map(_same, bindings, block.bindings)):
+            return block
+        return type(block)(bindings, block.span)
+
+    def _binding(self, binding: Any) -> Iterator[Any]:
+        var, value = binding.var, binding.value
+        if var in self.replaced:
+            yield relax.VarBinding(var, self.replaced[var], binding.span)
+        elif var not in self.dead:
+            new = self._nested(value)
+            yield binding if new is value else relax.VarBinding(var, new, binding.span)
+        yield from self.inserted.get(var, ())
+
+    def _nested(self, value: Any) -> Any:
+        if isinstance(value, relax.Function):
+            body = self._sequence(value.body)
+            return value if body.same_as(value.body) else _with_body(value, body)
+        if not isinstance(value, relax.If):
+            return value
+        branches = self._sequence(value.true_branch), self._sequence(value.false_branch)
+        if branches[0].same_as(value.true_branch) and branches[1].same_as(value.false_branch):
+            return value
+        new = relax.If(value.cond, *branches, value.span)
+        _update_type(new, value.ty)
+        return new
+
+
+def _same(new: Any, old: Any) -> bool:
+    return bool(new.same_as(old))
+
+
+def _sequence_like(old: relax.SeqExpr, blocks: list[relax.BindingBlock]) -> relax.SeqExpr:
+    new = relax.SeqExpr(blocks, old.body, old.span)
+    _update_type(new, old.ty)
+    return new
+
+
+def _with_body(function: relax.Function, body: Any) -> relax.Function:
+    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs, function.span)
+
+
+# --- fold ---------------------------------------------------------------------------------------------
+
+
+def _fold_consumers(name: str, body: _Body) -> Iterator[Report]:
+    """Fold in front of every consumer, again and again while a pad stands there."""
+    moved: dict[relax.Var, relax.Var] = {}
+    for consumer in body.consumers:
+        while report := _fold_once(name, body, consumer, moved):
+            yield report
+
+
+def _fold_once(name: str, body: _Body, consumer: relax.Var, moved: dict[relax.Var, relax.Var]) -> Report | None:
+    call = body.values[consumer]
+    data = body.alias(call.args[0])
+    dequantize = body.value(data) if op_name(body.value(data)) == DEQUANTIZE else None
+    pad_var = body.alias(dequantize.args[0]) if dequantize is not None else data
+    pad = body.value(pad_var)
+    if op_name(pad) != PAD:
+        return None
+    outcome = _decide(body, pad, dequantize, (consumer, 0), data if dequantize is not None else consumer)
+    if isinstance(outcome, Refused):
+        return None
+    operand = pad.args[0]
+    if dequantize is not None:
+        operand = _moved_dequantize(body, data, dequantize, operand, moved)
+    body.replace(consumer, _with_padding(call, operand, outcome))
+    return _report(name, pad_var, call, consumer, outcome)
+
+
+def _decide(
+    body: _Body, pad: Any, dequantize: Any, use: tuple[relax.Var | None, int], reader: relax.Var | None
+) -> Outcome:
+    """The rules' outcome for the use of a pad; ``reader`` is the binding that will read the pad's input instead."""
+    user, operand = use
+    consumer = read_consumer(body.values.get(user) if user is not None else None, operand, _place(body, user))
+    visible = body.visible(pad.args[0], reader)
+    return decide(read_site(pad, dequantize, consumer, body.value, input_visible=visible))
+
+
+def _place(body: _Body, user: relax.Var | None) -> str:
+    if user is None:
+        return RETURN
+    return type(body.values.get(user)).__name__.lower()
+
+
+def _moved_dequantize(
+    body: _Body, var: relax.Var, call: ir.Call, operand: Any, moved: dict[relax.Var, relax.Var]
+) -> Any:
+    """The dequantize of the unpadded tensor, bound once behind that of the padded one."""
+    if var not in moved:
+        source = operand.ty
+        ty = relax.TensorType(
+            source.shape, call.attrs.out_dtype, source.vdevice, source.ndim if source.shape is None else -1
+        )
+        new = ir.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args, call.span, ty)
+        moved[var] = type(var)(var.name, ty)
+        body.values[moved[var]] = new
+        body.home[moved[var]] = body.home[var]
+        for i, arg in enumerate(new.args):
+            if isinstance(arg, relax.Var):
+                body.users[arg].append((moved[var], i))
+        body.inserted[var].append(relax.VarBinding(moved[var], new, call.span))
+    return moved[var]
+
+
+def _with_padding(call: ir.Call, operand: Any, outcome: Folded) -> ir.Call:
+    """The consumer reading ``operand``; all but its padding (and an average pool's flag) is kept, its type too."""
+    attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
+    attrs["padding"] = list(outcome.padding or ())
+    if outcome.count_include_pad is not None:
+        attrs["count_include_pad"] = outcome.count_include_pad
+    node = ir.make_node(call.op.attrs_type_key, **attrs)
+    return ir.Call(call.op, [operand, *call.args[1:]], node, call.ty_args, call.span, call.ty)
+
+
+# --- all-zero pads ------------------------------------------------------------------------------------
+
+
+def _drop_identities(name: str, function: relax.Function) -> tuple[relax.Function, list[Report]]:
+    """Delete the pads whose widths are all 0; what read them reads their input."""
+    body = _Body(function)
+    aliases: dict[relax.Var, Any] = {}
+    reports = []
+    for var in body.pads:
+        pad = body.values[var]
+        if read_pad(pad).is_identity:
+            aliases[var] = pad.args[0]
+            reports.append(_report(name, var, None, None, Folded("identity")))
+    if not aliases:
+        return function, []
+    return _Substitute(aliases).visit_expr(function), reports
+
+
+@mutator
+class _Substitute(PyExprMutator):  # type: ignore[misc]
+    """Replace variables, and drop their bindings; an output of a dataflow block stays, bound to the replacement."""
+
+    def __init__(self, aliases: dict[relax.Var, Any]) -> None:
+        super().__init__()
+        self.aliases = aliases
+
+    def visit_var_binding_(self, binding: relax.VarBinding) -> None:
+        if binding.var not in self.aliases:
+            super().visit_var_binding_(binding)
+        elif not isinstance(binding.var, relax.DataflowVar) and isinstance(
+            self.aliases[binding.var], relax.DataflowVar
+        ):
+            self.builder_.emit_normalized(relax.VarBinding(binding.var, self.visit_expr(self.aliases[binding.var])))
+
+    def visit_var_(self, var: relax.Var) -> Any:
+        return self._resolved(var)
+
+    def visit_dataflow_var_(self, var: relax.DataflowVar) -> Any:
+        return self._resolved(var)
+
+    def _resolved(self, var: relax.Var) -> Any:
+        target = self.aliases.get(var)
+        keeps_name = not isinstance(var, relax.DataflowVar) and isinstance(target, relax.DataflowVar)
+        return var if target is None or keeps_name else self.visit_expr(target)
+
+
+# --- report -------------------------------------------------------------------------------------------
+
+
+def _refusals(name: str, body: _Body) -> Iterator[Report]:
+    """Every use of every pad that is left, and why the pad stays in front of it."""
+    for pad_var in body.pads:
+        if pad_var in body.dead:
+            continue
+        pad = body.values[pad_var]
+        for use, dequantize, reader in _uses(body, pad_var):
+            outcome = _decide(body, pad, dequantize, use, reader)
+            if isinstance(outcome, Refused):
+                yield _report(name, pad_var, body.values.get(use[0]), use[0], outcome)
+
+
+def _uses(body: _Body, pad_var: relax.Var) -> Iterator[tuple[tuple[relax.Var | None, int], Any, relax.Var | None]]:
+    """(use, the dequantize in between or None, who would read the pad's input) for every use of a pad."""
+    for user, operand in _through_aliases(body, pad_var):
+        if user is not None and op_name(body.values[user]) == DEQUANTIZE and operand == 0:
+            behind = list(_through_aliases(body, user))
+            if behind:
+                for use in behind:
+                    yield use, body.values[user], user
+                continue
+        yield (user, operand), None, user
+
+
+def _through_aliases(body: _Body, var: relax.Var) -> Iterator[tuple[relax.Var | None, int]]:
+    for user, operand in body.users[var]:
+        if user is not None and isinstance(body.values.get(user), relax.Var):
+            yield from _through_aliases(body, user)
+        elif user not in body.dead:
+            yield user, operand
+
+
+def _report(name: str, pad: relax.Var, call: Any, result: relax.Var | None, outcome: Outcome) -> Report:
+    consumer = op_name(call).removeprefix("relax.").removeprefix("nn.")
+    if not consumer:
+        consumer = "any" if isinstance(outcome, Folded) else RETURN if result is None else type(call).__name__.lower()
+    return Report(
+        function=name,
+        pad=pad.name,
+        consumer=consumer,
+        result=result.name if result is not None else "",
+        outcome=outcome,
+    )

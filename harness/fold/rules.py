@@ -1,0 +1,471 @@
+"""When a pad may become padding, and what that padding is. Pure Python: no TVM, no NumPy, no IR.
+
+A rule is a class with numbered preconditions and an arithmetic step. ``decide(site)`` asks the rule of the
+consumer's family and answers ``Folded`` or ``Refused``; a refusal names what stood in the way. When unsure, refuse:
+a missed fold is a nuisance, an unsound fold is a bug.
+"""
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+Widths = tuple[int, int]
+
+
+class Kind(StrEnum):
+    """Why a site is refused: the constant to count by. ``Refused.detail`` is the sentence to read."""
+
+    MODE = "mode"
+    DYNAMIC_WIDTH = "dynamic-width"
+    CROP = "crop"
+    BATCH = "batch"
+    CHANNEL = "channel"
+    VALUE = "value"
+    DTYPE = "dtype"
+    QUANTIZATION = "quantization"
+    RUNTIME_QUANTIZATION = "runtime-quantization"
+    VARYING_QUANTIZATION = "varying-quantization"
+    OWN_PADDING = "own-padding"
+    EXCLUDED_PADDING = "excluded-padding"
+    CEIL_MODE = "ceil-mode"
+    LAYOUT = "layout"
+    WEIGHT = "weight"
+    CONSUMER = "consumer"
+    TRANSPOSED = "transposed"
+    SCOPE = "scope"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The pad goes: ``padding`` is the consumer's new attribute, flat (all before, all after).
+
+    ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
+    whatever consumes it, both are None.
+    """
+
+    rule: str
+    padding: tuple[int, ...] | None = None
+    count_include_pad: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The pad stays: ``kind`` to count by, ``detail`` is a sentence that says what stood in the way."""
+
+    kind: Kind
+    detail: str
+
+
+Outcome = Folded | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PadFacts:
+    """What the IR says of a pad. ``widths`` per axis of the tensor; None where a width is not constant."""
+
+    mode: str
+    value: float
+    dtype: str
+    widths: tuple[Widths, ...] | None
+
+    @property
+    def is_identity(self) -> bool:
+        return self.widths is not None and all(width == (0, 0) for width in self.widths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dequantize:
+    """``scale * (x - zero_point)``; None where a parameter is not constant. ``axis`` counts from 0.
+
+    A parameter has one element or one per element along ``axis``.
+    """
+
+    scale: tuple[float, ...] | None
+    zero_point: tuple[float, ...] | None
+    axis: int
+    out_dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """The op that reads the pad. ``family`` is "conv", "conv_transpose", "max_pool", "avg_pool" or "other".
+
+    ``padding`` is flat, (before of every spatial axis..., after...); ``sizes`` are the lengths of the operand behind
+    the pad along its spatial axes, in the order of ``spatial``, None where symbolic. ``kernel`` counts elements.
+    """
+
+    op: str
+    family: str
+    operand: int = 0
+    spatial: str = ""
+    layout: str = ""
+    out_layout: str = ""
+    kernel_layout: str = ""
+    padding: tuple[int, ...] = ()
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    sizes: tuple[int | None, ...] = ()
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A pad, the op that stands between, and the consumer, as the pass finds them in the IR."""
+
+    pad: PadFacts
+    consumer: Consumer
+    dequantize: Dequantize | None = None
+    input_visible: bool = True
+
+    @property
+    def operand_dtype(self) -> str:
+        return self.dequantize.out_dtype if self.dequantize else self.pad.dtype
+
+
+def decide(site: Site) -> Outcome:
+    """The outcome of one site."""
+    for rule in RULES:
+        if rule.applies(site):
+            return next(rule.refusals(site), None) or rule.fold(site)
+    return Refused(Kind.CONSUMER, f"{site.consumer.op} is no convolution or pool: it has no padding to fold into")
+
+
+# --- the rules ----------------------------------------------------------------------------------------
+
+
+class Identity:
+    """A pad whose widths are all 0 is deleted, whatever its mode, its value and its consumer.
+
+    1. every width is the constant 0 (``applies``); nothing else is asked.
+    """
+
+    name = "identity"
+
+    @staticmethod
+    def applies(site: Site) -> bool:
+        return site.pad.is_identity
+
+    @staticmethod
+    def refusals(site: Site) -> Iterator[Refused]:
+        return iter(())
+
+    @staticmethod
+    def fold(site: Site) -> Folded:
+        return Folded("identity")
+
+
+class IntoConv:
+    """``conv(pad(x), w, padding=p)`` is ``conv(x, w, padding=p + widths)``, and so through ``dequantize``.
+
+    1. the pad is on the data operand
+    2. ``_common``: constant mode, constant widths >= 0, none on batch or channel, layouts and padding understood
+    3. the value, seen through ``dequantize``, is 0 or -0.0: what the convolution pads with (the sum starts at +0.0,
+       so the sign of a zero product is lost)
+    """
+
+    name = "conv"
+
+    @staticmethod
+    def applies(site: Site) -> bool:
+        return site.consumer.family == "conv"
+
+    @staticmethod
+    def refusals(site: Site) -> Iterator[Refused]:
+        if site.consumer.operand != 0:
+            yield Refused(Kind.WEIGHT, "the pad is on the weight operand, which the padding attribute does not reach")
+        yield from _common(site)
+        yield from _not_zero(site)
+
+    @staticmethod
+    def fold(site: Site) -> Folded:
+        return Folded("dequantize-conv" if site.dequantize else "conv", padding=_summed(site))
+
+
+class IntoMaxPool:
+    """``max_pool(pad(x, v), padding=p)`` is ``max_pool(x, padding=p + widths)`` if v never wins.
+
+    1. ``_common`` as for convolutions
+    2. v, in the dtype of the tensor, is at most the value that TVM's max_pool starts from and pads with: the lowest
+       finite value, the minimum of integers, -inf for bfloat16 (whose start value is float32's lowest)
+    3. ``ceil_mode`` does not change the number of windows
+    """
+
+    name = "max_pool"
+
+    @staticmethod
+    def applies(site: Site) -> bool:
+        return site.consumer.family == "max_pool"
+
+    @staticmethod
+    def refusals(site: Site) -> Iterator[Refused]:
+        yield from _common(site)
+        if site.dequantize:
+            yield Refused(Kind.QUANTIZATION, "dequantize maps no pad value to the lowest one, which max_pool pads with")
+            return
+        dtype = site.pad.dtype
+        value, lowest = cast(site.pad.value, dtype), max_pool_start(dtype)
+        if value is None or not value <= lowest:
+            yield Refused(Kind.VALUE, f"max_pool pads {dtype} with {lowest!r}, but the pad value is {site.pad.value!r}")
+        yield from _other_window_count(site)
+
+    @staticmethod
+    def fold(site: Site) -> Folded:
+        return Folded("max_pool", padding=_summed(site))
+
+
+class IntoAvgPool:
+    """``avg_pool(pad(x, 0), padding=p)`` is ``avg_pool(x, padding=p + widths, count_include_pad=True)``.
+
+    1. ``_common`` as for convolutions
+    2. the value, seen through ``dequantize``, is 0 or -0.0
+    3. the explicit zeros are counted in the divisor, so padding must be: ``count_include_pad`` is set, or the pool's
+       own padding is all 0 and the flag can be set
+    4. ``ceil_mode`` does not change the number of windows
+    5. integers keep the width that they are summed in (``_other_sum``)
+    """
+
+    name = "avg_pool"
+
+    @staticmethod
+    def applies(site: Site) -> bool:
+        return site.consumer.family == "avg_pool"
+
+    @staticmethod
+    def refusals(site: Site) -> Iterator[Refused]:
+        yield from _common(site)
+        yield from _not_zero(site)
+        own = site.consumer.padding
+        if not site.consumer.count_include_pad and any(own):
+            yield Refused(
+                Kind.EXCLUDED_PADDING,
+                f"the pool's own padding {list(own)} is not counted in the divisor, but the explicit zeros are",
+            )
+        yield from _other_window_count(site)
+        yield from _other_sum(site)
+
+    @staticmethod
+    def fold(site: Site) -> Folded:
+        rule = "dequantize-avg_pool" if site.dequantize else "avg_pool"
+        return Folded(rule, padding=_summed(site), count_include_pad=True)
+
+
+class IntoTransposed:
+    """Transposed convolutions are not folded yet: always refused.
+
+    TODO: fold as ``padding -= width * stride`` (README, Known gaps) with the issue that completes the pass.
+    """
+
+    name = "conv_transpose"
+
+    @staticmethod
+    def applies(site: Site) -> bool:
+        return site.consumer.family == "conv_transpose"
+
+    @staticmethod
+    def refusals(site: Site) -> Iterator[Refused]:
+        yield Refused(Kind.TRANSPOSED, "folding into a transposed convolution is not implemented yet")
+
+    @staticmethod
+    def fold(site: Site) -> Folded:
+        raise AssertionError("a transposed convolution is always refused")
+
+
+RULES = (Identity, IntoConv, IntoMaxPool, IntoAvgPool, IntoTransposed)
+
+
+# --- preconditions that rules share -------------------------------------------------------------------
+
+
+def _common(site: Site) -> Iterator[Refused]:
+    """Numbered as in the rules' docstrings under ``_common``; the first that fails is reported."""
+    pad, consumer = site.pad, site.consumer
+    letters = sorted("NC" + consumer.spatial)
+    if pad.mode != "constant":
+        yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
+    if pad.dtype not in NUMBERS or site.operand_dtype not in NUMBERS:
+        yield Refused(Kind.DTYPE, f"dtype {pad.dtype} is none whose arithmetic is known to fold exactly")
+    if pad.widths is None:
+        yield Refused(Kind.DYNAMIC_WIDTH, "a pad width is not a constant")
+        return
+    if sorted(consumer.layout) != letters or consumer.out_layout != consumer.layout:
+        shown = f"{consumer.layout} (out_layout {consumer.out_layout})"
+        yield Refused(Kind.LAYOUT, f"layout {shown} is no order of the letters {'NC' + consumer.spatial}")
+        return
+    if len(consumer.padding) != 2 * len(consumer.spatial):
+        yield Refused(Kind.OWN_PADDING, f"padding {list(consumer.padding)} does not give both sides of every axis")
+        return
+    by_letter = dict(zip(consumer.layout, pad.widths, strict=True))
+    if any(width < 0 for sides in pad.widths for width in sides):
+        yield Refused(Kind.CROP, f"a negative pad width crops: {_shown(by_letter)}")
+    if any(by_letter["N"]):
+        yield Refused(Kind.BATCH, f"the pad widens the batch axis by {by_letter['N']}")
+    if any(by_letter["C"]):
+        yield Refused(Kind.CHANNEL, f"the pad widens the channel axis by {by_letter['C']}")
+    if any(own < 0 for own in consumer.padding) and consumer.family not in ("conv", "max_pool"):
+        yield Refused(Kind.OWN_PADDING, f"the consumer's own padding {list(consumer.padding)} is negative")
+    if consumer.family == "conv":
+        yield from _ambiguous_layout(consumer, by_letter)
+    if not site.input_visible:
+        yield Refused(Kind.SCOPE, "the input of the pad is local to a dataflow block that the consumer is not in")
+
+
+def _ambiguous_layout(consumer: Consumer, by_letter: dict[str, Widths]) -> Iterator[Refused]:
+    """TVM 0.27 reads a convolution's attributes by letter in its type and by position in its kernel.
+
+    (src/relax/op/nn/convolution.cc, InferTypeConv2d; python/tvm/topi/nn/conv2d.py, conv.) They agree where the
+    spatial letters stand in the order D, H, W; elsewhere only widths that are the same on every axis mean one thing.
+    """
+    orders = {_spatial(consumer.layout, consumer.spatial), _spatial(consumer.kernel_layout, consumer.spatial)}
+    widths = {by_letter[letter] for letter in consumer.spatial}
+    if orders != {consumer.spatial} and len(widths) > 1:
+        layouts = f"{consumer.layout}/{consumer.kernel_layout}"
+        yield Refused(Kind.LAYOUT, f"TVM reads padding of layout {layouts} by letter in types, by position in kernels")
+
+
+def _not_zero(site: Site) -> Iterator[Refused]:
+    value = cast(site.pad.value, site.pad.dtype)
+    if site.dequantize:
+        yield from _not_dequantized_to_zero(site.dequantize, site.pad, value)
+    elif value is None or value != 0:
+        yield Refused(Kind.VALUE, f"{site.consumer.op} pads with 0, but the pad value is {site.pad.value!r}")
+
+
+def _not_dequantized_to_zero(step: Dequantize, pad: PadFacts, value: float | None) -> Iterator[Refused]:
+    """``scale * (value - zero_point)`` must be 0 for every channel; no parameter may follow a padded axis."""
+    if step.scale is None or step.zero_point is None:
+        yield Refused(Kind.RUNTIME_QUANTIZATION, "the scale or zero point of dequantize is not a constant")
+        return
+    follows = max(len(step.scale), len(step.zero_point)) > 1
+    if follows and pad.widths is not None and any(pad.widths[step.axis]):
+        yield Refused(Kind.VARYING_QUANTIZATION, f"scale or zero point vary along axis {step.axis}, which is padded")
+    if not all(map(math.isfinite, step.scale)):
+        yield Refused(Kind.QUANTIZATION, f"scale {_some(step.scale)} is not finite, so that 0 is not mapped to 0")
+    differing = [zero_point for zero_point in step.zero_point if zero_point != value]
+    if value is None or differing:
+        where = f"zero point {_some(differing)}" if differing else "no zero point"
+        yield Refused(Kind.QUANTIZATION, f"the pad value {pad.value!r} is not the zero point: dequantize has {where}")
+
+
+def _other_window_count(site: Site) -> Iterator[Refused]:
+    """With ``ceil_mode`` the last window goes if it starts behind the data and the begin padding.
+
+    Padding is no data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
+    """
+    consumer = site.consumer
+    if not consumer.ceil_mode or site.pad.widths is None:
+        return
+    for i, letter in enumerate(consumer.spatial):
+        padded = consumer.sizes[i]
+        if padded is None:
+            yield Refused(Kind.CEIL_MODE, f"ceil_mode over axis {letter}, whose length is not a constant")
+            continue
+        before, after = site.pad.widths[consumer.layout.index(letter)]
+        own_before, own_after = consumer.padding[i], consumer.padding[i + len(consumer.spatial)]
+        window = ((consumer.kernel[i] - 1) * consumer.dilation[i] + 1, consumer.strides[i])
+        unfolded = _windows(padded, own_before, own_after, *window)
+        folded = _windows(padded - before - after, own_before + before, own_after + after, *window)
+        if folded != unfolded:
+            yield Refused(Kind.CEIL_MODE, f"with ceil_mode, axis {letter} would have {folded} windows, not {unfolded}")
+
+
+def _other_sum(site: Site) -> Iterator[Refused]:
+    """TVM sums integers in their own dtype, wrapping, but in int32 at least where it pads: its zero is an int32.
+
+    (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
+    own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it.
+    """
+    consumer = site.consumer
+    pads_already = any(consumer.padding) or (consumer.ceil_mode and any(stride > 1 for stride in consumer.strides))
+    if site.operand_dtype in _INTEGER_BITS and site.operand_dtype not in ("int32", "int64") and not pads_already:
+        dtype = site.operand_dtype
+        yield Refused(Kind.DTYPE, f"TVM sums {dtype} in {dtype} without padding, but in int32 with it")
+
+
+def _windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
+    count = -(-(size + before + after - extent) // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + before else count
+
+
+# --- arithmetic ---------------------------------------------------------------------------------------
+
+
+def _summed(site: Site) -> tuple[int, ...]:
+    """Own padding plus widths, in the flat order of the attribute."""
+    consumer, widths = site.consumer, site.pad.widths
+    assert widths is not None
+    sides = [widths[consumer.layout.index(letter)] for letter in consumer.spatial]
+    added = [before for before, _ in sides] + [after for _, after in sides]
+    return tuple(own + more for own, more in zip(consumer.padding, added, strict=True))
+
+
+_INTEGER_BITS = {f"{sign}int{bits}": (sign, bits) for sign in ("", "u") for bits in (8, 16, 32, 64)}
+_LOWEST = {
+    "float16": -65504.0,
+    "float32": -(2.0**128 - 2.0**104),
+    "float64": -1.7976931348623157e308,
+    "bfloat16": -math.inf,
+}
+NUMBERS = frozenset(_INTEGER_BITS) | frozenset(_LOWEST)
+"""dtypes whose arithmetic was compared with and without the fold. float8 is not among them (FACTS 2)."""
+
+
+def max_pool_start(dtype: str) -> float:
+    """What TVM's max_pool starts from and pads with: the lowest finite value (bfloat16: float32's, which is -inf)."""
+    if dtype in _LOWEST:
+        return _LOWEST[dtype]
+    sign, bits = _INTEGER_BITS[dtype]
+    return 0 if sign else -(2 ** (bits - 1))
+
+
+def cast(value: float, dtype: str) -> float | None:
+    """A pad value as the tensor holds it; None where TVM refuses to build it.
+
+    Integers truncate toward zero, floats round to nearest and may underflow to 0. A finite value out of range is an
+    error in TVM ("Literal value exceeds maximum of float16"); for bfloat16 the range is that of float32.
+    """
+    if dtype in _INTEGER_BITS:
+        return _to_integer(value, *_INTEGER_BITS[dtype])
+    if dtype == "bfloat16":
+        return _to_bfloat16(value)
+    code = {"float16": "e", "float32": "f", "float64": "d"}[dtype]
+    if math.isfinite(value) and abs(value) > -_LOWEST[dtype]:
+        return None
+    return float(struct.unpack(code, struct.pack(code, value))[0])
+
+
+def _to_integer(value: float, sign: str, bits: int) -> int | None:
+    if not math.isfinite(value) or (sign and value < 0):
+        return None
+    low, high = (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return int(value) if low <= int(value) <= high else None
+
+
+def _to_bfloat16(value: float) -> float | None:
+    """To float32, then to the nearest bfloat16, ties to even; the highest float32 values become infinities."""
+    single = cast(value, "float32")
+    if single is None or not math.isfinite(single):
+        return single
+    bits = struct.unpack("<I", struct.pack("<f", single))[0]
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return float(struct.unpack("<f", struct.pack("<I", rounded))[0])
+
+
+# --- wording ------------------------------------------------------------------------------------------
+
+
+def _spatial(layout: str, letters: str) -> str:
+    return "".join(letter for letter in layout if letter in letters)
+
+
+def _shown(by_letter: dict[str, Widths]) -> str:
+    return ", ".join(f"{letter} {sides}" for letter, sides in by_letter.items() if any(sides))
+
+
+def _some(values: list[float] | tuple[float, ...], most: int = 4) -> str:
+    """The first few of many values."""
+    unique = list(dict.fromkeys(f"{v:g}" for v in values))
+    return ", ".join(unique[:most]) + (", ..." if len(unique) > most else "")

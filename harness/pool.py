@@ -1,0 +1,112 @@
+"""Judges: processes that check cases. A process that dies or hangs is a failure of its case, not of the campaign.
+
+judge.submit(cases) -> Job        job.results() -> a Verdict or Failure for each case
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from harness import worker
+from harness.case import Case
+from harness.failures import failure
+from harness.loading import UsageError
+from harness.worker import Result
+
+CASE_SECONDS = 60.0
+"""Time limit of one case: a case takes 0.05 s."""
+
+RECYCLE_TASKS = 200
+"""A worker is replaced after as many batches: each module that it loads leaves memory maps behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to ask of each case: which pass (``MODULE:ATTR``, None is the bundled one), on which target.
+
+    ``complete`` says whether a legal fold that was missed is a failure.
+    """
+
+    fold: str | None = None
+    target: str = "llvm"
+    complete: bool = True
+
+
+class Job:
+    """A few cases under way in a worker."""
+
+    def __init__(self, judge: "Judge", cases: Sequence[Case], future: Any) -> None:
+        self.cases, self.future, self._judge = list(cases), future, judge
+
+    def done(self) -> bool:
+        """Whether ``results`` will not wait."""
+        return bool(self.future.done())
+
+    def results(self) -> list[Result]:
+        """A result per case. Where the worker died or hung, each case is asked again, alone, to find the one."""
+        try:
+            return list(self.future.result())
+        except ProcessExpired as error:
+            if len(self.cases) == 1:
+                return [_crashed(self.cases[0], error.exitcode)]
+        except FutureTimeoutError:
+            if len(self.cases) == 1:
+                detail = f"no answer within {CASE_SECONDS:.0f} s"
+                return [failure("TargetTimeout", self.cases[0], "timeout", detail)]
+        alone = [self._judge.submit([case]) for case in self.cases]
+        return [result for job in alone for result in job.results()]
+
+
+def _crashed(case: Case, code: int | None) -> Result:
+    code = code or 0
+    # pebble gives the negative signal number where a signal killed the worker
+    cause = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
+    return failure("TargetCrashed", case, cause, f"the process that compiled and ran the case died: {cause}")
+
+
+class Judge:
+    """A pool of worker processes with one question. Use as a context manager; ``start`` reports what is unusable."""
+
+    def __init__(self, question: Question, workers: int, *, fresh: bool = False) -> None:
+        self.question, self.workers = question, workers
+        self._pool = ProcessPool(
+            max_workers=workers,
+            max_tasks=1 if fresh else RECYCLE_TASKS,
+            initializer=worker.quiet,
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+    def start(self) -> None:
+        """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
+        question = self.question
+        try:
+            complaint = self._pool.schedule(worker.prepare, args=[question.fold, question.target]).result()
+        except ProcessExpired as error:
+            raise UsageError(
+                f"pass {question.fold!r}: importing it ended the process (exit code {error.exitcode})"
+            ) from error
+        if complaint is not None:
+            raise UsageError(complaint)
+
+    def submit(self, cases: Sequence[Case]) -> Job:
+        """Ask about cases in a worker; they wait in line with those asked before."""
+        question = self.question
+        args = [list(cases), question.fold, question.target, question.complete]
+        future = self._pool.schedule(worker.judge, args=args, timeout=CASE_SECONDS * len(cases))
+        return Job(self, cases, future)
+
+    def ask(self, cases: Sequence[Case]) -> list[Result]:
+        """Ask about each case apart, in parallel, and wait."""
+        return [result for job in [self.submit([case]) for case in cases] for result in job.results()]

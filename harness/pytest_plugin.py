@@ -1,0 +1,147 @@
+"""pytest plugin: corpus files as test items, options and fixtures for tests of a pass.
+
+    pytest --fold-pass mypkg:MyPass --fold-examples 200 -n auto
+
+Installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.loading import UsageError
+
+SUFFIX = ".case.json"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, and the folders whose cases are collected."""
+    group = parser.getgroup("foldproof")
+    group.addoption("--fold-pass", metavar="MODULE:ATTR", help="pass to test (default: the bundled one)")
+    group.addoption("--fold-target", default="llvm", metavar="TARGET", help="TVM target (default: llvm)")
+    group.addoption(
+        "--fold-examples", type=_positive, default=25, metavar="N", help="random cases per test (default: 25)"
+    )
+    group.addoption("--fold-seed", type=int, default=0, metavar="S", help="seed of the random cases (default: 0)")
+    parser.addini("foldproof_corpus", "folders whose *.case.json files are tests (default: wherever they are)", "paths")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise pytest.UsageError(f"--fold-examples {text!r} is no whole number from 1")
+    return int(text)
+
+
+# --- corpus files -------------------------------------------------------------------------------------
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "CaseFile | None":
+    """Collect ``*.case.json`` files below the folders of the ini option ``foldproof_corpus``."""
+    if not file_path.name.endswith(SUFFIX):
+        return None
+    folders = parent.config.getini("foldproof_corpus")
+    if folders and not any(file_path.is_relative_to(folder) for folder in folders):
+        return None
+    return CaseFile.from_parent(parent, path=file_path)
+
+
+class CaseFile(pytest.File):
+    """A file with one case. A malformed one is an error of collection."""
+
+    def collect(self) -> Iterator["CaseItem"]:
+        """The one item."""
+        from harness.corpus import CorpusError, load
+
+        try:
+            entry = load(self.path)
+        except CorpusError as error:
+            raise self.CollectError(str(error)) from error
+        yield CaseItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX), entry=entry)
+
+
+class CaseItem(pytest.Item):
+    """``check`` of a saved case; with the bundled pass, its expectation too."""
+
+    def __init__(self, *, entry: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.entry = entry
+
+    def runtest(self) -> None:
+        """Raise the failure of the case, if it has one."""
+        from harness.check import check
+
+        fold, target = _loaded(self.config)
+        verdict = check(self.entry.case, fold, target)
+        if fold is None:
+            complaint = self.entry.disappointment(verdict)
+            assert complaint is None, complaint
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The sentence, the case in words, and the line that replays it."""
+        from harness.failures import Failure
+        from harness.report.describe import describe
+
+        if not isinstance(excinfo.value, Failure | AssertionError):
+            return super().repr_failure(excinfo, style)
+        detail = excinfo.value.detail if isinstance(excinfo.value, Failure) else str(excinfo.value)
+        kind = excinfo.value.fingerprint if isinstance(excinfo.value, Failure) else "unexpected outcome"
+        replay = f"foldproof replay {self.path}" + _replay_options(self.config)
+        return "\n".join([f"{kind}: {detail}", describe(self.entry.case), f"replay: {replay}"])
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Named by its file."""
+        return self.path, None, self.name
+
+
+def _replay_options(config: pytest.Config) -> str:
+    spec, target = config.getoption("--fold-pass"), config.getoption("--fold-target")
+    return (f" --pass {spec}" if spec else "") + (f" --target '{target}'" if target != "llvm" else "")
+
+
+# --- fixtures -----------------------------------------------------------------------------------------
+
+
+_LOADED = pytest.StashKey[tuple[Any, Any]]()
+
+
+def _loaded(config: pytest.Config) -> tuple[Any, Any]:
+    """(the pass of --fold-pass, or None for the bundled one; the target), loaded once a process."""
+    if _LOADED not in config.stash:
+        from harness.loading import load_fold
+        from harness.targets import parse_target
+
+        spec = config.getoption("--fold-pass")
+        try:
+            fold = load_fold(spec) if spec else None
+            config.stash[_LOADED] = (fold, parse_target(config.getoption("--fold-target")))
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
+    return config.stash[_LOADED]
+
+
+@pytest.fixture(scope="session")
+def fold_pass(pytestconfig: pytest.Config) -> Any:
+    """The pass of ``--fold-pass``; None, which ``check`` takes for the bundled one, without the option."""
+    return _loaded(pytestconfig)[0]
+
+
+@pytest.fixture(scope="session")
+def fold_target(pytestconfig: pytest.Config) -> Any:
+    """The target of ``--fold-target``, as ``check`` takes it."""
+    return _loaded(pytestconfig)[1]
+
+
+@pytest.fixture(scope="session")
+def fold_examples(pytestconfig: pytest.Config) -> int:
+    """``--fold-examples``: random cases per test."""
+    return int(pytestconfig.getoption("--fold-examples"))
+
+
+@pytest.fixture
+def fold_seed(request: pytest.FixtureRequest) -> int:
+    """A seed of this test's own, from ``--fold-seed`` and the test's node id: whichever worker runs it, the same."""
+    text = f"{request.config.getoption('--fold-seed')}:{request.node.nodeid}"
+    return int.from_bytes(sha256(text.encode()).digest()[:6], "big")

@@ -1,0 +1,350 @@
+"""The NumPy meaning of a case: what the unfolded graph computes, and how far a right answer may be from it.
+
+    reference(case, arrays) -> value, bound, defined      |got - value| <= bound wherever defined
+
+The law of ``bound``. A sum of n terms x*w, in any order and with or without fused multiply-add, in a dtype of p bits
+(u = 2**-p), with S = sum |x||w| over the finite terms:
+
+- every term is a multiple of ``unit``, so while S < 2**p * unit no partial sum rounds: the result is exact, bound 0;
+- otherwise the result is within gamma_n * S of the true sum, gamma_n = n*u / (1 - n*u), and the value here, itself
+  computed in float64 and rounded once, is no further away: bound 2 * gamma_n * S, plus one smallest subnormal per
+  product that may underflow;
+- where a partial sum may overflow, or n*u >= 1 leaves no gamma_n, the value depends on the order: not defined.
+
+Attributes belong to letters: stride, dilation and padding of H are those of H in every layout. TVM 0.27 gives them to
+the axes in the order D, H, W instead in layouts that have their spatial letters in another order: a defect of TVM.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
+import numpy as np
+import numpy.typing as npt
+
+from harness import ops
+from harness.case import Axis, Case, Step, Widths
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+
+_LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
+"""Smallest subnormal value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``value`` in the result's dtype and layout; ``bound`` the absolute error allowed (0.0: exact); ``defined`` is
+    False where TVM gives no meaning: the value depends on evaluation order, or on a cast out of range."""
+
+    value: Array
+    bound: Array
+    defined: Array
+
+
+def reference(case: Case, arrays: Arrays) -> Reference:
+    """The consumer's result on ``arrays`` (those of ``harness.inputs``)."""
+    operand = padded(case, arrays)
+    data, weight = (arrays["x"], operand) if case.pads_weight else (operand, arrays.get("w"))
+    with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
+        for i, step in enumerate(case.steps):
+            data = _dequantize(case, step, data, arrays.get(f"scale{i}"), arrays.get(f"zero_point{i}"))
+        standard = _relayout(data, case.data_order, case.spec.data_layout)
+        if weight is not None:
+            weight = _relayout(weight, case.kernel_order, case.spec.kernel_layout)
+        result = _FAMILIES[case.spec.family](case, standard, weight)
+    return Reference(
+        *(
+            np.ascontiguousarray(_relayout(part, case.spec.data_layout, case.data_order))
+            for part in (result.value, result.bound, result.defined)
+        )
+    )
+
+
+def _relayout(array: Array, layout: str, wanted: str) -> Array:
+    return array.transpose([layout.index(letter) for letter in wanted])
+
+
+# --- pad ----------------------------------------------------------------------------------------------
+
+_NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def padded(case: Case, arrays: Arrays) -> Array:
+    """The tensor behind the pad: the data, or the weight if that is padded, in its own layout."""
+    array, order = (arrays["w"], case.kernel_order) if case.pads_weight else (arrays["x"], case.data_order)
+    widths = [case.pad_widths[letter] for letter in order]
+    if case.pad.mode in _NUMPY_MODES:
+        mode: Any = _NUMPY_MODES[case.pad.mode]
+        return np.pad(array, widths, mode=mode)
+    return _pad_constant(array, widths, _pad_scalar(case.pad.value, case.pad_dtype))
+
+
+def _pad_scalar(value: float, dtype: str) -> Any:
+    """The pad value as TVM's constant: integers truncate toward zero, floats round once, from the double."""
+    with np.errstate(all="ignore"):
+        return np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype))
+
+
+def _pad_constant(array: Array, widths: list[Widths], value: Any) -> Array:
+    """Pad, or crop where a width is negative: element i of an axis is element i - before of the array, if it exists."""
+    out = np.full([n + b + a for n, (b, a) in zip(array.shape, widths, strict=True)], value, array.dtype)
+    to, source = [], []
+    for size, length, (before, _) in zip(array.shape, out.shape, widths, strict=True):
+        start = max(before, 0)
+        stop = max(start, min(length, size + before))
+        to.append(slice(start, stop))
+        source.append(slice(start - before, stop - before))
+    out[tuple(to)] = array[tuple(source)]
+    return out
+
+
+# --- dequantize ---------------------------------------------------------------------------------------
+
+
+def _dequantize(case: Case, step: Step, array: Array, scale: Array | None, zero_point: Array | None) -> Array:
+    """float32(int32(q) - zero_point) * scale: int32 wraps, and each float operation rounds once, here as in TVM."""
+    scales = np.array(step.scale, np.float32) if scale is None else np.asarray(scale)
+    zeros = np.array(step.zero_point) if zero_point is None else np.asarray(zero_point)
+    shape = [-1 if letter == step.axis else 1 for letter in case.data_order]
+    difference = (array.astype(np.int64) - zeros.astype(np.int64).reshape(shape)).astype(np.int32)
+    result: Array = difference.astype(np.float32) * scales.reshape(shape)
+    if scale is None and scales.size == 1 and not scales.any():
+        result = np.full_like(result, scales.item())  # TVM folds x * 0.0, also for x < 0: 0.0, not -0.0
+    if step.out_dtype == "float16":
+        result = np.clip(result, np.float32(-65504), np.float32(65504)).astype(np.float16)
+    return result
+
+
+# --- windows ------------------------------------------------------------------------------------------
+
+
+def _windows(array: Array, axes: list[Axis], counts: list[int], value: Any) -> Array:
+    """All windows of ``array`` (N, C, spatial...) padded with ``value``: (N, C, one axis per count, one per kernel)."""
+    widths = [(0, 0), (0, 0)]
+    for size, axis, count in zip(array.shape[2:], axes, counts, strict=True):
+        spanned = (count - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1
+        widths.append((axis.padding[0], max(0, spanned - size - axis.padding[0])))  # ceil_mode may overhang padding
+    whole = _pad_constant(array, widths, value)
+    extents = [(axis.kernel - 1) * axis.dilation + 1 for axis in axes]
+    view = np.lib.stride_tricks.sliding_window_view(whole, extents, axis=tuple(range(2, array.ndim)))
+    outer = [slice(0, (n - 1) * axis.stride + 1, axis.stride) for n, axis in zip(counts, axes, strict=True)]
+    taps = [slice(None, None, axis.dilation) for axis in axes]
+    return view[(slice(None), slice(None), *outer, *taps)]
+
+
+def _counts(case: Case) -> list[int]:
+    return [case.result_dims[letter] for letter in case.spec.spatial]
+
+
+# --- convolutions -------------------------------------------------------------------------------------
+
+
+def _conv(case: Case, data: Array, weight: Array | None) -> Reference:
+    assert weight is not None
+    outputs, inputs = weight.shape[:2]
+    kernel = weight.reshape(case.groups, outputs // case.groups, inputs, *weight.shape[2:])
+    kernels = weight.shape[2:]
+    axes = [
+        Axis(kernel=kernel, stride=a.stride, dilation=a.dilation, padding=a.padding)
+        for a, kernel in zip(case.axes, kernels, strict=True)  # a padded weight is larger than axis.kernel
+    ]
+    return _convolve(case, data, kernel, axes, terms=inputs * math.prod(kernels))
+
+
+def _conv_transpose(case: Case, data: Array, weight: Array | None) -> Reference:
+    """As TVM lowers it: data spread out by stride and padded by extent - 1 - padding, the kernel mirrored, stride 1.
+
+    The zeros between are multiplied and added like any others, which shows where they meet an infinity.
+    """
+    assert weight is not None
+    inputs, outputs = weight.shape[:2]
+    kernel = weight.reshape(case.groups, inputs // case.groups, outputs, *weight.shape[2:]).swapaxes(1, 2)
+    kernel = np.flip(kernel, tuple(range(3, kernel.ndim)))
+    terms = math.prod(kernel.shape[2:])
+    steps = [axis.dilation for axis in case.axes]
+    # The zeros inside a dilated kernel count only where they meet an infinity or NaN; without them it is much faster.
+    dense = not np.isfinite(data.astype(np.dtype(case.result_dtype)).astype(np.float64)).all()
+    if dense:
+        kernel = _spread(kernel, steps)
+    axes, widths = [], [(0, 0), (0, 0)]
+    for axis, taps in zip(case.axes, kernel.shape[3:], strict=True):
+        axes.append(Axis(kernel=taps, dilation=1 if dense else axis.dilation))
+        reach = (taps - 1) * axes[-1].dilation
+        widths.append((reach - axis.padding[0], reach - axis.padding[1] + axis.output_padding))
+    spread = _pad_constant(_spread(data, [axis.stride for axis in case.axes]), widths, data.dtype.type(0))
+    return _convolve(case, spread, kernel, axes, terms=terms)
+
+
+def _spread(array: Array, steps: list[int]) -> Array:
+    """Zeros between the elements of the last axes, so that neighbours come to be a step apart."""
+    lead = array.ndim - len(steps)
+    sizes = [(n - 1) * step + 1 for n, step in zip(array.shape[lead:], steps, strict=True)]
+    out = np.zeros([*array.shape[:lead], *sizes], array.dtype)
+    every: list[Any] = [slice(None, None, step) for step in steps]
+    out[(..., *every)] = array
+    return out
+
+
+def _convolve(case: Case, data: Array, kernel: Array, axes: list[Axis], *, terms: int) -> Reference:
+    """``data`` (N, C, spatial...) with ``kernel`` (group, filter, C of a group, taps...): both cast, then summed."""
+    dtype = case.result_dtype
+    x, strange_x, rough_x = _cast(data, dtype)
+    w, strange_w, rough_w = _cast(kernel, dtype)
+    counts = _counts(case)
+    groups, filters = kernel.shape[:2]
+    w, strange_w = (part.reshape(groups, filters, 1, -1) for part in (w, strange_w))
+
+    def gather(array: Array) -> Array:
+        """(N, group, 1, output position, term)."""
+        windows = _windows(array, axes, counts, array.dtype.type(0))
+        split = windows.reshape(len(array), groups, -1, math.prod(counts), w.shape[-1] // kernel.shape[2])
+        return split.swapaxes(2, 3).reshape(len(array), groups, 1, math.prod(counts), -1)
+
+    x = gather(x)
+    if dtype in ops.INTEGERS:
+        result = _exact((x * w).sum(-1).astype(np.dtype(dtype)))  # int64 wraps, and its low bits are those of dtype
+    else:
+        result = _sum(dtype, x, w, terms, rough=rough_x or rough_w)
+    if strange_x.any() or strange_w.any():
+        undefined = gather(strange_x).any(-1) | strange_w.any(-1)
+        result = Reference(result.value, result.bound, result.defined & ~undefined)
+    shape = [len(data), groups * filters, *counts]
+    return Reference(result.value.reshape(shape), result.bound.reshape(shape), result.defined.reshape(shape))
+
+
+def _cast(array: Array, dtype: str) -> tuple[Array, Array, bool]:
+    """``array`` in ``dtype``, held in int64 or float64; where the cast has no meaning; whether TVM may skip rounding.
+
+    No meaning: float to integer, out of range (int8(300.0) is 44 or 127, as the optimiser likes). Rounding: TVM 0.27
+    computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once, so
+    operands that do not fit err by u each, and those that would become 0 or an infinity have no meaning.
+    """
+    source = array.astype(np.float64)
+    if dtype in ops.INTEGERS and not np.issubdtype(array.dtype, np.integer):
+        low, high = ops.int_range(dtype)
+        whole = np.trunc(source)
+        inside = (whole >= low) & (whole < high + 1)  # high + 1 is a power of two: exact where int64's high is not
+        return np.where(inside, whole, 0).astype(np.int64), ~inside, False
+    if dtype in ops.INTEGERS:
+        return array.astype(np.dtype(dtype)).astype(np.int64), np.zeros(array.shape, np.bool_), False
+    value = array.astype(np.dtype(dtype)).astype(np.float64)
+    if dtype != "bfloat16" or array.dtype == np.dtype(dtype):
+        return value, np.zeros(array.shape, np.bool_), False
+    strange = np.isfinite(source) & ~(np.abs(value - source) <= np.abs(source) * 2.0 ** -ops.PRECISION[dtype])
+    return value, strange, bool(((value != source) & np.isfinite(source)).any())
+
+
+# --- sums and their error -----------------------------------------------------------------------------
+
+
+def _exact(value: Array) -> Reference:
+    return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
+
+
+def _sum(dtype: str, x: Array, w: Array, terms: int, *, rough: bool = False, count: Array | None = None) -> Reference:
+    """Sum of x*w over the last axis as ``dtype`` has it, with its error; divided by ``count``, if that is given.
+
+    ``rough`` says that x and w themselves may be off by a rounding each.
+    """
+    products = x * w
+    special = ~np.isfinite(x) | ~np.isfinite(w)
+    mixed = special.any(-1)
+    total = products.sum(-1) + 0.0  # an accumulator starts at 0.0, and 0.0 + -0.0 is 0.0
+    magnitude = np.abs(np.where(special, 0.0, products)).sum(-1)
+    u, tiny = 2.0 ** -ops.PRECISION[dtype], _LEAST[dtype]
+    unit = _lowest_bit(x).min(-1) * _lowest_bit(w).min(-1)
+    exact = (magnitude * u < unit) & (unit >= tiny) & (not rough)
+    roundings = terms + (2 if rough else 0)
+    divisor: Array = np.ones(1)
+    if count is not None:
+        divisor, roundings = count, roundings + 1
+        exact &= count * u <= 1  # else the count itself rounds: to float16 where TVM has float16, not for bfloat16
+    # (1 + u)**roundings bounds the growth of a partial sum by rounding; exp leaves room for the errors of float64 here.
+    ceiling = np.where(exact, magnitude, magnitude * math.exp(min(4 * roundings * u, 700.0)))
+    overflows = ceiling > ops.HIGHEST[dtype]
+    gamma = roundings * u / (1 - roundings * u) if roundings * u < 1 else math.inf
+    # One smallest subnormal for each product (and quotient) that may underflow: rounding errs by half of it, twice.
+    bound = 2 * gamma * magnitude / divisor + roundings * tiny
+    bound = np.where(exact | mixed, 0.0, bound)
+    # A NaN or an infinity decides the sum, whatever the order, unless the finite terms make an infinity of their own.
+    decided = mixed & (~overflows | np.isnan(np.where(special, products, 0.0).sum(-1)))
+    defined = decided | (~mixed & ~overflows & np.isfinite(bound))
+    return Reference((total / divisor).astype(np.dtype(dtype)), np.where(defined, bound, 0.0), defined)
+
+
+def _lowest_bit(array: Array) -> Array:
+    """The value of the lowest set bit of each element; infinity for zeros, infinities and NaN, which have no say."""
+    fraction, exponent = np.frexp(np.where(np.isfinite(array), array, 0.0))
+    digits = np.abs(np.ldexp(fraction, 53)).astype(np.int64)
+    return np.where(digits == 0, np.inf, np.ldexp((digits & -digits).astype(np.float64), exponent - 53))
+
+
+# --- pools --------------------------------------------------------------------------------------------
+
+
+def _max_pool(case: Case, data: Array, weight: Array | None) -> Reference:
+    """``acc = acc if acc > x else x`` over D, H, W: among equals (0.0 and -0.0) the last wins."""
+    neutral = _lowest(case.operand_dtype)
+    windows = _taps(_windows(data, list(case.axes), _counts(case), neutral))
+    value = np.full(windows.shape[:-1], neutral, data.dtype)
+    for tap in np.moveaxis(windows, -1, 0):
+        value = np.where(value > tap, value, tap)
+    # What NaN leaves behind depends on how TVM's simplifier writes max(acc, pad ? lowest : x) and on the opt-level.
+    lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1)
+    return Reference(value, np.zeros(value.shape), np.asarray(~lost))
+
+
+def _lowest(dtype: str) -> Any:
+    """TVM's neutral value of max: float32's lowest for bfloat16, which rounds to -inf there."""
+    if dtype in ops.INTEGERS:
+        return np.array(ops.int_range(dtype)[0], np.dtype(dtype))
+    return np.array(-math.inf if dtype == "bfloat16" else -ops.HIGHEST[dtype], np.dtype(dtype))
+
+
+def _taps(windows: Array) -> Array:
+    """The kernel axes as one, D before H before W."""
+    rank = (windows.ndim - 2) // 2
+    return windows.reshape(*windows.shape[: 2 + rank], -1)
+
+
+def _avg_pool(case: Case, data: Array, weight: Array | None) -> Reference:
+    windows = _taps(_windows(data, list(case.axes), _counts(case), data.dtype.type(0)))
+    count = _divisor(case)
+    if case.result_dtype in ops.INTEGERS:
+        # The sum wraps in the data's dtype, or in int32 at least behind own padding: TVM pads with an int32 zero
+        # (pooling.h) and thereby widens the sum. It divides in int64, truncating.
+        widened = any(max(a.padding) > 0 or (case.ceil_mode and a.stride > 1) for a in case.axes)
+        narrow = np.promote_types(data.dtype, np.int32) if widened else data.dtype
+        total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
+        quotient = total // count + ((total < 0) & (total % count != 0))
+        return _exact(quotient.astype(data.dtype))
+    return _sum(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
+
+
+def _divisor(case: Case) -> Array:
+    """How many elements a window divides by: the real ones, or with count_include_pad those within the padding too.
+
+    As in pool_impl_nd (include/tvm/topi/nn/pooling.h): the overhang of ceil_mode is never counted.
+    """
+    count: Array = np.ones(1, np.int64)
+    for letter, axis in case.lettered_axes:
+        size = case.operand_dims[letter]
+        start = np.arange(case.result_dims[letter]) * axis.stride - axis.padding[0]
+        end = np.minimum(start + (axis.kernel - 1) * axis.dilation, size - 1)
+        if case.count_include_pad:
+            end = np.minimum(start + (axis.kernel - 1) * axis.dilation, size + axis.padding[1] - 1)
+        else:
+            start = start + axis.dilation * np.maximum(-(start // axis.dilation), 0)  # the first tap in the data
+        count = count[..., None] * np.maximum((end - start) // axis.dilation + 1, 0)
+    return np.maximum(count, 1).reshape(_counts(case))  # a window wholly in the padding: 0 / 1
+
+
+_FAMILIES: dict[ops.Family, Callable[[Case, Array, Array | None], Reference]] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+}

@@ -1,0 +1,63 @@
+"""``foldproof show``: a case, its TVMScript before and after the pass, the reason of each site, and the verdict."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.text import Text
+
+from harness import ir
+from harness.build import build
+from harness.check import Fold, check
+from harness.corpus import Entry
+from harness.failures import Failure
+from harness.legality import legality
+from harness.report.describe import describe
+
+
+def show(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: bool) -> bool:
+    """Print everything about a case; whether it passed."""
+    case = entry.case
+    console.print(Text(describe(case), style="cyan"), soft_wrap=True)
+    console.print(Text(f"  {case!r}"), soft_wrap=True)
+    if entry.note:
+        console.print(Text(f"  note: {entry.note}"), soft_wrap=True)
+    for name, value in {**entry.expect, **entry.found}.items():
+        console.print(Text(f"  {name}: {value}", style="dim"), soft_wrap=True)
+    before = build(case)
+    console.print(Rule("before"))
+    console.print(_script(before))
+    _show_after(console, before, fold)
+    console.print(Rule("verdict"))
+    console.print(Text(f"the fold is {legality(case)} by the NumPy meaning of the case"))
+    return _show_verdict(console, entry, fold, target, complete=complete)
+
+
+def _show_after(console: Console, before: ir.Module, fold: Fold) -> None:
+    console.print(Rule("after"))
+    try:
+        after = fold(before.clone())
+        sites = fold.explain(before) if hasattr(fold, "explain") else ()
+    except Exception as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
+        console.print(Text(f"the pass raised {ir.said(error)}", style="red"))
+        return
+    console.print(Text("unchanged") if ir.same(before, after) else _script(after))
+    for site in sites:
+        console.print(Text(str(site), style="yellow" if ": refused (" in str(site) else "green"), soft_wrap=True)
+
+
+def _show_verdict(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: bool) -> bool:
+    try:
+        verdict = check(entry.case, fold, target, complete=complete)
+    except Failure as failure:
+        console.print(Text(f"{failure.fingerprint}: {failure.detail}", style="bold red"), soft_wrap=True)
+        return False
+    console.print(Text("folded" if verdict.folded else "refused", style="bold green"))
+    for name in (*verdict.undefined, *verdict.findings):
+        console.print(Text(f"in doubt: {name}", style="yellow"), soft_wrap=True)
+    return True
+
+
+def _script(module: Any) -> Syntax:
+    return Syntax(module.script(show_meta=False), "python", background_color="default", word_wrap=True)

@@ -1,0 +1,11 @@
+"""Hypothesis strategies for cases. Plural nouns; everything drawn is a possible case.
+
+@given(strategies.cases("conv2d"))
+def test_my_pass(case):
+    harness.check(case, fold=MyPass())
+"""
+
+from strategies.axes import axes, pad_widths, paddings
+from strategies.cases import cases, foldable_cases, unfoldable_cases
+
+__all__ = ["axes", "cases", "foldable_cases", "pad_widths", "paddings", "unfoldable_cases"]

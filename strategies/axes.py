@@ -1,0 +1,82 @@
+"""Spatial axes, valid by construction: the window is drawn first, then a length that it fits into."""
+
+from hypothesis import strategies as st
+
+from harness.case import Axis, Widths
+
+MOST_WINDOWS = {1: 5, 2: 4, 3: 2}
+MOST_KERNEL = {1: 4, 2: 3, 3: 2}
+MOST_STRIDE = {1: 3, 2: 3, 3: 2}
+MOST_DILATION = {1: 3, 2: 3, 3: 2}
+
+
+def pad_widths(*, max_width: int = 4) -> st.SearchStrategy[Widths]:
+    """Explicit widths >= 0: one side, both sides, alike or different, as wide as a kernel or wider; (0, 0) too."""
+    side = st.sampled_from([1, 0, 2, 0, 1, min(3, max_width), max_width])
+    return st.tuples(side, side)
+
+
+def crops(*, max_width: int = 2) -> st.SearchStrategy[Widths]:
+    """Explicit widths with at least one negative side."""
+    negative = st.integers(-max_width, -1)
+    either = st.integers(-max_width, max_width)
+    return st.one_of(st.tuples(negative, either), st.tuples(either, negative))
+
+
+def paddings() -> st.SearchStrategy[Widths]:
+    """Own paddings: none (half of them), alike, asymmetric, wider than the kernel."""
+    side = st.sampled_from([1, 0, 2, 0, 5])
+    return st.one_of(st.just((0, 0)), st.tuples(side, side))
+
+
+@st.composite
+def axes(
+    draw: st.DrawFn,
+    *,
+    rank: int,
+    pad: st.SearchStrategy[Widths] | None = None,
+    padding: st.SearchStrategy[Widths] | None = None,
+    transposed: bool = False,
+    pads_kernel: bool = False,
+) -> Axis:
+    """An axis of an op with ``rank`` spatial axes whose windows fit. ``pads_kernel``: the pad widens the kernel."""
+    kernel = draw(st.integers(1, MOST_KERNEL[rank]))
+    stride = draw(st.integers(1, MOST_STRIDE[rank]))
+    dilation = draw(st.integers(1, MOST_DILATION[rank]))
+    widths = draw(pad_widths(max_width={1: 4, 2: 4, 3: 2}[rank]) if pad is None else pad)
+    own = draw(paddings() if padding is None else padding)
+    if pads_kernel:
+        kernel = max(kernel, 1 - sum(widths))
+    taps = kernel + sum(widths) if pads_kernel else kernel
+    extent = (taps - 1) * dilation + 1
+    slack = draw(st.integers(0, (MOST_WINDOWS[rank] - 1) * stride))
+    added = 0 if pads_kernel else sum(widths)
+    if transposed:
+        return _transposed(draw, kernel, stride, dilation, widths, own, slack, taps, added)
+    # Without data of its own an axis shows nothing, hence at least 1; crops need something to cut.
+    least = max(1, -min(widths) + 1, -added + 1)
+    size = max(least, extent - added - sum(own) + slack)
+    return Axis(size=size, pad=widths, kernel=kernel, stride=stride, dilation=dilation, padding=own)
+
+
+def _transposed(
+    draw: st.DrawFn,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    widths: Widths,
+    own: Widths,
+    slack: int,
+    taps: int,
+    added: int,
+) -> Axis:
+    """A transposed convolution crops its result by its padding, so the padding is cut to what the result has."""
+    size = max(1, 1 - added, 1 + slack // stride)
+    result = (size + added - 1) * stride + (taps - 1) * dilation + 1
+    before = min(own[0], result - 1)
+    after = min(own[1], result - 1 - before)
+    output_padding = draw(st.integers(0, stride - 1))
+    return Axis(
+        size=size, pad=widths, kernel=kernel, stride=stride, dilation=dilation, padding=(before, after),
+        output_padding=output_padding,
+    )  # fmt: skip

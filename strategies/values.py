@@ -1,0 +1,128 @@
+"""Plain values: pad values, dtypes, layouts, zero points, fills.
+
+Only ``sampled_from``, booleans and integers within +-99 are drawn: Hypothesis mixes literals that it finds in the
+user's modules into wider integers and into floats, so that importing a pass would change the cases of a seed.
+"""
+
+import math
+
+from hypothesis import strategies as st
+
+from harness import ops
+from harness.case import MIRRORED_MODES
+
+SEEDS = st.integers(0, 99)
+
+UNKNOWN_MODES = ("edge", "symmetric", "Constant")
+"""Strings that TVM takes for ``constant``."""
+
+UNDERFLOWING = {"float16": 1e-9, "float32": 1e-60, "bfloat16": 1e-60}
+"""Values that are 0 in the dtype of the tensor, but not as the double that the attribute holds."""
+
+OUT_DTYPES = {
+    "float16": ("", "float32", "float64"),
+    "bfloat16": ("", "float32"),
+    "float32": ("", "float64"),
+    "float64": ("", "float32"),
+    "int8": ("int32", "", "float32", "int64"),
+    "uint8": ("int32", "", "float64"),
+    "int16": ("int32", "", "float32"),
+    "int32": ("", "int64"),
+    "int64": ("",),
+}
+"""Output dtypes of a convolution per dtype of its data, the usual one first; '' is the data's."""
+
+
+def dtypes(*, quantized: bool = False) -> st.SearchStrategy[str]:
+    """dtypes of the data, the usual one first."""
+    return st.sampled_from(ops.QUANTIZED_DTYPES if quantized else ops.DTYPES)
+
+
+def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
+    """Data layouts; half of them the standard one or channels last.
+
+    ``ordered`` keeps the spatial letters of a convolution in the order D, H, W; elsewhere TVM contradicts itself
+    (``harness.findings``). Pools are right in every order.
+    """
+    every = spec.data_layouts
+    if ordered and spec.family != "max_pool" and spec.family != "avg_pool":
+        every = tuple(layout for layout in every if spec.spatial_order(layout) == spec.spatial)
+    last = "N" + spec.spatial + "C"
+    usual = (spec.data_layout, last) if last in every else (spec.data_layout,)
+    return st.one_of(st.sampled_from(usual), st.sampled_from(every))
+
+
+def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
+    """Kernel layouts, see ``data_layouts``; '' for pools."""
+    every = spec.kernel_layouts
+    if ordered:
+        every = tuple(layout for layout in every if spec.spatial_order(layout) == spec.spatial)
+    last = spec.spatial + "IO"
+    usual = (every[0], last) if last in every else (every[0],)
+    return st.one_of(st.sampled_from(usual), st.sampled_from(every))
+
+
+def zeros(dtype: str) -> st.SearchStrategy[float]:
+    """Pad values that are 0 in ``dtype``: 0.0, -0.0, fractions that truncate, values that underflow."""
+    values = [0.0, -0.0]
+    if dtype in ops.INTEGERS:
+        values += [0.5, 0.99] + ([] if dtype.startswith("u") else [-0.5, -0.99])
+        if dtype.startswith("u"):
+            values.remove(-0.0)
+    elif dtype in UNDERFLOWING:
+        values.append(UNDERFLOWING[dtype])
+    return st.sampled_from(values)
+
+
+def nonzeros(dtype: str) -> st.SearchStrategy[float]:
+    """Pad values that are not 0 in ``dtype``: small, fractions, extremes, infinities and NaN."""
+    if dtype in ops.INTEGERS:
+        low, high = ops.int_range(dtype)
+        most = float(high if high < 2**53 else 2**53)
+        values = [1.0, 2.0, 1.99, 127.0, most]
+        if low < 0:
+            values += [-1.0, -2.0, -1.5, -128.0, float(low)]
+        return st.sampled_from(values)
+    highest = ops.HIGHEST[dtype]
+    smallest = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}[dtype]
+    return st.sampled_from([1.0, -1.0, 0.5, -3.0, highest, -highest, smallest, math.inf, -math.inf, math.nan])
+
+
+def lowest(dtype: str) -> st.SearchStrategy[float]:
+    """Pad values that never win in a max_pool of ``dtype``."""
+    if dtype in ops.INTEGERS:
+        return st.sampled_from([float(ops.int_range(dtype)[0])])
+    if dtype == "bfloat16":
+        return st.sampled_from([-math.inf, -ops.HIGHEST["float32"]])
+    return st.sampled_from([-math.inf, -ops.HIGHEST[dtype]])
+
+
+def above_lowest(dtype: str) -> st.SearchStrategy[float]:
+    """Pad values that win in a max_pool of small enough data, the neighbour of the lowest one among them."""
+    if dtype in ops.INTEGERS:
+        low, high = ops.int_range(dtype)
+        return st.sampled_from(
+            [0.0 if low < 0 else 1.0, float(low + 1) if low > -(2**53) else -(2.0**53), 1.0, float(min(high, 2**53))]
+        )
+    neighbour = {"float16": -65472.0, "bfloat16": -ops.HIGHEST["bfloat16"]}.get(dtype, -ops.HIGHEST[dtype] * 0.75)
+    return st.sampled_from([0.0, -1.0, neighbour, 1.0, -0.0, math.inf, math.nan])
+
+
+def mirrored_modes() -> st.SearchStrategy[str]:
+    """Modes that copy data into the border."""
+    return st.sampled_from(MIRRORED_MODES)
+
+
+def zero_points(dtype: str) -> st.SearchStrategy[int]:
+    """Zero points that data of ``dtype`` can hold; never 0 alone, so that confusing them with 0 shows."""
+    if dtype == "uint8":
+        return st.sampled_from([3, 128, 1, 255, 0, 130])
+    return st.sampled_from([3, -5, 1, -128, 127, 0])
+
+
+def fills(family: str) -> st.SearchStrategy[tuple[str, ...]]:
+    """One to three fills; what shows padding comes first. NaN is drawn rarely: TVM leaves it open in max_pool."""
+    first = "negative" if family == "max_pool" else "integers"
+    second = st.sampled_from(["negative", "extremes", "reals", "specials", "integers"])
+    third = st.sampled_from(["", "reals", "specials", "extremes", "", "negative", "", "nans"])
+    return st.tuples(st.just(first), second, third).map(lambda names: tuple(dict.fromkeys(n for n in names if n)))

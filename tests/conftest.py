@@ -1,0 +1,13 @@
+"""Hypothesis profiles of our own tests; the plugin registers none."""
+
+import os
+
+import hypothesis
+from hypothesis import HealthCheck
+
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+
+hypothesis.settings.register_profile("foldproof-dev", max_examples=50, **_COMMON)
+hypothesis.settings.register_profile("foldproof-ci", max_examples=100, derandomize=True, database=None, **_COMMON)
+hypothesis.settings.register_profile("foldproof-campaign", max_examples=1000, database=None, **_COMMON)
+hypothesis.settings.load_profile("foldproof-ci" if os.environ.get("CI") else "foldproof-dev")
