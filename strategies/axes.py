@@ -1,5 +1,7 @@
 """Spatial axes, valid by construction: the window is drawn first, then a length that it fits into."""
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from harness.case import Axis, Widths
@@ -10,12 +12,14 @@ MOST_STRIDE = {1: 3, 2: 3, 3: 2}
 MOST_DILATION = {1: 3, 2: 3, 3: 2}
 
 
+@cache
 def pad_widths(*, max_width: int = 4) -> st.SearchStrategy[Widths]:
     """Explicit widths >= 0: one side, both sides, alike or different, as wide as a kernel or wider; (0, 0) too."""
     side = st.sampled_from([1, 0, 2, 0, 1, min(3, max_width), max_width])
     return st.tuples(side, side)
 
 
+@cache
 def crops(*, max_width: int = 2) -> st.SearchStrategy[Widths]:
     """Explicit widths with at least one negative side."""
     negative = st.integers(-max_width, -1)
@@ -23,14 +27,28 @@ def crops(*, max_width: int = 2) -> st.SearchStrategy[Widths]:
     return st.one_of(st.tuples(negative, either), st.tuples(either, negative))
 
 
+@cache
 def paddings() -> st.SearchStrategy[Widths]:
     """Own paddings: none (half of them), alike, asymmetric, wider than the kernel."""
     side = st.sampled_from([1, 0, 2, 0, 5])
     return st.one_of(st.just((0, 0)), st.tuples(side, side))
 
 
-@st.composite
+@cache
 def axes(
+    *,
+    rank: int,
+    pad: st.SearchStrategy[Widths] | None = None,
+    padding: st.SearchStrategy[Widths] | None = None,
+    transposed: bool = False,
+    pads_kernel: bool = False,
+) -> st.SearchStrategy[Axis]:
+    """Axes of an op with ``rank`` spatial axes whose windows fit. ``pads_kernel``: the pad widens the kernel."""
+    return _axes(rank=rank, pad=pad, padding=padding, transposed=transposed, pads_kernel=pads_kernel)
+
+
+@st.composite
+def _axes(
     draw: st.DrawFn,
     *,
     rank: int,
@@ -39,7 +57,6 @@ def axes(
     transposed: bool = False,
     pads_kernel: bool = False,
 ) -> Axis:
-    """An axis of an op with ``rank`` spatial axes whose windows fit. ``pads_kernel``: the pad widens the kernel."""
     kernel = draw(st.integers(1, MOST_KERNEL[rank]))
     stride = draw(st.integers(1, MOST_STRIDE[rank]))
     dilation = draw(st.integers(1, MOST_DILATION[rank]))
@@ -70,13 +87,25 @@ def _transposed(
     taps: int,
     added: int,
 ) -> Axis:
-    """A transposed convolution crops its result by its padding, so the padding is cut to what the result has."""
+    """A transposed convolution crops its result by its padding.
+
+    So a pad of p folds where the padding is at least p * stride, which most are drawn to be; and no padding may crop
+    all that the result has.
+    """
     size = max(1, 1 - added, 1 + slack // stride)
-    result = (size + added - 1) * stride + (taps - 1) * dilation + 1
+    absorbs = added > 0 and draw(st.sampled_from([True, True, False]))
+    result = (size + (0 if absorbs else added) - 1) * stride + (taps - 1) * dilation + 1
     before = min(own[0], result - 1)
-    after = min(own[1], result - 1 - before)
+    padding = (before, min(own[1], result - 1 - before))
+    if absorbs:
+        padding = (padding[0] + widths[0] * stride, padding[1] + widths[1] * stride)
     output_padding = draw(st.integers(0, stride - 1))
     return Axis(
-        size=size, pad=widths, kernel=kernel, stride=stride, dilation=dilation, padding=(before, after),
+        size=size,
+        pad=widths,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
         output_padding=output_padding,
-    )  # fmt: skip
+    )

@@ -1,10 +1,12 @@
 """Plain values: pad values, dtypes, layouts, zero points, fills.
 
 Only ``sampled_from``, booleans and integers within +-99 are drawn: Hypothesis mixes literals that it finds in the
-user's modules into wider integers and into floats, so that importing a pass would change the cases of a seed.
+user's modules into wider integers and into floats, so that importing a pass would change the cases of a seed. Each
+strategy is made once: Hypothesis validates every new one, which would take a third of the time of a draw.
 """
 
 import math
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -33,11 +35,13 @@ OUT_DTYPES = {
 """Output dtypes of a convolution per dtype of its data, the usual one first; '' is the data's."""
 
 
+@cache
 def dtypes(*, quantized: bool = False) -> st.SearchStrategy[str]:
     """dtypes of the data, the usual one first."""
     return st.sampled_from(ops.QUANTIZED_DTYPES if quantized else ops.DTYPES)
 
 
+@cache
 def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
     """Data layouts; half of them the standard one or channels last.
 
@@ -52,6 +56,7 @@ def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str
     return st.one_of(st.sampled_from(usual), st.sampled_from(every))
 
 
+@cache
 def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
     """Kernel layouts, see ``data_layouts``; '' for pools."""
     every = spec.kernel_layouts
@@ -62,6 +67,7 @@ def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[s
     return st.one_of(st.sampled_from(usual), st.sampled_from(every))
 
 
+@cache
 def zeros(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that are 0 in ``dtype``: 0.0, -0.0, fractions that truncate, values that underflow."""
     values = [0.0, -0.0]
@@ -74,6 +80,7 @@ def zeros(dtype: str) -> st.SearchStrategy[float]:
     return st.sampled_from(values)
 
 
+@cache
 def nonzeros(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that are not 0 in ``dtype``: small, fractions, extremes, infinities and NaN."""
     if dtype in ops.INTEGERS:
@@ -88,6 +95,7 @@ def nonzeros(dtype: str) -> st.SearchStrategy[float]:
     return st.sampled_from([1.0, -1.0, 0.5, -3.0, highest, -highest, smallest, math.inf, -math.inf, math.nan])
 
 
+@cache
 def lowest(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that never win in a max_pool of ``dtype``."""
     if dtype in ops.INTEGERS:
@@ -97,6 +105,7 @@ def lowest(dtype: str) -> st.SearchStrategy[float]:
     return st.sampled_from([-math.inf, -ops.HIGHEST[dtype]])
 
 
+@cache
 def above_lowest(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that win in a max_pool of small enough data, the neighbour of the lowest one among them."""
     if dtype in ops.INTEGERS:
@@ -108,11 +117,13 @@ def above_lowest(dtype: str) -> st.SearchStrategy[float]:
     return st.sampled_from([0.0, -1.0, neighbour, 1.0, -0.0, math.inf, math.nan])
 
 
+@cache
 def mirrored_modes() -> st.SearchStrategy[str]:
     """Modes that copy data into the border."""
     return st.sampled_from(MIRRORED_MODES)
 
 
+@cache
 def zero_points(dtype: str) -> st.SearchStrategy[int]:
     """Zero points that data of ``dtype`` can hold; never 0 alone, so that confusing them with 0 shows."""
     if dtype == "uint8":
@@ -120,6 +131,7 @@ def zero_points(dtype: str) -> st.SearchStrategy[int]:
     return st.sampled_from([3, -5, 1, -128, 127, 0])
 
 
+@cache
 def fills(family: str) -> st.SearchStrategy[tuple[str, ...]]:
     """One to three fills; what shows padding comes first. NaN is drawn rarely: TVM leaves it open in max_pool."""
     first = "negative" if family == "max_pool" else "integers"

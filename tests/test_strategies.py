@@ -1,0 +1,157 @@
+"""The strategies reach everything, stay small, and the same seed gives the same cases."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+import strategies
+from harness import ops
+from harness.build import build
+from harness.case import MODES, Case
+from harness.draws import draw, shard_seed
+from harness.fold import Folded, FoldExplicitPadding, Kind
+from harness.legality import Legality, legality
+from strategies.cases import AIMS, FOLDABLE, MOST_MACS, UNFOLDABLE
+from strategies.values import UNKNOWN_MODES
+
+INEXPRESSIBLE = {
+    Kind.DYNAMIC_WIDTH: "a case has whole numbers for widths",
+    Kind.OWN_PADDING: "a case has both sides of every padding, and crops only where TVM does",
+    Kind.SCOPE: "a case is one dataflow block",
+}
+"""Refusals that no case leads to; tests/test_fold.py builds their IR by hand."""
+
+RULES = {"identity", "conv", "dequantize-conv", "max_pool", "avg_pool", "dequantize-avg_pool"}
+
+
+def reached(strategy, examples, seed=0):
+    """Counters of ops, modes, dtypes, rules and refusal kinds over drawn cases."""
+    counts = {name: Counter() for name in ("op", "mode", "dtype", "layout", "rule", "kind", "fill", "uses")}
+    pass_ = FoldExplicitPadding()
+    for case in draw(strategy, examples, seed):
+        counts["op"][case.op] += 1
+        counts["mode"][case.pad.mode] += 1
+        counts["dtype"][case.dtype] += 1
+        counts["layout"][case.op, case.data_order] += 1
+        counts["fill"].update(case.fills)
+        counts["uses"].update(case.uses)
+        for report in pass_.explain(build(case)):
+            if isinstance(report.outcome, Folded):
+                counts["rule"][report.outcome.rule] += 1
+            else:
+                counts["kind"][report.outcome.kind] += 1
+    return counts
+
+
+def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
+    counts = reached(strategies.cases(), 1400)
+    assert set(counts["op"]) == set(ops.NAMES)
+    assert set(counts["mode"]) == set(MODES) | set(UNKNOWN_MODES)
+    assert set(counts["dtype"]) == set(ops.DTYPES)
+    assert set(counts["rule"]) == RULES
+    assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
+    assert set(counts["fill"]) == set(ops.FILLS)
+    assert set(counts["uses"]) == {"returned", "read"}
+
+
+def test_foldable_cases_reach_every_op_and_rule():
+    counts = reached(strategies.foldable_cases(), 600)
+    assert set(counts["op"]) == set(ops.NAMES)
+    assert set(counts["rule"]) == RULES
+    assert set(counts["mode"]) == set(MODES)
+
+
+def test_unfoldable_cases_reach_every_op_mode_and_refusal():
+    counts = reached(strategies.unfoldable_cases(), 1000)
+    assert set(counts["op"]) == set(ops.NAMES)
+    assert set(counts["mode"]) == set(MODES) | set(UNKNOWN_MODES)
+    assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
+
+
+@pytest.mark.parametrize("spec", ops.OPS, ids=lambda spec: spec.name)
+def test_data_layouts_of_an_op_are_drawn(spec):
+    drawn = {case.data_order for case in draw(strategies.cases(spec.name), 400, 3)}
+    assert drawn <= set(spec.data_layouts)
+    assert len(drawn) >= min(12, len(spec.data_layouts))
+
+
+@pytest.mark.parametrize("op", ops.NAMES)
+def test_at_least_half_of_the_foldable_cases_are_legal(op):
+    answers = Counter(legality(case) for case in draw(strategies.foldable_cases(op), 80, 1))
+    assert answers[Legality.LEGAL] >= answers.total() / 2, answers
+
+
+@pytest.mark.parametrize("op", ops.NAMES)
+def test_at_least_half_of_the_unfoldable_cases_are_illegal(op):
+    answers = Counter(legality(case) for case in draw(strategies.unfoldable_cases(op), 80, 1))
+    assert answers[Legality.ILLEGAL] + answers[Legality.GEOMETRY] >= answers.total() / 2, answers
+
+
+def test_every_aim_fits_some_op_and_every_op_has_both_kinds_of_aim():
+    assert all(any(aim.fits(spec) for spec in ops.OPS) for aim in AIMS)
+    for spec in ops.OPS:
+        assert any(aim.fits(spec) for aim in FOLDABLE)
+        assert any(aim.fits(spec) for aim in UNFOLDABLE)
+
+
+def test_cases_are_small():
+    costs = sorted(case.macs for case in draw(strategies.cases(), 1000, 2))
+    assert costs[int(len(costs) * 0.98)] <= 2 * MOST_MACS
+    assert costs[-1] <= 10 * MOST_MACS
+
+
+def test_an_unknown_op_is_named_with_the_choices():
+    with pytest.raises(ValueError, match=r"op 'conv4d' is none of conv1d, conv2d"):
+        strategies.cases("conv4d")
+
+
+def test_pad_widths_are_asymmetric_wider_than_the_kernel_and_zero():
+    axes = [axis for case in draw(strategies.cases("conv2d"), 300, 4) for axis in case.axes]
+    assert any(axis.pad[0] != axis.pad[1] for axis in axes)
+    assert any(max(axis.pad) >= axis.kernel for axis in axes)
+    assert any(axis.pad == (0, 0) for axis in axes)
+    assert any(min(axis.pad) < 0 for axis in axes)
+    assert any(max(axis.padding) > axis.kernel for axis in axes)
+
+
+# --- the same seed, the same cases --------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_cases_and_another_seed_others():
+    first = draw(strategies.cases(), 100, shard_seed(7, 0))
+    assert draw(strategies.cases(), 100, shard_seed(7, 0)) == first
+    assert draw(strategies.cases(), 100, shard_seed(7, 1)) != first
+    assert shard_seed(7, 1_000_003) != shard_seed(8, 1)
+
+
+CONSTANTS = "\n".join(
+    [f"I{i} = {1000 + 37 * i}" for i in range(200)]
+    + [f"F{i} = {0.125 + i / 7}" for i in range(200)]
+    + [f"S{i} = 'text {i}'" for i in range(200)]
+)
+
+
+def test_importing_a_module_full_of_constants_changes_no_case(tmp_path):
+    (tmp_path / "full_of_constants.py").write_text(CONSTANTS)
+    program = """
+import sys
+if sys.argv[1] == "with": import full_of_constants
+from hashlib import sha256
+import strategies
+from harness.draws import draw
+print(sha256("".join(case.dumps() for case in draw(strategies.cases(), 200, 11)).encode()).hexdigest())
+"""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program, variant], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for variant in ("with", "without")
+    }
+    assert len(digests) == 1
+
+
+def test_a_case_of_one_process_is_that_of_another():
+    cases = draw(strategies.cases(), 50, 5)
+    assert [Case.from_json(case.to_json()) for case in cases] == cases
