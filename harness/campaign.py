@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from harness.verdict import Verdict
 from harness.worker import Result
 
 SHARD_EXAMPLES = 500
+FIRST_SHARD_EXAMPLES = 60
+"""Shards double from the first one, so that workers have something to do soon."""
+
 BATCH_CASES = 8
 RERUNS = 3
 
@@ -210,20 +214,14 @@ def _jobs(settings: Settings, judge: Judge, summary: Summary, started: float) ->
     exhausted = False
     while True:
         while not exhausted and len(waiting) < 2 * settings.workers + 2:
-            batch = (
-                [case for case, _ in zip(cases, range(BATCH_CASES), strict=False)]
-                if _in_time(settings, started)
-                else []
-            )
+            batch = list(islice(cases, BATCH_CASES)) if _in_time(settings, started) else []
             exhausted = len(batch) < BATCH_CASES
             if batch:
                 waiting.append(judge.submit(batch))
         if not waiting:
             return
         if not _in_time(settings, started):
-            for job in waiting:
-                job.future.cancel()
-            waiting = [job for job in waiting if not job.future.cancelled()]
+            waiting = [job for job in waiting if job.future.running() or job.future.done() or not job.future.cancel()]
             exhausted = True
             if not waiting:
                 return
@@ -240,7 +238,8 @@ def _cases(settings: Settings, summary: Summary) -> Iterator[Case]:
     left = settings.examples
     shard = 0
     while left is None or left > 0:
-        examples = SHARD_EXAMPLES if left is None else min(SHARD_EXAMPLES, left)
+        examples = min(SHARD_EXAMPLES, FIRST_SHARD_EXAMPLES * 2**shard)
+        examples = examples if left is None else min(examples, left)
         drawn = draw(strategy, examples, shard_seed(settings.seed, shard))
         if not drawn:
             return

@@ -326,7 +326,8 @@ def wide_pad_asserted() -> Fold:
     """A pool's pad as wide as its window is met with an assertion instead of a refusal."""
 
     def narrow(site: Site, folded: Folded) -> Outcome:
-        assert all(max(sides) < k for sides, k in zip(_widths(site), site.consumer.kernel, strict=False))
+        pairs = zip(_widths(site), site.consumer.kernel, strict=False)
+        assert all(max(sides) < kernel for sides, kernel in pairs), "a pad is as wide as the window"
         return folded
 
     return _concluding(narrow)
@@ -501,7 +502,7 @@ def weight_pad_folded() -> Fold:
             out.update_func(name, body.rebuilt())
         return out
 
-    return fold
+    return _retyped(fold)
 
 
 def _fold_weight_pad(body: rewrite._Body, var: relax.Var) -> None:
@@ -567,7 +568,7 @@ KILLED_BY: dict[str, Case] = {
     "mode_ignored": _killer("conv1d", BARE, pad=Pad(mode="reflect")),
     "mode_checked_for_convolutions_only": _killer("avg_pool1d", BARE, pad=Pad(mode="replicate")),
     "begin_end_swapped": _killer("conv2d", H, W),
-    "axes_swapped": _killer("conv2d", H, W),
+    "axes_swapped": _killer("conv2d", H, replace(W, pad=(3, 0))),
     "nchw_indices_for_nhwc": _killer("conv2d", H, W, data_layout="NHWC"),
     "end_from_begin": _killer("conv2d", H, W),
     "widths_always_one": _killer("conv2d", H, W),

@@ -1,0 +1,81 @@
+"""Planted defects, through the command line: found, shrunk to a 1-minimal case, saved, replayed.
+
+``make test`` takes one defect of each kind; ``tests/test_planted_cases.py`` shows that each of all the others differs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import planted
+import pytest
+
+from harness import check
+from harness.corpus import load
+from harness.failures import Failure
+
+CHOSEN = (
+    "value_ignored",
+    "zero_instead_of_zero_point",
+    "first_zero_point_only",
+    "max_pool_folds_zero",
+    "mode_ignored",
+    "begin_end_swapped",
+    "nchw_indices_for_nhwc",
+    "own_padding_overwritten",
+    "batch_channel_pad_dropped",
+    "crop_summed",
+    "count_include_pad_not_set",
+    "ceil_mode_ignored",
+    "shared_pad_removed",
+    "stale_type",
+)
+EXAMPLES = 500
+
+
+def foldproof(*args, cwd):
+    """Run the command as a user would; the planted passes are importable."""
+    env = os.environ | {"PYTHONPATH": str(Path(planted.__file__).parent)}
+    command = [sys.executable, "-m", "harness", *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
+    spec = f"planted:{name}"
+    budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)
+    run = foldproof("fuzz", "--pass", spec, *budget, "--corpus", "found", "--json", "log", cwd=tmp_path)
+    assert run.returncode == 1, run.stdout + run.stderr
+    summary = json.loads((tmp_path / "log").read_text().splitlines()[-1])
+    assert summary["event"] == "summary"
+    assert summary["executed"] <= EXAMPLES
+
+    for found in summary["failures"]:
+        assert found["minimal"]
+        assert found["reproduced"] == "3/3"
+        assert f"replay: foldproof replay {found['path']} --pass {spec}" in run.stdout
+        assert_1_minimal(tmp_path / found["path"], name, found["fingerprint"])
+
+    saved = sorted((tmp_path / "found").iterdir())
+    assert sorted(tmp_path / found["path"] for found in summary["failures"]) == saved
+    assert foldproof("replay", *saved, "--pass", spec, cwd=tmp_path).returncode == 1
+    bundled = foldproof("replay", *saved, cwd=tmp_path)
+    assert bundled.returncode == 0, bundled.stdout
+
+
+def assert_1_minimal(path, name, fingerprint):
+    """The saved case fails, and no value of ``Case.simpler()`` fails in the same way."""
+    case = load(path).case
+    assert failing(case, name) == fingerprint
+    for candidate in case.simpler():
+        assert failing(candidate, name) != fingerprint, candidate
+
+
+def failing(case, name):
+    try:
+        check(case, fold=getattr(planted, name)())
+    except Failure as failure:
+        return failure.fingerprint
+    return None

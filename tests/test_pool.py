@@ -1,0 +1,120 @@
+"""Workers: a process that dies or hangs is a failure of its case, and the others are answered all the same."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from harness import pool
+from harness.case import Axis, Case
+from harness.loading import UsageError
+from harness.pool import Judge, Question
+from harness.shrink import shrink
+from harness.verdict import Verdict
+
+PASSES = """
+import os, signal, time
+
+def stride(mod):
+    for line in mod.script().splitlines():
+        if "strides=[" in line:
+            return int(line.split("strides=[")[1].split("]")[0])
+    return 1
+
+def dies_on_stride_two(mod):
+    if stride(mod) == 2:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return mod
+
+def exits_on_stride_two(mod):
+    if stride(mod) == 2:
+        os._exit(7)
+    return mod
+
+def hangs_on_stride_two(mod):
+    if stride(mod) == 2:
+        time.sleep(1000)
+    return mod
+"""
+
+
+@pytest.fixture
+def passes(tmp_path, monkeypatch):
+    (tmp_path / "bad_passes.py").write_text(PASSES)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "bad_passes:"
+
+
+def strided(stride):
+    return Case(op="conv1d", axes=(Axis(size=5, pad=(1, 0), stride=stride),))
+
+
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [("dies_on_stride_two", "TargetCrashed/conv/SIGSEGV"), ("exits_on_stride_two", "TargetCrashed/conv/exit code 7")],
+)
+def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name, fingerprint):
+    with Judge(Question(fold=passes + name, complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(1), strided(2), strided(3)]).results()
+    assert [isinstance(result, Verdict) for result in results] == [True, False, True]
+    assert results[1].fingerprint == fingerprint
+
+
+def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypatch):
+    monkeypatch.setattr(pool, "CASE_SECONDS", 8.0)
+    with Judge(Question(fold=passes + "hangs_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(2), strided(3)]).results()
+    assert results[0].fingerprint == "TargetTimeout/conv/timeout"
+    assert isinstance(results[1], Verdict)
+
+
+def test_a_crash_shrinks_like_any_other_failure(passes):
+    with Judge(Question(fold=passes + "dies_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        [crash] = judge.ask([strided(2)])
+        shrunk = shrink(crash, judge)
+    assert shrunk.minimal
+    assert shrunk.case == Case(op="conv1d", axes=(Axis(stride=2),))
+
+
+def test_an_unusable_pass_is_refused_at_the_start():
+    with Judge(Question(fold="nowhere:nothing"), workers=1) as judge, pytest.raises(UsageError, match="nowhere"):
+        judge.start()
+
+
+def test_no_worker_is_left_when_the_judge_has_gone():
+    with Judge(Question(), workers=2) as judge:
+        judge.start()
+        assert children()
+    deadline = time.monotonic() + 10
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not children()
+
+
+def children():
+    """Processes of ours that run ``multiprocessing.spawn``; pytest-xdist's own are not among them."""
+    found = []
+    for entry in os.listdir("/proc") if sys.platform == "linux" else ():
+        try:
+            with open(f"/proc/{entry}/stat") as stat, open(f"/proc/{entry}/cmdline") as line:
+                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+                if parent == os.getpid() and "spawn_main" in line.read():
+                    found.append(int(entry))
+        except (OSError, ValueError, IndexError):
+            continue  # not a process, or gone meanwhile
+    return found
+
+
+def test_ctrl_c_is_left_to_the_coordinator():
+    with Judge(Question(), workers=1) as judge:
+        judge.start()
+        for pid in children():
+            os.kill(pid, signal.SIGINT)
+        [result] = judge.ask([strided(1)])
+    assert isinstance(result, Verdict)

@@ -1,0 +1,83 @@
+"""What the README claims: its commands run as written, its code is what it says, its tables name files that exist."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def code(beginning):
+    """The Python block that begins with a line."""
+    [block] = [block for block in blocks("python") if block.startswith(beginning)]
+    return block
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A working directory with the files that the README shows."""
+    path = tmp_path_factory.mktemp("readme")
+    (path / "my_pass.py").write_text(code("# my_pass.py"))
+    (path / "test_my_pass.py").write_text(code("# test_my_pass.py"))
+    return path
+
+
+def run(command, cwd):
+    """A command line of the README, with the ``foldproof`` of this environment first on the PATH."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        command, shell=True, cwd=cwd, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=300
+    )
+
+
+def command(beginning):
+    """The command line that begins so, without its comment."""
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith(beginning)]
+    assert lines, beginning
+    return lines[0].split("   #")[0].strip()
+
+
+def test_the_counterexample_is_what_the_command_prints(folder):
+    result = run(command("foldproof fuzz"), folder)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "3 distinct failures" in result.stdout
+    printed = re.sub(r"in \d+\.\d s", "in T s", result.stdout)
+    [shown] = [block for block in blocks("text") if block.startswith("Miscompile")]
+    for line in shown.splitlines():
+        assert re.sub(r"in \d+\.\d s", "in T s", line) in printed
+    replays = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("foldproof replay")]
+    assert [run(line, folder).returncode for line in replays] == [1, 0]
+
+
+def test_the_pipeline_prints_what_the_readme_says(folder):
+    (folder / "pipeline.py").write_text(code("import tvm\nfrom tvm import relax\nfrom tvm.script"))
+    result = run("python pipeline.py", folder)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() in README
+
+
+def test_the_whole_test_of_ones_own_pass_finds_that_it_is_wrong(folder):
+    result = run("python -m pytest -q -p no:cacheprovider test_my_pass.py", folder)
+    assert result.returncode == 1
+    assert re.search(r"(Miscompile|WrongType|CompileError)_conv", result.stdout)
+
+
+def test_every_case_of_the_table_of_defects_exists():
+    [table] = re.findall(r"## Defects found\n(.*?)\n## ", README, flags=re.DOTALL)
+    named = re.findall(r"`([\w.-]+)\.case\.json`", table)
+    assert named
+    assert all((ROOT / "tests" / "corpus" / f"{name}.case.json").exists() for name in named)
+
+
+def test_the_make_targets_of_the_readme_exist():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(re.findall(r"make (\w+)", README)) <= set(targets)
