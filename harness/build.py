@@ -14,17 +14,17 @@ from harness.case import Case, Dims, Step
 MAIN = "main"
 
 
-def build(case: Case) -> tvm.IRModule:
+def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
     """A well-formed Relax module whose function ``main`` is the case, unfolded.
 
     The parameters are named and ordered as the keys of ``harness.inputs.inputs``. The function returns the result, or
-    a tuple with what ``case.uses`` asks for behind it.
+    a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves a pad out that does nothing.
     """
     builder = relax.BlockBuilder()
     params = _params(case)
     with builder.function(MAIN, list(params.values())):
         with builder.dataflow():
-            outputs = _emit(builder, case, params)
+            outputs = _emit(builder, case, params, with_pad=with_pad)
             result = builder.emit_output(outputs[0] if len(outputs) == 1 else relax.Tuple(outputs))
         builder.emit_func_output(result)
     return builder.get()
@@ -50,9 +50,11 @@ def _parameter_shape(values: tuple[Any, ...]) -> tuple[int, ...]:
     return () if len(values) == 1 else (len(values),)
 
 
-def _emit(builder: relax.BlockBuilder, case: Case, params: dict[str, relax.Var]) -> list[relax.Var]:
+def _emit(builder: relax.BlockBuilder, case: Case, params: dict[str, relax.Var], *, with_pad: bool) -> list[relax.Var]:
     data, weight = params["x"], params.get("w")
-    if case.pads_weight:
+    if not with_pad:
+        padded = data
+    elif case.pads_weight:
         padded = weight = builder.emit(_pad(case, weight, case.kernel_order), "padded")
     else:
         padded = data = builder.emit(_pad(case, data, case.data_order), "padded")

@@ -158,6 +158,8 @@ class Case(Plain):
         for name, kind in (("axes", Axis), ("steps", Step)):
             for item in sequence(name, getattr(self, name), empty=name == "steps"):
                 require(isinstance(item, kind), f"{name} must be of {kind.__name__}, not {item!r}")
+        for name in ("data_layout", "kernel_layout", "weight_dtype", "out_dtype"):
+            require(isinstance(getattr(self, name), str), f"{name} must be a string, not {getattr(self, name)!r}")
         require(isinstance(self.pad, Pad), f"pad must be a Pad, not {self.pad!r}")
         choose("use", self.uses, USES, empty=True)
         choose("fill", self.fills, ops.FILLS)
@@ -251,8 +253,8 @@ class Case(Plain):
     def macs(self) -> int:
         """Multiply-adds (for pools: reads) of the consumer."""
         windows = math.prod(self.result_dims.values())
-        per_window = math.prod(a.kernel for a in self.axes)
-        return windows * per_window * (self.weight_dims["I"] if self.spec.weighted else 1)
+        kernel = self.weight_dims if self.spec.weighted else {letter: a.kernel for letter, a in self.lettered_axes}
+        return windows * math.prod(kernel[letter] for letter in self.spec.spatial) * kernel.get("I", 1)
 
     # --- dtypes ---------------------------------------------------------------------------------------
 

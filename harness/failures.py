@@ -39,7 +39,7 @@ class Miscompile(Failure):
 
 
 class WrongType(Failure):
-    """The folded function has, or returns, another shape or dtype than the unfolded one, or stale types within."""
+    """The folded function declares or returns another shape or dtype than the unfolded one."""
 
 
 class IllFormed(Failure):

@@ -1,4 +1,4 @@
-"""Questions to a Relax module, whatever pass it came from: same? well formed? stale types? which pads are left?"""
+"""Questions to a Relax module, whatever pass it came from: same? well formed? which pads are left?"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,9 @@ import tvm_ffi
 from tvm import ir, relax
 
 Module = tvm.IRModule
+
+MOST_SAID = 300
+"""Characters of a message: TVM prints whole operators and functions into some."""
 
 _PAD = "relax.nn.pad"
 _CONSUMERS = ("relax.nn.conv", "relax.nn.max_pool", "relax.nn.avg_pool")
@@ -28,22 +31,11 @@ def ill_formed(module: tvm.IRModule) -> str | None:
     return None
 
 
-def stale_type(module: tvm.IRModule, function: str) -> str | None:
-    """A call of a neural network op whose type, inferred anew, is not that of its variable, in words."""
-    builder = relax.BlockBuilder(module)
-    for binding in bindings(module[function].body):
-        value = binding.value
-        if _name(value).startswith("relax.nn."):
-            fresh = builder.normalize(ir.Call(value.op, value.args, value.attrs, value.ty_args))
-            if not same(fresh.ty, binding.var.ty):
-                return f"{value.op.name} has type {fresh.ty}, but its variable says {binding.var.ty}"
-    return None
-
-
 def said(error: BaseException) -> str:
     """The type and the last line of an error: TVM's messages begin with a trace of C++ frames."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"
+    last = lines[-1] if lines else ""
+    return f"{type(error).__name__}: {last[:MOST_SAID]}{'...' if len(last) > MOST_SAID else ''}"
 
 
 def pads_in_front(module: tvm.IRModule) -> int:

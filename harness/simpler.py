@@ -110,7 +110,8 @@ def _plainer_types(case: Case) -> Changes:
             yield {"steps": case.steps[:i] + (plainer,) + case.steps[i + 1 :]}
             if plainer.zero_point != step.zero_point and case.pad.value in step.zero_point:
                 # The pad value follows its zero point, else the case would turn from a legal one into another.
-                value = float(plainer.zero_point[step.zero_point.index(int(case.pad.value))])
+                position = step.zero_point.index(int(case.pad.value))
+                value = float(plainer.zero_point[position if len(plainer.zero_point) > 1 else 0])
                 if _weight_of(value) <= _weight_of(case.pad.value):
                     steps = case.steps[:i] + (plainer,) + case.steps[i + 1 :]
                     yield {"steps": steps, "pad": replace(case.pad, value=value)}
@@ -151,19 +152,27 @@ def _fewer_channels(case: Case) -> Changes:
     """Less batch, groups, channels and filters; the parameters of a step follow the axis that they belong to."""
     for batch in _toward(case.batch, 1):
         yield _resized(case, "N", sum(case.pad.batch) if not case.pads_weight else 0, batch) | {"batch": batch}
-    padding = 0 if case.pads_weight else sum(case.pad.channel)
+    added = 0 if case.pads_weight else sum(case.pad.channel)
     for groups in _toward(case.groups, 1):
         yield {"groups": groups}
-        for channels in _toward(case.channels, 1):
-            change = {"groups": groups, "channels": channels}
-            yield _resized(case, "C", padding, channels) | change
-            yield _resized(case, "C", padding, channels) | change | {"filters": min(case.filters, groups)}
-    for channels in _toward(case.channels, 1):
-        yield _resized(case, "C", padding, channels) | {"channels": channels}
-        if case.filters > 1:
-            yield _resized(case, "C", padding, channels) | {"channels": channels, "filters": max(1, case.groups)}
-    for filters in _toward(case.filters, 1):
-        yield {"filters": filters}
+        for channels in _fewer(case.channels, added, groups):
+            change = _resized(case, "C", added, channels) | {"groups": groups, "channels": channels}
+            yield change
+            yield change | {"filters": min(case.filters, groups)}
+    for channels in _fewer(case.channels, added, case.groups):
+        change = _resized(case, "C", added, channels) | {"channels": channels}
+        yield change
+        if case.filters > case.groups:
+            yield change | {"filters": case.groups}
+    yield from ({"filters": filters} for filters in _fewer(case.filters, 0, case.groups))
+
+
+def _fewer(count: int, added: int, groups: int) -> Iterator[int]:
+    """Smaller counts which, with what the pad adds, the groups divide: least, half, next."""
+    sums = range(groups, count + added, groups)
+    smaller = [total - added for total in sums if total - added >= 1]
+    if smaller:
+        yield from dict.fromkeys((smaller[0], smaller[len(smaller) // 2], smaller[-1]))
 
 
 def _resized(case: Case, letter: str, padding: int, length: int) -> dict[str, Any]:

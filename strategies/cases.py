@@ -220,7 +220,7 @@ def _mirrored(draft: Draft) -> None:
     mode = draft.draw(values.mirrored_modes())
     reach = 1 if mode == "reflect" else 0
     draft.axes = [replace(a, size=max(a.size, max(a.pad) + reach)) for a in draft.axes]
-    draft.pad = replace(draft.pad, mode=mode, value=0.0)
+    draft.pad = replace(draft.pad, mode=mode)  # the value stays neutral: a pass that ignores the mode folds it
 
 
 def _unknown_mode(draft: Draft) -> None:
@@ -275,7 +275,8 @@ def _padding_excluded(draft: Draft) -> None:
 def _ceil_changed(draft: Draft) -> None:
     """ceil_mode, where a fold loses the last window."""
     draft.ceil_mode = True
-    draft.axes[0] = _with_ceil(draft.axes[0], changes=True)
+    which = draft.draw(st.integers(0, draft.spec.rank - 1))
+    draft.axes = [_with_ceil(axis, changes=i == which) for i, axis in enumerate(draft.axes)]
 
 
 def _out_of_order(draft: Draft) -> None:
@@ -288,8 +289,16 @@ def _out_of_order(draft: Draft) -> None:
 
 
 def _requantized(draft: Draft) -> None:
-    """The pad value is a neighbour of the zero point, or 0, or the same bits with the other sign."""
+    """The pad value is a neighbour of the zero point, or 0, or its negative; or the zero point has its bits, but not
+    its sign: 255 and -1 are the same byte."""
     [step] = draft.steps
+    value = int(draft.pad.value)
+    if draft.dtype == "uint8" and value >= 128 and draft.draw(st.booleans()):
+        draft.steps = [replace(step, zero_point=(value - 256,) * len(step.zero_point), zero_point_dtype="int8")]
+        return
+    if draft.dtype == "int8" and value < 0 and draft.draw(st.booleans()):
+        draft.steps = [replace(step, zero_point=(value + 256,) * len(step.zero_point), zero_point_dtype="uint8")]
+        return
     low, high = ops.int_range(draft.dtype)
     low, high = max(low, -(2**31)), min(high, 2**31 - 1)
     zero_point = step.zero_point[0]
@@ -314,7 +323,12 @@ def _one_channel_requantized(draft: Draft) -> None:
 
 
 def _runtime_quantized(draft: Draft) -> None:
-    draft.steps = [replace(draft.steps[0], constant=False)]
+    """A parameter of the function: whatever a pass assumes of it, another value stands there at run time."""
+    [step] = draft.steps
+    highest = ops.int_range(step.zero_point_dtype)[1]
+    other = step.zero_point[0] + (1 if step.zero_point[0] < highest else -1)
+    points = draft.draw(st.sampled_from([(other,) * len(step.zero_point), step.zero_point]))
+    draft.steps = [replace(step, constant=False, zero_point=points)]
 
 
 def _varying_along_padded(draft: Draft) -> None:

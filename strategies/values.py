@@ -114,7 +114,7 @@ def above_lowest(dtype: str) -> st.SearchStrategy[float]:
             [0.0 if low < 0 else 1.0, float(low + 1) if low > -(2**53) else -(2.0**53), 1.0, float(min(high, 2**53))]
         )
     neighbour = {"float16": -65472.0, "bfloat16": -ops.HIGHEST["bfloat16"]}.get(dtype, -ops.HIGHEST[dtype] * 0.75)
-    return st.sampled_from([0.0, -1.0, neighbour, 1.0, -0.0, math.inf, math.nan])
+    return st.sampled_from([0.0, neighbour, 0.0, -1.0, 0.0, 1.0, -0.0, math.inf, math.nan])
 
 
 @cache

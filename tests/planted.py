@@ -425,10 +425,10 @@ def stale_type() -> Fold:
 def shared_pad_removed() -> Fold:
     """The folded pad goes, although something else reads it."""
 
-    def released(body: rewrite._Body, value: Any, _user: Any) -> None:
+    def buried(body: rewrite._Body, value: Any) -> None:
         body.dead |= {arg for arg in value.args if isinstance(arg, relax.Var) and body._removable(arg)}
 
-    return _patched(rewrite._Body, _release=released)
+    return _patched(rewrite._Body, _bury=buried)
 
 
 def returned_pad_removed() -> Fold:

@@ -690,6 +690,34 @@ def test_two_pads_in_front_of_a_dequantize_both_fold():
     assert_folds(Before, Expected)
 
 
+def test_only_the_pad_of_the_zero_point_folds_out_of_two_in_front_of_a_dequantize():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "int8"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2), pad_value=4.0)
+                lv1 = R.nn.pad(lv, (0, 0, 0, 0, 10, 20), pad_value=5.0)
+                lv2 = R.dequantize(lv1, R.const(0.5, "float32"), R.const(5, "int8"))
+                gv = R.nn.conv1d(lv2, w)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "int8"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2), pad_value=4.0)
+                lv2 = R.dequantize(lv, R.const(0.5, "float32"), R.const(5, "int8"))
+                gv = R.nn.conv1d(lv2, w, padding=(10, 20))
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+    assert refusals(Before) == [("conv1d", Kind.QUANTIZATION)]
+
+
 def test_pads_on_both_sides_of_a_dequantize_both_fold():
     @I.ir_module
     class Before:
@@ -1101,6 +1129,65 @@ def test_a_chain_of_pads_of_zero_widths_goes_and_what_is_behind_it_folds():
     assert_folds(Before, Expected)
 
 
+def test_a_pad_of_zero_widths_goes_wherever_it_is_read():
+    @I.ir_module
+    class Before:
+        @R.function
+        def twice(x: R.Tensor((3,), "float32")):
+            gv = R.add(x, x)
+            return gv
+
+        @R.function
+        def main(c: R.Tensor((), "bool"), x: R.Tensor((3,), "float32")):
+            cls = Before
+            lv = R.nn.pad(x, (0, 0))
+            lv1 = R.match_cast(lv, R.Tensor((3,), "float32"))
+            lv2 = (lv, (lv, lv1))
+            lv3 = lv2[0]
+            lv4 = cls.twice(lv)
+            lv5 = R.concat((lv, lv3))
+
+            @R.function
+            def inner(y: R.Tensor((3,), "float32")) -> R.Tensor((3,), "float32"):
+                lv6 = R.multiply(y, lv)
+                return lv6
+
+            if c:
+                z = R.add(lv, lv4)
+            else:
+                z = inner(lv)
+            return (lv, lv5, z)
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def twice(x: R.Tensor((3,), "float32")):
+            gv = R.add(x, x)
+            return gv
+
+        @R.function
+        def main(c: R.Tensor((), "bool"), x: R.Tensor((3,), "float32")):
+            cls = Expected
+            lv1 = R.match_cast(x, R.Tensor((3,), "float32"))
+            lv2 = (x, (x, lv1))
+            lv3 = lv2[0]
+            lv4 = cls.twice(x)
+            lv5 = R.concat((x, lv3))
+
+            @R.function
+            def inner(y: R.Tensor((3,), "float32")) -> R.Tensor((3,), "float32"):
+                lv6 = R.multiply(y, x)
+                return lv6
+
+            if c:
+                z = R.add(x, lv4)
+            else:
+                z = inner(x)
+            return (x, lv5, z)
+
+    assert_folds(Before, Expected)
+
+
 def test_a_pad_of_zero_widths_with_a_weaker_type_leaves_every_reader_bound():
     @I.ir_module
     class Before:
@@ -1167,6 +1254,23 @@ def test_a_pad_is_seen_through_aliases():
     assert_folds(Before, Expected)
 
 
+def test_a_report_names_the_pad_and_not_its_alias():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
+                lv1 = lv
+                lv2 = R.nn.conv1d(lv1, w)
+                gv = R.nn.max_pool1d(lv1, (2,))
+                R.output(lv2, gv)
+            return (lv2, gv)
+
+    reports = [(pad, consumer, result) for pad, consumer, result, _ in outcomes(Before)]
+    assert reports == [("lv", "conv1d", "lv2"), ("lv", "max_pool1d", "gv")]
+
+
 def test_an_alias_that_is_returned_keeps_its_pad():
     @I.ir_module
     class Before:
@@ -1207,6 +1311,19 @@ def test_a_pad_behind_a_match_cast_stays():
     assert_stays(Before)
     [(_, consumer, result, outcome)] = outcomes(Before)
     assert (consumer, result, outcome.kind) == ("match_cast", "lv1", Kind.CONSUMER)
+
+
+def test_a_pad_that_is_match_cast_stays():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            lv = R.match_cast(R.nn.pad(x, (0, 0, 0, 0, 0, 0)), R.Tensor((1, 3, 8), "float32"))
+            lv1 = R.match_cast(R.nn.pad(lv, (0, 0, 0, 0, 1, 1)), R.Tensor((1, 3, 10), "float32"))
+            gv = R.nn.conv1d(lv1, w)
+            return gv
+
+    assert_stays(Before)
 
 
 def test_a_consumer_that_is_match_cast_stays():
@@ -1319,7 +1436,7 @@ def test_a_tensor_of_unknown_shape_folds():
 # --- what may not happen ------------------------------------------------------------------------------
 
 
-def test_a_pad_whose_input_is_overwritten_in_place_before_its_consumer_stays():
+def test_a_pad_whose_input_is_overwritten_in_place_stays():
     @I.ir_module
     class Before:
         @T.prim_func(s_tir=True)
@@ -1335,10 +1452,56 @@ def test_a_pad_whose_input_is_overwritten_in_place_before_its_consumer_stays():
             with R.dataflow():
                 lv = R.add(x, x)
                 lv1 = R.nn.pad(lv, (0, 0, 0, 0, 1, 1))
-                lv2 = R.call_tir_inplace(cls.negate, (lv,), inplace_indices=[0], out_ty=R.Tensor((1, 1, 4), "float32"))
-                lv3 = R.nn.conv1d(lv1, w)
-                gv = (lv2, lv3)
+                lv2 = lv
+                lv3 = R.call_tir_inplace(cls.negate, (lv2,), inplace_indices=[0], out_ty=R.Tensor((1, 1, 4), "float32"))
+                lv4 = R.nn.conv1d(lv1, w)
+                gv = (lv3, lv4)
                 R.output(gv)
+            return gv
+
+    assert_stays(Before)
+    assert refusals(Before) == [("conv1d", Kind.IN_PLACE)]
+
+
+def test_a_pad_of_zero_widths_that_is_overwritten_in_place_stays_as_the_copy_that_it_is():
+    @I.ir_module
+    class Before:
+        @T.prim_func(s_tir=True)
+        def negate(a: T.Buffer((1, 1, 4), "float32")):
+            for i in range(4):
+                with T.sblock("negate"):
+                    v = T.axis.spatial(4, i)
+                    a[0, 0, v] = a[0, 0, v] * T.float32(-1)
+
+        @R.function
+        def main(x: R.Tensor((1, 1, 4), "float32")):
+            cls = Before
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, (0, 0, 0, 0, 0, 0))
+            lv2 = R.call_tir_inplace(cls.negate, (lv1,), inplace_indices=[0], out_ty=R.Tensor((1, 1, 4), "float32"))
+            gv = R.add(lv, lv2)
+            return gv
+
+    assert_stays(Before)
+
+
+def test_a_pad_of_zero_widths_whose_input_is_overwritten_in_place_stays_as_the_copy_that_it_is():
+    @I.ir_module
+    class Before:
+        @T.prim_func(s_tir=True)
+        def negate(a: T.Buffer((1, 1, 4), "float32")):
+            for i in range(4):
+                with T.sblock("negate"):
+                    v = T.axis.spatial(4, i)
+                    a[0, 0, v] = a[0, 0, v] * T.float32(-1)
+
+        @R.function
+        def main(x: R.Tensor((1, 1, 4), "float32")):
+            cls = Before
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, (0, 0, 0, 0, 0, 0))
+            lv2 = R.call_tir_inplace(cls.negate, (lv,), inplace_indices=[0], out_ty=R.Tensor((1, 1, 4), "float32"))
+            gv = R.add(lv1, lv2)
             return gv
 
     assert_stays(Before)
@@ -1530,7 +1693,8 @@ def test_parameters_along_the_last_axis_vary_where_that_is_padded():
             return gv
 
     assert_stays(Before)
-    assert refusals(Before) == [("conv1d", Kind.VARYING_QUANTIZATION)]
+    [(_, _, _, outcome)] = outcomes(Before)
+    assert outcome == Refused(Kind.VARYING_QUANTIZATION, "scale or zero point vary along axis 2, which is padded")
 
 
 def test_a_transposed_convolution_is_refused():

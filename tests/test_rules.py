@@ -330,6 +330,11 @@ REFUSED = [
     (MAX, "input_visible", False, Kind.SCOPE, "dataflow block"),
     (AVG, "input_visible", False, Kind.SCOPE, "dataflow block"),
     (DEQUANTIZED, "input_visible", False, Kind.SCOPE, "dataflow block"),
+    (site(pad(0, 0, 0), CONV1), "overwritten", True, Kind.IN_PLACE, "in-place call"),
+    (CONV, "overwritten", True, Kind.IN_PLACE, "in-place call"),
+    (MAX, "overwritten", True, Kind.IN_PLACE, "in-place call"),
+    (AVG, "overwritten", True, Kind.IN_PLACE, "in-place call"),
+    (DEQUANTIZED, "overwritten", True, Kind.IN_PLACE, "in-place call"),
     # convolutions
     (CONV, "consumer.operand", 1, Kind.WEIGHT, "weight"),
     (DEQUANTIZED, "consumer.operand", 1, Kind.WEIGHT, "weight"),
@@ -393,6 +398,7 @@ REFUSED = [
     (AVG_CEIL, "pad.widths", ((0, 0), (0, 0), (0, 2)), Kind.CEIL_MODE, "2 windows, not 3"),
     (AVG_CEIL, "consumer.sizes", (None,), Kind.CEIL_MODE, "W"),
     (AVG, "pad.dtype", "int8", Kind.DTYPE, "sums int8 in int8"),
+    (of_dtype(AVG_CEIL, "int8", 0.0), "consumer.strides", (1,), Kind.DTYPE, "sums int8 in int8"),
     (AVG, "pad.dtype", "uint8", Kind.DTYPE, "sums uint8 in uint8"),
     (AVG, "pad.dtype", "int16", Kind.DTYPE, "sums int16 in int16"),
     # consumers that have no padding, or one that means something else

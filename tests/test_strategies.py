@@ -20,6 +20,7 @@ INEXPRESSIBLE = {
     Kind.DYNAMIC_WIDTH: "a case has whole numbers for widths",
     Kind.OWN_PADDING: "a case has both sides of every padding, and crops only where TVM does",
     Kind.SCOPE: "a case is one dataflow block",
+    Kind.IN_PLACE: "a case calls nothing in place",
 }
 """Refusals that no case leads to; tests/test_fold.py builds their IR by hand."""
 

@@ -10,12 +10,11 @@ One walk collects, one rebuilds: time is linear in the number of bindings.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tvm import ir, relax
 from tvm.relax.expr import _update_type
-from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from harness.fold.rules import Folded, Outcome, Refused, decide
 from harness.fold.site import CONSUMERS, DEQUANTIZE, PAD, op_name, read_consumer, read_pad, read_site
@@ -65,6 +64,8 @@ class _Body:
         self.users: dict[relax.Var, list[tuple[relax.Var | None, int]]] = defaultdict(list)
         self.consumers: list[relax.Var] = []
         self.pads: list[relax.Var] = []
+        self.aliases: dict[relax.Var, Any] = {}
+        self.in_place = False
         self.replaced: dict[relax.Var, Any] = {}
         self.inserted: dict[relax.Var, list[relax.VarBinding]] = defaultdict(list)
         self.dead: set[relax.Var] = set()
@@ -79,11 +80,12 @@ class _Body:
 
     def _note(self, binding: Any) -> None:
         var, value = binding.var, binding.value
-        self.values[var] = value if isinstance(binding, relax.VarBinding) else None
+        plain = isinstance(binding, relax.VarBinding)
+        self.values[var] = value if plain else None
         name = op_name(value)
-        if name in CONSUMERS:
+        if plain and name in CONSUMERS:
             self.consumers.append(var)
-        elif name == PAD and isinstance(binding, relax.VarBinding):
+        elif plain and name == PAD:
             self.pads.append(var)
         if isinstance(value, relax.If):
             self._use(value.cond, var)
@@ -93,6 +95,7 @@ class _Body:
             self._collect(value.body)
         else:
             self._use(value, var)
+        self.in_place = self.in_place or "inplace" in name
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
         if isinstance(value, relax.Var):
@@ -124,25 +127,31 @@ class _Body:
             return True
         return user is not None and self.home[expr].same_as(self.home[user])
 
-    def replace(self, var: relax.Var, value: Any) -> None:
-        """Bind ``var`` to ``value`` from now on."""
+    def replace(self, var: relax.Var, value: ir.Call) -> None:
+        """Bind ``var`` to ``value`` from now on; what only the old value read goes."""
         old = self.values[var]
+        self._forget(old, var)
         self.values[var] = self.replaced[var] = value
-        for i, arg in enumerate(value.args):
-            if isinstance(arg, relax.Var):
-                self.users[arg].append((var, i))
-        self._release(old, var)
+        self._use(value, var)
+        self._bury(old)
 
-    def _release(self, value: Any, user: relax.Var) -> None:
-        """``user`` reads ``value`` no more; a pad, dequantize or alias without uses goes, and what it read with it."""
-        now_read = self.values[user].args if user not in self.dead else ()
-        for arg in dict.fromkeys(a for a in getattr(value, "args", [value]) if isinstance(a, relax.Var)):
-            if any(arg.same_as(still) for still in now_read):
-                continue
+    def add(self, var: relax.Var, value: ir.Call, *, behind: relax.Var) -> None:
+        """Bind a new variable right behind another one."""
+        self.values[var], self.home[var] = value, self.home[behind]
+        self._use(value, var)
+        self.inserted[behind].append(relax.VarBinding(var, value, value.span))
+
+    def _forget(self, value: Any, user: relax.Var) -> None:
+        for arg in _read(value):
             self.users[arg] = [use for use in self.users[arg] if use[0] is None or not use[0].same_as(user)]
-            if not self.users[arg] and self._removable(arg):
+
+    def _bury(self, value: Any) -> None:
+        """Pads, dequantizes and aliases that nothing reads any more go, and what they alone read with them."""
+        for arg in _read(value):
+            if not self.users[arg] and arg not in self.dead and self._removable(arg):
                 self.dead.add(arg)
-                self._release(self.values[arg], arg)
+                self._forget(self.values[arg], arg)
+                self._bury(self.values[arg])
 
     def _removable(self, var: relax.Var) -> bool:
         """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
@@ -150,15 +159,19 @@ class _Body:
         return isinstance(value, relax.Var) or op_name(value) in (PAD, DEQUANTIZE)
 
     def rebuilt(self) -> relax.Function:
-        if not (self.replaced or self.dead):
+        """The function with all edits made, or itself if there are none."""
+        if not (self.replaced or self.dead or self.aliases):
             return self.function
         return _with_body(self.function, self._sequence(self.function.body))
 
     def _sequence(self, sequence: relax.SeqExpr) -> relax.SeqExpr:
         blocks = [self._block(block) for block in sequence.blocks]
-        if all(new.same_as(old) for new, old in zip(blocks, sequence.blocks, strict=True)):
+        result = self._substituted(sequence.body)
+        if _same(result, sequence.body) and all(map(_same, blocks, sequence.blocks)):
             return sequence
-        return _sequence_like(sequence, [block for block in blocks if len(block.bindings) > 0])
+        new = relax.SeqExpr([block for block in blocks if len(block.bindings) > 0], result, sequence.span)
+        _update_type(new, sequence.ty)
+        return new
 
     def _block(self, block: relax.BindingBlock) -> relax.BindingBlock:
         bindings = [new for old in block.bindings for new in self._binding(old)]
@@ -167,36 +180,71 @@ class _Body:
         return type(block)(bindings, block.span)
 
     def _binding(self, binding: Any) -> Iterator[Any]:
-        var, value = binding.var, binding.value
-        if var in self.replaced:
-            yield relax.VarBinding(var, self.replaced[var], binding.span)
-        elif var not in self.dead:
-            new = self._nested(value)
-            yield binding if new is value else relax.VarBinding(var, new, binding.span)
-        yield from self.inserted.get(var, ())
+        var = binding.var
+        if var not in self.dead and not self._is_substituted(var):
+            old = binding.value
+            value = self._target(var) if var in self.aliases else self._substituted(self.replaced.get(var, old))
+            yield binding if _same(value, old) else _rebound(binding, value)
+        for new in self.inserted.get(var, ()):
+            yield from self._binding(new)
 
-    def _nested(self, value: Any) -> Any:
+    def _is_substituted(self, var: relax.Var) -> bool:
+        """Whether an alias is written instead of ``var`` everywhere.
+
+        Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
+        """
+        leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
+        return var in self.aliases and not leaves
+
+    def _target(self, expr: Any) -> Any:
+        while isinstance(expr, relax.Var) and expr in self.aliases:
+            expr = self.aliases[expr]
+        return expr
+
+    def _substituted(self, value: Any) -> Any:
+        """``value`` with aliases in place, types and spans kept; the very same object if nothing changes."""
+        if isinstance(value, relax.Var):
+            return self._target(value) if self._is_substituted(value) else value
         if isinstance(value, relax.Function):
             body = self._sequence(value.body)
             return value if body.same_as(value.body) else _with_body(value, body)
-        if not isinstance(value, relax.If):
+        if isinstance(value, relax.If):
+            parts = self._substituted(value.cond), self._sequence(value.true_branch), self._sequence(value.false_branch)
+            kept = all(map(_same, parts, (value.cond, value.true_branch, value.false_branch)))
+            return value if kept else _typed(relax.If(*parts, value.span), value)
+        if not self.aliases:
             return value
-        branches = self._sequence(value.true_branch), self._sequence(value.false_branch)
-        if branches[0].same_as(value.true_branch) and branches[1].same_as(value.false_branch):
-            return value
-        new = relax.If(value.cond, *branches, value.span)
-        _update_type(new, value.ty)
-        return new
+        if isinstance(value, ir.Call):
+            args = [self._substituted(arg) for arg in value.args]
+            kept = all(map(_same, args, value.args))
+            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
+        if isinstance(value, relax.Tuple):
+            fields = [self._substituted(field) for field in value.fields]
+            return value if all(map(_same, fields, value.fields)) else relax.Tuple(fields, value.span)
+        if isinstance(value, relax.TupleGetItem):
+            source = self._substituted(value.tuple_value)
+            return value if _same(source, value.tuple_value) else relax.TupleGetItem(source, value.index, value.span)
+        return value
+
+
+def _read(value: Any) -> list[relax.Var]:
+    """The variables that a call or an alias reads, each once."""
+    return list(dict.fromkeys(arg for arg in getattr(value, "args", [value]) if isinstance(arg, relax.Var)))
+
+
+def _rebound(binding: Any, value: Any) -> Any:
+    if isinstance(binding, relax.MatchCast):
+        return relax.MatchCast(binding.var, value, binding.ty, binding.span)
+    return relax.VarBinding(binding.var, value, binding.span)
+
+
+def _typed(new: Any, old: Any) -> Any:
+    _update_type(new, old.ty)
+    return new
 
 
 def _same(new: Any, old: Any) -> bool:
     return bool(new.same_as(old))
-
-
-def _sequence_like(old: relax.SeqExpr, blocks: list[relax.BindingBlock]) -> relax.SeqExpr:
-    new = relax.SeqExpr(blocks, old.body, old.span)
-    _update_type(new, old.ty)
-    return new
 
 
 def _with_body(function: relax.Function, body: Any) -> relax.Function:
@@ -229,7 +277,7 @@ def _fold_once(name: str, body: _Body, consumer: relax.Var, moved: dict[relax.Va
     if dequantize is not None:
         operand = _moved_dequantize(body, data, dequantize, operand, moved)
     body.replace(consumer, _with_padding(call, operand, outcome))
-    return _report(name, pad_var, call, consumer, outcome)
+    return _report(body, name, pad_var, consumer, outcome)
 
 
 def _decide(
@@ -238,14 +286,17 @@ def _decide(
     """The rules' outcome for the use of a pad; ``reader`` is the binding that will read the pad's input instead."""
     user, operand = use
     consumer = read_consumer(body.values.get(user) if user is not None else None, operand, _place(body, user))
-    visible = body.visible(pad.args[0], reader)
-    return decide(read_site(pad, dequantize, consumer, body.value, input_visible=visible))
+    source = pad.args[0]
+    site = read_site(pad, dequantize, consumer, body.value)
+    return decide(replace(site, input_visible=body.visible(source, reader), overwritten=body.in_place))
 
 
 def _place(body: _Body, user: relax.Var | None) -> str:
+    """What stands at a use that is no operator: the return, a match_cast, a tuple, ..."""
     if user is None:
         return RETURN
-    return type(body.values.get(user)).__name__.lower()
+    value = body.values.get(user)
+    return "match_cast" if value is None else type(value).__name__.lower()
 
 
 def _moved_dequantize(
@@ -254,17 +305,11 @@ def _moved_dequantize(
     """The dequantize of the unpadded tensor, bound once behind that of the padded one."""
     if var not in moved:
         source = operand.ty
-        ty = relax.TensorType(
-            source.shape, call.attrs.out_dtype, source.vdevice, source.ndim if source.shape is None else -1
-        )
-        new = ir.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args, call.span, ty)
+        ndim = source.ndim if source.shape is None else -1
+        ty = relax.TensorType(source.shape, call.attrs.out_dtype, source.vdevice, ndim)
         moved[var] = type(var)(var.name, ty)
-        body.values[moved[var]] = new
-        body.home[moved[var]] = body.home[var]
-        for i, arg in enumerate(new.args):
-            if isinstance(arg, relax.Var):
-                body.users[arg].append((moved[var], i))
-        body.inserted[var].append(relax.VarBinding(moved[var], new, call.span))
+        new = ir.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args, call.span, ty)
+        body.add(moved[var], new, behind=var)
     return moved[var]
 
 
@@ -284,44 +329,13 @@ def _with_padding(call: ir.Call, operand: Any, outcome: Folded) -> ir.Call:
 def _drop_identities(name: str, function: relax.Function) -> tuple[relax.Function, list[Report]]:
     """Delete the pads whose widths are all 0; what read them reads their input."""
     body = _Body(function)
-    aliases: dict[relax.Var, Any] = {}
     reports = []
     for var in body.pads:
         pad = body.values[var]
-        if read_pad(pad).is_identity:
-            aliases[var] = pad.args[0]
-            reports.append(_report(name, var, None, None, Folded("identity")))
-    if not aliases:
-        return function, []
-    return _Substitute(aliases).visit_expr(function), reports
-
-
-@mutator
-class _Substitute(PyExprMutator):  # type: ignore[misc]
-    """Replace variables, and drop their bindings; an output of a dataflow block stays, bound to the replacement."""
-
-    def __init__(self, aliases: dict[relax.Var, Any]) -> None:
-        super().__init__()
-        self.aliases = aliases
-
-    def visit_var_binding_(self, binding: relax.VarBinding) -> None:
-        if binding.var not in self.aliases:
-            super().visit_var_binding_(binding)
-        elif not isinstance(binding.var, relax.DataflowVar) and isinstance(
-            self.aliases[binding.var], relax.DataflowVar
-        ):
-            self.builder_.emit_normalized(relax.VarBinding(binding.var, self.visit_expr(self.aliases[binding.var])))
-
-    def visit_var_(self, var: relax.Var) -> Any:
-        return self._resolved(var)
-
-    def visit_dataflow_var_(self, var: relax.DataflowVar) -> Any:
-        return self._resolved(var)
-
-    def _resolved(self, var: relax.Var) -> Any:
-        target = self.aliases.get(var)
-        keeps_name = not isinstance(var, relax.DataflowVar) and isinstance(target, relax.DataflowVar)
-        return var if target is None or keeps_name else self.visit_expr(target)
+        if read_pad(pad).is_identity and not body.in_place:
+            body.aliases[var] = pad.args[0]
+            reports.append(_report(body, name, var, None, Folded("identity")))
+    return body.rebuilt(), reports
 
 
 # --- report -------------------------------------------------------------------------------------------
@@ -336,7 +350,7 @@ def _refusals(name: str, body: _Body) -> Iterator[Report]:
         for use, dequantize, reader in _uses(body, pad_var):
             outcome = _decide(body, pad, dequantize, use, reader)
             if isinstance(outcome, Refused):
-                yield _report(name, pad_var, body.values.get(use[0]), use[0], outcome)
+                yield _report(body, name, pad_var, use[0], outcome)
 
 
 def _uses(body: _Body, pad_var: relax.Var) -> Iterator[tuple[tuple[relax.Var | None, int], Any, relax.Var | None]]:
@@ -359,14 +373,14 @@ def _through_aliases(body: _Body, var: relax.Var) -> Iterator[tuple[relax.Var | 
             yield user, operand
 
 
-def _report(name: str, pad: relax.Var, call: Any, result: relax.Var | None, outcome: Outcome) -> Report:
-    consumer = op_name(call).removeprefix("relax.").removeprefix("nn.")
-    if not consumer:
-        consumer = "any" if isinstance(outcome, Folded) else RETURN if result is None else type(call).__name__.lower()
+def _report(body: _Body, name: str, pad: relax.Var, use: relax.Var | None, outcome: Outcome) -> Report:
+    """``use`` is the variable of the consumer, None for the return, or for any consumer of a pad that is deleted."""
+    operator = op_name(body.values.get(use)) if use is not None else ""
+    consumer = operator.removeprefix("relax.").removeprefix("nn.") or _place(body, use)
     return Report(
         function=name,
         pad=pad.name,
-        consumer=consumer,
-        result=result.name if result is not None else "",
+        consumer="any" if isinstance(outcome, Folded) and use is None else consumer,
+        result=use.name if use is not None else "",
         outcome=outcome,
     )

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     CONSUMER = "consumer"
     TRANSPOSED = "transposed"
     SCOPE = "scope"
+    IN_PLACE = "in-place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,17 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A pad, the op that stands between, and the consumer, as the pass finds them in the IR."""
+    """A pad, the op that stands between, and the consumer, as the pass finds them in the IR.
+
+    ``input_visible``: the pad's input may be named where the consumer stands. ``overwritten``: the function has
+    in-place calls, so that a tensor need not hold later what it held where the pad read it.
+    """
 
     pad: PadFacts
     consumer: Consumer
     dequantize: Dequantize | None = None
     input_visible: bool = True
+    overwritten: bool = False
 
     @property
     def operand_dtype(self) -> str:
@@ -140,7 +146,8 @@ def decide(site: Site) -> Outcome:
 class Identity:
     """A pad whose widths are all 0 is deleted, whatever its mode, its value and its consumer.
 
-    1. every width is the constant 0 (``applies``); nothing else is asked.
+    1. every width is the constant 0 (``applies``)
+    2. nothing is written in place, so that the pad need not be a copy
     """
 
     name = "identity"
@@ -151,7 +158,7 @@ class Identity:
 
     @staticmethod
     def refusals(site: Site) -> Iterator[Refused]:
-        return iter(())
+        return _overwritten(site)
 
     @staticmethod
     def fold(site: Site) -> Folded:
@@ -286,8 +293,9 @@ def _common(site: Site) -> Iterator[Refused]:
     letters = sorted("NC" + consumer.spatial)
     if pad.mode != "constant":
         yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
-    if pad.dtype not in NUMBERS or site.operand_dtype not in NUMBERS:
-        yield Refused(Kind.DTYPE, f"dtype {pad.dtype} is none whose arithmetic is known to fold exactly")
+    for dtype in (pad.dtype, site.operand_dtype):
+        if dtype not in NUMBERS:
+            yield Refused(Kind.DTYPE, f"dtype {dtype} is none whose arithmetic is known to fold exactly")
     if pad.widths is None:
         yield Refused(Kind.DYNAMIC_WIDTH, "a pad width is not a constant")
         return
@@ -311,6 +319,12 @@ def _common(site: Site) -> Iterator[Refused]:
         yield from _ambiguous_layout(consumer, by_letter)
     if not site.input_visible:
         yield Refused(Kind.SCOPE, "the input of the pad is local to a dataflow block that the consumer is not in")
+    yield from _overwritten(site)
+
+
+def _overwritten(site: Site) -> Iterator[Refused]:
+    if site.overwritten:
+        yield Refused(Kind.IN_PLACE, "the function has in-place calls, which may overwrite what the pad reads or makes")
 
 
 def _ambiguous_layout(consumer: Consumer, by_letter: dict[str, Widths]) -> Iterator[Refused]:

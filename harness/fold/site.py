@@ -78,15 +78,12 @@ def read_consumer(value: Any, operand: int, place: str) -> Consumer:
     )
 
 
-def read_site(
-    pad: ir.Call, dequantize: ir.Call | None, consumer: Consumer, resolve: Resolve, *, input_visible: bool
-) -> Site:
-    """All facts of one site."""
+def read_site(pad: ir.Call, dequantize: ir.Call | None, consumer: Consumer, resolve: Resolve) -> Site:
+    """All facts of one site, but for those on its surroundings."""
     return Site(
         pad=read_pad(pad),
         dequantize=read_dequantize(dequantize, resolve) if dequantize is not None else None,
         consumer=consumer,
-        input_visible=input_visible,
     )
 
 

@@ -1,0 +1,188 @@
+"""harness.legality: whether a fold is legal, said by hand and asked of the NumPy meaning."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.case import Axis, Case, Pad, Step
+from harness.legality import Legality, legality
+
+INF, NAN = float("inf"), float("nan")
+LOWEST = -3.4028234663852886e38
+
+
+def of(op, *axes, value=0.0, **fields):
+    """A case whose pad has ``value``; ``pad`` gives its other fields."""
+    pad = Pad(value=value, **fields.pop("pad", {}))
+    return Case(op=op, axes=axes, pad=pad, **fields)
+
+
+PADDED = Axis(size=4, pad=(1, 2), kernel=2)
+PADDED_TWICE = Axis(size=4, pad=(1, 2), kernel=2, padding=(1, 1))
+
+
+# --- legal, beside what one change makes of it --------------------------------------------------------
+
+LEGAL = [
+    ("conv: zeros", of("conv1d", PADDED)),
+    ("conv: minus zeros", of("conv1d", PADDED, value=-0.0)),
+    ("conv: own padding", of("conv1d", PADDED_TWICE)),
+    ("conv: own padding that crops", of("conv1d", replace(PADDED, padding=(-2, 0)))),
+    ("conv: stride and dilation", of("conv1d", replace(PADDED, size=6, stride=2, dilation=2))),
+    ("conv: integers", of("conv1d", PADDED, dtype="int8", out_dtype="int32")),
+    ("conv: wrapping integers", of("conv1d", PADDED, dtype="int8")),
+    ("conv: truncated to zero", of("conv1d", PADDED, dtype="int8", value=0.99)),
+    ("conv: underflow to zero", of("conv1d", PADDED, value=1e-50)),
+    ("conv: float16", of("conv1d", PADDED, dtype="float16")),
+    ("conv: groups", of("conv1d", PADDED, channels=4, filters=2, groups=2)),
+    ("conv: 2d NHWC", of("conv2d", PADDED, Axis(size=3, pad=(0, 1)), channels=2, data_layout="NHWC")),
+    ("conv: 3d", of("conv3d", Axis(pad=(1, 0)), Axis(size=2, kernel=2), Axis(size=2, pad=(0, 1)))),
+    ("conv: crop", of("conv1d", replace(PADDED, pad=(-1, 0)), value=7.0)),
+    ("conv: crop before, zeros behind", of("conv1d", replace(PADDED, pad=(-1, 2)))),
+    ("max_pool: -inf", of("max_pool1d", PADDED, value=-INF)),
+    ("max_pool: lowest", of("max_pool1d", PADDED, value=LOWEST)),
+    ("max_pool: own padding", of("max_pool1d", PADDED_TWICE, value=-INF)),
+    ("max_pool: float16 lowest", of("max_pool1d", PADDED, dtype="float16", value=-65504.0)),
+    ("max_pool: float64 -inf", of("max_pool1d", PADDED, dtype="float64", value=-INF)),
+    ("max_pool: bfloat16 -inf", of("max_pool1d", PADDED, dtype="bfloat16", value=-INF)),
+    ("max_pool: int8", of("max_pool1d", PADDED, dtype="int8", value=-128.0)),
+    ("max_pool: int64", of("max_pool1d", PADDED, dtype="int64", value=-(2.0**63))),
+    ("max_pool: uint8", of("max_pool1d", PADDED, dtype="uint8", value=0.0)),
+    # 4 elements, windows of 2 at every second: 3 of them over 6 elements, and the last starts in front of the end
+    ("max_pool: ceil_mode", of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2, stride=2), value=-INF, ceil_mode=True)),
+    ("max_pool: crop", of("max_pool1d", replace(PADDED, pad=(0, -1)), value=7.0)),
+    ("avg_pool: not counted, no own padding", of("avg_pool1d", PADDED)),
+    ("avg_pool: counted", of("avg_pool1d", PADDED, count_include_pad=True)),
+    ("avg_pool: counted, own padding", of("avg_pool1d", PADDED_TWICE, count_include_pad=True)),
+    ("avg_pool: ceil_mode", of("avg_pool1d", Axis(size=4, pad=(1, 1), kernel=2, stride=2), ceil_mode=True)),
+    ("avg_pool: int32", of("avg_pool1d", PADDED, dtype="int32")),
+    ("avg_pool: int8, padded already", of("avg_pool1d", PADDED_TWICE, dtype="int8", count_include_pad=True)),
+    ("dequantize: zero point", of("conv1d", PADDED, dtype="int8", value=5.0, steps=(Step(zero_point=(5,)),))),
+    ("dequantize: zero point 0", of("conv1d", PADDED, dtype="int8", steps=(Step(scale=(0.5,)),))),
+    (
+        "dequantize: scales per channel",
+        of("conv1d", PADDED, dtype="int8", value=5.0, channels=2, steps=(Step(scale=(0.5, 2.0), zero_point=(5, 5)),)),
+    ),
+    (
+        "dequantize: avg_pool",
+        of(
+            "avg_pool1d", PADDED, dtype="uint8", value=128.0, steps=(Step(zero_point=(128,), zero_point_dtype="uint8"),)
+        ),
+    ),
+    # padding -= width * stride: 2 - 1 * 2 and 4 - 2 * 2
+    ("transposed", of("conv1d_transpose", Axis(size=4, pad=(1, 2), kernel=3, stride=2, padding=(2, 4)))),
+    ("nothing", of("conv1d", Axis(size=4))),
+    ("nothing, reflected", of("avg_pool1d", Axis(size=4, padding=(1, 0)), pad={"mode": "reflect"})),
+    ("nothing, in an unknown mode", of("conv1d", Axis(size=4), pad={"mode": "edge"}, value=NAN)),
+    ("nothing, on the weight", of("conv1d", Axis(size=4, kernel=2), pad={"operand": "weight"}, value=1.0)),
+]
+
+ILLEGAL = [
+    ("conv: ones", of("conv1d", PADDED, value=1.0)),
+    ("conv: NaN", of("conv1d", PADDED, value=NAN)),
+    ("conv: subnormal", of("conv1d", PADDED, value=1e-45)),
+    ("conv: int8 one", of("conv1d", PADDED, dtype="int8", value=1.0, out_dtype="int32")),
+    ("conv: truncated to one", of("conv1d", PADDED, dtype="int8", value=1.9, out_dtype="int32")),
+    ("conv: reflect", of("conv1d", PADDED, pad={"mode": "reflect"})),
+    ("conv: replicate", of("conv1d", PADDED, pad={"mode": "replicate"})),
+    ("conv: circular", of("conv1d", PADDED, pad={"mode": "circular"})),
+    ("conv: batch", of("conv1d", PADDED, pad={"batch": (0, 1)})),
+    ("conv: channel", of("conv1d", PADDED, pad={"channel": (1, 0)})),
+    ("conv: channel alone", of("conv1d", Axis(size=4), pad={"channel": (0, 1)})),
+    ("conv: weight", of("conv1d", replace(PADDED, size=8), pad={"operand": "weight"})),
+    ("conv: crop before own padding", of("conv1d", replace(PADDED, pad=(-1, 0), padding=(2, 0)))),
+    ("max_pool: zeros", of("max_pool1d", PADDED)),
+    ("max_pool: next to lowest", of("max_pool1d", PADDED, value=-3.402823e38)),
+    ("max_pool: inf", of("max_pool1d", PADDED, value=INF)),
+    ("max_pool: float16 of float64's range", of("max_pool1d", PADDED, dtype="float64", value=LOWEST)),
+    ("max_pool: bfloat16 lowest", of("max_pool1d", PADDED, dtype="bfloat16", value=-3.3895313892515355e38)),
+    ("max_pool: int8 next to lowest", of("max_pool1d", PADDED, dtype="int8", value=-127.0)),
+    ("max_pool: uint8 one", of("max_pool1d", PADDED, dtype="uint8", value=1.0)),
+    # 4 elements: a third window of 2 starts at 4, the end of the folded data
+    ("max_pool: ceil_mode", of("max_pool1d", Axis(size=3, pad=(0, 2), kernel=2, stride=2), value=-INF, ceil_mode=True)),
+    ("avg_pool: ones", of("avg_pool1d", PADDED, value=1.0)),
+    ("avg_pool: own padding, not counted", of("avg_pool1d", replace(PADDED_TWICE, kernel=3))),
+    ("avg_pool: own padding behind, not counted", of("avg_pool1d", replace(PADDED, kernel=4, padding=(0, 1)))),
+    ("avg_pool: int8, summed in int8", of("avg_pool1d", PADDED, dtype="int8")),
+    ("avg_pool: crop", of("avg_pool1d", replace(PADDED, pad=(-1, 0)))),
+    ("dequantize: another value", of("conv1d", PADDED, dtype="int8", value=4.0, steps=(Step(zero_point=(5,)),))),
+    (
+        "dequantize: another zero point in a channel",
+        of("conv1d", PADDED, dtype="int8", value=5.0, channels=2, steps=(Step(zero_point=(5, 4)),)),
+    ),
+    (
+        "dequantize: known at run time only",
+        of("conv1d", PADDED, dtype="int8", value=5.0, steps=(Step(zero_point=(5,), constant=False),)),
+    ),
+    (
+        "dequantize: along the padded axis",
+        of("conv1d", PADDED, dtype="int8", value=5.0, steps=(Step(zero_point=(5,) * 7, axis="W"),)),
+    ),
+    ("dequantize: max_pool", of("max_pool1d", PADDED, dtype="int8", value=-128.0, steps=(Step(),))),
+    ("transposed: ones", of("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), value=1.0)),
+    ("transposed: not enough padding", of("conv1d_transpose", Axis(size=4, pad=(1, 0), stride=2, padding=(1, 0)))),
+]
+
+# Windows of 2 at every second of 4 + 1 elements end with the fourth.
+UNREAD = Axis(size=4, pad=(0, 1), kernel=2, stride=2)
+# The first tap of a window reads own padding, the second skips the border: -1 and 1, then 1 and 3, then 3 and 5.
+SKIPPED = Axis(size=5, pad=(1, 0), kernel=2, stride=2, dilation=2, padding=(1, 0))
+
+VACUOUS = [
+    ("trailing, max_pool", of("max_pool1d", UNREAD, value=7.0)),
+    ("trailing, conv", of("conv1d", UNREAD, value=7.0)),
+    ("trailing, avg_pool", of("avg_pool1d", UNREAD, value=7.0)),
+    ("trailing, reflected", of("conv1d", UNREAD, pad={"mode": "reflect"})),
+    ("between the taps", of("conv1d", SKIPPED, value=7.0)),
+    ("on both axes", of("conv2d", UNREAD, SKIPPED, value=7.0)),
+    ("trailing, though legal", of("conv1d", UNREAD)),
+]
+
+GEOMETRY = [
+    # Own padding behind is not read, so that nobody sees whether it is counted.
+    (
+        "avg_pool: own padding is not read",
+        of("avg_pool1d", Axis(size=3, pad=(1, 0), kernel=2, stride=2, padding=(0, 1))),
+    ),
+    # Windows of 2 that hold own padding hold a zero beside it: nothing to divide.
+    ("avg_pool: own padding beside zeros", of("avg_pool1d", PADDED_TWICE)),
+    # x1 x0 x1: the first window holds what it mirrors.
+    (
+        "max_pool: mirrored within a window",
+        of("max_pool1d", Axis(size=4, pad=(1, 0), kernel=3), pad={"mode": "reflect"}),
+    ),
+    (
+        "max_pool: repeated within a window",
+        of("max_pool1d", Axis(size=4, pad=(0, 1), kernel=2), pad={"mode": "replicate"}),
+    ),
+]
+
+UNKNOWN_MODE = [
+    ("conv", of("conv1d", PADDED, pad={"mode": "edge"})),
+    ("max_pool", of("max_pool1d", PADDED, value=-INF, pad={"mode": "CONSTANT"})),
+    ("of a wrong value", of("conv1d", PADDED, value=1.0, pad={"mode": "symmetric"})),
+]
+
+TABLES = {
+    Legality.LEGAL: LEGAL,
+    Legality.ILLEGAL: ILLEGAL,
+    Legality.VACUOUS: VACUOUS,
+    Legality.GEOMETRY: GEOMETRY,
+    Legality.UNKNOWN_MODE: UNKNOWN_MODE,
+}
+ROWS = [pytest.param(case, answer, id=f"{answer}: {name}") for answer, rows in TABLES.items() for name, case in rows]
+
+
+@pytest.mark.parametrize(("case", "expected"), ROWS)
+def test_a_fold_is_as_legal_as_it_is_by_hand(case, expected):
+    assert legality(case) == expected
+
+
+def test_the_tables_hold_every_answer():
+    assert set(TABLES) == set(Legality)
+
+
+@pytest.mark.parametrize("fields", [{"uses": ("returned", "read")}, {"fills": ("nans",)}, {"seed": 9}, {"batch": 2}])
+@pytest.mark.parametrize("case", [LEGAL[0][1], ILLEGAL[0][1], VACUOUS[0][1], GEOMETRY[0][1]], ids=lambda case: case.op)
+def test_legality_is_a_matter_of_the_fold_alone(case, fields):
+    assert legality(replace(case, **fields)) == legality(case)
