@@ -1507,6 +1507,33 @@ def test_a_pad_of_zero_widths_whose_input_is_overwritten_in_place_stays_as_the_c
     assert_stays(Before)
 
 
+def test_a_pad_in_a_function_that_calls_something_impure_stays():
+    @I.ir_module
+    class Before:
+        @R.function(pure=False)
+        def main(x: R.Tensor((1, 1, 4), "float32"), w: R.Tensor((1, 1, 1), "float32")):
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+            _ = R.call_packed("writes.into", x, ty_args=R.Tuple())
+            gv = R.nn.conv1d(lv, w)
+            return gv
+
+    assert_stays(Before)
+    assert refusals(Before) == [("conv1d", Kind.IN_PLACE)]
+
+
+def test_a_pad_in_a_function_that_prints_folds():
+    @I.ir_module
+    class Before:
+        @R.function(pure=False)
+        def main(x: R.Tensor((1, 1, 4), "float32"), w: R.Tensor((1, 1, 1), "float32")):
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+            _ = R.print(x, format="{}")
+            gv = R.nn.conv1d(lv, w)
+            return gv
+
+    assert refusals(Before) == []
+
+
 # --- what is kept -------------------------------------------------------------------------------------
 
 

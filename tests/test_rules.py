@@ -301,6 +301,7 @@ REFUSED = [
     (DEQUANTIZED, "pad.mode", "reflect", Kind.MODE, "'reflect'"),
     (CONV, "pad.dtype", "float8_e4m3fn", Kind.DTYPE, "float8_e4m3fn"),
     (CONV, "pad.dtype", "bool", Kind.DTYPE, "bool"),
+    (CONV, "pad.dtype", "uint64", Kind.DTYPE, "uint64"),
     (MAX, "pad.dtype", "float8_e5m2", Kind.DTYPE, "float8_e5m2"),
     (AVG, "pad.dtype", "float8_e4m3fn", Kind.DTYPE, "float8_e4m3fn"),
     (DEQUANTIZED, "dequantize.out_dtype", "float8_e4m3fn", Kind.DTYPE, "float8_e4m3fn"),
@@ -483,7 +484,6 @@ def test_many_channels_are_shown_by_a_few():
         ("uint8", 255.9, 255),
         ("uint8", -0.0, 0),
         ("uint16", 65535.0, 65535),
-        ("uint64", 9223372036854775808.0, 9223372036854775808),
         ("float64", 0.1, 0.1),
         ("float64", 5e-324, 5e-324),
         ("float32", 0.1, 0.100000001490116119384765625),
@@ -527,7 +527,6 @@ def test_a_pad_value_is_cast_as_the_tensor_holds_it(dtype, value, expected):
         ("uint8", -0.5),
         ("uint8", -1.0),
         ("uint8", 256.0),
-        ("uint64", 18446744073709551616.0),
         ("float16", 65505.0),
         ("float16", -65536.0),
         ("float32", 3.5e38),
@@ -563,7 +562,6 @@ def test_floats_keep_nan_and_the_sign_of_zero(dtype):
         ("uint8", 0),
         ("uint16", 0),
         ("uint32", 0),
-        ("uint64", 0),
     ],
 )
 def test_max_pool_starts_at_the_lowest_finite_value(dtype, expected):

@@ -28,6 +28,7 @@ class FoldExplicitPadding:
     dequantize-conv     ``conv(dequantize(nn.pad(q, zero_point)), w)``: the pad maps to exactly 0.0
     max_pool            pad value at most the lowest finite value of the dtype, which TVM pads with (bfloat16: -inf)
     avg_pool            pad value 0; counted (``count_include_pad``), or no own padding and then counted
+    dequantize-avg_pool the same behind ``dequantize(nn.pad(q, zero_point))``
     ==================  ===========================================================================================
 
     Everything else is refused with a reason, see ``explain``. A pad goes when nothing reads it any more; one with
@@ -56,7 +57,9 @@ class FoldExplicitPadding:
         return out
 
     def explain(self, mod: tvm.IRModule) -> tuple[Report, ...]:
-        """What the pass does with each site of ``mod``, and why: a ``Report`` per pad and consumer, folded ones first.
+        """What the pass does with each site of ``mod``, and why: a ``Report`` for each operand that a pad is.
+
+        Function by function, those that fold first.
 
         ``str(report)`` is a line to read; ``report.outcome`` is ``Folded`` or ``Refused(kind, detail)``.
         """

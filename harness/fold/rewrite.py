@@ -21,6 +21,9 @@ from harness.fold.site import CONSUMERS, DEQUANTIZE, PAD, op_name, read_consumer
 
 RETURN = "return"
 
+Use = tuple[relax.Var | None, int]
+"""Who reads a variable, and as which operand; None is the function's result."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -61,7 +64,7 @@ class _Body:
         self.function = function
         self.values: dict[relax.Var, Any] = {}
         self.home: dict[relax.Var, Any] = {}
-        self.users: dict[relax.Var, list[tuple[relax.Var | None, int]]] = defaultdict(list)
+        self.users: dict[relax.Var, dict[Use, None]] = defaultdict(dict)
         self.consumers: list[relax.Var] = []
         self.pads: list[relax.Var] = []
         self.aliases: dict[relax.Var, Any] = {}
@@ -95,19 +98,11 @@ class _Body:
             self._collect(value.body)
         else:
             self._use(value, var)
-        self.in_place = self.in_place or "inplace" in name
+        self.in_place = self.in_place or _may_write(value)
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
-        if isinstance(value, relax.Var):
-            self.users[value].append((user, 0))
-            return
-        if isinstance(value, ir.Call) and all(isinstance(arg, relax.Var | ir.GenericConst) for arg in value.args):
-            for i, arg in enumerate(value.args):
-                if isinstance(arg, relax.Var):
-                    self.users[arg].append((user, i))
-            return
-        for var in relax.analysis.free_vars(value):
-            self.users[var].append((user, 0))
+        for var, position in _operands(value):
+            self.users[var][user, position] = None
 
     def value(self, expr: Any) -> Any:
         """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
@@ -142,16 +137,18 @@ class _Body:
         self.inserted[behind].append(relax.VarBinding(var, value, value.span))
 
     def _forget(self, value: Any, user: relax.Var) -> None:
-        for arg in _read(value):
-            self.users[arg] = [use for use in self.users[arg] if use[0] is None or not use[0].same_as(user)]
+        for var, position in _operands(value):
+            self.users[var].pop((user, position), None)
 
     def _bury(self, value: Any) -> None:
         """Pads, dequantizes and aliases that nothing reads any more go, and what they alone read with them."""
-        for arg in _read(value):
-            if not self.users[arg] and arg not in self.dead and self._removable(arg):
-                self.dead.add(arg)
-                self._forget(self.values[arg], arg)
-                self._bury(self.values[arg])
+        unread = [var for var, _ in _operands(value)]
+        while unread:
+            var = unread.pop()
+            if not self.users[var] and var not in self.dead and self._removable(var):
+                self.dead.add(var)
+                self._forget(self.values[var], var)
+                unread += [read for read, _ in _operands(self.values[var])]
 
     def _removable(self, var: relax.Var) -> bool:
         """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
@@ -227,9 +224,27 @@ class _Body:
         return value
 
 
-def _read(value: Any) -> list[relax.Var]:
-    """The variables that a call or an alias reads, each once."""
-    return list(dict.fromkeys(arg for arg in getattr(value, "args", [value]) if isinstance(arg, relax.Var)))
+def _operands(value: Any) -> Iterator[tuple[relax.Var, int]]:
+    """The variables that a value reads, with the number of the operand where it is a call of variables."""
+    if isinstance(value, relax.Var):
+        yield value, 0
+    elif isinstance(value, ir.Call) and all(isinstance(arg, relax.Var | ir.GenericConst) for arg in value.args):
+        yield from ((arg, i) for i, arg in enumerate(value.args) if isinstance(arg, relax.Var))
+    else:
+        yield from ((var, 0) for var in relax.analysis.free_vars(value))
+
+
+def _may_write(value: Any) -> bool:
+    """Whether a call may write into what it reads: in-place calls, and calls that TVM does not know to be pure."""
+    if not isinstance(value, ir.Call):
+        return False
+    if isinstance(value.op, ir.Op):
+        name = str(value.op.name)
+        return "inplace" in name or (value.op.get_attr("FPurity") is False and name not in _HARMLESS)
+    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
+
+
+_HARMLESS = ("relax.print", "relax.assert_op")
 
 
 def _rebound(binding: Any, value: Any) -> Any:
@@ -280,9 +295,7 @@ def _fold_once(name: str, body: _Body, consumer: relax.Var, moved: dict[relax.Va
     return _report(body, name, pad_var, consumer, outcome)
 
 
-def _decide(
-    body: _Body, pad: Any, dequantize: Any, use: tuple[relax.Var | None, int], reader: relax.Var | None
-) -> Outcome:
+def _decide(body: _Body, pad: Any, dequantize: Any, use: Use, reader: relax.Var | None) -> Outcome:
     """The rules' outcome for the use of a pad; ``reader`` is the binding that will read the pad's input instead."""
     user, operand = use
     consumer = read_consumer(body.values.get(user) if user is not None else None, operand, _place(body, user))
@@ -353,7 +366,7 @@ def _refusals(name: str, body: _Body) -> Iterator[Report]:
                 yield _report(body, name, pad_var, use[0], outcome)
 
 
-def _uses(body: _Body, pad_var: relax.Var) -> Iterator[tuple[tuple[relax.Var | None, int], Any, relax.Var | None]]:
+def _uses(body: _Body, pad_var: relax.Var) -> Iterator[tuple[Use, Any, relax.Var | None]]:
     """(use, the dequantize in between or None, who would read the pad's input) for every use of a pad."""
     for user, operand in _through_aliases(body, pad_var):
         if user is not None and op_name(body.values[user]) == DEQUANTIZE and operand == 0:
@@ -365,12 +378,14 @@ def _uses(body: _Body, pad_var: relax.Var) -> Iterator[tuple[tuple[relax.Var | N
         yield (user, operand), None, user
 
 
-def _through_aliases(body: _Body, var: relax.Var) -> Iterator[tuple[relax.Var | None, int]]:
-    for user, operand in body.users[var]:
-        if user is not None and isinstance(body.values.get(user), relax.Var):
-            yield from _through_aliases(body, user)
-        elif user not in body.dead:
-            yield user, operand
+def _through_aliases(body: _Body, var: relax.Var) -> Iterator[Use]:
+    names = [var]
+    while names:
+        for user, operand in body.users[names.pop(0)]:
+            if user is not None and isinstance(body.values.get(user), relax.Var):
+                names.append(user)
+            elif user not in body.dead:
+                yield user, operand
 
 
 def _report(body: _Body, name: str, pad: relax.Var, use: relax.Var | None, outcome: Outcome) -> Report:
