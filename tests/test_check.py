@@ -1,0 +1,134 @@
+"""check: who is blamed, what is counted, and that a silent harness would be noticed."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import planted
+import pytest
+
+import harness
+from harness import Axis, Case, Failure, Pad, check
+from harness.build import MAIN, build
+from harness.failures import KINDS, failure
+from harness.fold import FoldExplicitPadding
+from harness.legality import Legality, merged
+from harness.targets import TargetError
+
+FOLDABLE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), fills=("integers", "negative"))
+MODULE = sys.modules["harness.check"]
+
+
+def blamed(case, **options):
+    with pytest.raises(Failure) as caught:
+        check(case, **options)
+    return caught.value
+
+
+def test_check_is_a_function_however_it_is_imported():
+    import harness.check as module
+
+    assert harness.check(FOLDABLE) == module.check(FOLDABLE) == check(FOLDABLE)
+
+
+def test_a_folded_case_says_by_which_rule():
+    verdict = check(FOLDABLE)
+    assert verdict.folded
+    assert verdict.rules == ("conv",)
+    assert not verdict.in_doubt
+
+
+def test_a_refused_case_says_why_and_that_the_fold_would_be_illegal():
+    verdict = check(replace(FOLDABLE, pad=Pad(value=3.0)))
+    assert not verdict.folded
+    assert verdict.reasons == (("value", "conv1d pads with 0, but the pad value is 3.0"),)
+    assert verdict.legality is Legality.ILLEGAL
+
+
+def test_a_pass_without_explain_has_an_outcome_but_no_reasons():
+    fold = FoldExplicitPadding()
+    verdict = check(FOLDABLE, fold=lambda mod: fold(mod))
+    assert verdict.folded
+    assert verdict.rules == ()
+
+
+def test_missed_folds_count_for_other_passes_only_if_asked():
+    assert not check(FOLDABLE, fold=lambda mod: mod).folded
+    assert blamed(FOLDABLE, fold=lambda mod: mod, complete=True).kind == "MissedFold"
+
+
+def test_the_pass_is_blamed_for_a_wrong_fold():
+    found = blamed(FOLDABLE, fold=planted.begin_end_swapped())
+    assert found.fingerprint == "Miscompile/conv/values"
+    assert "out[0,0," in found.detail
+    assert "should be" in found.detail
+
+
+def test_tvm_is_blamed_where_the_unfolded_function_differs_from_the_reference(monkeypatch):
+    right = MODULE.reference
+
+    def wrong(case, arrays):
+        reference = right(case, arrays)
+        return replace(reference, value=reference.value + np.float32(1))
+
+    monkeypatch.setattr(MODULE, "reference", wrong)
+    assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/values"
+
+
+def test_tvm_is_blamed_where_it_executes_the_right_fold_wrongly(monkeypatch):
+    run = MODULE._run
+
+    def wrong(case, program, name, arrays):
+        outputs = run(case, program, name, arrays)
+        return tuple(output + (name == "folded") for output in outputs)
+
+    monkeypatch.setattr(MODULE, "_run", wrong)
+    [right] = merged(FOLDABLE)
+    assert harness.ir.same(build(right, with_pad=False)[MAIN], FoldExplicitPadding()(build(FOLDABLE))[MAIN])
+    assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/folded values"
+
+
+def test_one_bit_of_a_real_valued_result_is_a_difference(monkeypatch):
+    run = MODULE._run
+
+    def one_bit_off(case, program, name, arrays):
+        outputs = run(case, program, name, arrays)
+        return tuple(np.nextafter(o, np.float32(99)) for o in outputs) if name == "folded" else outputs
+
+    case = replace(FOLDABLE, fills=("reals",))
+    assert check(case).folded
+    monkeypatch.setattr(MODULE, "_run", one_bit_off)
+    assert blamed(case).fingerprint == "OracleDisagreement/conv/folded values"
+
+
+def test_an_unknown_target_is_refused():
+    with pytest.raises(TargetError, match="target 'lvm' is unknown to TVM"):
+        check(FOLDABLE, target="lvm")
+
+
+def test_another_opt_level_is_a_target():
+    assert check(FOLDABLE, target='{"kind": "llvm", "opt-level": 3}').folded
+
+
+def test_undefined_values_are_counted_not_compared(monkeypatch):
+    case = Case(
+        op="max_pool1d", axes=(Axis(size=3, pad=(1, 1), kernel=2),), pad=Pad(value=float("-inf")), fills=("nans",)
+    )
+    verdict = check(case)
+    assert verdict.undefined == ("NaN into max_pool",)
+    assert verdict.in_doubt
+
+
+def test_every_fingerprint_has_a_failure_type_of_its_own():
+    types = {type(failure(kind.__name__, FOLDABLE, symptom, "")) for kind in KINDS for symptom in ("a", "b")}
+    assert len(types) == 2 * len(KINDS)
+    assert type(failure("Miscompile", FOLDABLE, "a", "x")) is type(failure("Miscompile", FOLDABLE, "a", "y"))
+
+
+def test_a_failure_survives_the_way_between_processes():
+    import pickle
+
+    found = failure("Miscompile", FOLDABLE, "values", "out[0] = 1.0, but should be 2.0")
+    copy = pickle.loads(pickle.dumps(found))
+    assert type(copy) is type(found)
+    assert (copy.case, copy.fingerprint, copy.detail) == (found.case, found.fingerprint, found.detail)
