@@ -232,6 +232,13 @@ def _other_value(draft: Draft) -> None:
     draft.pad = replace(draft.pad, value=draft.draw(wrong(draft.dtype)))
 
 
+def _fraction(draft: Draft) -> None:
+    """A float that would be 0 if it were truncated, as integers are."""
+    draft.dtype = draft.draw(st.sampled_from(ops.FLOATS))
+    draft.out_dtype = draft.weight_dtype = ""
+    draft.pad = replace(draft.pad, value=draft.draw(st.sampled_from([0.5, -0.5, 0.25, 0.99, -0.75])))
+
+
 def _cropped(draft: Draft) -> None:
     """A negative width on one axis, the data longer by as much."""
     i = draft.draw(st.integers(0, draft.spec.rank - 1))
@@ -289,25 +296,26 @@ def _out_of_order(draft: Draft) -> None:
 
 
 def _requantized(draft: Draft) -> None:
-    """The pad value is a neighbour of the zero point, or 0, or its negative; or the zero point has its bits, but not
-    its sign: 255 and -1 are the same byte."""
+    """The pad value is a neighbour of the zero point, or 0, or its negative."""
     [step] = draft.steps
-    value = int(draft.pad.value)
-    if draft.dtype == "uint8" and value >= 128 and draft.draw(st.booleans()):
-        draft.steps = [replace(step, zero_point=(value - 256,) * len(step.zero_point), zero_point_dtype="int8")]
-        return
-    if draft.dtype == "int8" and value < 0 and draft.draw(st.booleans()):
-        draft.steps = [replace(step, zero_point=(value + 256,) * len(step.zero_point), zero_point_dtype="uint8")]
-        return
     low, high = ops.int_range(draft.dtype)
-    low, high = max(low, -(2**31)), min(high, 2**31 - 1)
     zero_point = step.zero_point[0]
-    wrong = [
-        v
-        for v in (zero_point + 1, 0, zero_point - 1, zero_point ^ 0x80, -zero_point)
-        if low <= v <= high and v != zero_point
-    ]
+    near = (zero_point + 1, 0, zero_point - 1, -zero_point)
+    wrong = [value for value in near if low <= value <= high and value != zero_point]
     draft.pad = replace(draft.pad, value=float(draft.draw(st.sampled_from(wrong))))
+
+
+def _other_sign(draft: Draft) -> None:
+    """The zero point has the bits of the pad value, but not its sign: 255 and -1 are the same byte."""
+    [step] = draft.steps
+    draft.dtype = draft.draw(st.sampled_from(["int8", "uint8"]))
+    byte = draft.draw(st.sampled_from([255, 128, 130]))
+    value, other = (byte - 256, byte) if draft.dtype == "int8" else (byte, byte - 256)
+    types = ["uint8", "int32"] if draft.dtype == "int8" else ["int8", "int32"]
+    draft.pad = replace(draft.pad, value=float(value))
+    zero_point_dtype = draft.draw(st.sampled_from(types))
+    points = (other,) * len(step.zero_point)
+    draft.steps = [replace(step, zero_point=points, zero_point_dtype=zero_point_dtype)]
 
 
 def _one_channel_requantized(draft: Draft) -> None:
@@ -401,6 +409,7 @@ UNFOLDABLE = (
     Aim(name="mirrored mode", families=EVERY, breaks=_mirrored),
     Aim(name="unknown mode", families=EVERY, breaks=_unknown_mode),
     Aim(name="other value", families=EVERY, breaks=_other_value),
+    Aim(name="fraction", families=ZERO_PADDED, breaks=_fraction),
     Aim(name="crop", families=EVERY, breaks=_cropped),
     Aim(name="batch padded", families=EVERY, breaks=_batch_padded),
     Aim(name="channels padded", families=EVERY, breaks=_channel_padded),
@@ -411,6 +420,7 @@ UNFOLDABLE = (
     Aim(name="axes out of order", families=CONVS, breaks=_out_of_order, ranks=(2, 3)),
     Aim(name="dequantize to the lowest", families=("max_pool",), start=_dequantized),
     Aim(name="not the zero point", families=ZERO_PADDED, start=_dequantized, breaks=_requantized),
+    Aim(name="zero point of the other sign", families=ZERO_PADDED, start=_dequantized, breaks=_other_sign),
     Aim(name="one channel's zero point", families=ZERO_PADDED, start=_dequantized, breaks=_one_channel_requantized),
     Aim(name="run-time zero point", families=ZERO_PADDED, start=_dequantized, breaks=_runtime_quantized),
     Aim(name="varying along a padded axis", families=ZERO_PADDED, start=_dequantized, breaks=_varying_along_padded),
