@@ -80,7 +80,6 @@ class Summary:
     legality: Counter[str] = field(default_factory=Counter)
     undefined: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
-    gaps: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Found] = field(default_factory=dict)
     interrupted: bool = False
 
@@ -120,8 +119,6 @@ class Summary:
         self.findings.update(verdict.findings)
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
-        if verdict.gap:
-            self.gaps[verdict.gap] += 1
 
     def to_plain(self) -> dict[str, Any]:
         """The last line of ``--json``."""
@@ -143,7 +140,6 @@ class Summary:
             "legality": dict(self.legality),
             "undefined": dict(self.undefined),
             "findings": dict(self.findings),
-            "gaps": dict(self.gaps),
             "interrupted": self.interrupted,
         }
 

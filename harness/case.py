@@ -342,12 +342,10 @@ def _check_shapes(case: Case) -> None:
             outputs = case.weight_dims["O"]
             require(outputs % case.groups == 0, f"groups {case.groups} do not divide {outputs} padded filters")
     for letter, axis in case.lettered_axes:
-        crops = case.spec.family in ("conv", "max_pool")
-        require(crops or min(axis.padding) >= 0, f"padding {axis.padding} of {letter} is negative")
         limit = axis.stride if case.spec.transposed else 1
         require(axis.output_padding < limit, f"output_padding {axis.output_padding} of {letter} must be below {limit}")
         left = case.operand_dims[letter] + min(0, axis.padding[0]) + min(0, axis.padding[1])
-        require(left >= 1, f"padding {axis.padding} leaves nothing of {letter}")
+        require(left >= 1 or case.spec.transposed, f"padding {axis.padding} leaves nothing of {letter}")
         spans = case.operand_dims[letter] + sum(axis.padding) >= case.window_extent(letter, axis)
         require(spans or case.spec.transposed, f"no window of {case.window_extent(letter, axis)} fits along {letter}")
     require(min(case.result_dims.values()) >= 1, f"the result would have no element: {case.result_dims}")

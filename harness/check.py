@@ -19,10 +19,10 @@ from harness.build import MAIN, build
 from harness.case import Case
 from harness.compare import Difference, bitwise, within
 from harness.failures import CompileError, Failure, failure
-from harness.findings import finding_of, gap_of
+from harness.findings import finding_of
 from harness.fold import FoldExplicitPadding, Refused
 from harness.inputs import inputs
-from harness.legality import Legality, legality, merged
+from harness.legality import Legality, legality, right_folds
 from harness.reference import Reference, padded, reference
 from harness.targets import Program, Target, compile_functions, parse_target
 from harness.verdict import Verdict
@@ -208,8 +208,7 @@ def _first_difference(got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...])
 def _miscompiled(case: Case, fill: str, difference: Difference, folded: ir.Module) -> Failure:
     """The pass is at fault, unless what it made is the right fold and TVM executes that one wrongly."""
     detail = f"{_where(case, fill)}: {difference.text}"
-    is_right = any(ir.same(build(right, with_pad=False)[MAIN], folded[MAIN]) for right in merged(case))
-    if is_right and legality(case) in (Legality.LEGAL, Legality.GEOMETRY):
+    if any(ir.same(build(right, with_pad=False)[MAIN], folded[MAIN]) for right in right_folds(case)):
         text = f"TVM's kernel of the right fold, {detail}"
         return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
     kind = "Miscompile" if difference.symptom == "values" else "WrongType"
@@ -244,10 +243,9 @@ def _verdict(
     left = ir.pads_in_front(folded)
     outcomes = [report.outcome for report in fold.explain(unfolded)] if hasattr(fold, "explain") else []
     allowed = legality(case) if left else None
-    gap = gap_of(case) if allowed is Legality.LEGAL else None
     finding = finding_of(case)
     executed_wrongly = finding is not None and not finding.dtype_only
-    if complete and allowed is Legality.LEGAL and gap is None and not executed_wrongly:
+    if complete and allowed is Legality.LEGAL and not executed_wrongly:
         said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
         raise failure("MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}")
     return Verdict(
@@ -257,7 +255,6 @@ def _verdict(
         reasons=tuple((str(outcome.kind), outcome.detail) for outcome in outcomes if isinstance(outcome, Refused)),
         undefined=undefined,
         findings=findings,
-        gap=gap.name if gap else "",
     )
 
 

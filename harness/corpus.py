@@ -21,8 +21,8 @@ from harness.verdict import Verdict
 SUFFIX = ".case.json"
 VERSION = 1
 
-EXPECTATIONS = ("folded", "refused", "finding", "undefined", "gap")
-"""Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared, and of a known gap."""
+EXPECTATIONS = ("folded", "refused", "finding", "undefined")
+"""Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared."""
 
 
 class CorpusError(UsageError):
@@ -45,7 +45,6 @@ class Entry:
             "refused": tuple(kind for kind, _ in verdict.reasons),
             "finding": verdict.findings,
             "undefined": verdict.undefined,
-            "gap": (verdict.gap,) if verdict.gap else (),
         }
         for what, name in self.expect.items():
             if name not in seen[what]:

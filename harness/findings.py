@@ -1,4 +1,4 @@
-"""What is known to be wrong: defects of TVM that the harness met, and gaps of the bundled pass.
+"""What is known to be wrong: defects of TVM that the harness met.
 
 A known defect does not fail a case, and is never counted as passed either: the verdict names it and the summary
 counts it. Each has a pinned case in ``tests/corpus`` and a row in the README's "Defects found".
@@ -19,14 +19,6 @@ class Finding:
     text: str
     matches: Callable[[Case], bool]
     dtype_only: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A legal fold that the bundled pass does not make yet."""
-
-    name: str
-    matches: Callable[[Case], bool]
 
 
 def _axes_out_of_order(case: Case) -> bool:
@@ -55,17 +47,7 @@ FINDINGS = (
     ),
 )
 
-GAPS = (
-    Gap(name="transposed convolution", matches=lambda case: case.spec.transposed),
-    Gap(name="crop that commutes", matches=lambda case: any(width < 0 for axis in case.axes for width in axis.pad)),
-)
-
 
 def finding_of(case: Case) -> Finding | None:
     """The defect of TVM that ``case`` shows, if it is a known one."""
     return next((finding for finding in FINDINGS if finding.matches(case)), None)
-
-
-def gap_of(case: Case) -> Gap | None:
-    """The gap of the bundled pass that ``case`` falls into, if any."""
-    return next((gap for gap in GAPS if gap.matches(case)), None)

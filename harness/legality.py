@@ -45,13 +45,17 @@ def legality(case: Case) -> Legality:
         return Legality.VACUOUS
     if not all(step.constant for step in case.steps):
         return Legality.ILLEGAL  # it quantifies over the parameters too, and another zero point than this breaks it
-    candidates = [folded for folded in merged(case) if _agree(case, folded)]
-    if not candidates:
+    if not any(True for _ in right_folds(case)):
         return Legality.ILLEGAL
     for dense in _denser(case):
-        if not any(_agree(dense, folded) for folded in merged(dense)):
+        if not any(True for _ in right_folds(dense)):
             return Legality.GEOMETRY
     return Legality.LEGAL
+
+
+def right_folds(case: Case) -> Iterator[Case]:
+    """The cases whose pad went into the padding, and which mean the same as ``case``."""
+    return (folded for folded in merged(case) if _agree(case, folded))
 
 
 def is_identity(case: Case) -> bool:
@@ -102,7 +106,7 @@ def _denser(case: Case) -> Iterator[Case]:
     A kernel of 1 reads the border alone, one of 2 with a neighbour only (a mirrored border goes unnoticed in a max_pool
     whose windows hold what it mirrors), and the widest reaches from own padding over the explicit border into the data.
     """
-    for widen in (lambda _: 1, lambda _: 2, lambda axis: 2 + max(0, *axis.pad)):
+    for widen in (lambda _: 1, lambda _: 2, lambda axis: 2 + max(0, *axis.pad, *axis.padding)):
         axes = tuple(replace(a, stride=1, dilation=1, output_padding=0, kernel=widen(a)) for a in case.axes)
         # A transposed convolution crops its result by its padding, so that it needs more data to show anything.
         more = [sum(a.padding) if case.spec.transposed else 0 for a in axes]

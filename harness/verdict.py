@@ -11,8 +11,7 @@ class Verdict:
 
     ``reasons`` are (kind, sentence) of the sites that a pass with an ``explain`` method refused, ``rules`` those it
     folded by. ``legality`` is asked where a pad was left. ``undefined`` and ``findings`` name why some output could
-    not be compared with all oracles: no failure of the pass, and not passed either. ``gap`` is a known gap of the
-    bundled pass.
+    not be compared with all oracles: no failure of the pass, and not passed either.
     """
 
     folded: bool
@@ -21,7 +20,6 @@ class Verdict:
     reasons: tuple[tuple[str, str], ...] = ()
     undefined: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
-    gap: str = ""
 
     @property
     def in_doubt(self) -> bool:

@@ -187,6 +187,17 @@ def _ceil_kept(draw: st.DrawFn, spec: ops.Op) -> Draft:
     return draft
 
 
+def _crop_alone(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A crop where nothing is padded again: padding that is negative. What is not added may have any value."""
+    quantized = spec.family != "max_pool" and draw(st.sampled_from([False, False, True]))
+    draft = _dequantized(draw, spec) if quantized else _draft(draw, spec)
+    draft.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in draft.axes]
+    _cropped(draft)
+    if not any(width > 0 for axis in draft.axes for width in axis.pad):
+        draft.pad = replace(draft.pad, value=draw(values.nonzeros(draft.dtype)))
+    return draft
+
+
 def _same_widths_out_of_order(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """A layout whose attributes TVM reads in two ways, with widths that mean the same in both."""
     draft = _draft(draw, spec, ordered=False)
@@ -232,6 +243,18 @@ def _other_value(draft: Draft) -> None:
     draft.pad = replace(draft.pad, value=draft.draw(wrong(draft.dtype)))
 
 
+def _zero_into_max_pool(draft: Draft) -> None:
+    """0, which a max_pool of negative data would take for its maximum."""
+    draft.dtype = draft.draw(st.sampled_from(tuple(dtype for dtype in ops.DTYPES if dtype != "uint8")))
+    draft.pad = replace(draft.pad, value=0.0)
+
+
+def _nearly_lowest(draft: Draft) -> None:
+    """The neighbour of the lowest value, or the lowest value of a narrower dtype."""
+    draft.dtype, value = draft.draw(st.sampled_from(values.NEARLY_LOWEST))
+    draft.pad = replace(draft.pad, value=value)
+
+
 def _fraction(draft: Draft) -> None:
     """A float that would be 0 if it were truncated, as integers are."""
     draft.dtype = draft.draw(st.sampled_from(ops.FLOATS))
@@ -275,7 +298,7 @@ def _padding_excluded(draft: Draft) -> None:
     """Own padding that the divisor leaves out; the explicit zeros are counted."""
     draft.count_include_pad = False
     i = draft.draw(st.integers(0, draft.spec.rank - 1))
-    own = draft.draw(st.sampled_from([(1, 0), (0, 1), (1, 1), (2, 1)]))
+    own = draft.draw(st.sampled_from([(1, 0), (0, 1), (1, 1), (0, 2)]))
     draft.axes[i] = replace(draft.axes[i], padding=own)
 
 
@@ -401,7 +424,8 @@ FOLDABLE = (
     Aim(name="all widths 0", families=EVERY, start=_identity),
     Aim(name="zero point through dequantize", families=ZERO_PADDED, start=_dequantized),
     Aim(name="ceil_mode with the same windows", families=POOLS, start=_ceil_kept),
-    Aim(name="own padding that crops", families=("conv", "max_pool"), start=_cropping_padding),
+    Aim(name="own padding that crops", families=("conv", "max_pool", "avg_pool"), start=_cropping_padding),
+    Aim(name="crop without own padding", families=("conv", "max_pool", "avg_pool"), start=_crop_alone),
     Aim(name="same widths, axes out of order", families=CONVS, start=_same_widths_out_of_order, ranks=(2, 3)),
 )
 
@@ -409,6 +433,8 @@ UNFOLDABLE = (
     Aim(name="mirrored mode", families=EVERY, breaks=_mirrored),
     Aim(name="unknown mode", families=EVERY, breaks=_unknown_mode),
     Aim(name="other value", families=EVERY, breaks=_other_value),
+    Aim(name="zero into max_pool", families=("max_pool",), breaks=_zero_into_max_pool),
+    Aim(name="nearly the lowest value", families=("max_pool",), breaks=_nearly_lowest),
     Aim(name="fraction", families=ZERO_PADDED, breaks=_fraction),
     Aim(name="crop", families=EVERY, breaks=_cropped),
     Aim(name="batch padded", families=EVERY, breaks=_batch_padded),

@@ -21,6 +21,19 @@ UNKNOWN_MODES = ("edge", "symmetric", "Constant")
 UNDERFLOWING = {"float16": 1e-9, "float32": 1e-60, "bfloat16": 1e-60}
 """Values that are 0 in the dtype of the tensor, but not as the double that the attribute holds."""
 
+NEARLY_LOWEST = (
+    ("float32", -ops.HIGHEST["float16"]),
+    ("bfloat16", -ops.HIGHEST["bfloat16"]),
+    ("float64", -ops.HIGHEST["float32"]),
+    ("float16", -65472.0),
+    ("int8", -127.0),
+    ("int16", -128.0),
+    ("int32", -32768.0),
+    ("int64", -(2.0**31)),
+    ("uint8", 1.0),
+)
+"""(dtype, value) just above what never wins in a max_pool: its neighbour, or the lowest value of a narrower dtype."""
+
 OUT_DTYPES = {
     "float16": ("", "float32", "float64"),
     "bfloat16": ("", "float32"),

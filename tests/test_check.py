@@ -12,7 +12,7 @@ from harness import Axis, Case, Failure, Pad, check
 from harness.build import MAIN, build
 from harness.failures import KINDS, failure
 from harness.fold import FoldExplicitPadding
-from harness.legality import Legality, merged
+from harness.legality import Legality, right_folds
 from harness.targets import TargetError
 
 FOLDABLE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), fills=("integers", "negative"))
@@ -83,7 +83,7 @@ def test_tvm_is_blamed_where_it_executes_the_right_fold_wrongly(monkeypatch):
         return tuple(output + (name == "folded") for output in outputs)
 
     monkeypatch.setattr(MODULE, "_run", wrong)
-    [right] = merged(FOLDABLE)
+    [right] = right_folds(FOLDABLE)
     assert harness.ir.same(build(right, with_pad=False)[MAIN], FoldExplicitPadding()(build(FOLDABLE))[MAIN])
     assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/folded values"
 

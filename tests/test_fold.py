@@ -357,7 +357,7 @@ def test_a_pad_of_zeros_folds(module, padding):
         (conv2d_of_pad([0, 0, 0, 0, 1, 2, 3, 4], value=1.0), Kind.VALUE, "the pad value is 1.0"),
         (conv2d_of_pad([0, 0, 0, 0, 1, 2, 3, 4], mode="reflect"), Kind.MODE, "'reflect'"),
         (conv2d_of_pad([0, 0, 0, 0, 1, 2, 3, 4], mode="edge"), Kind.MODE, "'edge'"),
-        (conv2d_of_pad([0, 0, 0, 0, 1, 2, -1, 4]), Kind.CROP, "W (-1, 4)"),
+        (conv2d_of_pad([0, 0, 0, 0, 1, 2, -1, 4], padding=1), Kind.CROP, "the pad crops W by (-1, 4)"),
         (conv2d_of_pad([0, 1, 0, 0, 1, 2, 3, 4]), Kind.BATCH, "(0, 1)"),
         (conv2d_of_pad([0, 0, 0, 1, 1, 2, 3, 4], weight=(4, 4, 3, 3)), Kind.CHANNEL, "(0, 1)"),
         (conv2d_of_pad([0, 0, 0, 0, 1, 2, 3, 4], out_layout="NHWC"), Kind.LAYOUT, "NCHW (out_layout NHWC)"),
@@ -1724,16 +1724,47 @@ def test_parameters_along_the_last_axis_vary_where_that_is_padded():
     assert outcome == Refused(Kind.VARYING_QUANTIZATION, "scale or zero point vary along axis 2, which is padded")
 
 
-def test_a_transposed_convolution_is_refused():
+def test_a_pad_folds_into_a_transposed_convolution():
     @I.ir_module
     class Before:
         @R.function
         def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((3, 4, 3), "float32")):
             with R.dataflow():
                 lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
-                gv = R.nn.conv1d_transpose(lv, w, padding=(2, 2))
+                gv = R.nn.conv1d_transpose(lv, w, strides=2, padding=(3, 3), output_padding=1)
                 R.output(gv)
             return gv
 
-    assert_stays(Before)
-    assert refusals(Before) == [("conv1d_transpose", Kind.TRANSPOSED)]
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((3, 4, 3), "float32")):
+            with R.dataflow():
+                gv = R.nn.conv1d_transpose(x, w, strides=2, padding=(1, -1), output_padding=1)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_a_crop_folds_into_negative_padding():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, -1, 2))
+                gv = R.nn.conv1d(lv, w)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                gv = R.nn.conv1d(x, w, padding=(-1, 2))
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)

@@ -50,6 +50,11 @@ LEGAL = [
     ("max_pool: uint8", of("max_pool1d", PADDED, dtype="uint8", value=0.0)),
     # 4 elements, windows of 2 at every second: 3 of them over 6 elements, and the last starts in front of the end
     ("max_pool: ceil_mode", of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2, stride=2), value=-INF, ceil_mode=True)),
+    ("avg_pool: crop", of("avg_pool1d", replace(PADDED, pad=(-1, 0)))),
+    (
+        "transposed: negative padding, which grows the result",
+        of("conv1d_transpose", Axis(size=4, pad=(1, 0), stride=2, padding=(1, 0))),
+    ),
     ("max_pool: crop", of("max_pool1d", replace(PADDED, pad=(0, -1)), value=7.0)),
     ("avg_pool: not counted, no own padding", of("avg_pool1d", PADDED)),
     ("avg_pool: counted", of("avg_pool1d", PADDED, count_include_pad=True)),
@@ -104,7 +109,6 @@ ILLEGAL = [
     ("avg_pool: own padding, not counted", of("avg_pool1d", replace(PADDED_TWICE, kernel=3))),
     ("avg_pool: own padding behind, not counted", of("avg_pool1d", replace(PADDED, kernel=4, padding=(0, 1)))),
     ("avg_pool: int8, summed in int8", of("avg_pool1d", PADDED, dtype="int8")),
-    ("avg_pool: crop", of("avg_pool1d", replace(PADDED, pad=(-1, 0)))),
     ("dequantize: another value", of("conv1d", PADDED, dtype="int8", value=4.0, steps=(Step(zero_point=(5,)),))),
     (
         "dequantize: another zero point in a channel",
@@ -120,7 +124,6 @@ ILLEGAL = [
     ),
     ("dequantize: max_pool", of("max_pool1d", PADDED, dtype="int8", value=-128.0, steps=(Step(),))),
     ("transposed: ones", of("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), value=1.0)),
-    ("transposed: not enough padding", of("conv1d_transpose", Axis(size=4, pad=(1, 0), stride=2, padding=(1, 0)))),
 ]
 
 # Windows of 2 at every second of 4 + 1 elements end with the fourth.

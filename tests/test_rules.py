@@ -56,6 +56,7 @@ MAX3 = replace(CONV3, op="max_pool3d", family="max_pool", kernel_layout="", kern
 AVG1 = replace(MAX1, op="avg_pool1d", family="avg_pool")
 AVG2 = replace(MAX2, op="avg_pool2d", family="avg_pool")
 AVG3 = replace(MAX3, op="avg_pool3d", family="avg_pool")
+DECONV1 = replace(CONV1, op="conv1d_transpose", family="conv_transpose", kernel_layout="IOW")
 TRANSPOSED = replace(CONV2, op="conv2d_transpose", family="conv_transpose", kernel_layout="IOHW")
 
 
@@ -220,7 +221,56 @@ AVG_POOL_FOLDS = [
     ),
 ]
 
+CROPS = [
+    ("conv", site(pad(0, 0, (-1, -2)), CONV1), Folded("conv", padding=(-1, -2))),
+    ("conv, any value", site(pad(0, 0, (-1, -2), value=7.0), CONV1), Folded("conv", padding=(-1, -2))),
+    ("conv, and padded on the other side", site(pad(0, 0, (-1, 2)), CONV1), Folded("conv", padding=(-1, 2))),
+    (
+        "conv, own padding crops more",
+        site(pad(0, 0, (-1, 2)), replace(CONV1, padding=(-3, 5))),
+        Folded("conv", padding=(-4, 7)),
+    ),
+    ("max_pool, any value", site(pad(0, 0, (-1, 0), value=7.0), MAX1), Folded("max_pool", padding=(-1, 0))),
+    (
+        "avg_pool, not counted before or after",
+        site(pad(0, 0, (-1, 0), value=7.0), AVG1),
+        Folded("avg_pool", padding=(-1, 0), count_include_pad=False),
+    ),
+    (
+        "avg_pool, own padding of another axis is still not counted",
+        site(pad(0, 0, (-1, 0), 0), replace(AVG2, padding=(0, 1, 0, 1))),
+        Folded("avg_pool", padding=(-1, 1, 0, 1), count_include_pad=False),
+    ),
+    (
+        "conv behind dequantize, any value",
+        site(pad(0, 0, (-1, -2), value=9.0, dtype="int8"), CONV1, dequantize()),
+        Folded("dequantize-conv", padding=(-1, -2)),
+    ),
+]
+
+DECONVOLUTIONS = [
+    ("stride 1", site(pad(*W12), replace(DECONV1, padding=(5, 5))), Folded("conv_transpose", padding=(4, 3))),
+    (
+        "stride 3",
+        site(pad(*W12), replace(DECONV1, strides=(3,), padding=(5, 7))),
+        Folded("conv_transpose", padding=(2, 1)),
+    ),
+    ("negative result", site(pad(*W12), replace(DECONV1, strides=(2,))), Folded("conv_transpose", padding=(-2, -4))),
+    (
+        "2d, a stride per axis",
+        site(pad(*H12_W34), replace(TRANSPOSED, strides=(2, 3), padding=(10, 20, 30, 40))),
+        Folded("conv_transpose", padding=(8, 11, 26, 28)),
+    ),
+    (
+        "behind dequantize",
+        site(FIVE, TRANSPOSED, dequantize()),
+        Folded("dequantize-conv_transpose", padding=(-1, -3, -2, -4)),
+    ),
+]
+
 ACCEPTED = [
+    *((f"crop: {name}", at, folded) for name, at, folded in CROPS),
+    *((f"transposed: {name}", at, folded) for name, at, folded in DECONVOLUTIONS),
     *((f"conv: {name}", at, Folded("conv", padding=own)) for name, at, own in CONV_FOLDS),
     *((f"dequantize: {name}", at, Folded("dequantize-conv", padding=own)) for name, at, own in DEQUANTIZE_FOLDS),
     *((f"max_pool: {name}", at, Folded("max_pool", padding=own)) for name, at, own in MAX_POOL_FOLDS),
@@ -274,6 +324,12 @@ def test_a_pad_of_zero_widths_goes_whatever_it_says_and_whatever_reads_it(facts,
 # --- refused: an accepted site, one change, the reason -----------------------------------------------
 
 CONV = site(pad(*H12_W34), CONV2)
+CONV_OWN = site(pad(*H12_W34), replace(CONV2, padding=(1, 1, 1, 1)))
+DECONV = site(pad(*H12_W34), TRANSPOSED)
+MAX_OWN = site(pad(*W12, value=-INF), replace(MAX1, padding=(1, 2)))
+AVG_OWN = site(pad(*W12), replace(AVG1, padding=(1, 2), count_include_pad=True))
+CROPPED_QUANTIZED = site(pad(0, 0, (-1, -2), dtype="int8"), CONV1, dequantize(axis=2))
+CROPPED_INT8 = site(pad(0, 0, (-1, -2), dtype="int32"), AVG1)
 CONV_1D = site(pad(*W12), CONV1)
 SAME_WIDTHS = site(pad(0, 0, (1, 2), (1, 2)), CONV2)
 DEQUANTIZED = site(FIVE, CONV2, dequantize((0.5, 2.0), (5, 5)))
@@ -309,11 +365,39 @@ REFUSED = [
     (MAX, "pad.widths", None, Kind.DYNAMIC_WIDTH, "not a constant"),
     (AVG, "pad.widths", None, Kind.DYNAMIC_WIDTH, "not a constant"),
     (DEQUANTIZED, "pad.widths", None, Kind.DYNAMIC_WIDTH, "not a constant"),
-    (CONV, "pad.widths", ((0, 0), (0, 0), (-1, 2), (3, 4)), Kind.CROP, "H (-1, 2)"),
-    (CONV, "pad.widths", ((0, 0), (0, 0), (1, 2), (3, -4)), Kind.CROP, "W (3, -4)"),
-    (CONV, "pad.widths", ((0, 0), (0, -1), (1, 2), (3, 4)), Kind.CROP, "C (0, -1)"),
-    (MAX, "pad.widths", ((0, 0), (0, 0), (-1, 0)), Kind.CROP, "W (-1, 0)"),
-    (AVG, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "W (1, -1)"),
+    (
+        CONV_OWN,
+        "pad.widths",
+        ((0, 0), (0, 0), (-1, 2), (3, 4)),
+        Kind.CROP,
+        "the pad crops H by (-1, 2), and own padding",
+    ),
+    (
+        CONV_OWN,
+        "pad.widths",
+        ((0, 0), (0, 0), (1, 2), (3, -4)),
+        Kind.CROP,
+        "the pad crops W by (3, -4), and own padding",
+    ),
+    (MAX_OWN, "pad.widths", ((0, 0), (0, 0), (-1, 0)), Kind.CROP, "the pad crops W by (-1, 0), and own padding (1, 2)"),
+    (AVG_OWN, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the pad crops W by (1, -1), and own padding (1, 2)"),
+    (MAX_CEIL, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the last window of ceil_mode could reach that"),
+    (AVG_CEIL, "pad.widths", ((0, 0), (0, 0), (-1, 1)), Kind.CROP, "the last window of ceil_mode could reach that"),
+    (DECONV, "pad.widths", ((0, 0), (0, 0), (-1, 2), (3, 4)), Kind.CROP, "no padding of a transposed convolution does"),
+    (
+        CONV,
+        "pad.widths",
+        ((0, 0), (0, -1), (1, 2), (3, 4)),
+        Kind.CHANNEL,
+        "the pad changes the channel axis by (0, -1)",
+    ),
+    (CONV, "pad.widths", ((-1, 0), (0, 0), (1, 2), (3, 4)), Kind.BATCH, "the pad changes the batch axis by (-1, 0)"),
+    (DECONV, "pad.value", 1.0, Kind.VALUE, "conv2d_transpose pads with 0, but the pad value is 1.0"),
+    (DECONV, "pad.mode", "reflect", Kind.MODE, "'reflect'"),
+    (DECONV, "consumer.operand", 1, Kind.WEIGHT, "weight operand"),
+    (CROPPED_QUANTIZED, "dequantize.zero_point", (5, 5, 5), Kind.VARYING_QUANTIZATION, "vary along axis 2"),
+    (CROPPED_QUANTIZED, "dequantize.scale", None, Kind.RUNTIME_QUANTIZATION, "not a constant"),
+    (CROPPED_INT8, "pad.dtype", "int8", Kind.DTYPE, "int8"),
     (CONV, "pad.widths", ((1, 0), (0, 0), (1, 2), (3, 4)), Kind.BATCH, "(1, 0)"),
     (MAX, "pad.widths", ((0, 1), (0, 0), (1, 2)), Kind.BATCH, "(0, 1)"),
     (CONV, "pad.widths", ((0, 0), (0, 1), (1, 2), (3, 4)), Kind.CHANNEL, "(0, 1)"),
@@ -325,8 +409,6 @@ REFUSED = [
     (CONV, "consumer.kernel_layout", "OIWH", Kind.LAYOUT, "NCHW/OIWH"),
     (SAME_WIDTHS, "consumer.padding", (0, 0), Kind.OWN_PADDING, "[0, 0]"),
     (MAX, "consumer.padding", (0, 0, 0, 0), Kind.OWN_PADDING, "[0, 0, 0, 0]"),
-    (AVG_COUNTED, "consumer.padding", (-1, 0), Kind.OWN_PADDING, "[-1, 0]"),
-    (AVG_COUNTED, "consumer.padding", (1, -1), Kind.OWN_PADDING, "[1, -1]"),
     (CONV, "input_visible", False, Kind.SCOPE, "dataflow block"),
     (MAX, "input_visible", False, Kind.SCOPE, "dataflow block"),
     (AVG, "input_visible", False, Kind.SCOPE, "dataflow block"),
@@ -403,7 +485,6 @@ REFUSED = [
     (AVG, "pad.dtype", "uint8", Kind.DTYPE, "sums uint8 in uint8"),
     (AVG, "pad.dtype", "int16", Kind.DTYPE, "sums int16 in int16"),
     # consumers that have no padding, or one that means something else
-    (CONV, "consumer", TRANSPOSED, Kind.TRANSPOSED, "not implemented"),
     (CONV, "consumer", Consumer(op="add", family="other"), Kind.CONSUMER, "add is no convolution or pool"),
     (CONV, "consumer", Consumer(op="return", family="other"), Kind.CONSUMER, "return"),
 ]

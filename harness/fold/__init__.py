@@ -22,14 +22,18 @@ class FoldExplicitPadding:
 
     Folds (the rules, with their preconditions, are the classes of ``harness.fold.rules``):
 
-    ==================  ===========================================================================================
-    identity            ``nn.pad`` with widths all 0: deleted, whatever its mode, value and consumer
-    conv                ``conv1d/2d/3d(nn.pad(x, 0), w, padding=p)`` to ``conv(x, w, padding=p + widths)``
-    dequantize-conv     ``conv(dequantize(nn.pad(q, zero_point)), w)``: the pad maps to exactly 0.0
-    max_pool            pad value at most the lowest finite value of the dtype, which TVM pads with (bfloat16: -inf)
-    avg_pool            pad value 0; counted (``count_include_pad``), or no own padding and then counted
-    dequantize-avg_pool the same behind ``dequantize(nn.pad(q, zero_point))``
-    ==================  ===========================================================================================
+    =========================  ====================================================================================
+    identity                   ``nn.pad`` with widths all 0: deleted, whatever its mode, value and consumer
+    conv                       ``conv1d/2d/3d(nn.pad(x, 0), w, padding=p)`` to ``conv(x, w, padding=p + widths)``
+    conv_transpose             ``conv1d/2d/3d_transpose(nn.pad(x, 0), w, padding=p)`` to
+                               ``conv_transpose(x, w, padding=p - widths * strides)``, negative results included
+    max_pool                   pad value at most the lowest finite value of the dtype (bfloat16: -inf), TVM's own
+    avg_pool                   pad value 0; counted (``count_include_pad``), or no own padding and then counted
+    dequantize-conv, ...       a pad of the zero point in front of a dequantize, which maps it to exactly 0.0
+    =========================  ====================================================================================
+
+    Negative widths crop. They fold where nothing is padded again behind them (own padding <= 0), and become negative
+    padding, which TVM 0.27 executes though nothing documents it.
 
     Everything else is refused with a reason, see ``explain``. A pad goes when nothing reads it any more; one with
     further readers stays for them.

@@ -33,7 +33,6 @@ class Kind(StrEnum):
     LAYOUT = "layout"
     WEIGHT = "weight"
     CONSUMER = "consumer"
-    TRANSPOSED = "transposed"
     SCOPE = "scope"
     IN_PLACE = "in-place"
 
@@ -169,9 +168,9 @@ class IntoConv:
     """``conv(pad(x), w, padding=p)`` is ``conv(x, w, padding=p + widths)``, and so through ``dequantize``.
 
     1. the pad is on the data operand
-    2. ``_common``: constant mode, constant widths >= 0, none on batch or channel, layouts and padding understood
-    3. the value, seen through ``dequantize``, is 0 or -0.0: what the convolution pads with (the sum starts at +0.0,
-       so the sign of a zero product is lost)
+    2. ``_common``: constant mode, constant widths, none on batch or channel, crops that commute, layouts understood
+    3. if anything is added: the value, seen through ``dequantize``, is 0 or -0.0, what the convolution pads with (the
+       sum starts at +0.0, so the sign of a zero product is lost)
     """
 
     name = "conv"
@@ -182,8 +181,7 @@ class IntoConv:
 
     @staticmethod
     def refusals(site: Site) -> Iterator[Refused]:
-        if site.consumer.operand != 0:
-            yield Refused(Kind.WEIGHT, "the pad is on the weight operand, which the padding attribute does not reach")
+        yield from _on_weight(site)
         yield from _common(site)
         yield from _not_zero(site)
 
@@ -196,8 +194,8 @@ class IntoMaxPool:
     """``max_pool(pad(x, v), padding=p)`` is ``max_pool(x, padding=p + widths)`` if v never wins.
 
     1. ``_common`` as for convolutions
-    2. v, in the dtype of the tensor, is at most the value that TVM's max_pool starts from and pads with: the lowest
-       finite value, the minimum of integers, -inf for bfloat16 (whose start value is float32's lowest)
+    2. if anything is added: v, in the dtype of the tensor, is at most the value that TVM's max_pool starts from and
+       pads with: the lowest finite value, the minimum of integers, -inf for bfloat16 (it starts at float32's lowest)
     3. ``ceil_mode`` does not change the number of windows
     """
 
@@ -215,7 +213,7 @@ class IntoMaxPool:
             return
         dtype = site.pad.dtype
         value, lowest = cast(site.pad.value, dtype), max_pool_start(dtype)
-        if value is None or not value <= lowest:
+        if _adds(site) and (value is None or not value <= lowest):
             yield Refused(Kind.VALUE, f"max_pool pads {dtype} with {lowest!r}, but the pad value is {site.pad.value!r}")
         yield from _other_window_count(site)
 
@@ -228,9 +226,9 @@ class IntoAvgPool:
     """``avg_pool(pad(x, 0), padding=p)`` is ``avg_pool(x, padding=p + widths, count_include_pad=True)``.
 
     1. ``_common`` as for convolutions
-    2. the value, seen through ``dequantize``, is 0 or -0.0
-    3. the explicit zeros are counted in the divisor, so padding must be: ``count_include_pad`` is set, or the pool's
-       own padding is all 0 and the flag can be set
+    2. if anything is added: the value, seen through ``dequantize``, is 0 or -0.0
+    3. if anything is added: the explicit zeros are counted in the divisor, so padding must be: ``count_include_pad`` is
+       set, or the pool's own padding adds nothing and the flag can be set
     4. ``ceil_mode`` does not change the number of windows
     5. integers keep the width that they are summed in (``_other_sum``)
     """
@@ -246,7 +244,7 @@ class IntoAvgPool:
         yield from _common(site)
         yield from _not_zero(site)
         own = site.consumer.padding
-        if not site.consumer.count_include_pad and any(own):
+        if _adds(site) and not site.consumer.count_include_pad and any(padding > 0 for padding in own):
             yield Refused(
                 Kind.EXCLUDED_PADDING,
                 f"the pool's own padding {list(own)} is not counted in the divisor, but the explicit zeros are",
@@ -257,13 +255,19 @@ class IntoAvgPool:
     @staticmethod
     def fold(site: Site) -> Folded:
         rule = "dequantize-avg_pool" if site.dequantize else "avg_pool"
-        return Folded(rule, padding=_summed(site), count_include_pad=True)
+        counted = _adds(site) or site.consumer.count_include_pad
+        return Folded(rule, padding=_summed(site), count_include_pad=counted)
 
 
 class IntoTransposed:
-    """Transposed convolutions are not folded yet: always refused.
+    """``conv_transpose(pad(x), w, padding=p)`` is ``conv_transpose(x, w, padding=p - widths * stride)``.
 
-    TODO: fold as ``padding -= width * stride`` (README, Known gaps) with the issue that completes the pass.
+    A transposed convolution spreads each element over ``stride`` steps and crops its result by its padding, so an
+    element more in front moves the result by ``stride``. Negative results grow the result instead of cropping it.
+
+    1. the pad is on the data operand
+    2. ``_common`` as for convolutions, but no width is negative: a cropped element is no cropped result
+    3. the value, seen through ``dequantize``, is 0 or -0.0
     """
 
     name = "conv_transpose"
@@ -274,11 +278,14 @@ class IntoTransposed:
 
     @staticmethod
     def refusals(site: Site) -> Iterator[Refused]:
-        yield Refused(Kind.TRANSPOSED, "folding into a transposed convolution is not implemented yet")
+        yield from _on_weight(site)
+        yield from _common(site)
+        yield from _not_zero(site)
 
     @staticmethod
     def fold(site: Site) -> Folded:
-        raise AssertionError("a transposed convolution is always refused")
+        rule = "dequantize-conv_transpose" if site.dequantize else "conv_transpose"
+        return Folded(rule, padding=_summed(site, scale=[-stride for stride in site.consumer.strides]))
 
 
 RULES = (Identity, IntoConv, IntoMaxPool, IntoAvgPool, IntoTransposed)
@@ -287,8 +294,18 @@ RULES = (Identity, IntoConv, IntoMaxPool, IntoAvgPool, IntoTransposed)
 # --- preconditions that rules share -------------------------------------------------------------------
 
 
+def _on_weight(site: Site) -> Iterator[Refused]:
+    if site.consumer.operand != 0:
+        yield Refused(Kind.WEIGHT, "the pad is on the weight operand, which the padding attribute does not reach")
+
+
 def _common(site: Site) -> Iterator[Refused]:
-    """Numbered as in the rules' docstrings under ``_common``; the first that fails is reported."""
+    """What every rule but ``identity`` asks; the first that fails is reported.
+
+    a. the mode is "constant"; b. the dtypes are known; c. the widths are constants; d. the layout is known, and the
+    padding attribute complete; e. what is cropped commutes with the consumer's own padding (``_crop``); f. batch and
+    channels are not padded; g. types and kernel read the layout alike; h. the pad's input can be read by the consumer
+    """
     pad, consumer = site.pad, site.consumer
     letters = sorted("NC" + consumer.spatial)
     if pad.mode != "constant":
@@ -307,19 +324,40 @@ def _common(site: Site) -> Iterator[Refused]:
         yield Refused(Kind.OWN_PADDING, f"padding {list(consumer.padding)} does not give both sides of every axis")
         return
     by_letter = dict(zip(consumer.layout, pad.widths, strict=True))
-    if any(width < 0 for sides in pad.widths for width in sides):
-        yield Refused(Kind.CROP, f"a negative pad width crops: {_shown(by_letter)}")
+    yield from _crop(consumer, by_letter)
     if any(by_letter["N"]):
-        yield Refused(Kind.BATCH, f"the pad widens the batch axis by {by_letter['N']}")
+        yield Refused(Kind.BATCH, f"the pad changes the batch axis by {by_letter['N']}")
     if any(by_letter["C"]):
-        yield Refused(Kind.CHANNEL, f"the pad widens the channel axis by {by_letter['C']}")
-    if any(own < 0 for own in consumer.padding) and consumer.family not in ("conv", "max_pool"):
-        yield Refused(Kind.OWN_PADDING, f"the consumer's own padding {list(consumer.padding)} is negative")
+        yield Refused(Kind.CHANNEL, f"the pad changes the channel axis by {by_letter['C']}")
     if consumer.family == "conv":
         yield from _ambiguous_layout(consumer, by_letter)
     if not site.input_visible:
         yield Refused(Kind.SCOPE, "the input of the pad is local to a dataflow block that the consumer is not in")
     yield from _overwritten(site)
+
+
+def _crop(consumer: Consumer, by_letter: dict[str, Widths]) -> Iterator[Refused]:
+    """A crop and a padding behind it are their sum only where there is nothing to pad again: own padding <= 0.
+
+    A pad and a crop behind it (own padding < 0) always are. With ceil_mode a last window could reach what was cropped.
+    """
+    cropped = {letter: sides for letter, sides in by_letter.items() if min(sides) < 0}
+    if cropped and consumer.family == "conv_transpose":
+        yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, which no padding of a transposed convolution does")
+    if cropped and consumer.ceil_mode:
+        yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, and the last window of ceil_mode could reach that")
+    for letter, sides in cropped.items():
+        if letter not in consumer.spatial:
+            continue  # refused as batch or channel
+        i = consumer.spatial.index(letter)
+        own = (consumer.padding[i], consumer.padding[i + len(consumer.spatial)])
+        if any(width < 0 < padding for width, padding in zip(sides, own, strict=True)):
+            yield Refused(Kind.CROP, f"the pad crops {letter} by {sides}, and own padding {own} pads it again with 0")
+
+
+def _adds(site: Site) -> bool:
+    """Whether the pad adds anything: one that only crops has no value."""
+    return site.pad.widths is not None and any(width > 0 for sides in site.pad.widths for width in sides)
 
 
 def _overwritten(site: Site) -> Iterator[Refused]:
@@ -343,19 +381,22 @@ def _ambiguous_layout(consumer: Consumer, by_letter: dict[str, Widths]) -> Itera
 def _not_zero(site: Site) -> Iterator[Refused]:
     value = cast(site.pad.value, site.pad.dtype)
     if site.dequantize:
-        yield from _not_dequantized_to_zero(site.dequantize, site.pad, value)
-    elif value is None or value != 0:
+        yield from _not_dequantized_to_zero(site, site.dequantize, value)
+    elif _adds(site) and (value is None or value != 0):
         yield Refused(Kind.VALUE, f"{site.consumer.op} pads with 0, but the pad value is {site.pad.value!r}")
 
 
-def _not_dequantized_to_zero(step: Dequantize, pad: PadFacts, value: float | None) -> Iterator[Refused]:
+def _not_dequantized_to_zero(site: Site, step: Dequantize, value: float | None) -> Iterator[Refused]:
     """``scale * (value - zero_point)`` must be 0 for every channel; no parameter may follow a padded axis."""
+    pad = site.pad
     if step.scale is None or step.zero_point is None:
         yield Refused(Kind.RUNTIME_QUANTIZATION, "the scale or zero point of dequantize is not a constant")
         return
     follows = max(len(step.scale), len(step.zero_point)) > 1
     if follows and pad.widths is not None and any(pad.widths[step.axis]):
         yield Refused(Kind.VARYING_QUANTIZATION, f"scale or zero point vary along axis {step.axis}, which is padded")
+    if not _adds(site):
+        return
     if not all(map(math.isfinite, step.scale)):
         yield Refused(Kind.QUANTIZATION, f"scale {_some(step.scale)} is not finite, so that 0 is not mapped to 0")
     differing = [zero_point for zero_point in step.zero_point if zero_point != value]
@@ -407,13 +448,14 @@ def _windows(size: int, before: int, after: int, extent: int, stride: int) -> in
 # --- arithmetic ---------------------------------------------------------------------------------------
 
 
-def _summed(site: Site) -> tuple[int, ...]:
-    """Own padding plus widths, in the flat order of the attribute."""
+def _summed(site: Site, *, scale: list[int] | None = None) -> tuple[int, ...]:
+    """Own padding plus widths (times ``scale`` of each axis), in the flat order of the attribute."""
     consumer, widths = site.consumer, site.pad.widths
     assert widths is not None
     sides = [widths[consumer.layout.index(letter)] for letter in consumer.spatial]
     added = [before for before, _ in sides] + [after for _, after in sides]
-    return tuple(own + more for own, more in zip(consumer.padding, added, strict=True))
+    factors = [1] * len(sides) if scale is None else scale
+    return tuple(own + more * by for own, more, by in zip(consumer.padding, added, factors * 2, strict=True))
 
 
 _INTEGER_BITS = {f"{sign}int{bits}": (sign, bits) for sign in ("", "u") for bits in (8, 16, 32)} | {"int64": ("", 64)}

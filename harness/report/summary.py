@@ -50,7 +50,6 @@ def _counted(summary: Summary) -> Table:
         ("where a pad was left, the fold is", summary.legality),
         ("in doubt: TVM leaves it undefined", summary.undefined),
         ("in doubt: known defects of TVM", summary.findings),
-        ("known gaps of the pass", summary.gaps),
     )
     for title, counter in rows:
         if counter:
