@@ -18,7 +18,7 @@ from harness import ops
 from harness.plain import Plain, choose, flag, member, require, sequence, whole, widths
 
 FORMAT = 1
-"""Version of the JSON form; ``harness.corpus`` migrates older ones to it."""
+"""Version of the JSON form."""
 
 MIRRORED_MODES = ("reflect", "replicate", "circular")
 MODES = ("constant", *MIRRORED_MODES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from harness.loading import UsageError
+from harness.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
     from harness.campaign import Settings, Summary
@@ -76,7 +76,7 @@ def cli() -> None:
 
 @cli.command()
 @_question_options
-@click.option("--ops", default="", metavar="A,B", help="Ops to draw (default: all).")
+@click.option("--ops", metavar="A,B", help="Ops to draw (default: all).")
 @click.option("--examples", type=click.IntRange(min=1), help="Budget: cases to draw.")
 @click.option(
     "--time",
@@ -108,7 +108,7 @@ def fuzz(
     fold: str | None,
     target: str,
     complete: bool,
-    ops: str,
+    ops: str | None,
     examples: int | None,
     seconds: float | None,
     seed: int | None,
@@ -144,7 +144,9 @@ def fuzz(
         require_writable(settings.corpus)
     with _json_lines(json_path) as lines:
         summary = _campaign(settings, lines)
-    sys.exit(1 if summary.failures else 0)
+    if not summary.failures and summary.executed == 0 and not summary.interrupted:
+        raise UsageError("the budget ended when not a single case was checked yet: nothing was tested")
+    sys.exit(1 if summary.failures else 130 if summary.interrupted else 0)
 
 
 def _campaign(settings: "Settings", lines: "JsonLines") -> "Summary":
@@ -210,7 +212,7 @@ def replay(fold: str | None, target: str, complete: bool, workers: int, paths: t
                 failed += 1
                 click.echo(f"FAILED  {path}: {result.fingerprint}: {result.detail}")
                 continue
-            complaint = entry.disappointment(result) if fold is None else None
+            complaint = entry.disappointment(result) if question.fold is None else None
             failed += complaint is not None
             doubts = ", ".join((*result.undefined, *result.findings))
             said = complaint or ("folded" if result.folded else "refused") + (
@@ -234,7 +236,7 @@ def show(fold: str | None, target: str, complete: bool, path: Path) -> None:
 
     entry = corpus.load(path)
     loaded, loaded_target = load_fold(fold), parse_target(target)
-    passed = show_entry(_console(), entry, loaded, loaded_target, complete=complete or fold is None)
+    passed = show_entry(_console(), entry, loaded, loaded_target, complete=_question(fold, target, complete).complete)
     sys.exit(0 if passed else 1)
 
 
@@ -279,10 +281,10 @@ def shrink(
 # --- what commands share ------------------------------------------------------------------------------
 
 
-def _op_names(given: str) -> tuple[str, ...]:
+def _op_names(given: str | None) -> tuple[str, ...]:
     from harness import ops
 
-    names = tuple(name for name in given.split(",") if name)
+    names = tuple(given.split(",")) if given is not None else ()
     for name in names:
         if name not in ops.NAMES:
             raise UsageError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
@@ -293,7 +295,8 @@ def _question(fold: str | None, target: str, complete: bool) -> "Question":
     """The bundled pass is always held to completeness."""
     from harness.pool import Question
 
-    return Question(fold=fold, target=target, complete=complete or fold is None)
+    bundled = fold in BUNDLED_NAMES
+    return Question(fold=None if bundled else fold, target=target, complete=complete or bundled)
 
 
 def _replay_options(question: "Question") -> str:

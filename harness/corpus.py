@@ -58,10 +58,14 @@ def load(path: Path) -> Entry:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise CorpusError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise CorpusError(f"{path}: is not JSON: {error}") from error
     try:
         return _entry(content)
+    except RecursionError as error:
+        raise CorpusError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise CorpusError(f"{path}: {error}") from error
 
@@ -74,8 +78,13 @@ def _entry(content: Any) -> Entry:
     expect = content.get("expect", {})
     if not isinstance(expect, dict) or not set(expect) <= set(EXPECTATIONS):
         raise ValueError(f"expect {expect!r} has other keys than {', '.join(EXPECTATIONS)}")
+    if not all(isinstance(value, str) for value in expect.values()):
+        raise ValueError(f"expect {expect!r} has values that are no strings")
+    found = content.get("found", {})
+    if not isinstance(found, dict):
+        raise ValueError(f"found {found!r} is no JSON object")
     case = Case.from_json(content.get("case"))
-    return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=content.get("found", {}))
+    return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=found)
 
 
 def dumps(entry: Entry) -> str:

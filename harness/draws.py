@@ -43,13 +43,23 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case
 
 
 def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]:
-    """Up to ``examples`` distinct cases, in the order drawn; Hypothesis repeats itself now and then."""
+    """Up to ``examples`` distinct cases, in the order drawn; Hypothesis repeats itself now and then.
+
+    Raises UsageError for a strategy that raises, or draws something else than cases.
+    """
     drawn: dict[Case, None] = {}
 
     def keep(case: Case) -> None:
+        if not isinstance(case, Case):
+            raise UsageError(f"the strategy drew {case!r}, which is no Case")
         drawn[case] = None
 
-    _without_verdict(keep, strategy, examples, seed)
+    try:
+        _without_verdict(keep, strategy, examples, seed)
+    except UsageError:
+        raise
+    except Exception as error:  # the user's strategy can raise anything
+        raise UsageError(f"the strategy raised {type(error).__name__}: {error}") from error
     return list(drawn)
 
 

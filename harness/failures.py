@@ -1,7 +1,7 @@
 """What can be wrong: a class of ``Failure`` each. A failure knows its case, its symptom and a sentence.
 
 Hypothesis and campaigns tell failures apart by ``fingerprint``; since Hypothesis goes by exception type and raising
-line, ``Failure.of`` raises a subclass of its own for each fingerprint.
+line, ``failure`` makes one of a subclass of its own for each fingerprint.
 """
 
 from functools import cache
@@ -74,6 +74,10 @@ class OracleDisagreement(Failure):
     """TVM's unfolded function and the NumPy reference differ: TVM or the reference is wrong, not the pass."""
 
 
+class HarnessError(Failure):
+    """The harness itself raised on this case: a defect of foldproof."""
+
+
 KINDS: tuple[type[Failure], ...] = (
     Miscompile,
     WrongType,
@@ -85,6 +89,7 @@ KINDS: tuple[type[Failure], ...] = (
     TargetCrashed,
     TargetTimeout,
     OracleDisagreement,
+    HarnessError,
 )
 
 _BY_NAME = {kind.__name__: kind for kind in KINDS}

@@ -33,7 +33,7 @@ def ill_formed(module: tvm.IRModule) -> str | None:
 
 def said(error: BaseException) -> str:
     """The type and the last line of an error: TVM's messages begin with a trace of C++ frames."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "lines skipped" not in line]
     last = lines[-1] if lines else ""
     return f"{type(error).__name__}: {last[:MOST_SAID]}{'...' if len(last) > MOST_SAID else ''}"
 

@@ -6,6 +6,8 @@ import sys
 from typing import Any
 
 BUNDLED = "harness.fold:FoldExplicitPadding"
+BUNDLED_NAMES = (None, BUNDLED, "harness:FoldExplicitPadding")
+"""How the bundled pass can be named on a command line; None is not at all."""
 
 
 class UsageError(ValueError):
@@ -21,7 +23,7 @@ def load_attribute(spec: str, what: str) -> Any:
         sys.path.insert(0, "")
     try:
         value: Any = importlib.import_module(module_name)
-    except Exception as error:  # any module can raise anything while it is imported
+    except (Exception, SystemExit) as error:  # any module can raise anything while it is imported
         said = str(error).strip().splitlines()
         raise UsageError(
             f"{what} {spec!r}: importing {module_name} raised {type(error).__name__}: {said[0] if said else ''}"
@@ -50,7 +52,7 @@ def load_fold(spec: str | None) -> Any:
     if _takes_no_arguments(value):
         try:
             made = value()
-        except Exception as error:  # the user's factory can raise anything
+        except (Exception, SystemExit) as error:  # the user's factory can raise anything
             raise UsageError(f"pass {spec!r}: making it raised {type(error).__name__}: {error}") from error
         if not callable(made):
             raise UsageError(f"pass {spec!r}: the factory returned {type(made).__name__}, not a Pass")
@@ -62,5 +64,8 @@ def _takes_no_arguments(value: Any) -> bool:
     """Whether it is a factory: a Pass, like a function of a module, is called with the module."""
     if inspect.isclass(value):
         return True
-    parameters = inspect.signature(value).parameters.values()
-    return not any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except ValueError:  # a builtin without a signature
+        return False
+    return not any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)

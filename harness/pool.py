@@ -14,12 +14,15 @@ from pebble import ProcessExpired, ProcessPool
 
 from harness import worker
 from harness.case import Case
-from harness.failures import failure
+from harness.failures import TargetCrashed, TargetTimeout, failure
 from harness.loading import UsageError
 from harness.worker import Result
 
 CASE_SECONDS = 60.0
-"""Time limit of one case: a case takes 0.05 s."""
+"""Time limit of a few cases, which take 0.05 s each, and of a single one that is asked again."""
+
+START_SECONDS = 300.0
+"""Time limit of importing TVM and the user's pass."""
 
 RECYCLE_TASKS = 200
 """A worker is replaced after as many batches: each module that it loads leaves memory maps behind."""
@@ -43,10 +46,6 @@ class Job:
     def __init__(self, judge: "Judge", cases: Sequence[Case], future: Any) -> None:
         self.cases, self.future, self._judge = list(cases), future, judge
 
-    def done(self) -> bool:
-        """Whether ``results`` will not wait."""
-        return bool(self.future.done())
-
     def results(self) -> list[Result]:
         """A result per case. Where the worker died or hung, each case is asked again, alone, to find the one."""
         try:
@@ -54,12 +53,19 @@ class Job:
         except ProcessExpired as error:
             if len(self.cases) == 1:
                 return [_crashed(self.cases[0], error.exitcode)]
+            lost = failure("TargetCrashed", self.cases[0], "not alone", _NOT_ALONE.format("died", len(self.cases)))
         except FutureTimeoutError:
             if len(self.cases) == 1:
                 detail = f"no answer within {CASE_SECONDS:.0f} s"
                 return [failure("TargetTimeout", self.cases[0], "timeout", detail)]
-        alone = [self._judge.submit([case]) for case in self.cases]
-        return [result for job in alone for result in job.results()]
+            lost = failure("TargetTimeout", self.cases[0], "not alone", _NOT_ALONE.format("hung", len(self.cases)))
+        alone = [result for job in [self._judge.submit([case]) for case in self.cases] for result in job.results()]
+        if any(isinstance(result, TargetCrashed | TargetTimeout) for result in alone):
+            return alone
+        return [lost, *alone[1:]]  # what does not happen again has happened all the same
+
+
+_NOT_ALONE = "a worker {} while it checked {} cases, of which this is the first; none of them does so alone"
 
 
 def _crashed(case: Case, code: int | None) -> Result:
@@ -92,7 +98,10 @@ class Judge:
         """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
         question = self.question
         try:
-            complaint = self._pool.schedule(worker.prepare, args=[question.fold, question.target]).result()
+            args = [question.fold, question.target]
+            complaint = self._pool.schedule(worker.prepare, args=args, timeout=START_SECONDS).result()
+        except FutureTimeoutError as error:
+            raise UsageError(f"pass {question.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
         except ProcessExpired as error:
             raise UsageError(
                 f"pass {question.fold!r}: importing it ended the process (exit code {error.exitcode})"
@@ -104,7 +113,7 @@ class Judge:
         """Ask about cases in a worker; they wait in line with those asked before."""
         question = self.question
         args = [list(cases), question.fold, question.target, question.complete]
-        future = self._pool.schedule(worker.judge, args=args, timeout=CASE_SECONDS * len(cases))
+        future = self._pool.schedule(worker.judge, args=args, timeout=CASE_SECONDS)
         return Job(self, cases, future)
 
     def ask(self, cases: Sequence[Case]) -> list[Result]:

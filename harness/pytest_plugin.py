@@ -8,6 +8,7 @@ Installed with foldproof (entry point ``pytest11``). Loading it imports neither 
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -98,7 +99,7 @@ class CaseItem(pytest.Item):
 
 def _replay_options(config: pytest.Config) -> str:
     spec, target = config.getoption("--fold-pass"), config.getoption("--fold-target")
-    return (f" --pass {spec}" if spec else "") + (f" --target '{target}'" if target != "llvm" else "")
+    return (f" --pass {quote(spec)}" if spec else "") + (f" --target {quote(target)}" if target != "llvm" else "")
 
 
 # --- fixtures -----------------------------------------------------------------------------------------
@@ -110,12 +111,12 @@ _LOADED = pytest.StashKey[tuple[Any, Any]]()
 def _loaded(config: pytest.Config) -> tuple[Any, Any]:
     """(the pass of --fold-pass, or None for the bundled one; the target), loaded once a process."""
     if _LOADED not in config.stash:
-        from harness.loading import load_fold
+        from harness.loading import BUNDLED_NAMES, load_fold
         from harness.targets import parse_target
 
         spec = config.getoption("--fold-pass")
         try:
-            fold = load_fold(spec) if spec else None
+            fold = load_fold(spec) if spec not in BUNDLED_NAMES else None
             config.stash[_LOADED] = (fold, parse_target(config.getoption("--fold-target")))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error

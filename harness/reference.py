@@ -205,7 +205,7 @@ def _convolve(case: Case, data: Array, kernel: Array, axes: list[Axis], *, terms
 
     x = gather(x)
     if dtype in ops.INTEGERS:
-        result = _exact((x * w).sum(-1).astype(np.dtype(dtype)))  # int64 wraps, and its low bits are those of dtype
+        result = exact((x * w).sum(-1).astype(np.dtype(dtype)))  # int64 wraps, and its low bits are those of dtype
     else:
         result = _sum(dtype, x, w, terms, rough=rough_x or rough_w)
     if strange_x.any() or strange_w.any():
@@ -240,7 +240,8 @@ def _cast(array: Array, dtype: str) -> tuple[Array, Array, bool]:
 # --- sums and their error -----------------------------------------------------------------------------
 
 
-def _exact(value: Array) -> Reference:
+def exact(value: Array) -> Reference:
+    """A reference that is right to the bit, everywhere."""
     return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
 
 
@@ -320,7 +321,7 @@ def _avg_pool(case: Case, data: Array, weight: Array | None) -> Reference:
         narrow = np.promote_types(data.dtype, np.int32) if widened else data.dtype
         total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
         quotient = total // count + ((total < 0) & (total % count != 0))
-        return _exact(quotient.astype(data.dtype))
+        return exact(quotient.astype(data.dtype))
     return _sum(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
 
 

@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from harness.case import Case
-from harness.failures import Failure
+from harness.failures import Failure, failure
 from harness.loading import UsageError
 from harness.verdict import Verdict
 
@@ -48,8 +48,11 @@ def judge(cases: list[Case], fold: str | None, target: str, complete: bool) -> l
     for case in cases:
         try:
             results.append(check(case, loaded_fold, loaded_target, complete=complete))
-        except Failure as failure:
-            results.append(failure)
+        except Failure as found:
+            results.append(found)
+        except BaseException as error:  # noqa: BLE001, nothing may end the campaign from here, least of all silently
+            said = f"check raised {type(error).__name__}: {error}"
+            results.append(failure("HarnessError", case, type(error).__name__, said))
     return results
 
 

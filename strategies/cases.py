@@ -213,6 +213,16 @@ def _cropping_padding(draw: st.DrawFn, spec: ops.Op) -> Draft:
     own = draw(crops())
     axis = draft.axes[i]
     draft.axes[i] = replace(axis, padding=own, size=axis.size + max(0, 1 - sum(own)))
+    if spec.pools:
+        draft.ceil_mode = draw(st.booleans())
+        draft.axes[i] = replace(draft.axes[i], stride=draw(st.integers(1, 3)))
+    return draft
+
+
+def _cancelling_padding(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """Own padding that takes away all that the pad adds: the sum is no padding at all."""
+    draft = _draft(draw, spec)
+    draft.axes = [replace(axis, padding=(-axis.pad[0], -axis.pad[1])) for axis in draft.axes]
     return draft
 
 
@@ -434,6 +444,7 @@ FOLDABLE = (
     Aim(name="zero point through dequantize", families=ZERO_PADDED, start=_dequantized),
     Aim(name="ceil_mode with the same windows", families=POOLS, start=_ceil_kept),
     Aim(name="own padding that crops", families=("conv", "max_pool", "avg_pool"), start=_cropping_padding),
+    Aim(name="own padding that cancels", families=("conv", "max_pool", "avg_pool"), start=_cancelling_padding),
     Aim(name="crop without own padding", families=("conv", "max_pool", "avg_pool"), start=_crop_alone),
     Aim(name="same widths, axes out of order", families=CONVS, start=_same_widths_out_of_order, ranks=(2, 3)),
 )

@@ -119,6 +119,63 @@ def test_undefined_values_are_counted_not_compared(monkeypatch):
     assert verdict.in_doubt
 
 
+@planted.tvm.transform.module_pass(opt_level=0, name="OtherValue")
+def other_pad_value(mod, _ctx):
+    """Every pad of ``mod`` gets the value 77."""
+
+    @planted.mutator
+    class Change(planted.PyExprMutator):
+        def visit_call_(self, call):
+            call = super().visit_call_(call)
+            if planted.op_name(call) != planted.PAD or call.attrs.pad_value == 77:
+                return call
+            return planted.relax.op.nn.pad(call.args[0], call.attrs.pad_width, call.attrs.pad_mode, 77)
+
+    out = mod.clone()
+    for name, function in mod.functions_items():
+        out.update_func(name, Change(mod).visit_expr(function))
+    return out
+
+
+def test_a_known_defect_of_tvm_excuses_the_right_fold_only():
+    case = Case(op="conv2d", axes=(Axis(size=3, pad=(1, 1)), Axis(size=4, pad=(1, 1))), data_layout="NCWH", seed=1)
+    case = replace(case, axes=tuple(replace(axis, stride=i + 1) for i, axis in enumerate(case.axes)))
+    assert check(case).findings == ("conv-axes-out-of-order",)
+    assert blamed(case, fold=other_pad_value).kind == "Miscompile"
+
+
+def test_nan_into_max_pool_excuses_nothing_but_what_it_touches():
+    case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 1), kernel=2),), pad=Pad(value=-1.0), fills=("nans",))
+    assert check(case).undefined == ("NaN into max_pool",)
+    assert blamed(replace(case, uses=("returned",)), fold=other_pad_value).kind == "Miscompile"
+
+
+def test_a_sum_without_an_error_bound_is_in_doubt_but_compared_with_the_fold():
+    case = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1)),), out_dtype="int8", fills=("extremes",))
+    assert check(case).undefined == ("float to integer cast out of range",)
+    case = Case(op="avg_pool1d", axes=(Axis(size=4, pad=(1, 1), kernel=3),), pad=Pad(value=3e38), fills=("extremes",))
+    assert check(case).undefined == ("sum that may overflow or has no error bound",)
+    assert blamed(case, fold=other_pad_value).kind == "Miscompile"
+
+
+def test_a_pass_that_exits_is_wrong():
+    def exits(_mod):
+        raise SystemExit(0)
+
+    assert blamed(FOLDABLE, fold=exits).fingerprint == "CompileError/conv/pass"
+
+
+def test_an_explain_of_another_pass_is_left_alone():
+    class Pass:
+        def __call__(self, mod):
+            return mod
+
+        def explain(self, _mod):
+            return ["whatever"]
+
+    assert check(FOLDABLE, fold=Pass()).reasons == ()
+
+
 def test_every_fingerprint_has_a_failure_type_of_its_own():
     types = {type(failure(kind.__name__, FOLDABLE, symptom, "")) for kind in KINDS for symptom in ("a", "b")}
     assert len(types) == 2 * len(KINDS)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,20 @@ def factory_of_nothing():
     return 3
 
 NUMBER = 7
+
+def raising(*names):
+    import hypothesis.strategies as st
+    return st.integers().map(lambda n: 1 // 0)
+
+def numbers(*names):
+    import hypothesis.strategies as st
+    return st.just(0)
+
+def exits(mod):
+    raise SystemExit(0)
+
+def interrupts(mod):
+    raise KeyboardInterrupt
 
 def dies(mod):
     import os, signal
@@ -75,6 +91,11 @@ BAD = {
     "no such duration": (["fuzz", "--time", "soon"], "'soon' is no duration above 0, such as 60s"),
     "negative seed": (["fuzz", "--seed", "-1"], "-1 is not in the range x>=0"),
     "no workers": (["fuzz", "--workers", "0"], "'0' is neither a number of workers from 1 nor 'auto'"),
+    "no ops": (["fuzz", "--ops", ""], "op '' is none of conv1d"),
+    "a pass that exits when imported": (["fuzz", "--pass", "exits:P"], "importing exits raised SystemExit: 0"),
+    "a strategy that raises": (["fuzz", "--strategy", "passes:raising"], "the strategy raised ZeroDivisionError"),
+    "a strategy of other things": (["fuzz", "--strategy", "passes:numbers"], "the strategy drew 0, which is no Case"),
+    "no time at all": (["fuzz", "--time", "0.001s", "--no-save"], "nothing was tested"),
     "unknown option": (["fuzz", "--exmaples", "5"], "--exmaples"),
     "unknown command": (["fuz"], "fuz"),
     "unknown target": (["fuzz", "--examples", "1", "--target", "lvm"], "target 'lvm' is unknown to TVM"),
@@ -103,6 +124,7 @@ BAD = {
 @pytest.mark.parametrize(("args", "said"), BAD.values(), ids=BAD)
 def test_bad_input_is_refused_in_one_line_that_names_it(args, said, folder):
     (folder / "empty").mkdir()
+    (folder / "exits.py").write_text("raise SystemExit(0)")
     assert said in refused(foldproof(*args, cwd=folder))
 
 
@@ -120,6 +142,8 @@ MALFORMED = {
         '{"foldproof": 1, "case": {"format": 1, "op": "conv1d", "axes": [{"kernel": 3}]}}',
         "no window of 3 fits along W",
     ),
+    "nested too deeply": ("[" * 100_000, "is nested too deeply"),
+    "found is no object": ('{"foldproof": 1, "found": [], "case": {}}', "found [] is no JSON object"),
     "unknown expectation": (
         '{"foldproof": 1, "expect": {"colour": "red"}, "case": {}}',
         "expect {'colour': 'red'} has other keys than folded, refused",
@@ -195,7 +219,12 @@ def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("raises", "the pass raised RuntimeError: boom"), ("returns_none", "the pass returned NoneType")]
+    ("name", "said"),
+    [
+        ("raises", "the pass raised RuntimeError: boom"),
+        ("returns_none", "the pass returned NoneType"),
+        ("exits", "the pass raised SystemExit: 0"),
+    ],
 )
 def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, said, folder):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first"]
@@ -206,6 +235,42 @@ def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, s
     assert said in run.stdout
     [path] = (folder / "foldproof-corpus").iterdir()
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
+
+
+def test_a_pass_that_interrupts_is_reported_and_not_taken_for_the_user(folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--no-save"]
+    run = foldproof("fuzz", "--pass", "passes:interrupts", *budget, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "HarnessError/conv/KeyboardInterrupt" in run.stdout
+
+
+def test_the_bundled_pass_is_held_to_completeness_however_it_is_named(folder):
+    budget = ["--examples", 5, "--seed", 0, "--ops", "conv1d", "--no-save", "--json", "log"]
+    foldproof("fuzz", "--pass", "harness:FoldExplicitPadding", *budget, cwd=folder)
+    assert json.loads((folder / "log").read_text().splitlines()[0])["complete"] is True
+
+
+def test_ctrl_c_ends_a_campaign_with_its_summary(folder):
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "fuzz",
+        "--time",
+        "60s",
+        "--ops",
+        "conv1d",
+        "--no-save",
+        "--json",
+        "log",
+    ]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    time.sleep(12)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "no failure, interrupted" in out
+    assert json.loads((folder / "log").read_text().splitlines()[-1])["interrupted"] is True
 
 
 def test_a_pass_that_kills_its_process_is_a_defect_of_its_case(folder):

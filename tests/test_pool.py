@@ -33,6 +33,12 @@ def exits_on_stride_two(mod):
         os._exit(7)
     return mod
 
+def dies_once(mod):
+    if not os.path.exists(os.environ["FOLDPROOF_TEST_MARK"]):
+        open(os.environ["FOLDPROOF_TEST_MARK"], "w").close()
+        os._exit(3)
+    return mod
+
 def hangs_on_stride_two(mod):
     if stride(mod) == 2:
         time.sleep(1000)
@@ -70,6 +76,16 @@ def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypa
         judge.start()
         results = judge.submit([strided(2), strided(3)]).results()
     assert results[0].fingerprint == "TargetTimeout/conv/timeout"
+    assert isinstance(results[1], Verdict)
+
+
+def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
+    with Judge(Question(fold=passes + "dies_once", complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(1), strided(2)]).results()
+    assert results[0].fingerprint == "TargetCrashed/conv/not alone"
+    assert "a worker died while it checked 2 cases" in results[0].detail
     assert isinstance(results[1], Verdict)
 
 

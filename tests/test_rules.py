@@ -564,7 +564,6 @@ def test_many_channels_are_shown_by_a_few():
         ("int64", 9223372036854774784.0, 9223372036854774784),
         ("uint8", 255.9, 255),
         ("uint8", -0.0, 0),
-        ("uint16", 65535.0, 65535),
         ("float64", 0.1, 0.1),
         ("float64", 5e-324, 5e-324),
         ("float32", 0.1, 0.100000001490116119384765625),
@@ -641,8 +640,6 @@ def test_floats_keep_nan_and_the_sign_of_zero(dtype):
         ("int32", -2147483648),
         ("int64", -9223372036854775808),
         ("uint8", 0),
-        ("uint16", 0),
-        ("uint32", 0),
     ],
 )
 def test_max_pool_starts_at_the_lowest_finite_value(dtype, expected):

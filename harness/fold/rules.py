@@ -229,7 +229,7 @@ class IntoAvgPool:
     2. if anything is added: the value, seen through ``dequantize``, is 0 or -0.0
     3. if anything is added: the explicit zeros are counted in the divisor, so padding must be: ``count_include_pad`` is
        set, or the pool's own padding adds nothing and the flag can be set
-    4. ``ceil_mode`` does not change the number of windows
+    4. ``ceil_mode`` changes neither the number of windows nor a divisor
     5. integers keep the width that they are summed in (``_other_sum``)
     """
 
@@ -250,6 +250,7 @@ class IntoAvgPool:
                 f"the pool's own padding {list(own)} is not counted in the divisor, but the explicit zeros are",
             )
         yield from _other_window_count(site)
+        yield from _other_divisor(site)
         yield from _other_sum(site)
 
     @staticmethod
@@ -427,16 +428,55 @@ def _other_window_count(site: Site) -> Iterator[Refused]:
             yield Refused(Kind.CEIL_MODE, f"with ceil_mode, axis {letter} would have {folded} windows, not {unfolded}")
 
 
+def _other_divisor(site: Site) -> Iterator[Refused]:
+    """With ``ceil_mode`` the last window overhangs, and what it counts ends elsewhere when padding is counted.
+
+    Not counted, it ends with the data, whatever own padding crops of that; counted, it ends with the padding
+    (include/tvm/topi/nn/pooling.h, pool_impl_nd).
+    """
+    consumer = site.consumer
+    if not consumer.ceil_mode or site.pad.widths is None or None in consumer.sizes:
+        return
+    merged, counted = _summed(site), _adds(site) or consumer.count_include_pad
+    for i, letter in enumerate(consumer.spatial):
+        padded, added = consumer.sizes[i] or 0, sum(site.pad.widths[consumer.layout.index(letter)])
+        window = (consumer.kernel[i], consumer.strides[i], consumer.dilation[i])
+        own = _sides(consumer.padding, i)
+        count = _windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
+        unfolded = _divisors(padded, own, window, count, counted=consumer.count_include_pad)
+        folded = _divisors(padded - added, _sides(merged, i), window, count, counted=counted)
+        if folded != unfolded:
+            yield Refused(Kind.CEIL_MODE, f"with ceil_mode, windows of axis {letter} would divide by other counts")
+
+
+def _sides(padding: tuple[int, ...], i: int) -> Widths:
+    return (padding[i], padding[i + len(padding) // 2])
+
+
+def _divisors(size: int, padding: Widths, window: tuple[int, int, int], count: int, *, counted: bool) -> list[int]:
+    kernel, stride, dilation = window
+    divisors = []
+    for index in range(count):
+        start = index * stride - padding[0]
+        end = min(start + (kernel - 1) * dilation, size - 1 + (padding[1] if counted else 0))
+        if not counted:
+            start += dilation * max(-(start // dilation), 0)
+        divisors.append((end - start) // dilation + 1)
+    return divisors
+
+
 def _other_sum(site: Site) -> Iterator[Refused]:
     """TVM sums integers in their own dtype, wrapping, but in int32 at least where it pads: its zero is an int32.
 
     (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
-    own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it.
+    own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it; and a
+    sum of own padding and widths that is 0 narrows it.
     """
-    consumer = site.consumer
-    pads_already = any(consumer.padding) or (consumer.ceil_mode and any(stride > 1 for stride in consumer.strides))
-    if site.operand_dtype in _INTEGER_BITS and site.operand_dtype not in ("int32", "int64") and not pads_already:
-        dtype = site.operand_dtype
+    consumer, dtype = site.consumer, site.operand_dtype
+    if dtype not in _INTEGER_BITS or dtype in ("int32", "int64") or site.pad.widths is None:
+        return
+    overhangs = consumer.ceil_mode and any(stride > 1 for stride in consumer.strides)
+    if not overhangs and any(consumer.padding) != any(_summed(site)):
         yield Refused(Kind.DTYPE, f"TVM sums {dtype} in {dtype} without padding, but widens the sum with it")
 
 
@@ -458,7 +498,7 @@ def _summed(site: Site, *, scale: list[int] | None = None) -> tuple[int, ...]:
     return tuple(own + more * by for own, more, by in zip(consumer.padding, added, factors * 2, strict=True))
 
 
-_INTEGER_BITS = {f"{sign}int{bits}": (sign, bits) for sign in ("", "u") for bits in (8, 16, 32)} | {"int64": ("", 64)}
+_INTEGER_BITS = {"int8": ("", 8), "uint8": ("u", 8), "int16": ("", 16), "int32": ("", 32), "int64": ("", 64)}
 _LOWEST = {
     "float16": -65504.0,
     "float32": -(2.0**128 - 2.0**104),
@@ -466,7 +506,7 @@ _LOWEST = {
     "bfloat16": -math.inf,
 }
 NUMBERS = frozenset(_INTEGER_BITS) | frozenset(_LOWEST)
-"""dtypes whose arithmetic was compared with and without the fold; of float8 it differed, uint64 was not tried."""
+"""dtypes whose arithmetic the harness compares with and without the fold. float8 differed, others were not tried."""
 
 
 def max_pool_start(dtype: str) -> float:

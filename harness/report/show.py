@@ -12,6 +12,7 @@ from harness.build import build
 from harness.check import Fold, check
 from harness.corpus import Entry
 from harness.failures import Failure
+from harness.fold import FoldExplicitPadding
 from harness.legality import legality
 from harness.report.describe import describe
 
@@ -38,8 +39,8 @@ def _show_after(console: Console, before: ir.Module, fold: Fold) -> None:
     console.print(Rule("after"))
     try:
         after = fold(before.clone())
-        sites = fold.explain(before) if hasattr(fold, "explain") else ()
-    except Exception as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
+        sites: Any = fold.explain(before) if isinstance(fold, FoldExplicitPadding) else ()
+    except (Exception, SystemExit) as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
         console.print(Text(f"the pass raised {ir.said(error)}", style="red"))
         return
     console.print(Text("unchanged") if ir.same(before, after) else _script(after))

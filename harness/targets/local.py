@@ -1,7 +1,7 @@
 """Compile Relax functions with TVM's default pipeline and run them in this process.
 
 Several functions go into one module, since most of the cost is per module; asserts are left out and LLVM runs at
-opt-level 0, which together is about four times as fast as two naive compilations (README, Measured).
+opt-level 0, which together is some four times as fast as two naive compilations (FACTS 5).
 """
 
 import json
