@@ -18,7 +18,8 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from harness.case import Axis, Case, Pad, Step
 from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, rewrite
-from harness.fold.rules import RULES, IntoConv, PadFacts, Site, Widths, decide
+from harness.fold.facts import PadFacts, Site, Widths
+from harness.fold.rules import RULES, IntoConv, decide
 from harness.fold.site import PAD, op_name, read_pad
 
 Fold = Callable[[tvm.IRModule], tvm.IRModule]

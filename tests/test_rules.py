@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.fold.rules import Consumer, Dequantize, Folded, Kind, PadFacts, Refused, Site, cast, decide, max_pool_start
+from harness.fold.facts import Consumer, Dequantize, Folded, Kind, PadFacts, Refused, Site
+from harness.fold.rules import decide
+from harness.fold.values import cast, max_pool_start
 
 INF, NAN = math.inf, math.nan
 LOWEST16, LOWEST32, LOWEST64 = -65504.0, -3.4028234663852886e38, -1.7976931348623157e308

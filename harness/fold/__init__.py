@@ -2,7 +2,8 @@
 
     x -> nn.pad -> conv2d(padding=p)      becomes      x -> conv2d(padding=p + widths)
 
-``site`` reads the IR, ``rules`` decide (pure Python), ``rewrite`` edits. Nothing here needs the rest of the harness.
+``site`` reads the IR into ``facts``, ``rules`` decide (pure Python), ``rewrite`` edits. Nothing here needs the rest of
+the harness.
 """
 
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import tvm
 from tvm import relax
 
+from harness.fold.facts import Folded, Kind, Outcome, Refused
 from harness.fold.rewrite import Report, fold_function
-from harness.fold.rules import Folded, Kind, Outcome, Refused
 
 __all__ = ["FoldExplicitPadding", "Folded", "Kind", "Outcome", "Refused", "Report"]
 

@@ -16,7 +16,8 @@ from typing import Any
 from tvm import ir, relax
 from tvm.relax.expr import _update_type
 
-from harness.fold.rules import Folded, Outcome, Refused, decide
+from harness.fold.facts import Folded, Outcome, Refused
+from harness.fold.rules import decide
 from harness.fold.site import CONSUMERS, DEQUANTIZE, PAD, op_name, read_consumer, read_pad, read_site
 
 RETURN = "return"

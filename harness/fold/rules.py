@@ -6,129 +6,10 @@ a missed fold is a nuisance, an unsound fold is a bug.
 """
 
 import math
-import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
-Widths = tuple[int, int]
-
-
-class Kind(StrEnum):
-    """Why a site is refused: the constant to count by. ``Refused.detail`` is the sentence to read."""
-
-    MODE = "mode"
-    DYNAMIC_WIDTH = "dynamic-width"
-    CROP = "crop"
-    BATCH = "batch"
-    CHANNEL = "channel"
-    VALUE = "value"
-    DTYPE = "dtype"
-    QUANTIZATION = "quantization"
-    RUNTIME_QUANTIZATION = "runtime-quantization"
-    VARYING_QUANTIZATION = "varying-quantization"
-    OWN_PADDING = "own-padding"
-    EXCLUDED_PADDING = "excluded-padding"
-    CEIL_MODE = "ceil-mode"
-    LAYOUT = "layout"
-    WEIGHT = "weight"
-    CONSUMER = "consumer"
-    SCOPE = "scope"
-    IN_PLACE = "in-place"
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """The pad goes: ``padding`` is the consumer's new attribute, flat (all before, all after).
-
-    ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
-    whatever consumes it, both are None.
-    """
-
-    rule: str
-    padding: tuple[int, ...] | None = None
-    count_include_pad: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The pad stays: ``kind`` to count by, ``detail`` is a sentence that says what stood in the way."""
-
-    kind: Kind
-    detail: str
-
-
-Outcome = Folded | Refused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PadFacts:
-    """What the IR says of a pad. ``widths`` per axis of the tensor; None where a width is not constant."""
-
-    mode: str
-    value: float
-    dtype: str
-    widths: tuple[Widths, ...] | None
-
-    @property
-    def is_identity(self) -> bool:
-        return self.widths is not None and all(width == (0, 0) for width in self.widths)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dequantize:
-    """``scale * (x - zero_point)``; None where a parameter is not constant. ``axis`` counts from 0.
-
-    A parameter has one element or one per element along ``axis``.
-    """
-
-    scale: tuple[float, ...] | None
-    zero_point: tuple[float, ...] | None
-    axis: int
-    out_dtype: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consumer:
-    """The op that reads the pad. ``family`` is "conv", "conv_transpose", "max_pool", "avg_pool" or "other".
-
-    ``padding`` is flat, (before of every spatial axis..., after...); ``sizes`` are the lengths of the operand behind
-    the pad along its spatial axes, in the order of ``spatial``, None where symbolic. ``kernel`` counts elements.
-    """
-
-    op: str
-    family: str
-    operand: int = 0
-    spatial: str = ""
-    layout: str = ""
-    out_layout: str = ""
-    kernel_layout: str = ""
-    padding: tuple[int, ...] = ()
-    kernel: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
-    dilation: tuple[int, ...] = ()
-    sizes: tuple[int | None, ...] = ()
-    ceil_mode: bool = False
-    count_include_pad: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A pad, the op that stands between, and the consumer, as the pass finds them in the IR.
-
-    ``input_visible``: the pad's input may be named where the consumer stands. ``overwritten``: the function has
-    in-place calls, so that a tensor need not hold later what it held where the pad read it.
-    """
-
-    pad: PadFacts
-    consumer: Consumer
-    dequantize: Dequantize | None = None
-    input_visible: bool = True
-    overwritten: bool = False
-
-    @property
-    def operand_dtype(self) -> str:
-        return self.dequantize.out_dtype if self.dequantize else self.pad.dtype
+from harness.fold.facts import Consumer, Dequantize, Folded, Kind, Outcome, Refused, Site, Widths
+from harness.fold.values import INTEGER_BITS, NUMBERS, cast, max_pool_start
 
 
 def decide(site: Site) -> Outcome:
@@ -473,7 +354,7 @@ def _other_sum(site: Site) -> Iterator[Refused]:
     sum of own padding and widths that is 0 narrows it.
     """
     consumer, dtype = site.consumer, site.operand_dtype
-    if dtype not in _INTEGER_BITS or dtype in ("int32", "int64") or site.pad.widths is None:
+    if dtype not in INTEGER_BITS or dtype in ("int32", "int64") or site.pad.widths is None:
         return
     overhangs = consumer.ceil_mode and any(stride > 1 for stride in consumer.strides)
     if not overhangs and any(consumer.padding) != any(_summed(site)):
@@ -496,58 +377,6 @@ def _summed(site: Site, *, scale: list[int] | None = None) -> tuple[int, ...]:
     added = [before for before, _ in sides] + [after for _, after in sides]
     factors = [1] * len(sides) if scale is None else scale
     return tuple(own + more * by for own, more, by in zip(consumer.padding, added, factors * 2, strict=True))
-
-
-_INTEGER_BITS = {"int8": ("", 8), "uint8": ("u", 8), "int16": ("", 16), "int32": ("", 32), "int64": ("", 64)}
-_LOWEST = {
-    "float16": -65504.0,
-    "float32": -(2.0**128 - 2.0**104),
-    "float64": -1.7976931348623157e308,
-    "bfloat16": -math.inf,
-}
-NUMBERS = frozenset(_INTEGER_BITS) | frozenset(_LOWEST)
-"""dtypes whose arithmetic the harness compares with and without the fold. float8 differed, others were not tried."""
-
-
-def max_pool_start(dtype: str) -> float:
-    """What TVM's max_pool starts from and pads with: the lowest finite value (bfloat16: float32's, which is -inf)."""
-    if dtype in _LOWEST:
-        return _LOWEST[dtype]
-    sign, bits = _INTEGER_BITS[dtype]
-    return 0 if sign else -(2 ** (bits - 1))
-
-
-def cast(value: float, dtype: str) -> float | None:
-    """A pad value as the tensor holds it; None where TVM refuses to build it.
-
-    Integers truncate toward zero, floats round to nearest and may underflow to 0. A finite value out of range is an
-    error in TVM ("Literal value exceeds maximum of float16"); for bfloat16 the range is that of float32.
-    """
-    if dtype in _INTEGER_BITS:
-        return _to_integer(value, *_INTEGER_BITS[dtype])
-    if dtype == "bfloat16":
-        return _to_bfloat16(value)
-    code = {"float16": "e", "float32": "f", "float64": "d"}[dtype]
-    if math.isfinite(value) and abs(value) > -_LOWEST[dtype]:
-        return None
-    return float(struct.unpack(code, struct.pack(code, value))[0])
-
-
-def _to_integer(value: float, sign: str, bits: int) -> int | None:
-    if not math.isfinite(value) or (sign and value < 0):
-        return None
-    low, high = (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    return int(value) if low <= int(value) <= high else None
-
-
-def _to_bfloat16(value: float) -> float | None:
-    """To float32, then to the nearest bfloat16, ties to even; the highest float32 values become infinities."""
-    single = cast(value, "float32")
-    if single is None or not math.isfinite(single):
-        return single
-    bits = struct.unpack("<I", struct.pack("<f", single))[0]
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-    return float(struct.unpack("<f", struct.pack("<I", rounded))[0])
 
 
 # --- wording ------------------------------------------------------------------------------------------

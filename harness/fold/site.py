@@ -5,7 +5,7 @@ from typing import Any
 
 from tvm import ir, relax, tirx
 
-from harness.fold.rules import Consumer, Dequantize, PadFacts, Site, Widths
+from harness.fold.facts import Consumer, Dequantize, PadFacts, Site, Widths
 
 PAD = "relax.nn.pad"
 DEQUANTIZE = "relax.dequantize"
