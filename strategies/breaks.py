@@ -17,12 +17,11 @@ from strategies.drafts import Draft, with_ceil
 _ONE_BEFORE = st.just((1, 0))
 
 
-def mirrored(draft: Draft) -> None:
-    """Another mode; its border is no wider than the data allows."""
-    mode = draft.draw(values.mirrored_modes())
+def mirrored(draft: Draft, *, mode: str) -> None:
+    """Another mode, whose border is no wider than the data allows. The value stays neutral."""
     reach = 1 if mode == "reflect" else 0
     draft.axes = [replace(a, size=max(a.size, max(a.pad) + reach)) for a in draft.axes]
-    draft.pad = replace(draft.pad, mode=mode)  # the value stays neutral: a pass that ignores the mode folds it
+    draft.pad = replace(draft.pad, mode=mode)
 
 
 def unknown_mode(draft: Draft) -> None:

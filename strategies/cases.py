@@ -7,12 +7,12 @@ A refusal's case is a legal one with exactly one condition broken, so that a pas
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from hypothesis import strategies as st
 
 from harness import ops
-from harness.case import Case
+from harness.case import MIRRORED_MODES, Case
 from strategies import breaks, drafts
 from strategies.drafts import Draft
 
@@ -46,13 +46,13 @@ FOLDABLE = (
     Aim(name="zero point through dequantize", families=ZERO_PADDED, start=drafts.dequantized),
     Aim(name="ceil_mode with the same windows", families=POOLS, start=drafts.ceil_kept),
     Aim(name="own padding that crops", families=("conv", "max_pool", "avg_pool"), start=drafts.cropping_padding),
-    Aim(name="own padding that cancels", families=("conv", "max_pool", "avg_pool"), start=drafts.cancelling_padding),
+    Aim(name="zero point, transposed", families=("conv_transpose",), start=drafts.dequantized),
     Aim(name="crop without own padding", families=("conv", "max_pool", "avg_pool"), start=drafts.crop_alone),
     Aim(name="same widths, axes out of order", families=CONVS, start=drafts.same_widths_out_of_order, ranks=(2, 3)),
 )
 
 UNFOLDABLE = (
-    Aim(name="mirrored mode", families=EVERY, breaks=breaks.mirrored),
+    *(Aim(name=mode, families=EVERY, breaks=partial(breaks.mirrored, mode=mode)) for mode in MIRRORED_MODES),
     Aim(name="unknown mode", families=EVERY, breaks=breaks.unknown_mode),
     Aim(name="other value", families=EVERY, breaks=breaks.other_value),
     Aim(name="zero into max_pool", families=("max_pool",), breaks=breaks.zero_into_max_pool),
@@ -63,6 +63,7 @@ UNFOLDABLE = (
     Aim(name="channels padded", families=EVERY, breaks=breaks.channel_padded),
     Aim(name="weight padded", families=WEIGHTED, breaks=breaks.weight_padded),
     Aim(name="own padding not counted", families=("avg_pool",), breaks=breaks.padding_excluded),
+    Aim(name="narrow integer sum, padding cancelled", families=("avg_pool",), start=drafts.cancelling_average),
     Aim(name="narrow integer sum", families=("avg_pool",), start=drafts.narrow_average),
     Aim(name="ceil_mode loses a window", families=POOLS, breaks=breaks.ceil_changed),
     Aim(name="ceil_mode loses a later window", families=POOLS, breaks=breaks.ceil_changed_later, ranks=(2, 3)),

@@ -11,7 +11,6 @@ from functools import cache
 from hypothesis import strategies as st
 
 from harness import ops
-from harness.case import MIRRORED_MODES
 
 SEEDS = st.integers(0, 99)
 
@@ -128,12 +127,6 @@ def above_lowest(dtype: str) -> st.SearchStrategy[float]:
         )
     neighbour = {"float16": -65472.0, "bfloat16": -ops.HIGHEST["bfloat16"]}.get(dtype, -ops.HIGHEST[dtype] * 0.75)
     return st.sampled_from([0.0, neighbour, 0.0, -1.0, 0.0, 1.0, -0.0, math.inf, math.nan])
-
-
-@cache
-def mirrored_modes() -> st.SearchStrategy[str]:
-    """Modes that copy data into the border."""
-    return st.sampled_from(MIRRORED_MODES)
 
 
 @cache
