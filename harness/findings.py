@@ -13,12 +13,17 @@ from harness.case import Case
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A defect of TVM 0.27: ``matches`` the cases that show it; ``dtype_only`` if the values are right all the same."""
+    """A defect of TVM 0.27: ``matches`` the cases that show it.
+
+    ``dtype_only`` if the values are right all the same; ``runs`` is False where running it can kill the process, so
+    that such a case is drawn, folded, checked as IR and counted, but not executed.
+    """
 
     name: str
     text: str
     matches: Callable[[Case], bool]
     dtype_only: bool = False
+    runs: bool = True
 
 
 def _axes_out_of_order(case: Case) -> bool:
@@ -31,7 +36,27 @@ def _integer_average(case: Case) -> bool:
     return case.spec.family == "avg_pool" and case.operand_dtype in ops.INTEGERS
 
 
+def _divides_by_nothing(case: Case) -> bool:
+    """Whether some window of a counted average counts no element, or fewer, as pool_impl_nd in pooling.h counts."""
+    if case.spec.family != "avg_pool" or not (case.ceil_mode and case.count_include_pad):
+        return False
+    for letter, axis in case.lettered_axes:
+        last = case.operand_dims[letter] + axis.padding[1] - 1
+        for index in range(case.result_dims[letter]):
+            start = index * axis.stride - axis.padding[0]
+            if min(start + (axis.kernel - 1) * axis.dilation, last) < start:
+                return True
+    return False
+
+
 FINDINGS = (
+    Finding(
+        name="avg_pool-divides-by-nothing",
+        text="avg_pool with ceil_mode, count_include_pad and negative padding: a last window behind what is cropped "
+        "counts no element or a negative number of them; integers die of SIGFPE, floats become infinite or change sign",
+        matches=_divides_by_nothing,
+        runs=False,
+    ),
     Finding(
         name="conv-axes-out-of-order",
         text="conv2d/conv3d with a layout whose spatial letters are not in the order D, H, W (NCWH, OIWH): type "
