@@ -47,6 +47,8 @@ def legality(case: Case) -> Legality:
         return Legality.ILLEGAL  # it quantifies over the parameters too, and another zero point than this breaks it
     if not any(True for _ in right_folds(case)):
         return Legality.ILLEGAL
+    if case.ceil_mode and any(min(*axis.pad, *axis.padding) < 0 for axis in case.axes):
+        return Legality.GEOMETRY  # a last window may reach what is cropped, or not
     for dense in _denser(case):
         if not any(True for _ in right_folds(dense)):
             return Legality.GEOMETRY

@@ -12,7 +12,7 @@ from harness import ops
 from harness.case import Pad
 from strategies import values
 from strategies.axes import axes as spatial_axes
-from strategies.drafts import Draft, with_ceil
+from strategies.drafts import Draft, cropped, with_ceil
 
 _ONE_BEFORE = st.just((1, 0))
 
@@ -52,6 +52,15 @@ def fraction(draft: Draft) -> None:
     draft.dtype = draft.draw(st.sampled_from(ops.FLOATS))
     draft.out_dtype = draft.weight_dtype = ""
     draft.pad = replace(draft.pad, value=draft.draw(st.sampled_from([0.5, -0.5, 0.25, 0.99, -0.75])))
+
+
+def crop_padded_again(draft: Draft) -> None:
+    """A crop with own padding behind it, which fills with neutral values what the crop took away."""
+    cropped(draft)
+    for i, axis in enumerate(draft.axes):
+        own = tuple(max(1, p) if width < 0 else p for width, p in zip(axis.pad, axis.padding, strict=True))
+        draft.axes[i] = replace(axis, padding=(own[0], own[1])) if not draft.spec.transposed else axis
+    draft.count_include_pad = draft.spec.family == "avg_pool"
 
 
 def batch_padded(draft: Draft) -> None:

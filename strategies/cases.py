@@ -58,7 +58,7 @@ UNFOLDABLE = (
     Aim(name="zero into max_pool", families=("max_pool",), breaks=breaks.zero_into_max_pool),
     Aim(name="nearly the lowest value", families=("max_pool",), breaks=breaks.nearly_lowest),
     Aim(name="fraction", families=ZERO_PADDED, breaks=breaks.fraction),
-    Aim(name="crop", families=EVERY, breaks=drafts.cropped),
+    Aim(name="crop", families=EVERY, breaks=breaks.crop_padded_again),
     Aim(name="batch padded", families=EVERY, breaks=breaks.batch_padded),
     Aim(name="channels padded", families=EVERY, breaks=breaks.channel_padded),
     Aim(name="weight padded", families=WEIGHTED, breaks=breaks.weight_padded),
