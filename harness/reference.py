@@ -317,7 +317,8 @@ def _avg_pool(case: Case, data: Array, weight: Array | None) -> Reference:
     if case.result_dtype in ops.INTEGERS:
         # The sum wraps in the data's dtype, or in int32 at least behind own padding: TVM pads with an int32 zero
         # (pooling.h) and thereby widens the sum. It divides in int64, truncating.
-        widened = any(any(a.padding) or (case.ceil_mode and a.stride > 1) for a in case.axes)
+        overhangs = [a.stride - 1 if case.ceil_mode else 0 for a in case.axes]  # ceil_mode pads so much more behind
+        widened = any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
         narrow = np.promote_types(data.dtype, np.int32) if widened else data.dtype
         total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
         quotient = total // count + ((total < 0) & (total % count != 0))

@@ -356,9 +356,15 @@ def _other_sum(site: Site) -> Iterator[Refused]:
     consumer, dtype = site.consumer, site.operand_dtype
     if dtype not in INTEGER_BITS or dtype in ("int32", "int64") or site.pad.widths is None:
         return
-    overhangs = consumer.ceil_mode and any(stride > 1 for stride in consumer.strides)
-    if not overhangs and any(consumer.padding) != any(_summed(site)):
+    if _pads(consumer, consumer.padding) != _pads(consumer, _summed(site)):
         yield Refused(Kind.DTYPE, f"TVM sums {dtype} in {dtype} without padding, but widens the sum with it")
+
+
+def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
+    """Whether TVM's kernel pads at all: ceil_mode adds ``stride - 1`` behind, which can cancel a crop."""
+    overhang = [stride - 1 if consumer.ceil_mode else 0 for stride in consumer.strides]
+    before, after = padding[: len(overhang)], padding[len(overhang) :]
+    return any(before) or any(own + more != 0 for own, more in zip(after, overhang, strict=True))
 
 
 def _windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
