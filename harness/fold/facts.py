@@ -100,6 +100,7 @@ class Consumer:
     strides: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
     sizes: tuple[int | None, ...] = ()
+    out_dtype: str = ""
     ceil_mode: bool = False
     count_include_pad: bool = False
 

@@ -264,8 +264,18 @@ def _not_zero(site: Site) -> Iterator[Refused]:
     value = cast(site.pad.value, site.pad.dtype)
     if site.dequantize:
         yield from _not_dequantized_to_zero(site, site.dequantize, value)
-    elif _adds(site) and (value is None or value != 0):
+    elif _adds(site) and (value is None or _as_summed(value, site) != 0):
         yield Refused(Kind.VALUE, f"{site.consumer.op} pads with 0, but the pad value is {site.pad.value!r}")
+
+
+def _as_summed(value: float, site: Site) -> float | None:
+    """The value as a convolution multiplies it: cast to its out_dtype first (topi/nn/conv2d.py, conv).
+
+    TVM computes bfloat16 in float32 and leaves the rounding of such a cast out, so that float32 is what counts there.
+    """
+    out_dtype = "float32" if site.consumer.out_dtype == "bfloat16" else site.consumer.out_dtype
+    floats = ("float16", "float32", "float64")
+    return cast(value, out_dtype) if site.pad.dtype in floats and out_dtype in floats else value
 
 
 def _not_dequantized_to_zero(site: Site, step: Dequantize, value: float | None) -> Iterator[Refused]:

@@ -73,6 +73,7 @@ def read_consumer(value: Any, operand: int, place: str) -> Consumer:
         strides=tuple(int(s) for s in attrs.strides),
         dilation=tuple(int(d) for d in attrs.dilation),
         sizes=tuple(_size(value.args[0], layout.find(letter)) for letter in spatial),
+        out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
     )
