@@ -7,7 +7,7 @@ the rebuilding changed. ``KILLED_BY`` proves that none is equivalent to it: a ca
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -17,9 +17,10 @@ from tvm import ir, relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from harness.case import Axis, Case, Pad, Step
-from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, rewrite
-from harness.fold.facts import PadFacts, Site, Widths
-from harness.fold.rules import RULES, IntoConv, decide
+from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, rewrite, rules
+from harness.fold.body import Body
+from harness.fold.facts import Operand, Options, PadFacts, Quantization, Site, Widths
+from harness.fold.rules import Arrival, decide
 from harness.fold.site import PAD, op_name, read_pad
 
 Fold = Callable[[tvm.IRModule], tvm.IRModule]
@@ -49,7 +50,7 @@ def _retyped(fold: Fold) -> Fold:
 
 
 def _deciding(wrong: Callable[[Site], Outcome]) -> Fold:
-    return _retyped(_patched(rewrite, decide=wrong))
+    return _retyped(_patched(rewrite, decide=lambda site, options: wrong(site)))
 
 
 def _believing(lie: Callable[[Site], Site]) -> Fold:
@@ -60,14 +61,28 @@ def _believing(lie: Callable[[Site], Site]) -> Fold:
 def _without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
     """The rules without the preconditions of these kinds."""
 
+    def kept(site: Site, refusals: Iterator[Refused]) -> Refused | None:
+        return next((r for r in refusals if r.kind not in kinds or not where(site, r)), None)
+
     def lenient(site: Site) -> Outcome:
-        for rule in RULES:
-            if rule.applies(site):
-                refusals = (r for r in rule.refusals(site) if r.kind not in kinds or not where(site, r))
-                return next(refusals, None) or rule.fold(site)
-        return decide(site)
+        rule = next((rule for rule in rules.RULES if rule.family == site.consumer.family), None)
+        if rule is None or site.pad.is_identity:
+            return decide(site)
+        refused = kept(site, rules._common(site))
+        if refused is not None:
+            return refused
+        arrival = rules._arrival(site, site.consumer.spatial)
+        if not isinstance(arrival, Arrival):
+            return arrival
+        refused = kept(site, rules._geometry(arrival)) or kept(site, rule.refusals(arrival, Options()))
+        return refused or _with_kept(rule.fold(arrival), arrival)
 
     return _deciding(lenient)
+
+
+def _with_kept(folded: Folded, arrival: Arrival) -> Folded:
+    folded = replace(folded, border=None)  # a rule that takes a border for zero makes up for nothing
+    return replace(folded, kept=arrival.kept) if any(map(any, arrival.kept)) else folded
 
 
 def _concluding(change: Callable[[Site, Folded], Outcome]) -> Fold:
@@ -88,8 +103,8 @@ def _adding(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
 def _rebuilding(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
     """The folded consumer gets other attributes besides its padding."""
 
-    def wrong(call: ir.Call, operand: Any, outcome: Folded) -> ir.Call:
-        rebuilt = _with_padding(call, operand, outcome)
+    def wrong(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
+        rebuilt = _with_padding(call, operand, weights, outcome, ty=ty)
         return _call(rebuilt, rebuilt.args, **change(rebuilt))
 
     return _retyped(_patched(rewrite, _with_padding=wrong))
@@ -108,7 +123,7 @@ def _each(
 
 def _without_pads(function: relax.Function, chosen: Callable[[PadFacts], bool] = lambda pad: False) -> relax.Function:
     """The function without the chosen pads: what uses them reads their input. All types are inferred anew."""
-    body = rewrite._Body(function)
+    body = Body(function, lambda _: None)
     removed = {pad for pad in body.pads if chosen(read_pad(body.values[pad]))}
     return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
 
@@ -159,10 +174,16 @@ def _pad_value(site: Site, value: float) -> Site:
 
 
 def _zero_point(site: Site, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> Site:
-    step = site.dequantize
-    if step is None or step.zero_point is None:
-        return site
-    return replace(site, dequantize=replace(step, zero_point=change(step.zero_point)))
+    """The site with other zero points in its quantize and dequantize."""
+
+    def changed(step: Any) -> Any:
+        if not isinstance(step, Quantization) or step.zero_point.flat is None:
+            return step
+        flat = change(step.zero_point.flat)
+        shape = step.zero_point.shape if len(flat) > 1 else (1,) * len(step.zero_point.shape or ())
+        return replace(step, zero_point=Operand(shape=shape, flat=flat))
+
+    return replace(site, steps=tuple(map(changed, site.steps)))
 
 
 # --- value --------------------------------------------------------------------------------------------
@@ -200,7 +221,18 @@ def zero_point_wrong_sign() -> Fold:
 
 def absent_value_taken_as_match() -> Fold:
     """A zero point that is not constant is taken for the pad value."""
-    return _without(Kind.RUNTIME_QUANTIZATION)
+
+    def assumed(site: Site) -> Site:
+        def known(step: Any) -> Any:
+            if not isinstance(step, Quantization) or step.zero_point.flat is not None:
+                return step
+            shape = (1,) * len(site.pad.widths)
+            one, match = Operand(shape=shape, flat=(1.0,)), Operand(shape=shape, flat=(int(site.pad.value),))
+            return replace(step, scale=one, zero_point=match)
+
+        return replace(site, steps=tuple(map(known, site.steps)))
+
+    return _believing(assumed)
 
 
 def value_compared_before_cast() -> Fold:
@@ -295,8 +327,16 @@ def stale_side_when_symmetric() -> Fold:
 
 
 def batch_channel_pad_dropped() -> Fold:
-    """The widths of batch and channel are not looked at."""
-    return _without(Kind.BATCH, Kind.CHANNEL)
+    """The widths of batch and channel are not looked at, and go with the others."""
+
+    def narrow(site: Site) -> Site:
+        layout = site.consumer.layout
+        if site.pad.widths is None or len(layout) != len(site.pad.widths):
+            return site
+        sides = tuple((0, 0) if x in "NC" else s for x, s in zip(layout, site.pad.widths, strict=True))
+        return replace(site, pad=replace(site.pad, widths=sides))
+
+    return _deciding(lambda site: decide(site if site.pad.is_identity else narrow(site)))
 
 
 def crop_summed() -> Fold:
@@ -413,23 +453,20 @@ def out_dtype_lost() -> Fold:
 def stale_type() -> Fold:
     """The dequantize that now reads the data keeps the type that it had behind the pad."""
 
-    def stale(body: Any, var: relax.Var, call: ir.Call, operand: Any, moved: dict[Any, Any]) -> Any:
-        if var not in moved:
-            new = ir.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args, call.span, var.ty)
-            moved[var] = type(var)(var.name, var.ty)
-            body.inserted[var].append(relax.VarBinding(moved[var], new))
-        return moved[var]
+    def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
+        return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
 
-    return _patched(rewrite, _moved_dequantize=stale)
+    _types = rewrite._types
+    return _patched(rewrite, _types=stale)
 
 
 def shared_pad_removed() -> Fold:
     """The folded pad goes, although something else reads it."""
 
-    def buried(body: rewrite._Body, value: Any) -> None:
+    def buried(body: Body, value: Any) -> None:
         body.dead |= {arg for arg in value.args if isinstance(arg, relax.Var) and body._removable(arg)}
 
-    return _patched(rewrite._Body, _bury=buried)
+    return _patched(Body, _bury=buried)
 
 
 def returned_pad_removed() -> Fold:
@@ -479,8 +516,9 @@ def nonconstant_dereferenced() -> Fold:
     """A zero point that is a parameter of the function is read like a constant (apache/tvm#14445)."""
 
     def careless(site: Site) -> Outcome:
-        if site.dequantize is not None:
-            max(site.dequantize.zero_point)
+        for step in site.steps:
+            if isinstance(step, Quantization):
+                max(step.zero_point.flat)
         return decide(site)
 
     return _deciding(careless)
@@ -488,7 +526,19 @@ def nonconstant_dereferenced() -> Fold:
 
 def varying_parameters_moved() -> Fold:
     """A dequantize whose parameters follow a padded axis is moved in front of the pad as it is."""
-    return _without(Kind.VARYING_QUANTIZATION)
+
+    def uniform(site: Site) -> Site:
+        def first(operand: Operand) -> Operand:
+            return Operand(shape=(1,) * len(operand.shape or ()), flat=operand.flat and operand.flat[:1])
+
+        def flattened(step: Any) -> Any:
+            if not isinstance(step, Quantization):
+                return step
+            return replace(step, scale=first(step.scale), zero_point=first(step.zero_point))
+
+        return replace(site, steps=tuple(map(flattened, site.steps)))
+
+    return _believing(uniform)
 
 
 def weight_pad_folded() -> Fold:
@@ -497,7 +547,7 @@ def weight_pad_folded() -> Fold:
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         out = FoldExplicitPadding()(mod).clone()
         for name, function in out.functions_items():
-            body = rewrite._Body(function)
+            body = Body(function, lambda _: None)
             for var in body.consumers:
                 _fold_weight_pad(body, var)
             out.update_func(name, body.rebuilt())
@@ -506,7 +556,7 @@ def weight_pad_folded() -> Fold:
     return _retyped(fold)
 
 
-def _fold_weight_pad(body: rewrite._Body, var: relax.Var) -> None:
+def _fold_weight_pad(body: Body, var: relax.Var) -> None:
     call = body.values[var]
     pad = body.value(call.args[1]) if len(call.args) > 1 else None
     if op_name(pad) == PAD:
@@ -528,11 +578,10 @@ def transposed_padding_added() -> Fold:
 
 def _transposing(wrong: Callable[[int, int], int]) -> Fold:
     def fold(site: Site) -> Outcome:
-        if site.consumer.family != "conv_transpose" or site.pad.is_identity:
+        if site.consumer.family != "conv_transpose" or isinstance(decide(site), Refused) or site.pad.is_identity:
             return decide(site)
-        refused = next(IntoConv.refusals(site), None)
-        padding = () if refused else tuple(map(wrong, _flat(_own(site)), _flat(_widths(site))))
-        return refused or (Folded("conv_transpose", padding=padding) if min(padding) >= 0 else decide(site))
+        padding = tuple(map(wrong, _flat(_own(site)), _flat(_widths(site))))
+        return replace(decide(site), padding=padding) if min(padding) >= 0 else decide(site)
 
     return _deciding(fold)
 

@@ -1,12 +1,30 @@
 """harness.fold.rules: when a pad may become padding, and what that padding is. Every expectation is by hand."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
-from harness.fold.facts import Consumer, Dequantize, Folded, Kind, PadFacts, Refused, Site
-from harness.fold.rules import decide
+from harness.fold import rules
+from harness.fold.facts import (
+    Binary,
+    Cast,
+    Clip,
+    Consumer,
+    Folded,
+    Kind,
+    Operand,
+    Options,
+    Padded,
+    PadFacts,
+    Quantization,
+    Rearranged,
+    Refused,
+    Site,
+    Step,
+    Unary,
+    Values,
+)
 from harness.fold.values import cast, max_pool_start
 
 INF, NAN = math.inf, math.nan
@@ -72,12 +90,65 @@ def pad(*widths, value=0.0, dtype="float32", mode="constant"):
     return PadFacts(mode=mode, value=value, dtype=dtype, widths=pairs)
 
 
+@dataclass(frozen=True)
+class Dequantize:
+    """A dequantize as one says it; None for parameters that are not constant."""
+
+    scale: tuple | None = (0.5,)
+    zero_point: tuple | None = (5,)
+    axis: int = 1
+    out_dtype: str = "float32"
+
+    def step(self, rank):
+        return Quantization(
+            op="dequantize",
+            dtype=self.out_dtype,
+            scale=self._operand(self.scale, rank),
+            zero_point=self._operand(self.zero_point, rank),
+        )
+
+    def _operand(self, flat, rank):
+        shape = [1] * rank
+        shape[self.axis] = len(flat or (0,))
+        return Operand(shape=tuple(shape), flat=flat)
+
+
 def dequantize(scale=(0.5,), zero_point=(5,), axis=1, out_dtype="float32"):
-    return Dequantize(scale=scale, zero_point=zero_point, axis=axis, out_dtype=out_dtype)
+    return Dequantize(scale, zero_point, axis, out_dtype)
+
+
+@dataclass(frozen=True)
+class At:
+    """A site, with what stands between in short."""
+
+    pad: PadFacts
+    consumer: Consumer
+    dequantize: Dequantize | None = None
+    steps: tuple[Step, ...] = ()
+    producers: tuple[Step, ...] = ()
+    input_visible: bool = True
+    overwritten: bool = False
+
+    @property
+    def site(self):
+        rank = 1 if self.pad.widths is None else len(self.pad.widths)
+        steps = (self.dequantize.step(max(rank, 3)), *self.steps) if self.dequantize else self.steps
+        return Site(
+            pad=self.pad,
+            consumer=self.consumer,
+            steps=steps,
+            producers=self.producers,
+            input_visible=self.input_visible,
+            overwritten=self.overwritten,
+        )
+
+
+def decide(at, **options):
+    return rules.decide(at.site if isinstance(at, At) else at, Options(**options))
 
 
 def site(pad_facts, consumer, step=None):
-    return Site(pad=pad_facts, consumer=consumer, dequantize=step)
+    return At(pad=pad_facts, consumer=consumer, dequantize=step)
 
 
 def changed(original, path, value):
@@ -248,6 +319,11 @@ CROPS = [
         site(pad(0, 0, (-1, -2), value=9.0, dtype="int8"), CONV1, dequantize()),
         Folded("dequantize-conv", padding=(-1, -2)),
     ),
+    (
+        "conv behind dequantize with a parameter of run time, which meets no border",
+        site(pad(0, 0, (-1, -2), value=9.0, dtype="int8"), CONV1, dequantize(scale=None, zero_point=None)),
+        Folded("dequantize-conv", padding=(-1, -2)),
+    ),
 ]
 
 DECONVOLUTIONS = [
@@ -343,6 +419,29 @@ MAX_CEIL = site(pad(0, 0, (1, 1), value=-INF), replace(MAX1, ceil_mode=True, str
 AVG_CEIL = site(pad(0, 0, (1, 1)), replace(AVG1, ceil_mode=True, strides=(2,), sizes=(6,)))
 
 
+def binary(op, value, *, shape=None, rank=4, dtype="float32", swapped=False):
+    shape = (1,) * rank if shape is None else shape
+    flat = None if value is None else (value,) * math.prod(shape)
+    return Binary(op=op, dtype=dtype, other=Operand(shape=shape, flat=flat), swapped=swapped)
+
+
+def padded(*widths, value=0.0, sizes=(1, 3, 9, 9), **facts):
+    """A pad in between, of the axes that are named."""
+    full = (*widths, *[(0, 0)] * (len(sizes) - len(widths)))
+    return Padded(op="pad", dtype="float32", pad=replace(pad(*full, value=value), **facts), sizes=sizes)
+
+
+CAST = replace(CONV, steps=(Clip(op="clip", dtype="float32", low=-127.0, high=127.0), Cast(op="astype", dtype="int8")))
+HALVED = replace(CONV, steps=(binary("divide", 2.0),))
+BETWEEN = replace(CONV, steps=(padded((0, 0), (0, 1)),))
+TURNED = replace(
+    site(pad(0, (1, 2), (3, 4), 0), CONV2),
+    steps=(Rearranged(op="permute_dims", dtype="float32", origin=(0, 3, 1, 2)),),
+)
+RELU = Unary(op="nn.relu", dtype="float32")
+BOUNDED = replace(site(pad(0, 0, (1, 1)), replace(MAX1, kernel=(3,), strides=(2,))), producers=(RELU,))
+
+
 def of_dtype(at, dtype, value):
     """The same pad of another dtype, with the value that folds there."""
     return replace(at, pad=replace(at.pad, dtype=dtype, value=value))
@@ -386,25 +485,15 @@ REFUSED = [
     (MAX_CEIL, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the last window of ceil_mode could reach that"),
     (AVG_CEIL, "pad.widths", ((0, 0), (0, 0), (-1, 1)), Kind.CROP, "the last window of ceil_mode could reach that"),
     (DECONV, "pad.widths", ((0, 0), (0, 0), (-1, 2), (3, 4)), Kind.CROP, "no padding of a transposed convolution does"),
-    (
-        CONV,
-        "pad.widths",
-        ((0, 0), (0, -1), (1, 2), (3, 4)),
-        Kind.CHANNEL,
-        "the pad changes the channel axis by (0, -1)",
-    ),
-    (CONV, "pad.widths", ((-1, 0), (0, 0), (1, 2), (3, 4)), Kind.BATCH, "the pad changes the batch axis by (-1, 0)"),
     (DECONV, "pad.value", 1.0, Kind.VALUE, "conv2d_transpose pads with 0, but the pad value is 1.0"),
     (DECONV, "pad.mode", "reflect", Kind.MODE, "'reflect'"),
     (DECONV, "consumer.operand", 1, Kind.WEIGHT, "weight operand"),
-    (CROPPED_QUANTIZED, "dequantize.zero_point", (5, 5, 5), Kind.VARYING_QUANTIZATION, "vary along axis 2"),
-    (CROPPED_QUANTIZED, "dequantize.scale", None, Kind.RUNTIME_QUANTIZATION, "not a constant"),
+    (CROPPED_QUANTIZED, "dequantize.zero_point", (5, 5, 5), Kind.VARYING_OPERAND, "varies along axis 2"),
     (CROPPED_INT8, "pad.dtype", "int8", Kind.DTYPE, "int8"),
-    (CONV, "pad.widths", ((1, 0), (0, 0), (1, 2), (3, 4)), Kind.BATCH, "(1, 0)"),
-    (MAX, "pad.widths", ((0, 1), (0, 0), (1, 2)), Kind.BATCH, "(0, 1)"),
-    (CONV, "pad.widths", ((0, 0), (0, 1), (1, 2), (3, 4)), Kind.CHANNEL, "(0, 1)"),
-    (CONV, "pad.widths", ((0, 0), (0, 1), (0, 0), (0, 0)), Kind.CHANNEL, "(0, 1)"),
-    (AVG, "pad.widths", ((0, 0), (1, 0), (1, 2)), Kind.CHANNEL, "(1, 0)"),
+    (CONV, "pad.widths", ((0, 0), (0, 1), (0, 0), (0, 0)), Kind.CHANNEL, "the pad changes the channel axis by (0, 1)"),
+    (CONV, "pad.widths", ((-1, 0), (0, 0), (0, 0), (0, 0)), Kind.BATCH, "the pad changes the batch axis by (-1, 0)"),
+    (MAX, "pad.widths", ((0, 1), (0, 0), (0, 0)), Kind.BATCH, "(0, 1)"),
+    (AVG, "pad.widths", ((0, 0), (1, 0), (0, 0)), Kind.CHANNEL, "(1, 0)"),
     (CONV, "consumer.out_layout", "NHWC", Kind.LAYOUT, "NCHW (out_layout NHWC)"),
     (CONV, "consumer.layout", "NCHW4c", Kind.LAYOUT, "NCHW4c"),
     (MAX, "consumer.out_layout", "NWC", Kind.LAYOUT, "NCW (out_layout NWC)"),
@@ -436,9 +525,9 @@ REFUSED = [
     (of_dtype(CONV, "uint8", 0.0), "pad.value", NAN, Kind.VALUE, "nan"),
     # dequantize
     (DEQUANTIZED, "pad.value", 0.0, Kind.QUANTIZATION, "zero point 5"),
-    (DEQUANTIZED, "pad.value", 133.0, Kind.QUANTIZATION, "133.0"),  # does not fit int8
+    (DEQUANTIZED, "pad.value", 133.0, Kind.VALUE, "133.0"),  # does not fit int8
     (DEQUANTIZED, "dequantize.zero_point", (0, 0), Kind.QUANTIZATION, "zero point 0"),
-    (DEQUANTIZED, "dequantize.zero_point", (5, 4), Kind.QUANTIZATION, "zero point 4"),
+    (DEQUANTIZED, "dequantize.zero_point", (5, 4), Kind.QUANTIZATION, "zero point 5, 4"),
     (DEQUANTIZED, "dequantize.zero_point", (6, 5), Kind.QUANTIZATION, "zero point 6"),
     (
         site(BYTE, CONV2, dequantize(zero_point=(128,))),
@@ -447,14 +536,38 @@ REFUSED = [
         Kind.QUANTIZATION,
         "zero point -128",
     ),
-    (DEQUANTIZED, "dequantize.scale", (0.5, INF), Kind.QUANTIZATION, "inf"),
-    (DEQUANTIZED, "dequantize.scale", (NAN, 0.5), Kind.QUANTIZATION, "nan"),
-    (DEQUANTIZED, "dequantize.scale", None, Kind.RUNTIME_QUANTIZATION, "not a constant"),
-    (DEQUANTIZED, "dequantize.zero_point", None, Kind.RUNTIME_QUANTIZATION, "not a constant"),
-    (DEQUANTIZED, "dequantize.axis", 2, Kind.VARYING_QUANTIZATION, "axis 2"),
-    (DEQUANTIZED, "dequantize.axis", 3, Kind.VARYING_QUANTIZATION, "axis 3"),
+    (DEQUANTIZED, "dequantize.scale", (0.5, INF), Kind.UNDEFINED_VALUE, "dequantize"),
+    (DEQUANTIZED, "dequantize.scale", (NAN, 0.5), Kind.UNDEFINED_VALUE, "dequantize"),
+    # other steps
+    (CAST, "steps", (CAST.steps[1],), Kind.CAST, "nothing keeps the data inside"),
+    (CAST, "steps", (replace(CAST.steps[0], high=128.0), CAST.steps[1]), Kind.CAST, "float32 to int8"),
+    (CAST, "steps", (replace(CAST.steps[0], low=-129.5), CAST.steps[1]), Kind.CAST, "float32 to int8"),
+    (CAST, "steps", (replace(CAST.steps[0], high=None), CAST.steps[1]), Kind.UNDEFINED_VALUE, "clip makes of 0"),
+    (HALVED, "pad.value", NAN, Kind.UNDEFINED_VALUE, "divide makes of nan"),
+    (HALVED, "steps", (binary("divide", 0.0),), Kind.UNDEFINED_VALUE, "divide makes of 0"),
+    (HALVED, "steps", (binary("divide", 2.0, shape=(1, 1, 1, 7)),), Kind.VARYING_OPERAND, "operand of divide varies"),
+    (HALVED, "steps", (binary("divide", None),), Kind.RUNTIME_OPERAND, "operand of divide"),
+    (HALVED, "steps", (binary("add", 2.0),), Kind.VALUE, "add makes 2 of the pad value 0.0"),
+    (HALVED, "steps", (binary("divide", 2.0, dtype="float8_e4m3fn"),), Kind.DTYPE, "float8_e4m3fn"),
+    (BETWEEN, "steps", (padded((0, 0), (0, 0), (1, 0), (0, 0)),), Kind.NESTED, "another pad of axis 2"),
+    (BETWEEN, "steps", (padded((0, 0), (0, 1), value=2.0),), Kind.VALUE, "pad makes 0, 2"),
+    (BETWEEN, "steps", (padded((0, 0), (0, 1), value=2.0, sizes=(1, None, 9, 9)),), Kind.SYMBOLIC, "axis 1"),
+    (BETWEEN, "steps", (padded((0, 0), (0, 1), mode="reflect"),), Kind.MODE, "'reflect' stands between"),
+    (TURNED, "pad.widths", ((0, 0), (0, 0), (0, 0), (1, 1)), Kind.CHANNEL, "the channel axis by (1, 1)"),
+    # relu -> pad(0) -> max_pool
+    (BOUNDED, "producers", (), Kind.VALUE, "max_pool pads float32 with"),
+    (BOUNDED, "producers", (binary("maximum", 0.0, swapped=True),), Kind.VALUE, "max_pool pads"),
+    (BOUNDED, "pad.value", -0.0, Kind.VALUE, "max_pool pads"),
+    (BOUNDED, "pad.value", 1e-30, Kind.VALUE, "max_pool pads"),
+    (BOUNDED, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold none"),
+    (BOUNDED, "consumer.sizes", (None,), Kind.VALUE, "a window may hold none"),
+    (BOUNDED, "steps", (binary("multiply", 2.0, rank=3),), Kind.VALUE, "max_pool pads"),
+    (DEQUANTIZED, "dequantize.scale", None, Kind.RUNTIME_OPERAND, "not a constant"),
+    (DEQUANTIZED, "dequantize.zero_point", None, Kind.RUNTIME_OPERAND, "not a constant"),
+    (DEQUANTIZED, "dequantize.axis", 2, Kind.VARYING_OPERAND, "axis 2"),
+    (DEQUANTIZED, "dequantize.axis", 3, Kind.VARYING_OPERAND, "axis 3"),
     (DEQUANTIZED_AVG, "pad.value", 0.0, Kind.QUANTIZATION, "zero point 5"),
-    (DEQUANTIZED_AVG, "dequantize.zero_point", None, Kind.RUNTIME_QUANTIZATION, "not a constant"),
+    (DEQUANTIZED_AVG, "dequantize.zero_point", None, Kind.RUNTIME_OPERAND, "not a constant"),
     (site(pad(*H12_W34, value=-128.0, dtype="int8"), MAX2), "dequantize", dequantize(), Kind.QUANTIZATION, "max_pool"),
     # max_pool
     (MAX, "pad.value", 0.0, Kind.VALUE, "0.0"),
@@ -505,8 +618,24 @@ def test_one_broken_precondition_is_refused_with_its_reason(accepted, path, valu
     assert text in outcome.detail
 
 
+@pytest.mark.parametrize(
+    ("at", "options", "text"),
+    [
+        (CONV, {"allow_asymmetric": False}, "padding [1, 3, 2, 4] is asymmetric"),
+        (site(pad(0, 0, (-1, -1)), CONV1), {"allow_negative": False}, "padding [-1, -1] is negative"),
+        (site(pad(*W12), DECONV1), {"allow_negative": False}, "padding [-1, -2] is negative"),
+    ],
+)
+def test_padding_that_a_backend_does_not_take_is_refused(at, options, text):
+    assert isinstance(decide(at), Folded)
+    outcome = decide(at, **options)
+    assert isinstance(outcome, Refused)
+    assert outcome.kind is Kind.OPTION
+    assert text in outcome.detail
+
+
 def test_the_rows_above_show_every_kind_of_refusal():
-    assert {row[3] for row in REFUSED} == set(Kind)
+    assert {row[3] for row in REFUSED} == set(Kind) - {Kind.OPTION}
 
 
 @pytest.mark.parametrize(
@@ -535,6 +664,143 @@ def test_ceil_mode_is_refused_exactly_where_a_window_goes(sizes, widths, own, ke
         )
 
 
+# --- what goes in part, through steps, or with a correction ------------------------------------------------
+
+
+def kept(*widths):
+    return tuple((0, 0) if width == 0 else width for width in widths)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        # spatial widths go, the others stay
+        (site(pad((1, 0), 0, (1, 2), (3, 4)), CONV2), Folded("conv", (1, 3, 2, 4), kept=kept((1, 0), 0, 0, 0))),
+        (site(pad(0, (0, 1), (1, 2), (3, 4)), CONV2), Folded("conv", (1, 3, 2, 4), kept=kept(0, (0, 1), 0, 0))),
+        (site(pad(0, (0, -1), (1, 2), (3, 4)), CONV2), Folded("conv", (1, 3, 2, 4), kept=kept(0, (0, -1), 0, 0))),
+        (site(pad((0, 1), 0, (1, 2), value=-INF), MAX1), Folded("max_pool", (1, 2), kept=kept((0, 1), 0, 0))),
+        (
+            site(pad(0, (1, 0), (1, 2)), AVG1),
+            Folded("avg_pool", (1, 2), count_include_pad=True, kept=kept(0, (1, 0), 0)),
+        ),
+        # in between
+        (CAST, Folded("chain-conv", (1, 3, 2, 4))),
+        (HALVED, Folded("chain-conv", (1, 3, 2, 4))),
+        (BETWEEN, Folded("chain-conv", (1, 3, 2, 4))),
+        (TURNED, Folded("chain-conv", (1, 3, 2, 4))),
+        (
+            replace(CONV, steps=(binary("add", 3.0), binary("maximum", 0.0), binary("subtract", 3.0))),
+            Folded("chain-conv", (1, 3, 2, 4)),
+        ),
+        (
+            # 0.5 - 0.5 and 0.25 * 0: what varies along channels must be 0 in each
+            replace(site(pad(*H12_W34, value=0.5), CONV2), steps=(binary("subtract", 0.5, shape=(1, 3, 1, 1)),)),
+            Folded("chain-conv", (1, 3, 2, 4)),
+        ),
+        # no window of 3 at every second place misses 12 - 2 elements between borders of 1
+        (BOUNDED, Folded("bounded-max_pool", (1, 1))),
+        (
+            replace(BOUNDED, producers=(Clip(op="clip", dtype="float32", low=0.5, high=6.0),)),
+            Folded("bounded-max_pool", (1, 1)),
+        ),
+        (replace(BOUNDED, producers=(binary("maximum", 0.0, rank=3),)), Folded("bounded-max_pool", (1, 1))),
+    ],
+)
+def test_what_can_go_goes(at, expected):
+    assert decide(at) == expected
+
+
+INT_CONV = replace(CONV2, out_dtype="int32", channels=3)
+THREE = pad(*H12_W34, value=3.0, dtype="int8")
+
+
+@pytest.mark.parametrize(
+    ("at", "nonzero", "expected"),
+    [
+        (site(THREE, INT_CONV), "correct", Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3,)))),
+        (site(THREE, INT_CONV), "refuse", Kind.VALUE),
+        (site(replace(THREE, value=0.0), INT_CONV), "correct", Folded("conv", (1, 3, 2, 4))),
+        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct", Kind.VALUE),  # rounds
+        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct-inexact", Kind.VALUE),
+        (site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)), "correct", Kind.VALUE),
+        (
+            site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)),
+            "correct-inexact",
+            Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3.0,))),
+        ),
+        (site(pad(*H12_W34, value=INF), replace(CONV2, channels=3)), "correct-inexact", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, sizes=(12, None))), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, channels=None)), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, padding=(1, 1, 1, 1))), "correct", (2, 4, 3, 5)),
+        (site(replace(THREE, mode="reflect"), INT_CONV), "correct", Kind.MODE),
+    ],
+)
+def test_a_border_that_is_not_zero_is_corrected_by_option_where_sums_are_integers(at, nonzero, expected):
+    outcome = decide(at, nonzero=nonzero)
+    if isinstance(expected, Kind):
+        assert isinstance(outcome, Refused)
+        assert outcome.kind is expected
+    else:
+        assert outcome == expected or outcome.padding == expected
+
+
+ONE_CHANNEL = pad(0, (1, 2), 0, 0, dtype="int8")
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (site(ONE_CHANNEL, replace(INT_CONV, weight="integer")), Folded("conv", (0, 0, 0, 0), channels=(1, 2))),
+        (site(ONE_CHANNEL, replace(INT_CONV, weight="integer", groups=2)), Kind.CHANNEL),
+        (site(ONE_CHANNEL, INT_CONV), Kind.CHANNEL),  # nothing known of the weight: 0 * inf
+        (site(replace(ONE_CHANNEL, value=1.0), replace(INT_CONV, weight="integer")), Kind.CHANNEL),
+        (site(pad(0, (-1, 0), 0, 0, dtype="int8"), replace(INT_CONV, weight="integer")), Kind.CHANNEL),
+        (
+            site(pad(0, (0, 1), (1, 2), (3, 4)), replace(CONV2, weight="finite")),
+            Folded("conv", (1, 3, 2, 4), channels=(0, 1)),
+        ),
+    ],
+)
+def test_zero_channels_go_with_their_weights_by_option(at, expected):
+    outcome = decide(at, channels="slice")
+    if isinstance(expected, Kind):
+        assert isinstance(outcome, Refused)
+        assert outcome.kind is expected
+    else:
+        assert outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "expected"),
+    [
+        (pad(0, (1, 2)), pad(0, (3, 4)), pad(0, (4, 6))),
+        (pad((1, 0), 0, value=5.0), pad(0, (3, 4), value=5.0), pad((1, 0), (3, 4), value=5.0)),
+        (pad(0, (-1, 0), value=5.0), pad(0, (-2, -1), value=6.0), pad(0, (-3, -1), value=6.0)),
+        (pad(0, (2, 2), value=5.0), pad(0, (-1, -3), value=6.0), pad(0, (1, -1), value=5.0)),
+        (
+            pad(0, (1, 1), value=0.4, dtype="int8"),
+            pad(0, (1, 1), dtype="int8"),
+            pad(0, (2, 2), value=0.4, dtype="int8"),
+        ),
+        (pad(0, (-1, 0)), pad(0, (1, 0)), Kind.CROP),
+        (pad(0, (1, 0)), pad(0, (1, 0), value=1.0), Kind.VALUE),
+        (pad(0, (1, 0)), pad(0, (1, 0), value=-0.0), Kind.VALUE),
+        (pad(0, (1, 0), value=NAN), pad(0, (1, 0), value=NAN), Kind.VALUE),
+        (pad(0, (1, 0), mode="reflect"), pad(0, (1, 0)), Kind.MODE),
+        (pad(0, (1, 0)), pad(0, (1, 0), mode="edge"), Kind.MODE),
+        (pad(0, (1, 0), dtype="float8_e5m2"), pad(0, (1, 0), dtype="float8_e5m2"), Kind.DTYPE),
+        (replace(pad(0, 0), widths=None), pad(0, (1, 0)), Kind.DYNAMIC_WIDTH),
+    ],
+)
+def test_pads_of_pads_become_one_where_that_is_the_same(inner, outer, expected):
+    outcome = rules.merge(inner, outer)
+    if isinstance(expected, Kind):
+        assert isinstance(outcome, Refused)
+        assert outcome.kind is expected
+    else:
+        assert outcome == expected
+
+
 def test_dilation_counts_in_the_extent_of_a_window():
     # Windows of 2 with dilation 3 span 4 of 6 elements: at 0 and 2. Folded, the last of them starts at 2 of 4.
     dilated = replace(MAX1, ceil_mode=True, sizes=(6,), kernel=(2,), strides=(2,), dilation=(3,))
@@ -544,7 +810,7 @@ def test_dilation_counts_in_the_extent_of_a_window():
 def test_many_channels_are_shown_by_a_few():
     step = dequantize(zero_point=tuple(range(6, 106)))
     outcome = decide(site(FIVE, CONV2, step))
-    assert outcome.detail.endswith("zero point 6, 7, 8, 9, ...")
+    assert outcome.detail.endswith("(zero point 6, 7, 8, 9, ...)")
 
 
 # --- cast ---------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""What the rules are asked about, and what they answer: plain values, read from the IR by ``site``."""
+"""What the rules are asked about, and what they answer: plain values, read from the IR by ``site``.
+
+producers --> pad --> steps --> consumer
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +18,13 @@ class Kind(StrEnum):
     BATCH = "batch"
     CHANNEL = "channel"
     VALUE = "value"
+    UNDEFINED_VALUE = "undefined-value"
     DTYPE = "dtype"
+    CAST = "cast"
     QUANTIZATION = "quantization"
-    RUNTIME_QUANTIZATION = "runtime-quantization"
-    VARYING_QUANTIZATION = "varying-quantization"
+    RUNTIME_OPERAND = "runtime-operand"
+    VARYING_OPERAND = "varying-operand"
+    NESTED = "nested"
     OWN_PADDING = "own-padding"
     EXCLUDED_PADDING = "excluded-padding"
     CEIL_MODE = "ceil-mode"
@@ -27,6 +33,26 @@ class Kind(StrEnum):
     CONSUMER = "consumer"
     SCOPE = "scope"
     IN_PLACE = "in-place"
+    SYMBOLIC = "symbolic"
+    OPTION = "option"
+
+
+# --- answers ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Numbers that broadcast to a tensor: ``shape`` has its rank, each length is 1 or that of the tensor.
+
+    ``flat`` holds them in row-major order.
+    """
+
+    shape: tuple[int, ...]
+    flat: tuple[float, ...]
+
+    @property
+    def uniform(self) -> bool:
+        return all(value == self.flat[0] for value in self.flat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +60,19 @@ class Folded:
     """The pad goes: ``padding`` is the consumer's new attribute, flat (all before, all after).
 
     ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
-    whatever consumes it, both are None.
+    whatever consumes it, and for one that becomes part of the pad in front of it, both are None.
+
+    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none is left.
+    ``border`` is what a correction has to make up for: the values that stood in the border of the consumer's operand,
+    where the padding has zeros now. ``channels`` are zero channels (before, after) that go by slicing the weight.
     """
 
     rule: str
     padding: tuple[int, ...] | None = None
     count_include_pad: bool | None = None
+    kept: tuple[Widths, ...] | None = None
+    border: Values | None = None
+    channels: Widths | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +84,9 @@ class Refused:
 
 
 Outcome = Folded | Refused
+
+
+# --- questions ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,24 +104,85 @@ class PadFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dequantize:
-    """``scale * (x - zero_point)``; None where a parameter is not constant. ``axis`` counts from 0.
+class Operand:
+    """Another operand of a step. ``shape`` is aligned to the data's rank, None where unknown or of a higher rank.
 
-    A parameter has one element or one per element along ``axis``.
+    A length is None where it is symbolic. ``flat`` is None where the operand is no constant (or one too large to be
+    looked at).
     """
 
-    scale: tuple[float, ...] | None
-    zero_point: tuple[float, ...] | None
-    axis: int
-    out_dtype: str
+    shape: tuple[int | None, ...] | None
+    flat: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """An op between the pad and its consumer, or in front of the pad. ``dtype`` is that of its result."""
+
+    op: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unary(Step):
+    """An elementwise op of one operand: relu, negative, round, ... ``alpha`` is that of leakyrelu."""
+
+    alpha: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binary(Step):
+    """An elementwise op with another operand; ``swapped`` if that one is on the left."""
+
+    other: Operand
+    swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip(Step):
+    """``max(min(x, high), low)``; a bound is None where it is no constant."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast(Step):
+    """``astype``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization(Step):
+    """``dequantize``: ``scale * (x - zero_point)``, or ``quantize``: ``clip(round(x / scale) + zero_point)``."""
+
+    scale: Operand
+    zero_point: Operand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rearranged(Step):
+    """Axes in another order, unit axes inserted or removed. Axis i of the result is axis ``origin[i]`` of the operand,
+    or a new one of length 1 where that is None."""
+
+    origin: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Padded(Step):
+    """Another pad in between; ``sizes`` are the lengths of what it pads, None where symbolic."""
+
+    pad: PadFacts
+    sizes: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
     """The op that reads the pad. ``family`` is "conv", "conv_transpose", "max_pool", "avg_pool" or "other".
 
-    ``padding`` is flat, (before of every spatial axis..., after...); ``sizes`` are the lengths of the operand behind
-    the pad along its spatial axes, in the order of ``spatial``, None where symbolic. ``kernel`` counts elements.
+    ``padding`` is flat, (before of every spatial axis..., after...). ``sizes`` are the lengths of the operand behind
+    the pad along its spatial axes, in the order of ``spatial``, and ``channels`` that along C; None where symbolic.
+    ``kernel`` counts elements. ``weight`` says what is known of a convolution's weight: "" nothing, "integer", or
+    "finite" (a constant without infinities and NaN).
     """
 
     op: str
@@ -99,26 +196,42 @@ class Consumer:
     kernel: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
+    groups: int = 1
+    channels: int | None = None
     sizes: tuple[int | None, ...] = ()
     out_dtype: str = ""
     ceil_mode: bool = False
     count_include_pad: bool = False
+    weight: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A pad, the op that stands between, and the consumer, as the pass finds them in the IR.
+    """A pad, what stands in front of it and behind it, and the consumer, as the pass finds them in the IR.
 
-    ``input_visible``: the pad's input may be named where the consumer stands. ``overwritten``: the function has
-    in-place calls, so that a tensor need not hold later what it held where the pad read it.
+    ``producers`` are the last steps in front of the pad, in the order of execution. ``input_visible``: the pad's input
+    may be named where the next step, or the consumer, stands. ``overwritten``: the function has in-place calls, so that
+    a tensor need not hold later what it held where the pad read it.
     """
 
     pad: PadFacts
     consumer: Consumer
-    dequantize: Dequantize | None = None
+    steps: tuple[Step, ...] = ()
+    producers: tuple[Step, ...] = ()
     input_visible: bool = True
     overwritten: bool = False
 
     @property
     def operand_dtype(self) -> str:
-        return self.dequantize.out_dtype if self.dequantize else self.pad.dtype
+        """dtype of the consumer's operand."""
+        return self.steps[-1].dtype if self.steps else self.pad.dtype
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What else the pass may do, and what the backend takes (see ``FoldExplicitPadding``)."""
+
+    nonzero: str = "refuse"
+    channels: str = "keep"
+    allow_asymmetric: bool = True
+    allow_negative: bool = True

@@ -1,29 +1,33 @@
 """Fold the pads of one Relax function. The rules decide; this module only moves IR.
 
-    lv = nn.pad(x)             lv1 = conv2d(x, w, padding=own + widths)
-    lv1 = conv2d(lv, w)   ->
+    lv = nn.pad(x)              lv1 = relu(x)
+    lv1 = relu(lv)       ->     lv2 = conv2d(lv1, w, padding=own + widths)
+    lv2 = conv2d(lv1, w)
 
-A folded consumer keeps its variable, so whatever uses it, its type and its name stay as they are. A binding goes
-when the fold took its last use; every other binding, block and branch that nothing changed in is kept as it is.
-One walk collects, one rebuilds: time is linear in the number of bindings.
+First go the pads that do nothing, then neighbours become one, then consumers fold what stands in front of them.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tvm import ir, relax
+from tvm import ir, relax, tirx
 from tvm.relax.expr import _update_type
+from tvm.sym import Analyzer
 
-from harness.fold.facts import Folded, Outcome, Refused
-from harness.fold.rules import decide
-from harness.fold.site import CONSUMERS, DEQUANTIZE, PAD, op_name, read_consumer, read_pad, read_site
+from harness.fold import correction
+from harness.fold.body import Body, PrimPads, Use, has_pads
+from harness.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Rearranged, Refused, Site, Step
+from harness.fold.rules import Identity, decide, merge
+from harness.fold.site import PAD, data_of_pad, op_name, read_consumer, shape_of, squeezed_axes
 
 RETURN = "return"
+MOST_STEPS = 64
+"""No pad is looked for behind more steps: graphs have a handful, and each consumer reads its chain again."""
+MOST_PRODUCERS = 4
 
-Use = tuple[relax.Var | None, int]
-"""Who reads a variable, and as which operand; None is the function's result."""
+Accepts = Callable[[Consumer], bool]
+"""Whether a backend takes a consumer with the padding that it would get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,346 +44,382 @@ class Report:
         arrow = f"{self.function}: {self.pad} -> {self.consumer}" + (f" {self.result}" if self.result else "")
         if isinstance(self.outcome, Refused):
             return f"{arrow}: refused ({self.outcome.kind}): {self.outcome.detail}"
-        padding = f", padding={list(self.outcome.padding)}" if self.outcome.padding is not None else ""
-        return f"{arrow}: folded ({self.outcome.rule}{padding})"
+        return f"{arrow}: folded ({', '.join(_folded_to(self.outcome))})"
 
 
-def fold_function(name: str, function: relax.Function) -> tuple[relax.Function, list[Report]]:
-    """The function with every foldable pad folded, and what became of each site."""
-    function, reports = _drop_identities(name, function)
-    body = _Body(function)
-    if not body.pads:
+def _folded_to(outcome: Folded) -> Iterator[str]:
+    yield outcome.rule
+    if outcome.padding is not None:
+        yield f"padding={list(outcome.padding)}"
+    if outcome.kept is not None:
+        yield f"a pad of {[width for sides in outcome.kept for width in sides]} stays"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding:
+    """One function being folded: whose pads, by which options, with which PrimFuncs being pads."""
+
+    name: str
+    prim_pads: PrimPads
+    options: Options = field(default_factory=Options)
+    accepts: Accepts | None = None
+
+
+def fold_function(
+    folding: Folding, function: relax.Function, *, explain: bool = False
+) -> tuple[relax.Function, list[Report]]:
+    """The function with every foldable pad folded, and what became of each site (refusals only if ``explain``)."""
+    reports: list[Report] = []
+    if not has_pads(function.body, folding.prim_pads):
         return function, reports
-    reports += _fold_consumers(name, body)
-    reports += _refusals(name, body)
-    return body.rebuilt(), reports
+    while True:
+        function = _without_idle_pads(folding, function, reports)
+        body = Body(function, folding.prim_pads)
+        reports += _fold_consumers(folding, body)
+        folded = body.rebuilt()
+        if folded.same_as(function) or not any(_mergeable(body, pad) for pad in body.pads if pad not in body.dead):
+            break
+        function = folded  # what folded left a pad without its other reader: now it can join its neighbour
+    if explain:
+        reports += _refusals(folding, body)
+    return folded, reports
 
 
-# --- what a function is made of -----------------------------------------------------------------------
+# --- pads that do nothing, pads next to each other ----------------------------------------------------
 
 
-class _Body:
-    """Bindings of a function, who uses what, and the edits to make."""
-
-    def __init__(self, function: relax.Function) -> None:
-        self.function = function
-        self.values: dict[relax.Var, Any] = {}
-        self.home: dict[relax.Var, Any] = {}
-        self.users: dict[relax.Var, dict[Use, None]] = defaultdict(dict)
-        self.consumers: list[relax.Var] = []
-        self.pads: list[relax.Var] = []
-        self.aliases: dict[relax.Var, Any] = {}
-        self.in_place = False
-        self.replaced: dict[relax.Var, Any] = {}
-        self.inserted: dict[relax.Var, list[relax.VarBinding]] = defaultdict(list)
-        self.dead: set[relax.Var] = set()
-        self._collect(function.body)
-
-    def _collect(self, sequence: relax.SeqExpr) -> None:
-        for block in sequence.blocks:
-            for binding in block.bindings:
-                self.home[binding.var] = block
-                self._note(binding)
-        self._use(sequence.body, None)
-
-    def _note(self, binding: Any) -> None:
-        var, value = binding.var, binding.value
-        plain = isinstance(binding, relax.VarBinding)
-        self.values[var] = value if plain else None
-        name = op_name(value)
-        if plain and name in CONSUMERS:
-            self.consumers.append(var)
-        elif plain and name == PAD:
-            self.pads.append(var)
-        if isinstance(value, relax.If):
-            self._use(value.cond, var)
-            self._collect(value.true_branch)
-            self._collect(value.false_branch)
-        elif isinstance(value, relax.Function):
-            self._collect(value.body)
-        else:
-            self._use(value, var)
-        self.in_place = self.in_place or _may_write(value)
-
-    def _use(self, value: Any, user: relax.Var | None) -> None:
-        for var, position in _operands(value):
-            self.users[var][user, position] = None
-
-    def value(self, expr: Any) -> Any:
-        """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
-        name = self.alias(expr)
-        value = self.values.get(name) if isinstance(name, relax.Var) else None
-        return name if value is None else value
-
-    def alias(self, expr: Any) -> Any:
-        """The variable that ``expr`` is another name of, or ``expr``."""
-        while isinstance(expr, relax.Var) and isinstance(self.values.get(expr), relax.Var):
-            expr = self.values[expr]
-        return expr
-
-    def visible(self, expr: Any, user: relax.Var | None) -> bool:
-        """Whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
-        if not isinstance(expr, relax.DataflowVar):
-            return True
-        return user is not None and self.home[expr].same_as(self.home[user])
-
-    def replace(self, var: relax.Var, value: ir.Call) -> None:
-        """Bind ``var`` to ``value`` from now on; what only the old value read goes."""
-        old = self.values[var]
-        self._forget(old, var)
-        self.values[var] = self.replaced[var] = value
-        self._use(value, var)
-        self._bury(old)
-
-    def add(self, var: relax.Var, value: ir.Call, *, behind: relax.Var) -> None:
-        """Bind a new variable right behind another one."""
-        self.values[var], self.home[var] = value, self.home[behind]
-        self._use(value, var)
-        self.inserted[behind].append(relax.VarBinding(var, value, value.span))
-
-    def _forget(self, value: Any, user: relax.Var) -> None:
-        for var, position in _operands(value):
-            self.users[var].pop((user, position), None)
-
-    def _bury(self, value: Any) -> None:
-        """Pads, dequantizes and aliases that nothing reads any more go, and what they alone read with them."""
-        unread = [var for var, _ in _operands(value)]
-        while unread:
-            var = unread.pop()
-            if not self.users[var] and var not in self.dead and self._removable(var):
-                self.dead.add(var)
-                self._forget(self.values[var], var)
-                unread += [read for read, _ in _operands(self.values[var])]
-
-    def _removable(self, var: relax.Var) -> bool:
-        """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
-        value = self.values.get(var)
-        return isinstance(value, relax.Var) or op_name(value) in (PAD, DEQUANTIZE)
-
-    def rebuilt(self) -> relax.Function:
-        """The function with all edits made, or itself if there are none."""
-        if not (self.replaced or self.dead or self.aliases):
-            return self.function
-        return _with_body(self.function, self._sequence(self.function.body))
-
-    def _sequence(self, sequence: relax.SeqExpr) -> relax.SeqExpr:
-        blocks = [self._block(block) for block in sequence.blocks]
-        result = self._substituted(sequence.body)
-        if _same(result, sequence.body) and all(map(_same, blocks, sequence.blocks)):
-            return sequence
-        new = relax.SeqExpr([block for block in blocks if len(block.bindings) > 0], result, sequence.span)
-        _update_type(new, sequence.ty)
-        return new
-
-    def _block(self, block: relax.BindingBlock) -> relax.BindingBlock:
-        bindings = [new for old in block.bindings for new in self._binding(old)]
-        if len(bindings) == len(block.bindings) and all(map(_same, bindings, block.bindings)):
-            return block
-        return type(block)(bindings, block.span)
-
-    def _binding(self, binding: Any) -> Iterator[Any]:
-        var = binding.var
-        if var not in self.dead and not self._is_substituted(var):
-            old = binding.value
-            value = self._target(var) if var in self.aliases else self._substituted(self.replaced.get(var, old))
-            yield binding if _same(value, old) else _rebound(binding, value)
-        for new in self.inserted.get(var, ()):
-            yield from self._binding(new)
-
-    def _is_substituted(self, var: relax.Var) -> bool:
-        """Whether an alias is written instead of ``var`` everywhere.
-
-        Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
-        """
-        leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
-        return var in self.aliases and not leaves
-
-    def _target(self, expr: Any) -> Any:
-        while isinstance(expr, relax.Var) and expr in self.aliases:
-            expr = self.aliases[expr]
-        return expr
-
-    def _substituted(self, value: Any) -> Any:
-        """``value`` with aliases in place, types and spans kept; the very same object if nothing changes."""
-        if isinstance(value, relax.Var):
-            return self._target(value) if self._is_substituted(value) else value
-        if isinstance(value, relax.Function):
-            body = self._sequence(value.body)
-            return value if body.same_as(value.body) else _with_body(value, body)
-        if isinstance(value, relax.If):
-            parts = self._substituted(value.cond), self._sequence(value.true_branch), self._sequence(value.false_branch)
-            kept = all(map(_same, parts, (value.cond, value.true_branch, value.false_branch)))
-            return value if kept else _typed(relax.If(*parts, value.span), value)
-        if not self.aliases:
-            return value
-        if isinstance(value, ir.Call):
-            args = [self._substituted(arg) for arg in value.args]
-            kept = all(map(_same, args, value.args))
-            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
-        if isinstance(value, relax.Tuple):
-            fields = [self._substituted(field) for field in value.fields]
-            return value if all(map(_same, fields, value.fields)) else relax.Tuple(fields, value.span)
-        if isinstance(value, relax.TupleGetItem):
-            source = self._substituted(value.tuple_value)
-            return value if _same(source, value.tuple_value) else relax.TupleGetItem(source, value.index, value.span)
-        return value
+def _without_idle_pads(folding: Folding, function: relax.Function, reports: list[Report]) -> relax.Function:
+    """Pads whose widths are all 0 go, and pads of pads become one, until there are none of either."""
+    while True:
+        body = Body(function, folding.prim_pads)
+        reports += _drop_identities(folding, body)
+        function = body.rebuilt()
+        body = Body(function, folding.prim_pads)
+        merged = list(_merge_neighbours(folding, body))
+        reports += merged
+        function = body.rebuilt()
+        if not merged:
+            return function
 
 
-def _operands(value: Any) -> Iterator[tuple[relax.Var, int]]:
-    """The variables that a value reads, with the number of the operand where it is a call of variables."""
-    if isinstance(value, relax.Var):
-        yield value, 0
-    elif isinstance(value, ir.Call) and all(isinstance(arg, relax.Var | ir.GenericConst) for arg in value.args):
-        yield from ((arg, i) for i, arg in enumerate(value.args) if isinstance(arg, relax.Var))
-    else:
-        yield from ((var, 0) for var in relax.analysis.free_vars(value))
+def _drop_identities(folding: Folding, body: Body) -> Iterator[Report]:
+    """What reads a pad whose widths are all 0 reads its input."""
+    for var in body.pads:
+        pad = body.pad(var)
+        if pad is not None and pad.is_identity and not body.in_place:
+            body.aliases[var] = data_of_pad(body.values[var])
+            yield _report(body, folding, var, None, Identity.fold())
 
 
-def _may_write(value: Any) -> bool:
-    """Whether a call may write into what it reads: in-place calls, and calls that TVM does not know to be pure."""
-    if not isinstance(value, ir.Call):
-        return False
-    if isinstance(value.op, ir.Op):
-        name = str(value.op.name)
-        return "inplace" in name or (value.op.get_attr("FPurity") is False and name not in _HARMLESS)
-    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
+def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
+    for var in body.pads:
+        while (found := _mergeable(body, var)) is not None:
+            inner, pad = found
+            source = data_of_pad(body.values[inner])
+            value = _pad_call(source, pad, body.values[var])
+            report = _report(body, folding, inner, var, Folded("nested"))
+            body.replace(var, value)
+            yield replace(report, consumer="pad")
 
 
-_HARMLESS = ("relax.print", "relax.assert_op")
+def _mergeable(body: Body, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
+    """The pad that ``var`` pads again, if nothing else reads it, and the one pad that does both."""
+    outer = body.pad(var)
+    if outer is None or var in body.dead or body.in_place:
+        return None
+    inner_var = body.alias(data_of_pad(body.values[var]))
+    inner = body.pad(inner_var)
+    if inner is None or len(list(_through_aliases(body, inner_var))) != 1:
+        return None
+    if not body.visible(data_of_pad(body.values[inner_var]), var):
+        return None
+    merged = merge(inner, outer)
+    return None if isinstance(merged, Refused) else (inner_var, merged)
 
 
-def _rebound(binding: Any, value: Any) -> Any:
-    if isinstance(binding, relax.MatchCast):
-        return relax.MatchCast(binding.var, value, binding.ty, binding.span)
-    return relax.VarBinding(binding.var, value, binding.span)
-
-
-def _typed(new: Any, old: Any) -> Any:
-    _update_type(new, old.ty)
-    return new
-
-
-def _same(new: Any, old: Any) -> bool:
-    return bool(new.same_as(old))
-
-
-def _with_body(function: relax.Function, body: Any) -> relax.Function:
-    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs, function.span)
+def _pad_call(source: Any, pad: PadFacts, like: ir.Call) -> ir.Call:
+    """A ``nn.pad`` of ``source`` with the facts of ``pad`` and the span and type of ``like``."""
+    flat = [width for sides in pad.widths or () for width in sides]
+    attrs = ir.make_node("relax.attrs.PadAttrs", pad_width=flat, pad_value=pad.value, pad_mode=pad.mode)
+    return ir.Call(ir.Op.get(PAD), [source], attrs, [], like.span, like.ty)
 
 
 # --- fold ---------------------------------------------------------------------------------------------
 
 
-def _fold_consumers(name: str, body: _Body) -> Iterator[Report]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """A pad, and the steps from it to a consumer: (variable, facts, which operand is the data), in that order."""
+
+    pad: relax.Var
+    steps: tuple[tuple[relax.Var, Step, int], ...]
+
+    @property
+    def facts(self) -> tuple[Step, ...]:
+        return tuple(step for _, step, _ in self.steps)
+
+
+def _fold_consumers(folding: Folding, body: Body) -> Iterator[Report]:
     """Fold in front of every consumer, again and again while a pad stands there."""
-    moved: dict[relax.Var, relax.Var] = {}
+    moved: dict[tuple[Any, ...], relax.Var] = {}
     for consumer in body.consumers:
-        while report := _fold_once(name, body, consumer, moved):
+        while report := _fold_once(folding, body, consumer, moved):
             yield report
 
 
-def _fold_once(name: str, body: _Body, consumer: relax.Var, moved: dict[relax.Var, relax.Var]) -> Report | None:
-    call = body.values[consumer]
-    data = body.alias(call.args[0])
-    dequantize = body.value(data) if op_name(body.value(data)) == DEQUANTIZE else None
-    pad_var = body.alias(dequantize.args[0]) if dequantize is not None else data
-    pad = body.value(pad_var)
-    if op_name(pad) != PAD:
-        return None
-    outcome = _decide(body, pad, dequantize, (consumer, 0), data if dequantize is not None else consumer)
-    if isinstance(outcome, Refused):
-        return None
-    operand = pad.args[0]
-    if dequantize is not None:
-        operand = _moved_dequantize(body, data, dequantize, operand, moved)
-    body.replace(consumer, _with_padding(call, operand, outcome))
-    return _report(body, name, pad_var, consumer, outcome)
+def _fold_once(
+    folding: Folding, body: Body, consumer: relax.Var, moved: dict[tuple[Any, ...], relax.Var]
+) -> Report | None:
+    for path in _paths(body, body.values[consumer].args[0]):
+        outcome = _decide(folding, body, path, (consumer, 0))
+        if isinstance(outcome, Folded):
+            operand = _moved(body, path, outcome, moved)
+            report = _report(body, folding, path.pad, consumer, outcome)
+            _rewrite(body, consumer, operand, outcome)
+            return report
+    return None
 
 
-def _decide(body: _Body, pad: Any, dequantize: Any, use: Use, reader: relax.Var | None) -> Outcome:
-    """The rules' outcome for the use of a pad; ``reader`` is the binding that will read the pad's input instead."""
+def _paths(body: Body, operand: Any) -> Iterator[Path]:
+    """The pads in front of an operand, nearest first, each with the steps behind it."""
+    steps: tuple[tuple[relax.Var, Step, int], ...] = ()
+    var = body.alias(operand)
+    while isinstance(var, relax.Var) and len(steps) < MOST_STEPS:
+        if body.pad(var) is not None:
+            yield Path(pad=var, steps=steps)
+        found = body.step(var)
+        if found is None:
+            return
+        steps = ((var, *found), *steps)
+        var = body.alias(_data_operand(body.values[var], found[1]))
+
+
+def _data_operand(call: ir.Call, index: int) -> Any:
+    return data_of_pad(call) if isinstance(call.args[0], ir.GlobalVar) else call.args[index]
+
+
+def _decide(folding: Folding, body: Body, path: Path, use: Use) -> Outcome:
+    """The rules' outcome for the use of what a path leads to, and the backend's."""
     user, operand = use
-    consumer = read_consumer(body.values.get(user) if user is not None else None, operand, _place(body, user))
-    source = pad.args[0]
-    site = read_site(pad, dequantize, consumer, body.value)
-    return decide(replace(site, input_visible=body.visible(source, reader), overwritten=body.in_place))
+    call = body.values.get(user) if user is not None else None
+    weight = folding.options.channels != "keep"
+    consumer = read_consumer(call, operand, _place(body, user), weight=weight)
+    pad = body.pad(path.pad)
+    assert pad is not None
+    source = data_of_pad(body.values[path.pad])
+    site = Site(
+        pad=pad,
+        steps=path.facts,
+        producers=_producers(body, source) if consumer.family in _BOUNDED or _casts(path) else (),
+        consumer=consumer,
+        input_visible=body.visible(source, path.steps[0][0] if path.steps else user),
+        overwritten=body.in_place,
+    )
+    outcome = decide(site, folding.options)
+    if isinstance(outcome, Refused) or call is None or outcome.padding is None:
+        return outcome
+    return _refused_by_type(body, call, path, outcome) or _refused_by_backend(folding, consumer, outcome) or outcome
 
 
-def _place(body: _Body, user: relax.Var | None) -> str:
-    """What stands at a use that is no operator: the return, a match_cast, a tuple, ..."""
-    if user is None:
-        return RETURN
-    value = body.values.get(user)
-    return "match_cast" if value is None else type(value).__name__.lower()
+_BOUNDED = ("max_pool",)
 
 
-def _moved_dequantize(
-    body: _Body, var: relax.Var, call: ir.Call, operand: Any, moved: dict[relax.Var, relax.Var]
-) -> Any:
-    """The dequantize of the unpadded tensor, bound once behind that of the padded one."""
-    if var not in moved:
-        source = operand.ty
-        ndim = source.ndim if source.shape is None else -1
-        ty = relax.TensorType(source.shape, call.attrs.out_dtype, source.vdevice, ndim)
-        moved[var] = type(var)(var.name, ty)
-        new = ir.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args, call.span, ty)
-        body.add(moved[var], new, behind=var)
-    return moved[var]
+def _casts(path: Path) -> bool:
+    return any(step.op == "astype" for step in path.facts)
 
 
-def _with_padding(call: ir.Call, operand: Any, outcome: Folded) -> ir.Call:
-    """The consumer reading ``operand``; all but its padding (and an average pool's flag) is kept, its type too."""
+def _producers(body: Body, source: Any) -> tuple[Step, ...]:
+    """The steps that made ``source``, in the order of execution."""
+    producers: tuple[Step, ...] = ()
+    var = body.alias(source)
+    while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := body.step(var)) is not None:
+        producers = (found[0], *producers)
+        var = body.alias(_data_operand(body.values[var], found[1]))
+    return producers
+
+
+def _refused_by_backend(folding: Folding, consumer: Consumer, outcome: Folded) -> Refused | None:
+    assert outcome.padding is not None
+    if folding.accepts is None or folding.accepts(replace(consumer, padding=outcome.padding)):
+        return None
+    return Refused(Kind.OPTION, f"the backend does not accept {consumer.op} with padding {list(outcome.padding)}")
+
+
+def _refused_by_type(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
+    """Lengths that are symbolic must be proved equal; where all are numbers the rules have done the sum."""
+    lengths = shape_of(call)
+    if lengths is None or all(isinstance(length, int | tirx.IntImm) for length in lengths):
+        return None
+    operand = relax.Var("operand", _types(body, path, outcome)[-1])
+    weights = [_sliced(call, call.args[1], outcome.channels)] if outcome.channels else call.args[1:]
+    new = relax.BlockBuilder().normalize(_with_padding(call, operand, weights, outcome, ty=None))
+    inferred, analyzer = shape_of(new), Analyzer()
+    if inferred is not None and all(analyzer.can_prove_equal(a, b) for a, b in zip(lengths, inferred, strict=True)):
+        return None
+    return Refused(Kind.SYMBOLIC, f"the result would have shape {inferred}, which cannot be proved to be {lengths}")
+
+
+# --- what moves ---------------------------------------------------------------------------------------
+
+
+def _types(body: Body, path: Path, outcome: Folded) -> list[Any]:
+    """Types of the tensors that take the place of the pad and of each step: as long as before, less what moves."""
+    call, pad = body.values[path.pad], body.pad(path.pad)
+    assert pad is not None
+    assert pad.widths is not None
+    kept = outcome.kept or ((0, 0),) * len(pad.widths)
+    source = data_of_pad(call).ty
+    moving = [sides != stays for sides, stays in zip(pad.widths, kept, strict=True)]
+    lengths = shape_of(data_of_pad(call))
+    types = [source if outcome.kept is None else _type(_mixed(lengths, call, moving), call.ty)]
+    lengths = shape_of(data_of_pad(call)) if outcome.kept is None else _mixed(lengths, call, moving)
+    for var, step, _ in path.steps:
+        if isinstance(step, Rearranged):
+            moving = [axis is not None and moving[axis] for axis in step.origin]
+            if lengths is not None:
+                lengths = [1 if axis is None else lengths[axis] for axis in step.origin]
+        lengths = _mixed(lengths, body.values[var], moving)
+        types.append(_type(lengths, body.values[var].ty))
+    return types
+
+
+def _mixed(lengths: list[Any] | None, old: Any, moving: list[bool]) -> list[Any] | None:
+    """The given lengths along the axes that move, those of ``old`` along the others."""
+    behind = shape_of(old)
+    if lengths is None or behind is None:
+        return None
+    return [new if moves else length for new, length, moves in zip(lengths, behind, moving, strict=True)]
+
+
+def _type(lengths: list[Any] | None, like: Any) -> Any:
+    if lengths is None:
+        return relax.TensorType(None, like.dtype, like.vdevice, like.ndim)
+    return relax.TensorType(relax.ShapeExpr(lengths), like.dtype, like.vdevice)
+
+
+def _moved(body: Body, path: Path, outcome: Folded, moved: dict[tuple[Any, ...], relax.Var]) -> Any:
+    """What the consumer reads instead: the pad's input, or the smaller pad that stays, through the same steps.
+
+    Each is bound once, right behind what it stands for, however many consumers read it.
+    """
+    types = _types(body, path, outcome)
+    call, pad = body.values[path.pad], body.pad(path.pad)
+    assert pad is not None
+    operand = data_of_pad(call)
+    if outcome.kept is not None:
+        smaller = _typed(_pad_call(operand, replace(pad, widths=outcome.kept), call), types[0])
+        operand = _bound(body, (path.pad, outcome.kept), smaller, path.pad, moved)
+    for (var, step, index), ty in zip(path.steps, types[1:], strict=True):
+        again = _typed(_again(body, var, step, index, operand, ty), ty)
+        operand = _bound(body, (var, operand), again, var, moved)
+    return operand
+
+
+def _bound(
+    body: Body, key: tuple[Any, ...], value: ir.Call, like: relax.Var, moved: dict[tuple[Any, ...], relax.Var]
+) -> relax.Var:
+    if key not in moved:
+        moved[key] = type(like)(like.name, value.ty)
+        body.add(moved[key], value, behind=like)
+    return moved[key]
+
+
+def _again(body: Body, var: relax.Var, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:
+    """The step on the tensor that is not padded yet."""
+    call = body.values[var]
+    pad = body.pad(var)
+    if pad is not None:
+        return _pad_call(operand, pad, call)
+    args = [operand if i == index else arg for i, arg in enumerate(call.args)]
+    attrs = call.attrs
+    if step.op == "reshape":
+        args[1] = ty.shape
+    elif step.op == "squeeze":  # by name, since more axes have length 1 without the pad
+        attrs = ir.make_node("relax.attrs.SqueezeAttrs", axis=squeezed_axes(call))
+    return ir.Call(call.op, args, attrs, call.ty_args, call.span, call.ty)
+
+
+def _typed(call: ir.Call, ty: Any) -> ir.Call:
+    return ir.Call(call.op, call.args, call.attrs, call.ty_args, call.span, ty)
+
+
+# --- the consumer -------------------------------------------------------------------------------------
+
+
+def _rewrite(body: Body, consumer: relax.Var, operand: Any, outcome: Folded) -> None:
+    """Bind the consumer's variable to the fold: the op with its new padding, and the correction if there is one."""
+    call = body.values[consumer]
+    weights = list(call.args[1:])
+    if outcome.channels is not None:
+        weights[0] = body.precede("weight", _sliced(call, weights[0], outcome.channels), before=consumer)
+    folded = _with_padding(call, operand, weights, outcome, ty=call.ty)
+    if outcome.border is not None:
+        term = correction.term(call, outcome.border, outcome.padding or (), body.value(weights[0]))
+        result = body.precede(consumer.name, folded, before=consumer)
+        if isinstance(term, ir.Call):
+            term = body.precede("correction", term, before=consumer)
+        folded = ir.Call(ir.Op.get("relax.add"), [result, term], None, [], call.span, call.ty)
+    body.replace(consumer, folded)
+
+
+def _with_padding(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
+    """The consumer reading ``operand``; all but its padding (and an average pool's flag) is kept."""
     attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
     attrs["padding"] = list(outcome.padding or ())
     if outcome.count_include_pad is not None:
         attrs["count_include_pad"] = outcome.count_include_pad
     node = ir.make_node(call.op.attrs_type_key, **attrs)
-    return ir.Call(call.op, [operand, *call.args[1:]], node, call.ty_args, call.span, call.ty)
+    return ir.Call(call.op, [operand, *weights], node, call.ty_args, call.span, ty)
 
 
-# --- all-zero pads ------------------------------------------------------------------------------------
-
-
-def _drop_identities(name: str, function: relax.Function) -> tuple[relax.Function, list[Report]]:
-    """Delete the pads whose widths are all 0; what read them reads their input."""
-    body = _Body(function)
-    reports = []
-    for var in body.pads:
-        pad = body.values[var]
-        if read_pad(pad).is_identity and not body.in_place:
-            body.aliases[var] = pad.args[0]
-            reports.append(_report(body, name, var, None, Folded("identity")))
-    return body.rebuilt(), reports
+def _sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
+    """The weight without the input channels that met only zeros."""
+    axis = str(call.attrs.kernel_layout).index("I")
+    lengths = list(weight.ty.shape.values)
+    begin, end = channels[0], int(lengths[axis]) - channels[1]
+    sliced = relax.op.strided_slice(weight, axes=[axis], begin=[begin], end=[end])
+    _update_type(sliced, _type([*lengths[:axis], end - begin, *lengths[axis + 1 :]], weight.ty))
+    return sliced
 
 
 # --- report -------------------------------------------------------------------------------------------
 
 
-def _refusals(name: str, body: _Body) -> Iterator[Report]:
+def _refusals(folding: Folding, body: Body) -> Iterator[Report]:
     """Every use of every pad that is left, and why the pad stays in front of it."""
-    for pad_var in body.pads:
-        if pad_var in body.dead:
+    for var in body.pads:
+        if var in body.dead:
             continue
-        pad = body.values[pad_var]
-        for use, dequantize, reader in _uses(body, pad_var):
-            outcome = _decide(body, pad, dequantize, use, reader)
+        for path, use in _uses(body, Path(pad=var, steps=())):
+            outcome = _decide(folding, body, path, use)
             if isinstance(outcome, Refused):
-                yield _report(body, name, pad_var, use[0], outcome)
+                yield _report(body, folding, var, use[0], outcome)
 
 
-def _uses(body: _Body, pad_var: relax.Var) -> Iterator[tuple[Use, Any, relax.Var | None]]:
-    """(use, the dequantize in between or None, who would read the pad's input) for every use of a pad."""
-    for user, operand in _through_aliases(body, pad_var):
-        if user is not None and op_name(body.values[user]) == DEQUANTIZE and operand == 0:
-            behind = list(_through_aliases(body, user))
-            if behind:
-                for use in behind:
-                    yield use, body.values[user], user
+def _uses(body: Body, path: Path) -> Iterator[tuple[Path, Use]]:
+    """(path, use) for every use at the end of a path: steps whose result nothing reads are uses themselves."""
+    end = path.steps[-1][0] if path.steps else path.pad
+    for user, operand in _through_aliases(body, end):
+        found = body.step(user) if user is not None and user not in body.dead else None
+        if user is not None and found is not None and _is_data(body, user, found[1], end, operand):
+            longer = Path(pad=path.pad, steps=(*path.steps, (user, *found)))
+            if len(longer.steps) < MOST_STEPS and (behind := list(_uses(body, longer))):
+                yield from behind
                 continue
-        yield (user, operand), None, user
+        yield path, (user, operand)
 
 
-def _through_aliases(body: _Body, var: relax.Var) -> Iterator[Use]:
+def _is_data(body: Body, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
+    """Whether ``var`` is what the step works on, and not another operand of it."""
+    data = body.alias(_data_operand(body.values[user], index))
+    return bool(data.same_as(var)) and (op_name(body.values[user]) not in _OTHERS or operand == index)
+
+
+_OTHERS = ("relax.dequantize", "relax.quantize")
+"""Steps whose other operands a pad can be, too."""
+
+
+def _through_aliases(body: Body, var: relax.Var) -> Iterator[Use]:
     names = [var]
     while names:
         for user, operand in body.users[names.pop(0)]:
@@ -389,12 +429,20 @@ def _through_aliases(body: _Body, var: relax.Var) -> Iterator[Use]:
                 yield user, operand
 
 
-def _report(body: _Body, name: str, pad: relax.Var, use: relax.Var | None, outcome: Outcome) -> Report:
+def _place(body: Body, user: relax.Var | None) -> str:
+    """What stands at a use that is no operator: the return, a match_cast, a tuple, ..."""
+    if user is None:
+        return RETURN
+    value = body.values.get(user)
+    return "match_cast" if value is None else type(value).__name__.lower()
+
+
+def _report(body: Body, folding: Folding, pad: relax.Var, use: relax.Var | None, outcome: Outcome) -> Report:
     """``use`` is the variable of the consumer, None for the return, or for any consumer of a pad that is deleted."""
     operator = op_name(body.values.get(use)) if use is not None else ""
     consumer = operator.removeprefix("relax.").removeprefix("nn.") or _place(body, use)
     return Report(
-        function=name,
+        function=folding.name,
         pad=pad.name,
         consumer="any" if isinstance(outcome, Folded) and use is None else consumer,
         result=use.name if use is not None else "",

@@ -1,28 +1,44 @@
-"""Pad values as a tensor holds them. Pure Python, so that the rules need neither TVM nor NumPy."""
+"""Numbers as a tensor holds them, and what TVM's elementwise ops make of them. Pure Python: no TVM, no NumPy.
+
+Every function answers with the value that TVM computes in ``dtype``, or None where that is unknown: NaN comes out, an
+integer overflows, the result depends on the code that the compiler makes. tests/test_values.py executes TVM to pin it.
+"""
 
 import math
 import struct
+from collections.abc import Callable
 
 INTEGER_BITS = {"int8": ("", 8), "uint8": ("u", 8), "int16": ("", 16), "int32": ("", 32), "int64": ("", 64)}
+FLOATS = ("float16", "float32", "float64", "bfloat16")
 _LOWEST = {
     "float16": -65504.0,
     "float32": -(2.0**128 - 2.0**104),
     "float64": -1.7976931348623157e308,
     "bfloat16": -math.inf,
 }
+_CODES = {"float16": "e", "float32": "f", "float64": "d"}
 NUMBERS = frozenset(INTEGER_BITS) | frozenset(_LOWEST)
 """dtypes whose arithmetic the harness compares with and without the fold. float8 differed, others were not tried."""
 
+Value = float
+"""An int where the dtype is one, so that int64 is exact."""
 
-def max_pool_start(dtype: str) -> float:
+
+def max_pool_start(dtype: str) -> Value:
     """What TVM's max_pool starts from and pads with: the lowest finite value (bfloat16: float32's, which is -inf)."""
-    if dtype in _LOWEST:
-        return _LOWEST[dtype]
+    return _LOWEST[dtype] if dtype in _LOWEST else int_range(dtype)[0]
+
+
+def int_range(dtype: str) -> tuple[int, int]:
+    """Lowest and highest value of an integer dtype."""
     sign, bits = INTEGER_BITS[dtype]
-    return 0 if sign else -(2 ** (bits - 1))
+    return (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def cast(value: float, dtype: str) -> float | None:
+# --- the value of a pad attribute ---------------------------------------------------------------------
+
+
+def cast(value: float, dtype: str) -> Value | None:
     """A pad value as the tensor holds it; None where TVM refuses to build it.
 
     Integers truncate toward zero, floats round to nearest and may underflow to 0. A finite value out of range is an
@@ -30,12 +46,10 @@ def cast(value: float, dtype: str) -> float | None:
     """
     if dtype in INTEGER_BITS:
         return _to_integer(value, *INTEGER_BITS[dtype])
-    if dtype == "bfloat16":
-        return _to_bfloat16(value)
-    code = {"float16": "e", "float32": "f", "float64": "d"}[dtype]
-    if math.isfinite(value) and abs(value) > -_LOWEST[dtype]:
+    range_of = "float32" if dtype == "bfloat16" else dtype
+    if math.isfinite(value) and abs(value) > -_LOWEST[range_of]:
         return None
-    return float(struct.unpack(code, struct.pack(code, value))[0])
+    return rounded(value, dtype)
 
 
 def _to_integer(value: float, sign: str, bits: int) -> int | None:
@@ -45,11 +59,205 @@ def _to_integer(value: float, sign: str, bits: int) -> int | None:
     return int(value) if low <= int(value) <= high else None
 
 
-def _to_bfloat16(value: float) -> float | None:
-    """To float32, then to the nearest bfloat16, ties to even; the highest float32 values become infinities."""
-    single = cast(value, "float32")
-    if single is None or not math.isfinite(single):
+# --- rounding -----------------------------------------------------------------------------------------
+
+
+def rounded(value: float, dtype: str) -> float:
+    """To the nearest value of a float dtype, ties to even; beyond its range to an infinity."""
+    if dtype == "bfloat16":
+        return _to_bfloat16(rounded(value, "float32"))
+    try:
+        return float(struct.unpack(_CODES[dtype], struct.pack(_CODES[dtype], value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _to_bfloat16(single: float) -> float:
+    """From float32; the highest float32 values become infinities."""
+    if not math.isfinite(single):
         return single
     bits = struct.unpack("<I", struct.pack("<f", single))[0]
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-    return float(struct.unpack("<f", struct.pack("<I", rounded))[0])
+    up = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return float(struct.unpack("<f", struct.pack("<I", up))[0])
+
+
+def _result(value: float, dtype: str) -> Value | None:
+    """The result of one operation, computed as exactly as a double has it.
+
+    float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
+    Integers must not overflow: 8 and 16 bits wrap, but overflow of 32 and 64 is undefined in LLVM. bfloat16 is computed
+    in float32 and TVM rounds it to bfloat16 only sometimes, so that only what needs no rounding is known.
+    """
+    if dtype in INTEGER_BITS:
+        low, high = int_range(dtype)
+        return value if low <= value <= high else None
+    if math.isnan(value):
+        return None
+    nearest = rounded(value, dtype)
+    return nearest if dtype != "bfloat16" or nearest == value else None
+
+
+# --- one operand --------------------------------------------------------------------------------------
+
+
+def _rounding(function: Callable[[float], int]) -> Callable[[Value, str], Value | None]:
+    def apply(value: Value, dtype: str) -> Value | None:
+        return value if dtype in INTEGER_BITS or not math.isfinite(value) else float(function(value))
+
+    return apply
+
+
+def _negative(value: Value, dtype: str) -> Value | None:
+    return None if dtype.startswith("u") else _result(-value, dtype)  # TVM builds no -1 of an unsigned dtype
+
+
+def _sign(value: Value, dtype: str) -> Value | None:
+    if dtype.startswith("u"):
+        return None
+    sign = (value > 0) - (value < 0)
+    return float(sign) if dtype in FLOATS else int(sign)
+
+
+def _square(value: Value, dtype: str) -> Value | None:
+    return _product(value, value, dtype)
+
+
+def _sqrt(value: Value, dtype: str) -> Value | None:
+    return _result(math.sqrt(value), dtype) if dtype in FLOATS and value >= 0 else None
+
+
+def _odd(value: Value, dtype: str) -> Value | None:
+    """Functions with f(0) = 0, elsewhere approximated: the target's library decides, or a polynomial of TVM's."""
+    return 0.0 if dtype in FLOATS and value == 0 else None
+
+
+UNARY: dict[str, Callable[[Value, str], Value | None]] = {
+    "nn.relu": lambda value, _: value if value > 0 else type(value)(0),
+    "negative": _negative,
+    "abs": lambda value, dtype: _result(abs(value), dtype),
+    "round": _rounding(round),
+    "floor": _rounding(math.floor),
+    "ceil": _rounding(math.ceil),
+    "trunc": _rounding(math.trunc),
+    "sign": _sign,
+    "square": _square,
+    "sqrt": _sqrt,
+    **dict.fromkeys(
+        ("tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "erf", "nn.gelu", "nn.gelu_tanh", "nn.silu"),
+        _odd,
+    ),
+}
+"""Op -> what it makes of a value (no NaN) of a dtype. Whether a zero is negative is not told."""
+
+
+def leakyrelu(value: Value, alpha: float, dtype: str) -> Value | None:
+    """``x > 0 ? x : x * alpha``, alpha rounded to the dtype."""
+    return value if value > 0 else _product(value, rounded(alpha, dtype), dtype)
+
+
+def bound(value: float | None, dtype: str) -> Value | None:
+    """A bound of clip in the dtype of what is clipped; None where it is unknown, or does not fit."""
+    if value is None or math.isnan(value):
+        return None
+    fits = cast(value, dtype)
+    return None if fits is None or (dtype in INTEGER_BITS and fits != value) else fits
+
+
+def clipped(value: Value, low: float | None, high: float | None, dtype: str) -> Value | None:
+    """``max(min(x, high), low)``."""
+    least, most = bound(low, dtype), bound(high, dtype)
+    return None if least is None or most is None else max(min(value, most), least)
+
+
+# --- two operands -------------------------------------------------------------------------------------
+
+
+def _sum(a: Value, b: Value, dtype: str) -> Value | None:
+    return _result(a + b, dtype)
+
+
+def _difference(a: Value, b: Value, dtype: str) -> Value | None:
+    return _result(a - b, dtype)
+
+
+def _product(a: Value, b: Value, dtype: str) -> Value | None:
+    if 0 in (a, b) and math.inf in (abs(a), abs(b)):
+        return None  # NaN, but 0 where TVM simplifies x * 0
+    return _result(a * b, dtype)
+
+
+def _quotient(a: Value, b: Value, dtype: str) -> Value | None:
+    """Integers truncate toward zero."""
+    if b == 0 or (math.isinf(a) and math.isinf(b)):
+        return None
+    if dtype in INTEGER_BITS:
+        quotient = abs(int(a)) // abs(int(b))
+        return _result(quotient if (a < 0) == (b < 0) else -quotient, dtype)
+    return _result(a / b, dtype)
+
+
+BINARY: dict[str, Callable[[Value, Value, str], Value | None]] = {
+    "add": _sum,
+    "subtract": _difference,
+    "multiply": _product,
+    "divide": _quotient,
+    "maximum": lambda a, b, _: a if a > b else b,
+    "minimum": lambda a, b, _: a if a < b else b,
+}
+"""Op -> what it makes of two values (no NaN) of a dtype."""
+
+ADDITIVE = ("add", "subtract")
+
+
+def inexact_product(op: str, a: Value, b: Value, dtype: str) -> bool:
+    """Whether a product was rounded: a target with fused multiply-add may skip that if a sum follows."""
+    if op != "multiply" or dtype in INTEGER_BITS or not (math.isfinite(a) and math.isfinite(b)):
+        return False
+    exact = a * b
+    if dtype == "float64" and exact != 0:
+        return math.frexp(a)[0] * 2**26 % 1 != 0 or math.frexp(b)[0] * 2**26 % 1 != 0  # short factors, exact product
+    return rounded(exact, dtype) != exact
+
+
+# --- casts and quantization ---------------------------------------------------------------------------
+
+
+def converted(value: Value, source: str, dtype: str) -> Value | None:
+    """``astype``: integers wrap, floats round, a float becomes an integer only if its whole part fits."""
+    if dtype in FLOATS:
+        return _result(float(value), dtype) if abs(value) < 2**53 or source in FLOATS else None
+    if source in FLOATS:
+        low, high = int_range(dtype)
+        return int(value) if math.isfinite(value) and low <= int(value) <= high else None
+    sign, bits = INTEGER_BITS[dtype]
+    wrapped = int(value) % 2**bits
+    return wrapped - 2**bits if not sign and wrapped >= 2 ** (bits - 1) else wrapped
+
+
+def dequantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
+    """``float32(int32(x) - zero_point) * scale``; float16 is clipped to its finite range and rounded.
+
+    (TVM 0.27: relax/transform/legalize_ops/qdq.py.)
+    """
+    if source in FLOATS or dtype not in ("float32", "float16"):
+        return None
+    difference = _difference(value, zero_point, "int32")
+    if difference is None or not math.isfinite(scale):
+        return None
+    product = _product(rounded(float(difference), "float32"), scale, "float32")
+    if product is None or dtype == "float32":
+        return product
+    return rounded(max(min(product, 65504.0), -65504.0), dtype)
+
+
+def quantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
+    """``clip(round(x / scale) + zero_point)`` in float32, rounded half to even (same file)."""
+    if source not in ("float32", "float16") or dtype not in INTEGER_BITS or not math.isfinite(scale):
+        return None
+    scaled = _quotient(value, scale, "float32")
+    if scaled is None:
+        return None
+    whole = scaled if math.isinf(scaled) else float(round(scaled))
+    shifted = _sum(whole, float(zero_point), "float32")
+    low, high = int_range(dtype)
+    return None if shifted is None else int(max(min(shifted, high), low))

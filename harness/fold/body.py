@@ -1,0 +1,299 @@
+"""The bindings of one Relax function: who binds what, who reads it, and the edits to make.
+
+A consumer that changes keeps its variable, so whatever uses it, its type and its name stay as they are. A binding goes
+when an edit took its last use; every other binding, block and branch that nothing changed in is kept as it is. One walk
+collects, one rebuilds: time is linear in the number of bindings.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tvm import ir, relax
+from tvm.relax.expr import _update_type
+
+from harness.fold.facts import PadFacts, Step
+from harness.fold.site import CALL_TIR, CONSUMERS, PAD, STEPS, op_name, read_pad, read_step
+
+Use = tuple[relax.Var | None, int]
+"""Who reads a variable, and as which operand; None is the function's result."""
+
+PrimPads = Callable[[ir.GlobalVar], PadFacts | None]
+"""The facts of the PrimFunc that a ``call_tir`` calls, if that is a pad."""
+
+
+def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
+    """Whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
+    return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
+
+
+def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
+    for block in sequence.blocks:
+        for binding in block.bindings:
+            value = binding.value
+            yield value
+            if isinstance(value, relax.If):
+                yield from _all_values(value.true_branch)
+                yield from _all_values(value.false_branch)
+            elif isinstance(value, relax.Function):
+                yield from _all_values(value.body)
+
+
+def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
+    if name == PAD:
+        return True
+    if name != CALL_TIR or not isinstance(value.args[0], ir.GlobalVar) or len(value.args) != 2:
+        return False  # a third operand are symbolic values that the kernel is called with
+    tuple_ = value.args[1]
+    return isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 and prim_pads(value.args[0]) is not None
+
+
+class Body:
+    """Bindings of a function, who uses what, and the edits to make."""
+
+    def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
+        self.function = function
+        self.prim_pads = prim_pads
+        self.values: dict[relax.Var, Any] = {}
+        self.home: dict[relax.Var, Any] = {}
+        self.users: dict[relax.Var, dict[Use, None]] = defaultdict(dict)
+        self.consumers: list[relax.Var] = []
+        self.pads: list[relax.Var] = []
+        self.aliases: dict[relax.Var, Any] = {}
+        self.in_place = False
+        self.replaced: dict[relax.Var, Any] = {}
+        self.inserted: dict[relax.Var, list[relax.VarBinding]] = defaultdict(list)
+        self.preceding: dict[relax.Var, list[relax.VarBinding]] = defaultdict(list)
+        self._facts: dict[relax.Var, PadFacts] = {}
+        self._steps: dict[relax.Var, tuple[Step, int] | None] = {}
+        self.dead: set[relax.Var] = set()
+        self._collect(function.body)
+
+    def _collect(self, sequence: relax.SeqExpr) -> None:
+        for block in sequence.blocks:
+            for binding in block.bindings:
+                self.home[binding.var] = block
+                self._note(binding)
+        self._use(sequence.body, None)
+
+    def _note(self, binding: Any) -> None:
+        var, value = binding.var, binding.value
+        plain = isinstance(binding, relax.VarBinding)
+        self.values[var] = value if plain else None
+        name = op_name(value)
+        if plain and name in CONSUMERS:
+            self.consumers.append(var)
+        elif plain and _is_pad(name, value, self.prim_pads):
+            self.pads.append(var)
+        if isinstance(value, relax.If):
+            self._use(value.cond, var)
+            self._collect(value.true_branch)
+            self._collect(value.false_branch)
+        elif isinstance(value, relax.Function):
+            self._collect(value.body)
+        else:
+            self._use(value, var)
+        self.in_place = self.in_place or _may_write(value)
+
+    def _use(self, value: Any, user: relax.Var | None) -> None:
+        for var, position in _operands(value):
+            self.users[var][user, position] = None
+
+    def value(self, expr: Any) -> Any:
+        """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
+        name = self.alias(expr)
+        value = self.values.get(name) if isinstance(name, relax.Var) else None
+        return name if value is None else value
+
+    def alias(self, expr: Any) -> Any:
+        """The variable that ``expr`` is another name of, or ``expr``."""
+        while isinstance(expr, relax.Var) and isinstance(self.values.get(expr), relax.Var):
+            expr = self.values[expr]
+        return expr
+
+    def pad(self, var: Any) -> PadFacts | None:
+        """The facts of the pad that ``var`` is bound to, None if that is none."""
+        if not isinstance(var, relax.Var):
+            return None
+        if var not in self._facts:
+            value: Any = self.values.get(var)
+            name = op_name(value)
+            if not _is_pad(name, value, self.prim_pads):
+                return None
+            facts = read_pad(value) if name == PAD else self.prim_pads(value.args[0])
+            assert facts is not None
+            self._facts[var] = facts
+        return self._facts[var]
+
+    def step(self, var: Any) -> tuple[Step, int] | None:
+        """The facts of the step that ``var`` is bound to, and which operand is its data; None if it is no step."""
+        if var not in self._steps:
+            value = self.values.get(var)
+            pad = self.pad(var)
+            known = pad is not None or op_name(value) in STEPS
+            self._steps[var] = read_step(value, self.value, pad) if known else None
+        return self._steps[var]
+
+    def visible(self, expr: Any, user: relax.Var | None) -> bool:
+        """Whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
+        if not isinstance(expr, relax.DataflowVar):
+            return True
+        return user is not None and self.home[expr].same_as(self.home[user])
+
+    def replace(self, var: relax.Var, value: ir.Call) -> None:
+        """Bind ``var`` to ``value`` from now on; what only the old value read goes."""
+        old = self.values[var]
+        self._forget(old, var)
+        self._facts.pop(var, None)
+        self._steps.pop(var, None)
+        self.values[var] = self.replaced[var] = value
+        self._use(value, var)
+        self._bury(old)
+
+    def add(self, var: relax.Var, value: ir.Call, *, behind: relax.Var) -> None:
+        """Bind a new variable right behind another one."""
+        self._add(var, value, behind)
+        self.inserted[behind].append(relax.VarBinding(var, value, value.span))
+
+    def precede(self, name: str, value: ir.Call, *, before: relax.Var) -> relax.Var:
+        """Bind a new variable, which nothing but ``before`` needs to see, right before that one."""
+        local = isinstance(self.home[before], relax.DataflowBlock)
+        var = (relax.DataflowVar if local else relax.Var)(name, value.ty)
+        self._add(var, value, before)
+        self.preceding[before].append(relax.VarBinding(var, value, value.span))
+        return var
+
+    def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var) -> None:
+        self.values[var], self.home[var] = value, self.home[neighbour]
+        self._use(value, var)
+
+    def _forget(self, value: Any, user: relax.Var) -> None:
+        for var, position in _operands(value):
+            self.users[var].pop((user, position), None)
+
+    def _bury(self, value: Any) -> None:
+        """Pads, steps and aliases that nothing reads any more go, and what they alone read with them."""
+        unread = [var for var, _ in _operands(value)]
+        while unread:
+            var = unread.pop()
+            if not self.users[var] and var not in self.dead and self._removable(var):
+                self.dead.add(var)
+                self._forget(self.values[var], var)
+                unread += [read for read, _ in _operands(self.values[var])]
+
+    def _removable(self, var: relax.Var) -> bool:
+        """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
+        value = self.values.get(var)
+        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in STEPS
+
+    def rebuilt(self) -> relax.Function:
+        """The function with all edits made, or itself if there are none."""
+        if not (self.replaced or self.dead or self.aliases):
+            return self.function
+        return _with_body(self.function, self._sequence(self.function.body))
+
+    def _sequence(self, sequence: relax.SeqExpr) -> relax.SeqExpr:
+        blocks = [self._block(block) for block in sequence.blocks]
+        result = self._substituted(sequence.body)
+        if _same(result, sequence.body) and all(map(_same, blocks, sequence.blocks)):
+            return sequence
+        new = relax.SeqExpr([block for block in blocks if len(block.bindings) > 0], result, sequence.span)
+        _update_type(new, sequence.ty)
+        return new
+
+    def _block(self, block: relax.BindingBlock) -> relax.BindingBlock:
+        bindings = [new for old in block.bindings for new in self._binding(old)]
+        if len(bindings) == len(block.bindings) and all(map(_same, bindings, block.bindings)):
+            return block
+        return type(block)(bindings, block.span)
+
+    def _binding(self, binding: Any) -> Iterator[Any]:
+        var = binding.var
+        for new in self.preceding.get(var, ()):
+            yield from self._binding(new)
+        if var not in self.dead and not self._is_substituted(var):
+            old = binding.value
+            value = self._target(var) if var in self.aliases else self._substituted(self.replaced.get(var, old))
+            yield binding if _same(value, old) else _rebound(binding, value)
+        for new in self.inserted.get(var, ()):
+            yield from self._binding(new)
+
+    def _is_substituted(self, var: relax.Var) -> bool:
+        """Whether an alias is written instead of ``var`` everywhere.
+
+        Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
+        """
+        leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
+        return var in self.aliases and not leaves
+
+    def _target(self, expr: Any) -> Any:
+        while isinstance(expr, relax.Var) and expr in self.aliases:
+            expr = self.aliases[expr]
+        return expr
+
+    def _substituted(self, value: Any) -> Any:
+        """``value`` with aliases in place, types and spans kept; the very same object if nothing changes."""
+        if isinstance(value, relax.Var):
+            return self._target(value) if self._is_substituted(value) else value
+        if isinstance(value, relax.Function):
+            body = self._sequence(value.body)
+            return value if body.same_as(value.body) else _with_body(value, body)
+        if isinstance(value, relax.If):
+            parts = self._substituted(value.cond), self._sequence(value.true_branch), self._sequence(value.false_branch)
+            kept = all(map(_same, parts, (value.cond, value.true_branch, value.false_branch)))
+            return value if kept else _typed(relax.If(*parts, value.span), value)
+        if not self.aliases:
+            return value
+        if isinstance(value, ir.Call):
+            args = [self._substituted(arg) for arg in value.args]
+            kept = all(map(_same, args, value.args))
+            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
+        if isinstance(value, relax.Tuple):
+            fields = [self._substituted(field) for field in value.fields]
+            return value if all(map(_same, fields, value.fields)) else relax.Tuple(fields, value.span)
+        if isinstance(value, relax.TupleGetItem):
+            source = self._substituted(value.tuple_value)
+            return value if _same(source, value.tuple_value) else relax.TupleGetItem(source, value.index, value.span)
+        return value
+
+
+def _operands(value: Any) -> Iterator[tuple[relax.Var, int]]:
+    """The variables that a value reads, with the number of the operand where it is a call of variables."""
+    if isinstance(value, relax.Var):
+        yield value, 0
+    elif isinstance(value, ir.Call) and all(isinstance(arg, relax.Var | ir.GenericConst) for arg in value.args):
+        yield from ((arg, i) for i, arg in enumerate(value.args) if isinstance(arg, relax.Var))
+    else:
+        yield from ((var, 0) for var in relax.analysis.free_vars(value))
+
+
+def _may_write(value: Any) -> bool:
+    """Whether a call may write into what it reads: in-place calls, and calls that TVM does not know to be pure."""
+    if not isinstance(value, ir.Call):
+        return False
+    if isinstance(value.op, ir.Op):
+        name = str(value.op.name)
+        return "inplace" in name or (value.op.get_attr("FPurity") is False and name not in _HARMLESS)
+    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
+
+
+_HARMLESS = ("relax.print", "relax.assert_op")
+
+
+def _rebound(binding: Any, value: Any) -> Any:
+    if isinstance(binding, relax.MatchCast):
+        return relax.MatchCast(binding.var, value, binding.ty, binding.span)
+    return relax.VarBinding(binding.var, value, binding.span)
+
+
+def _typed(new: Any, old: Any) -> Any:
+    _update_type(new, old.ty)
+    return new
+
+
+def _same(new: Any, old: Any) -> bool:
+    return bool(new.same_as(old))
+
+
+def _with_body(function: relax.Function, body: Any) -> relax.Function:
+    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs, function.span)

@@ -1,0 +1,112 @@
+"""What a border that is not zero adds to a convolution, where the padding has zeros instead.
+
+    conv(pad(x, c), w)  =  conv(x, w, padding=widths)  +  conv(m, w)       m: c in the border, 0 inside, of batch 1
+
+The second term knows nothing of x: a constant where w is one, else one small convolution at run time. Exact where
+integers are summed: they wrap alike in any order.
+"""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from tvm import ir, relax
+
+from harness.fold.facts import Values
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
+    """What to add to ``call`` with ``padding``: a constant, or a call; of the type of its result, but with batch 1.
+
+    ``border`` are the values in the border of its operand, alike along batch and spatial axes. All lengths but the
+    batch must be known.
+    """
+    layout, spatial = str(call.attrs.data_layout), _spatial(call)
+    own = [int(width) for width in call.attrs.padding]
+    sides = [(new - old) for new, old in zip(padding, own, strict=True)]
+    rank = len(spatial)
+    lengths = {x: 1 if x == "N" else int(n) for x, n in zip(layout, call.args[0].ty.shape.values, strict=True)}
+    mask = _mask([lengths[x] for x in spatial], list(zip(sides[:rank], sides[rank:], strict=True)))
+    values = np.array(border.flat).reshape(border.shape).transpose([layout.index(x) for x in "NC" + spatial])
+    channels = np.broadcast_to(values.reshape(-1), (lengths["C"],))
+    if isinstance(weight, ir.GenericConst):
+        return _constant(call, mask, channels, weight.value.numpy())
+    return _small(call, mask, channels)
+
+
+def _spatial(call: ir.Call) -> str:
+    return "".join(letter for letter in "DHW" if letter in str(call.attrs.data_layout))
+
+
+def _mask(lengths: list[int], sides: list[tuple[int, int]]) -> Array:
+    """1 in the border, 0 inside, for every place of the operand."""
+    mask = np.ones(lengths, np.int64)
+    inside = tuple(slice(max(before, 0), n - max(after, 0)) for n, (before, after) in zip(lengths, sides, strict=True))
+    mask[inside] = 0
+    return mask
+
+
+def _small(call: ir.Call, mask: Array, channels: Array) -> ir.Call:
+    """The convolution of the border alone, all attributes kept."""
+    layout = str(call.attrs.data_layout)
+    standard = channels.reshape(1, -1, *([1] * mask.ndim)) * mask
+    order = "NC" + _spatial(call)
+    image = standard.transpose([order.index(letter) for letter in layout])
+    dtype = str(call.args[0].ty.dtype)
+    data = relax.const(np.ascontiguousarray(image).astype(dtype), dtype)
+    return ir.Call(call.op, [data, *call.args[1:]], call.attrs, call.ty_args, call.span, _type(call))
+
+
+def _type(call: ir.Call) -> Any:
+    shape = list(call.ty.shape.values)
+    shape[str(call.attrs.data_layout).index("N")] = 1
+    return relax.TensorType(relax.ShapeExpr(shape), call.ty.dtype, call.ty.vdevice)
+
+
+def _constant(call: ir.Call, mask: Array, channels: Array, weight: Array) -> Any:
+    """The same, computed here: the channels are summed first, since the mask is the same for all of them.
+
+    Integers are summed in int64, which wraps; its low bits are those of any narrower dtype.
+    """
+    attrs, spatial = call.attrs, _spatial(call)
+    dtype = str(call.ty.dtype)
+    summed = np.dtype(np.int64) if np.issubdtype(np.dtype(dtype), np.integer) else np.dtype(np.float64)
+    taps = weight.transpose([str(attrs.kernel_layout).index(letter) for letter in "OI" + spatial]).astype(summed)
+    groups = int(attrs.groups)
+    grouped = taps.reshape(groups, taps.shape[0] // groups, *taps.shape[1:])
+    weights = channels.astype(summed).reshape(groups, 1, -1, *([1] * mask.ndim))
+    kernel = (grouped * weights).sum(2).reshape(taps.shape[0], *taps.shape[2:])
+    result = _slide(kernel, _with_own_padding(mask, call), call)
+    layout, order = str(attrs.data_layout), "NC" + spatial
+    placed = result[None].transpose([order.index(letter) for letter in layout])
+    return relax.const(np.ascontiguousarray(placed).astype(dtype), dtype)
+
+
+def _with_own_padding(mask: Array, call: ir.Call) -> Array:
+    """The mask padded with zeros, or cropped, as the convolution's own padding says."""
+    own = [int(width) for width in call.attrs.padding]
+    for axis, (before, after) in enumerate(zip(own[: mask.ndim], own[mask.ndim :], strict=True)):
+        widths = [(max(before, 0), max(after, 0)) if i == axis else (0, 0) for i in range(mask.ndim)]
+        mask = np.pad(mask, widths)
+        kept = slice(max(-before, 0), mask.shape[axis] - max(-after, 0))
+        mask = mask[tuple(kept if i == axis else slice(None) for i in range(mask.ndim))]
+    return mask
+
+
+def _slide(kernel: Array, mask: Array, call: ir.Call) -> Array:
+    """Sum over the taps of ``kernel`` (O, taps...): tap * mask, at every place of the result."""
+    strides, dilation = ([int(n) for n in part] for part in (call.attrs.strides, call.attrs.dilation))
+    taps = kernel.shape[1:]
+    counts = [(n - (k - 1) * d - 1) // s + 1 for n, k, d, s in zip(mask.shape, taps, dilation, strides, strict=True)]
+    result = np.zeros((kernel.shape[0], *counts), kernel.dtype)
+    for tap in product(*(range(k) for k in taps)):
+        starts = [t * d for t, d in zip(tap, dilation, strict=True)]
+        windows = tuple(
+            slice(start, start + (n - 1) * s + 1, s) for start, n, s in zip(starts, counts, strides, strict=True)
+        )
+        seen = mask[windows]
+        if seen.any():
+            result += np.multiply.outer(np.array([filters[tap] for filters in kernel]), seen)
+    return result
