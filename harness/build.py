@@ -42,7 +42,8 @@ def shape(dims: Dims, layout: str) -> tuple[int, ...]:
 
 
 def _params(case: Case) -> Params:
-    lengths: dict[str, Any] = case.dims_in_front | {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
+    unknown = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
+    lengths: dict[str, Any] = case.dims_in_front | unknown
     types = {"x": relax.TensorType(shape(lengths, case.pad_order), case.dtype)}
     if case.spec.weighted and not case.constant_weight:
         types["w"] = relax.TensorType(shape(case.kernel_dims, case.kernel_order), case.kernel_dtype)

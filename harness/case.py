@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from harness import ops, possible
-from harness.pad import FORMS, MIRRORED_MODES, MODES, Axis, Pad, Widths
+from harness.pad import MIRRORED_MODES, MODES, NO_PAD, Axis, Pad, Widths
 from harness.plain import Plain, choose, flag, member, require, sequence, whole
 from harness.step import EXTRA, Step
 
-__all__ = ["FORMAT", "FORMS", "MIRRORED_MODES", "MODES", "USES", "Axis", "Case", "Dims", "Pad", "Place", "Step", "Widths"]
+__all__ = ["FORMAT", "MIRRORED_MODES", "MODES", "USES", "Axis", "Case", "Dims", "Pad", "Place", "Step", "Widths"]
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -64,7 +64,7 @@ class Case(Plain):
     op: str
     axes: tuple[Axis, ...]
     dtype: str = "float32"
-    pad: Pad = Pad()
+    pad: Pad = NO_PAD
     front: tuple[Step, ...] = ()
     steps: tuple[Step, ...] = ()
     batch: int = 1

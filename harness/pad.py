@@ -68,3 +68,7 @@ class Pad(Plain):
         member("form", self.form, FORMS)
         known = self.form == "op" or self.mode in MODES
         require(known, f"a call_tir pad has no mode {self.mode!r}: topi has no function for it")
+
+
+NO_PAD = Pad()
+"""All widths that stand here 0, and the value 0."""

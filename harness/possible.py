@@ -151,7 +151,7 @@ def _check_steps(case: "Case") -> None:
         member("step in front of the pad", step.kind, ELEMENTWISE)
     require(not case.front or not case.pads_weight, "front stands in front of a pad of the data, not of the weight")
     for place in (*case.front_places, *case.step_places):
-        member(f"dtype of {place.step.kind}", place.dtype, TAKES[place.step.kind])
+        member(f"dtype that {place.step.kind} reads", place.dtype, TAKES[place.step.kind])
     for place in case.step_places:
         if place.step.kind == "pad":
             require(not case.pads_weight, "a pad on the weight and another one on the data are two cases")
@@ -201,7 +201,9 @@ def _check_number(step: Step, name: str, value: float, dtype: str) -> None:
 
 
 def _check_symbolic(case: "Case") -> None:
-    choose("symbolic axis", case.symbolic, ("N", *case.spec.spatial), empty=True)
+    """TVM 0.27 legalises a transposed convolution only where it knows the lengths (InferType reads them as numbers)."""
+    letters = "N" if case.spec.transposed else "N" + case.spec.spatial
+    choose("symbolic axis", case.symbolic, tuple(letters), empty=True)
     require(len(set(case.symbolic)) == len(case.symbolic), f"symbolic names an axis twice: {case.symbolic}")
     for letter in case.symbolic:
         require(letter in case.pad_order, f"symbolic axis {letter} is none of the layout {case.pad_order} of x")

@@ -63,7 +63,7 @@ def reference(case: Case, arrays: Arrays) -> Reference:
 def outputs(case: Case, arrays: Arrays) -> tuple[Reference, ...]:
     """Everything that the function returns: the result, and what ``case.uses`` asks for behind it."""
     made, weight = chain(case, arrays), _weight(case, arrays)
-    tensor = known(weight) if case.pads_weight and weight is not None else made[0]
+    tensor = made[0] if weight is None or not case.pads_weight else known(weight)
     with np.errstate(all="ignore"):
         doubled = replace(tensor, value=tensor.value + tensor.value)
     uses = {"returned": tensor, "read": doubled, "step": made[1] if case.steps else tensor}
@@ -266,8 +266,8 @@ def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, term
     else:
         result = _sum(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
     if x.unsure.any() or w.unsure.any():
-        opened = gather(x.open).any(-1) | w.open.any(-1)
-        unsure = gather(x.unsure).any(-1) | w.unsure.any(-1)
+        opened = np.asarray(gather(x.open).any(-1) | w.open.any(-1))
+        unsure = np.asarray(gather(x.unsure).any(-1) | w.unsure.any(-1))
         result = _doubted(result, unsure, opened, (*x.reasons, *w.reasons))
     shape = [len(data.value), groups * filters, *counts]
     return Reference(
@@ -375,10 +375,11 @@ def _max_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
 
 def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
     """Which windows read an element that is unsure, and one that is open."""
-    unsure, opened = (
-        _taps(_windows(part, list(case.axes), _counts(case), False)).any(-1) for part in (data.unsure, data.open)
-    )
-    return unsure, opened
+
+    def read(part: Array) -> Array:
+        return np.asarray(_taps(_windows(part, list(case.axes), _counts(case), False)).any(-1))
+
+    return read(data.unsure), read(data.open)
 
 
 def _lowest(dtype: str) -> Any:
@@ -432,7 +433,7 @@ def _divisor(case: Case) -> Array:
     return np.maximum(count, 1).reshape(_counts(case))  # a window wholly in the padding: 0 / 1
 
 
-_FAMILIES: dict[ops.Family, Callable[[Case, Array, Array | None], Reference]] = {
+_FAMILIES: dict[ops.Family, Callable[[Case, Tensor, Array | None], Reference]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "max_pool": _max_pool,
