@@ -1,24 +1,30 @@
 """Case -> IRModule: the one place with TVM's flat attribute lists.
 
-main(x [, w] [, scale0, zero_point0])  ->  (result [, padded] [, padded + padded])
+main(x [, w] [, parameters of steps])  ->  (result [, padded] [, padded + padded] [, what the first step made])
 """
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tvm
-from tvm import relax
+from tvm import relax, tirx, topi
 
-from harness.case import Case, Dims, Step
+from harness import ops
+from harness.case import Case, Dims, Place
+from harness.chain import constants
+from harness.inputs import inputs
+from harness.step import BINARY, QUANTIZING, UNARY
 
 MAIN = "main"
+
+Params = dict[str, relax.Var]
 
 
 def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
     """A well-formed Relax module whose function ``main`` is the case, unfolded.
 
-    The parameters are named and ordered as the keys of ``harness.inputs.inputs``. The function returns the result, or
-    a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves a pad out that does nothing.
+    The parameters are named and ordered as the keys of ``harness.inputs.parameters``. The function returns the result,
+    or a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves a pad out that does nothing.
     """
     builder = relax.BlockBuilder()
     params = _params(case)
@@ -35,53 +41,150 @@ def shape(dims: Dims, layout: str) -> tuple[int, ...]:
     return tuple(dims[letter] for letter in layout)
 
 
-def _params(case: Case) -> dict[str, relax.Var]:
-    types = {"x": relax.TensorType(shape(case.data_dims, case.data_order), case.dtype)}
-    if case.spec.weighted:
+def _params(case: Case) -> Params:
+    unknown = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
+    lengths: dict[str, Any] = case.dims_in_front | unknown
+    types = {"x": relax.TensorType(shape(lengths, case.pad_order), case.dtype)}
+    if case.spec.weighted and not case.constant_weight:
         types["w"] = relax.TensorType(shape(case.kernel_dims, case.kernel_order), case.kernel_dtype)
-    for i, step in enumerate(case.steps):
-        if not step.constant:
-            types[f"scale{i}"] = relax.TensorType(_parameter_shape(step.scale), "float32")
-            types[f"zero_point{i}"] = relax.TensorType(_parameter_shape(step.zero_point), step.zero_point_dtype)
+    for place in (*case.front_places, *case.step_places):
+        if not place.step.constant:
+            for name, values in constants(place).items():
+                types[place.parameter(name)] = relax.TensorType(values.shape, values.dtype.name)
     return {name: relax.Var(name, ty) for name, ty in types.items()}
 
 
-def _parameter_shape(values: tuple[Any, ...]) -> tuple[int, ...]:
-    return () if len(values) == 1 else (len(values),)
-
-
-def _emit(builder: relax.BlockBuilder, case: Case, params: dict[str, relax.Var], *, with_pad: bool) -> list[relax.Var]:
+def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: bool) -> list[relax.Var]:
     data, weight = params["x"], params.get("w")
+    if case.constant_weight:
+        weight = relax.const(inputs(case, case.fills[0])["w"], case.kernel_dtype)
+    for place in case.front_places:
+        data = builder.emit(_step(place, "", data, params), _variable(place))
     if not with_pad:
         padded = data
     elif case.pads_weight:
-        padded = weight = builder.emit(_pad(case, weight, case.kernel_order), "padded")
+        padded = weight = _emit_pad(builder, case, weight, case.kernel_order)
     else:
-        padded = data = builder.emit(_pad(case, data, case.data_order), "padded")
-    for i, step in enumerate(case.steps):
-        data = builder.emit(_dequantize(case, step, i, data, params), "dequantized")
+        padded = data = _emit_pad(builder, case, data, case.pad_order)
+    made = []
+    for place, behind in zip(case.step_places, case.orders[1:], strict=True):
+        data = builder.emit(_step(place, behind, data, params), _variable(place))
+        made.append(data)
     outputs = [builder.emit(_consumer(case, data, weight), "result")]
     for use in case.uses:
-        outputs.append(padded if use == "returned" else builder.emit(relax.op.add(padded, padded), "read"))
+        if use == "read":
+            outputs.append(builder.emit(relax.op.add(padded, padded), "read"))
+        else:
+            outputs.append(padded if use == "returned" else made[0])
     return outputs
 
 
-def _pad(case: Case, operand: relax.Expr, layout: str) -> relax.Expr:
-    flat = [width for letter in layout for width in case.pad_widths[letter]]
-    return relax.op.nn.pad(operand, flat, pad_mode=case.pad.mode, pad_value=case.pad.value)
+# --- pads ---------------------------------------------------------------------------------------------
+
+_TOPI = {"reflect": topi.nn.reflect_pad, "replicate": topi.nn.replicate_pad, "circular": topi.nn.circular_pad}
 
 
-def _dequantize(case: Case, step: Step, i: int, data: relax.Expr, params: dict[str, relax.Var]) -> relax.Expr:
-    parameters = (
-        [_constant(step.scale, "float32"), _constant(step.zero_point, step.zero_point_dtype)]
-        if step.constant
-        else [params[f"scale{i}"], params[f"zero_point{i}"]]
-    )
-    return relax.op.dequantize(data, *parameters, axis=case.data_order.index(step.axis), out_dtype=step.out_dtype)
+def _emit_pad(builder: relax.BlockBuilder, case: Case, operand: relax.Expr, layout: str) -> relax.Var:
+    sides = [case.pad_widths.get(letter, (0, 0)) for letter in layout]
+    pad = case.pad
+    if pad.form == "op":
+        flat = [width for side in sides for width in side]
+        return builder.emit(relax.op.nn.pad(operand, flat, pad_mode=pad.mode, pad_value=pad.value), "padded")
+    before, after = ([side[i] for side in sides] for i in (0, 1))
+    if pad.mode == "constant":
+        return builder.emit_te(topi.nn.pad, operand, before, after, pad.value)
+    return builder.emit_te(_TOPI[pad.mode], operand, before, after)
 
 
-def _constant(values: tuple[Any, ...], dtype: str) -> relax.Expr:
-    return relax.const(np.asarray(values, dtype).reshape(_parameter_shape(values)), dtype)
+# --- steps --------------------------------------------------------------------------------------------
+
+
+def _step(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    """The call of a step; ``behind`` is the layout of what a structural one makes."""
+    return _CALLS[place.step.kind](place, behind, data, params)
+
+
+def _variable(place: Place) -> str:
+    kind = place.step.kind
+    return kind + "d" if kind in QUANTIZING else kind
+
+
+def _parameters(place: Place, params: Params) -> list[relax.Expr]:
+    values = constants(place)
+    if place.step.constant:
+        return [relax.const(array, array.dtype.name) for array in values.values()]
+    return [params[place.parameter(name)] for name in values]
+
+
+def _quantizing(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    step = place.step
+    make = getattr(relax.op, step.kind)
+    return make(data, *_parameters(place, params), axis=place.order.index(step.axis), out_dtype=step.out_dtype)
+
+
+def _binary(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    [operand] = _parameters(place, params)
+    make = getattr(relax.op, place.step.kind)
+    return make(operand, data) if place.step.swapped else make(data, operand)
+
+
+def _unary(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return getattr(relax.op.nn if place.step.kind == "relu" else relax.op, place.step.kind)(data)
+
+
+def _leakyrelu(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.nn.leakyrelu(data, place.step.alpha)
+
+
+def _clip(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    whole = place.dtype in ops.INTEGERS
+    bounds = ((int(end) if whole else end) for end in (place.step.low, place.step.high))
+    return relax.op.clip(data, *bounds)
+
+
+def _astype(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.astype(data, place.step.out_dtype)
+
+
+def _permute_dims(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.permute_dims(data, [place.order.index(letter) for letter in behind])
+
+
+def _expand_dims(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.expand_dims(data, [i for i, letter in enumerate(behind) if letter not in place.order])
+
+
+def _squeeze(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.squeeze(data, [i for i, letter in enumerate(place.order) if letter not in behind])
+
+
+def _reshape(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    lengths = dict(zip(place.order, data.ty.shape.values, strict=True))
+    return relax.op.reshape(data, [lengths.get(letter, 1) for letter in behind])
+
+
+def _nested_pad(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    sides = {letter: (before, after) for letter, before, after in place.step.widths}
+    flat = [width for letter in place.order for width in sides.get(letter, (0, 0))]
+    return relax.op.nn.pad(data, flat, pad_value=place.step.value)
+
+
+_CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
+    **dict.fromkeys(QUANTIZING, _quantizing),
+    **dict.fromkeys(BINARY, _binary),
+    **dict.fromkeys(UNARY, _unary),
+    "leakyrelu": _leakyrelu,
+    "clip": _clip,
+    "astype": _astype,
+    "permute_dims": _permute_dims,
+    "expand_dims": _expand_dims,
+    "squeeze": _squeeze,
+    "reshape": _reshape,
+    "pad": _nested_pad,
+}
+
+
+# --- the consumer -------------------------------------------------------------------------------------
 
 
 def _consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.Expr:

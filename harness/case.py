@@ -1,8 +1,8 @@
 """A Case: everything that defines one test, as plain values.
 
-    data --pad--> padded --steps--> operand --op--> result
-                    |                 ^
-                    +-> uses          weight (convolutions; padded instead of the data if pad.operand says so)
+    x --front--> tensor --pad--> padded --steps--> operand --op--> result
+                                   |      |         ^
+                                   +------+-> uses  weight (convolutions; padded instead if pad.operand says so)
 
 A case knows nothing of TVM. It is frozen, compares by value, goes to JSON and back, and its ``repr`` can be pasted
 into a Python session. Dimensions are dicts from layout letter to length; only ``harness.build`` flattens them.
@@ -14,124 +14,58 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from harness import ops
-from harness.plain import Plain, choose, flag, member, require, sequence, whole, widths
+from harness import ops, possible
+from harness.pad import MIRRORED_MODES, MODES, NO_PAD, Axis, Pad, Widths
+from harness.plain import Plain, choose, flag, member, require, sequence, whole
+from harness.step import EXTRA, Step
+
+__all__ = ["FORMAT", "MIRRORED_MODES", "MODES", "USES", "Axis", "Case", "Dims", "Pad", "Place", "Step", "Widths"]
 
 FORMAT = 1
 """Version of the JSON form."""
 
-MIRRORED_MODES = ("reflect", "replicate", "circular")
-MODES = ("constant", *MIRRORED_MODES)
-"""The modes that TVM knows. Any other string silently means ``constant`` (FACTS: relax.nn.pad, TVM 0.27)."""
+USES = ("returned", "read", "step")
+"""Further uses: the function returns the padded tensor too, or its sum with itself, or what the first step made."""
 
-USES = ("returned", "read")
-"""Further uses of the padded tensor: the function returns it too, or an addition reads it."""
-
-STEP_KINDS = ("dequantize",)
-OPERANDS = ("data", "weight")
-
-Widths = tuple[int, int]
 Dims = dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Axis(Plain):
-    """One spatial axis, lengths in elements. ``pad`` is the explicit op, ``padding`` the attribute of the consumer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A step where it stands: ``dtype``, ``order`` and ``dims`` are those of the tensor that it reads."""
 
-    Negative widths crop; those of ``padding`` do so in TVM 0.27 though nothing documents it.
-    """
+    step: Step
+    group: str
+    index: int
+    dtype: str
+    order: str
+    dims: Dims
 
-    size: int = 1
-    pad: Widths = (0, 0)
-    kernel: int = 1
-    stride: int = 1
-    dilation: int = 1
-    padding: Widths = (0, 0)
-    output_padding: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("size", "kernel", "stride", "dilation"):
-            whole(name, getattr(self, name), least=1)
-        widths("pad", self.pad)
-        widths("padding", self.padding)
-        whole("output_padding", self.output_padding, least=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Pad(Plain):
-    """The explicit pad, but for its spatial widths, which stand with their axes.
-
-    ``operand`` says which operand of the consumer is padded. For ``"weight"`` the widths of the axes pad the kernel,
-    ``batch`` its output (O) and ``channel`` its input (I) channels.
-    """
-
-    floats: ClassVar[tuple[str, ...]] = ("value",)
-
-    value: float = 0.0
-    mode: str = "constant"
-    batch: Widths = (0, 0)
-    channel: Widths = (0, 0)
-    operand: str = "data"
-
-    def __post_init__(self) -> None:
-        if type(self.value) is int:
-            object.__setattr__(self, "value", float(self.value))
-        require(type(self.value) is float, f"pad value must be a number, not {self.value!r}")
-        require(isinstance(self.mode, str), f"mode must be a string, not {self.mode!r}")
-        widths("batch", self.batch)
-        widths("channel", self.channel)
-        member("operand", self.operand, OPERANDS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Step(Plain):
-    """An op between the pad and its consumer: ``dequantize``, which is ``scale * (x - zero_point)``.
-
-    ``scale`` and ``zero_point`` have one element, or one for each element along ``axis`` (a letter of the data
-    layout). ``constant=False`` makes them parameters of the function, unknown to a pass.
-    """
-
-    floats: ClassVar[tuple[str, ...]] = ("scale",)
-
-    kind: str = "dequantize"
-    scale: tuple[float, ...] = (1.0,)
-    zero_point: tuple[int, ...] = (0,)
-    zero_point_dtype: str = "int8"
-    axis: str = "C"
-    out_dtype: str = "float32"
-    constant: bool = True
-
-    def __post_init__(self) -> None:
-        member("step", self.kind, STEP_KINDS)
-        member("zero_point_dtype", self.zero_point_dtype, ops.ZERO_POINT_DTYPES)
-        member("out_dtype of dequantize", self.out_dtype, ops.DEQUANTIZED_DTYPES)
-        for scale in sequence("scale", self.scale):
-            require(type(scale) is float and math.isfinite(scale), f"scale must be finite floats, not {scale!r}")
-        low, high = ops.int_range(self.zero_point_dtype)
-        for zero_point in sequence("zero_point", self.zero_point):
-            whole("zero_point", zero_point)
-            require(low <= zero_point <= high, f"zero_point {zero_point} does not fit {self.zero_point_dtype}")
-        require(isinstance(self.axis, str), f"axis must be a letter, not {self.axis!r}")
-        flag("constant", self.constant)
+    def parameter(self, name: str) -> str:
+        """The name of one of its parameters in the function: scale0, front_operand1."""
+        return f"{'front_' if self.group == 'front' else ''}{name}{self.index}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Case(Plain):
-    """One test: a pad, what stands between, its consumer ``op``, and the inputs to run it on.
+    """One test: a pad, what stands in front of it and between, its consumer ``op``, and the inputs to run it on.
 
     ``channels`` counts the channels of the data as the function receives it, in front of the pad; ``filters`` the
     filters of a convolution's weight, likewise. Empty layouts and dtypes mean the op's standard ones (those of the
-    data operand). ``fills`` with ``seed`` say which inputs are made (``harness.inputs``).
+    data operand); ``dtype`` is that of x, ``data_layout`` that of the consumer's operand. ``symbolic`` names the axes
+    of x whose length the types leave open. A ``constant_weight`` is part of the module, the same for every fill.
+    ``fills`` with ``seed`` say which inputs are made (``harness.inputs``).
 
     Raises ValueError, naming the value, if the case is impossible: TVM has no such tensor, window or dtype.
     """
 
-    nested: ClassVar[dict[str, type[Plain]]] = {"axes": Axis, "pad": Pad, "steps": Step}
+    nested: ClassVar[dict[str, type[Plain]]] = {"axes": Axis, "pad": Pad, "steps": Step, "front": Step}
 
     op: str
     axes: tuple[Axis, ...]
     dtype: str = "float32"
-    pad: Pad = Pad()
+    pad: Pad = NO_PAD
+    front: tuple[Step, ...] = ()
     steps: tuple[Step, ...] = ()
     batch: int = 1
     channels: int = 1
@@ -141,8 +75,10 @@ class Case(Plain):
     kernel_layout: str = ""
     weight_dtype: str = ""
     out_dtype: str = ""
+    constant_weight: bool = False
     ceil_mode: bool = False
     count_include_pad: bool = False
+    symbolic: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     fills: tuple[str, ...] = ("integers",)
     seed: int = 0
@@ -153,22 +89,19 @@ class Case(Plain):
         for name in ("batch", "channels", "filters", "groups"):
             whole(name, getattr(self, name), least=1)
         whole("seed", self.seed, least=0)
-        flag("ceil_mode", self.ceil_mode)
-        flag("count_include_pad", self.count_include_pad)
-        for name, kind in (("axes", Axis), ("steps", Step)):
-            for item in sequence(name, getattr(self, name), empty=name == "steps"):
+        for name in ("ceil_mode", "count_include_pad", "constant_weight"):
+            flag(name, getattr(self, name))
+        for name, kind in (("axes", Axis), ("front", Step), ("steps", Step)):
+            for item in sequence(name, getattr(self, name), empty=name != "axes"):
                 require(isinstance(item, kind), f"{name} must be of {kind.__name__}, not {item!r}")
         for name in ("data_layout", "kernel_layout", "weight_dtype", "out_dtype"):
             require(isinstance(getattr(self, name), str), f"{name} must be a string, not {getattr(self, name)!r}")
         require(isinstance(self.pad, Pad), f"pad must be a Pad, not {self.pad!r}")
         choose("use", self.uses, USES, empty=True)
         choose("fill", self.fills, ops.FILLS)
-        _check_attributes(self)
-        _check_shapes(self)
-        _check_value(self)
-        _check_steps(self)
+        possible.check(self)
 
-    # --- shapes: letter -> length ---------------------------------------------------------------------
+    # --- layouts --------------------------------------------------------------------------------------
 
     @property
     def spec(self) -> ops.Op:
@@ -182,7 +115,7 @@ class Case(Plain):
 
     @property
     def data_order(self) -> str:
-        """The data layout, spelled out."""
+        """The layout of the consumer's data operand, spelled out."""
         return self.data_layout or self.spec.data_layout
 
     @property
@@ -191,8 +124,23 @@ class Case(Plain):
         return self.kernel_layout or self.spec.kernel_layout
 
     @property
+    def orders(self) -> tuple[str, ...]:
+        """The layout in front of each step, and that of the consumer's operand behind the last one."""
+        found = [self.data_order]
+        for step in reversed(self.steps):
+            found.append(step.source or found[-1])
+        return tuple(reversed(found))
+
+    @property
+    def pad_order(self) -> str:
+        """The layout of x, in which the pad stands."""
+        return self.orders[0]
+
+    @property
     def pads_weight(self) -> bool:
         return self.pad.operand == "weight"
+
+    # --- shapes: letter -> length ---------------------------------------------------------------------
 
     @property
     def pad_widths(self) -> dict[str, Widths]:
@@ -202,13 +150,44 @@ class Case(Plain):
 
     @property
     def data_dims(self) -> Dims:
-        """The data as the function receives it."""
+        """The data as the function receives it; letters that its layout lacks have length 1."""
         return {"N": self.batch, "C": self.channels} | {letter: a.size for letter, a in self.lettered_axes}
+
+    @property
+    def dims_in_front(self) -> Dims:
+        """The data with its extra unit axes."""
+        return self.data_dims | dict.fromkeys(EXTRA, 1)
+
+    def dims_at(self, place: int) -> Dims:
+        """The tensor that step number ``place`` reads; ``len(steps)`` is what the consumer reads."""
+        dims = self.dims_in_front
+        if not self.pads_weight:
+            dims = dims | _padded(self.data_dims, self.pad_widths)
+        for step in self.steps[:place]:
+            dims = dims | {letter: dims[letter] + before + after for letter, before, after in step.widths}
+        return dims
+
+    @property
+    def front_places(self) -> tuple[Place, ...]:
+        """The steps in front of the pad."""
+        return tuple(
+            Place(step=step, group="front", index=i, dtype=dtype, order=self.pad_order, dims=self.dims_in_front)
+            for i, (step, dtype) in enumerate(zip(self.front, self.front_dtypes, strict=False))
+        )
+
+    @property
+    def step_places(self) -> tuple[Place, ...]:
+        """The steps between pad and consumer."""
+        return tuple(
+            Place(step=step, group="steps", index=i, dtype=dtype, order=order, dims=self.dims_at(i))
+            for i, (step, dtype, order) in enumerate(zip(self.steps, self.step_dtypes, self.orders, strict=False))
+        )
 
     @property
     def operand_dims(self) -> Dims:
         """The data operand of the consumer."""
-        return self.data_dims if self.pads_weight else _padded(self.data_dims, self.pad_widths)
+        dims = self.dims_at(len(self.steps))
+        return {letter: dims[letter] for letter in self.spec.data_layout}
 
     @property
     def kernel_dims(self) -> Dims:
@@ -259,9 +238,19 @@ class Case(Plain):
     # --- dtypes ---------------------------------------------------------------------------------------
 
     @property
+    def front_dtypes(self) -> tuple[str, ...]:
+        """The dtype that each step in front of the pad reads, and what the last one makes."""
+        return _flow(self.dtype, self.front)
+
+    @property
+    def step_dtypes(self) -> tuple[str, ...]:
+        """The dtype that each step behind the pad reads, and what the last one makes."""
+        return _flow(self.front_dtypes[-1], self.steps)
+
+    @property
     def operand_dtype(self) -> str:
         """dtype of the consumer's data operand."""
-        return self.steps[-1].out_dtype if self.steps else self.dtype
+        return self.step_dtypes[-1]
 
     @property
     def kernel_dtype(self) -> str:
@@ -271,7 +260,7 @@ class Case(Plain):
     @property
     def pad_dtype(self) -> str:
         """dtype of the padded tensor."""
-        return self.kernel_dtype if self.pads_weight else self.dtype
+        return self.kernel_dtype if self.pads_weight else self.front_dtypes[-1]
 
     @property
     def result_dtype(self) -> str:
@@ -304,88 +293,12 @@ class Case(Plain):
         return simpler(self)
 
 
-# --- what makes a case impossible ---------------------------------------------------------------------
-
-
-def _check_attributes(case: Case) -> None:
-    spec = case.spec
-    require(len(case.axes) == spec.rank, f"{spec.name} has {spec.rank} spatial axes, not {len(case.axes)}")
-    member("data_layout", case.data_order, spec.data_layouts)
-    if spec.weighted:
-        member("kernel_layout", case.kernel_order, spec.kernel_layouts)
-        member("weight_dtype", case.kernel_dtype, ops.DTYPES)
-        member("out_dtype", case.result_dtype, ops.DTYPES)
-        mixed = case.kernel_dtype != case.operand_dtype
-        require(
-            not mixed or bool(case.out_dtype),
-            f"{case.operand_dtype} data with {case.kernel_dtype} weight needs an out_dtype",
-        )
-    else:
-        idle = {"kernel_layout": "", "weight_dtype": "", "out_dtype": "", "filters": 1, "groups": 1}
-        for name, value in idle.items():
-            require(getattr(case, name) == value, f"{spec.name} has no {name}, but it is {getattr(case, name)!r}")
-        require(not case.pads_weight, f"{spec.name} has no weight to pad")
-    require(spec.pools or not case.ceil_mode, f"{spec.name} has no ceil_mode")
-    require(spec.family == "avg_pool" or not case.count_include_pad, f"{spec.name} makes no use of count_include_pad")
-
-
-def _check_shapes(case: Case) -> None:
-    for what, dims in (("data", case.operand_dims), ("weight", case.kernel_dims if case.spec.weighted else {})):
-        require(min(dims.values(), default=1) >= 1, f"the {what} would have no element: {dims}")
-    if case.pads_weight:
-        require(min(case.weight_dims.values()) >= 1, f"the pad leaves no weight: {case.weight_dims}")
-    if case.spec.weighted:
-        channels, filters = case.operand_dims["C"], case.filters
-        require(channels % case.groups == 0, f"groups {case.groups} do not divide {channels} channels")
-        require(filters % case.groups == 0, f"groups {case.groups} do not divide {filters} filters")
-        if case.pads_weight and not case.spec.transposed:
-            outputs = case.weight_dims["O"]
-            require(outputs % case.groups == 0, f"groups {case.groups} do not divide {outputs} padded filters")
-    for letter, axis in case.lettered_axes:
-        limit = axis.stride if case.spec.transposed else 1
-        require(axis.output_padding < limit, f"output_padding {axis.output_padding} of {letter} must be below {limit}")
-        left = case.operand_dims[letter] + min(0, axis.padding[0]) + min(0, axis.padding[1])
-        require(left >= 1 or case.spec.transposed, f"padding {axis.padding} leaves nothing of {letter}")
-        spans = case.operand_dims[letter] + sum(axis.padding) >= case.window_extent(letter, axis)
-        require(spans or case.spec.transposed, f"no window of {case.window_extent(letter, axis)} fits along {letter}")
-    require(min(case.result_dims.values()) >= 1, f"the result would have no element: {case.result_dims}")
-    if case.pad.mode in MIRRORED_MODES:
-        _check_mirrored(case)
-
-
-def _check_mirrored(case: Case) -> None:
-    """TVM reads out of bounds where a mirrored border is wider than what it mirrors."""
-    source = case.kernel_dims if case.pads_weight else case.data_dims
-    for letter, sides in case.pad_widths.items():
-        limit = {"reflect": source[letter] - 1, "circular": source[letter], "replicate": max(sides)}[case.pad.mode]
-        require(min(sides) >= 0, f"{case.pad.mode} pad {sides} of {letter} is negative")
-        require(
-            max(sides) <= limit, f"{case.pad.mode} pad {sides} of {letter} is wider than its {source[letter]} elements"
-        )
-
-
-def _check_value(case: Case) -> None:
-    """A tensor takes no finite pad value out of its range: TVM refuses to build it, -0.5 for uint8 included."""
-    value = case.pad.value
-    if case.pad_dtype in ops.INTEGERS:
-        low, high = ops.int_range(case.pad_dtype)
-        fits = math.isfinite(value) and low <= int(value) <= high and (low < 0 or value >= 0)
-    else:
-        # TVM checks a bfloat16 against float32's range; what lies between the two becomes an infinity.
-        range_of = "float32" if case.pad_dtype == "bfloat16" else case.pad_dtype
-        fits = not math.isfinite(value) or abs(value) <= ops.HIGHEST[range_of]
-    require(fits, f"pad value {value!r} does not fit {case.pad_dtype}")
-
-
-def _check_steps(case: Case) -> None:
-    require(len(case.steps) <= 1, f"{len(case.steps)} steps between pad and consumer, at most 1 is supported")
-    for step in case.steps:
-        member("dequantized dtype", case.dtype, ops.QUANTIZED_DTYPES)
-        member("axis of dequantize", step.axis, tuple(case.data_order))
-        length = case.operand_dims[step.axis]
-        for name, values in (("scale", step.scale), ("zero_point", step.zero_point)):
-            require(len(values) in (1, length), f"{name} has {len(values)} elements, but axis {step.axis} has {length}")
-
-
 def _padded(dims: Dims, pads: dict[str, Widths]) -> Dims:
     return {letter: length + sum(pads[letter]) for letter, length in dims.items()}
+
+
+def _flow(dtype: str, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    found = [dtype]
+    for step in steps:
+        found.append(step.result_dtype(found[-1]))
+    return tuple(found)

@@ -14,18 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from harness import ir, ops
+from harness import ir
 from harness.build import MAIN, build
 from harness.case import Case
 from harness.compare import Difference, bitwise, within
 from harness.failures import CompileError, Failure, failure
 from harness.findings import finding_of
 from harness.fold import FoldExplicitPadding, Refused
-from harness.inputs import inputs
+from harness.inputs import inputs, parameters
 from harness.legality import Legality, legality, right_folds
-from harness.reference import Reference, exact, padded, reference
+from harness.reference import Reference, outputs
 from harness.targets import Program, Target, compile_functions, parse_target
 from harness.verdict import Verdict
+
+UNJUDGED = "sum that may overflow or has no error bound"
 
 Fold = Callable[[ir.Module], ir.Module]
 """A pass: a ``tvm.transform.Pass``, or any function from module to module."""
@@ -138,13 +140,13 @@ def _run(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray])
 
 @dataclass(frozen=True, slots=True)
 class _Opinion:
-    """What the reference says of the unfolded run: which elements of the result are open, and why.
+    """What the reference says of the unfolded run: which elements of each output are open, what is undefined and why.
 
     ``finding`` names a known defect of TVM that makes the unfolded result wrong, values and all.
     """
 
-    open: np.ndarray | None = None
-    undefined: str = ""
+    open: tuple[np.ndarray | None, ...] = ()
+    undefined: tuple[str, ...] = ()
     finding: str = ""
 
 
@@ -155,24 +157,25 @@ def _compare_runs(
     opinions = []
     for fill in case.fills:
         arrays = inputs(case, fill)
-        unfolded = _run(case, program, "unfolded", arrays)
+        given = parameters(case, arrays)
+        unfolded = _run(case, program, "unfolded", given)
         opinion = _ask_reference(case, fill, arrays, unfolded)
         opinions.append(opinion)
         if "folded" in modules:
-            difference = _first_difference(_run(case, program, "folded", arrays), unfolded, opinion.open)
+            difference = _first_difference(_run(case, program, "folded", given), unfolded, opinion.open)
             if difference and not (opinion.finding and _is_right_fold(case, modules["folded"])):
                 raise _miscompiled(case, fill, difference, modules["folded"])
-    undefined = dict.fromkeys(opinion.undefined for opinion in opinions if opinion.undefined)
+    undefined = dict.fromkeys(name for opinion in opinions for name in opinion.undefined)
     findings = dict.fromkeys(opinion.finding for opinion in opinions if opinion.finding)
     return tuple(undefined), tuple(findings)
 
 
 def _ask_reference(case: Case, fill: str, arrays: dict[str, np.ndarray], got: tuple[np.ndarray, ...]) -> _Opinion:
     """Compare the unfolded run with the NumPy reference; a difference is TVM's fault (or the reference's)."""
-    wants = _wanted(case, arrays)
+    wants = outputs(case, arrays)
     wrong = _differs(got, wants)
     if wrong is None:
-        return _undefined(case, wants[0])
+        return _undefined(wants)
     finding = finding_of(case)
     if finding is not None and not (finding.dtype_only and _differs(got, wants, any_dtype=True)):
         return _Opinion(finding=finding.name)
@@ -180,24 +183,14 @@ def _ask_reference(case: Case, fill: str, arrays: dict[str, np.ndarray], got: tu
     raise failure("OracleDisagreement", case, wrong.symptom, detail)
 
 
-def _undefined(case: Case, want: Reference) -> _Opinion:
-    """Elements that the reference could not judge. Where TVM itself leaves them open, the fold may change them."""
-    if want.defined.all():
-        return _Opinion()
-    floats = case.operand_dtype in ops.FLOATS
-    if case.spec.family == "max_pool" and floats:
-        return _Opinion(open=~want.defined, undefined="NaN into max_pool")
-    if floats and case.result_dtype in ops.INTEGERS:
-        return _Opinion(open=~want.defined, undefined="float to integer cast out of range")
-    return _Opinion(undefined="sum that may overflow or has no error bound")
-
-
-def _wanted(case: Case, arrays: dict[str, np.ndarray]) -> tuple[Reference, ...]:
-    """The reference of every output of the case."""
-    tensor = padded(case, arrays)
-    with np.errstate(all="ignore"):
-        values = {"returned": tensor, "read": tensor + tensor}
-    return (reference(case, arrays), *(exact(values[use]) for use in case.uses))
+def _undefined(wants: tuple[Reference, ...]) -> _Opinion:
+    """What the reference could not judge. Where TVM itself leaves elements open, the fold may change them."""
+    names: dict[str, None] = {}
+    for want in wants:
+        names.update(dict.fromkeys(want.reasons))
+        if not (want.defined | (False if want.open is None else want.open)).all():
+            names[UNJUDGED] = None
+    return _Opinion(open=tuple(want.open for want in wants), undefined=tuple(names))
 
 
 def _differs(
@@ -208,13 +201,14 @@ def _differs(
 
 
 def _first_difference(
-    got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...], open_elements: np.ndarray | None
+    got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...], opened: tuple[np.ndarray | None, ...]
 ) -> Difference | None:
-    """Between the outputs of both functions, bit by bit; elements of the result that TVM leaves open left out."""
+    """Between the outputs of both functions, bit by bit; elements that TVM leaves open left out."""
     if len(got) != len(want):
         return Difference("shape", f"{len(got)} outputs, but should be {len(want)}")
-    if open_elements is not None and got[0].shape == want[0].shape and got[0].dtype == want[0].dtype:
-        got = (np.where(open_elements, want[0], got[0]), *got[1:])
+    for i, where in enumerate(opened):
+        if where is not None and got[i].shape == want[i].shape and got[i].dtype == want[i].dtype:
+            got = (*got[:i], np.where(where, want[i], got[i]), *got[i + 1 :])
     return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
 
 

@@ -1,10 +1,12 @@
 """Fills: recipes that make a case's input tensors from its seed.
 
     inputs(case, fill) -> {"x": data, "w": weight, "scale0": ..., "zero_point0": ...}
+    parameters(case, arrays) -> those of them that the function takes: all but a constant weight
 
 Law: equal (seed, fill, case) make equal arrays, on every machine, and no tensor is all zero. What ``integers`` and
 ``negative`` promise beyond that is exactness: they choose magnitudes so that no partial sum leaves the integers that
-the accumulation dtype represents, where any magnitude can (the reference decides that per element anyway).
+the accumulation dtype represents, where any magnitude can (the reference decides that per element anyway). Through
+steps, small numbers are those that the consumer reads; ``harness.view`` says what they are in front.
 """
 
 import math
@@ -20,6 +22,8 @@ import numpy.typing as npt
 
 from harness import ops
 from harness.case import MIRRORED_MODES, Case
+from harness.chain import constants
+from harness.view import View, pad_images, view
 
 Array = npt.NDArray[Any]
 
@@ -31,14 +35,19 @@ LARGEST = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """One tensor to fill. ``center`` is the value that the consumer takes for zero: 0, or the zero points."""
+    """One tensor to fill. ``view`` says which values the consumer takes for 0 and for 1."""
 
     case: Case
     name: str
     order: str
     shape: tuple[int, ...]
     dtype: str
-    center: Array
+    view: View
+
+    @property
+    def center(self) -> Array:
+        """What the consumer takes for zero: 0, or the zero points; broadcastable to the tensor."""
+        return self.view.center
 
     @property
     def is_weight(self) -> bool:
@@ -53,17 +62,24 @@ class Operand:
     @property
     def unsigned(self) -> bool:
         """Whether no element can lie below the center."""
-        return self.dtype.startswith("u") and (self.is_weight or not self.case.steps)
+        return self.dtype.startswith("u") and (self.is_weight or not (self.case.steps or self.case.front))
 
 
 def inputs(case: Case, fill: str) -> dict[str, Array]:
-    """The arrays that the function of ``case`` receives, by parameter name."""
-    arrays = {operand.name: _filled(operand, fill) for operand in _operands(case)}
-    for i, step in enumerate(case.steps):
-        if not step.constant:
-            arrays[f"scale{i}"] = _values(step.scale, "float32")
-            arrays[f"zero_point{i}"] = _values(step.zero_point, step.zero_point_dtype)
+    """All tensors that the result of ``case`` depends on, by name. A constant weight is that of the first fill."""
+    arrays = {}
+    for operand in _operands(case):
+        constant = operand.is_weight and case.constant_weight
+        arrays[operand.name] = _filled(operand, case.fills[0] if constant else fill)
+    for place in (*case.front_places, *case.step_places):
+        if not place.step.constant:
+            arrays.update({place.parameter(name): values for name, values in constants(place).items()})
     return arrays
+
+
+def parameters(case: Case, arrays: dict[str, Array]) -> dict[str, Array]:
+    """The arrays that the function of ``case`` takes, in the order of its parameters."""
+    return {name: array for name, array in arrays.items() if name != "w" or not case.constant_weight}
 
 
 def _filled(operand: Operand, fill: str) -> Array:
@@ -76,31 +92,15 @@ def _filled(operand: Operand, fill: str) -> Array:
     return array
 
 
-def _values(values: tuple[Any, ...], dtype: str) -> Array:
-    return np.array(values[0] if len(values) == 1 else values, np.dtype(dtype))
-
-
 def _operands(case: Case) -> list[Operand]:
-    shape = tuple(case.data_dims[letter] for letter in case.data_order)
-    data = Operand(case=case, name="x", order=case.data_order, shape=shape, dtype=case.dtype, center=_center(case))
+    shape = tuple(case.dims_in_front[letter] for letter in case.pad_order)
+    data = Operand(case=case, name="x", order=case.pad_order, shape=shape, dtype=case.dtype, view=view(case))
     if not case.spec.weighted:
         return [data]
     shape = tuple(case.kernel_dims[letter] for letter in case.kernel_order)
-    zero = np.zeros(1, np.int64)
-    weight = Operand(case=case, name="w", order=case.kernel_order, shape=shape, dtype=case.kernel_dtype, center=zero)
+    plain = View()
+    weight = Operand(case=case, name="w", order=case.kernel_order, shape=shape, dtype=case.kernel_dtype, view=plain)
     return [data, weight]
-
-
-def _center(case: Case) -> Array:
-    """The zero points, as they stand to the data in front of the pad: broadcastable to it."""
-    if not case.steps:
-        return np.zeros(1, np.int64)
-    step = case.steps[0]
-    values = np.array(step.zero_point, np.int64)
-    if len(values) > 1 and not case.pads_weight:  # they are those of the padded tensor
-        behind = np.arange(case.data_dims[step.axis]) + case.pad_widths[step.axis][0]
-        values = values[np.clip(behind, 0, len(values) - 1)]
-    return values.reshape([-1 if letter == step.axis else 1 for letter in case.data_order])
 
 
 # --- integers that sum exactly ------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def _center(case: Case) -> Array:
 
 def _integers(operand: Operand, rng: np.random.Generator) -> Array:
     """Small integers around the center, one in eight of them zero."""
-    signs = rng.choice([-1, 1], operand.shape)
+    signs = np.where(operand.view.lost != 0, -operand.view.lost, rng.choice([-1, 1], operand.shape))
     array = _distances(operand, rng, signs) * (rng.random(operand.shape) >= 1 / 8)
     return _sparse(operand, rng, array) if operand.is_weight else _around_center(operand, array)
 
@@ -119,7 +119,8 @@ def _negative(operand: Operand, rng: np.random.Generator) -> Array:
         return _distances(operand, rng, np.asarray(rng.choice([-1, 1], operand.shape)))
     if operand.unsigned:
         return rng.integers(1, min(3, _magnitudes(operand.case)[0]) + 1, operand.shape)
-    return _around_center(operand, _distances(operand, rng, np.full(operand.shape, -1)))
+    below = np.broadcast_to(operand.view.below, operand.shape)
+    return _around_center(operand, _distances(operand, rng, below))
 
 
 def _distances(operand: Operand, rng: np.random.Generator, signs: Array) -> Array:
@@ -131,8 +132,9 @@ def _distances(operand: Operand, rng: np.random.Generator, signs: Array) -> Arra
 
 def _around_center(operand: Operand, distance: Array) -> Array:
     """Center plus distance; a shorter distance, or one to the other side, where that leaves an integer dtype."""
+    distance = operand.view.scaled(distance)
     if operand.floats:
-        return distance
+        return operand.center + distance
     low, high = np.clip(ops.int_range(operand.dtype), -(2**40), 2**40)  # int64's whole range is no int64
     room = np.where(distance < 0, operand.center - low, high - operand.center)
     other = high - low - room
@@ -144,19 +146,19 @@ def _around_center(operand: Operand, distance: Array) -> Array:
 def _magnitudes(case: Case) -> tuple[int, int]:
     """Largest magnitudes of data and weight for which every partial sum fits the accumulation dtype; 1 at least.
 
-    The pad value takes part in a sum like any element of the padded operand.
+    The pad value takes part in a sum like any element of the padded operand. Steps may enlarge what is small in front.
     """
     if case.result_dtype in ops.INTEGERS or case.spec.family == "max_pool":
         return LARGEST, LARGEST  # integer sums wrap, and a maximum rounds nothing
     budget = _budget(case) // _terms(case)
     border = math.ceil(_border(case))
     if not case.spec.weighted:
-        return max(1, min(LARGEST, budget)), 1
+        return view(case).within(max(1, min(LARGEST, budget))), 1
     data = max(1, min(LARGEST, math.isqrt(budget)))
     if case.pads_weight:
         data = max(1, min(data, budget // max(border, 1)))
-        return data, max(1, min(LARGEST, budget // data))
-    return data, max(1, min(LARGEST, budget // max(data, border)))
+        return view(case).within(data), max(1, min(LARGEST, budget // data))
+    return view(case).within(data), max(1, min(LARGEST, budget // max(data, border)))
 
 
 def _budget(case: Case) -> int:
@@ -174,19 +176,29 @@ def _terms(case: Case) -> int:
 
 
 def _border(case: Case) -> Fraction:
-    """|pad value - center| as it enters a sum; 0 where it is not finite, which no magnitude makes exact."""
+    """|pad value| as it enters a sum; 0 where it is not finite, which no magnitude makes exact."""
     if case.pad.mode in MIRRORED_MODES:
         return Fraction(0)
-    if case.pad_dtype in ops.INTEGERS:
-        zeros = case.steps[0].zero_point if case.steps and not case.pads_weight else (0,)
-        return Fraction(max(abs(int(case.pad.value) - zero) for zero in zeros))
-    with np.errstate(all="ignore"):
-        value = float(np.array(case.pad.value).astype(np.dtype(case.pad_dtype)))
-    return abs(Fraction(value)) if math.isfinite(value) else Fraction(0)
+    if case.pads_weight or not case.steps:
+        with np.errstate(all="ignore"):
+            kept = int(case.pad.value) if case.pad_dtype in ops.INTEGERS else case.pad.value
+            values = [float(np.array(kept).astype(np.dtype(case.pad_dtype)))]
+    elif is_dequantized(case):  # in units of the scale
+        values = [float(int(case.pad.value) - zero) for zero in case.steps[0].zero_point]
+    else:
+        values = pad_images(case)
+    return max((abs(Fraction(value)) for value in values if math.isfinite(value)), default=Fraction(0))
+
+
+def is_dequantized(case: Case) -> bool:
+    """Whether the chain is one dequantize: its scale is a factor of the whole sum."""
+    return not case.front and len(case.steps) == 1 and case.steps[0].kind == "dequantize"
 
 
 def _scale_spread(case: Case) -> int:
     """Largest scale in units of the lowest bit of all scales: 1 for a power of two."""
+    if not is_dequantized(case):
+        return 1
     scales = [abs(float(np.float32(scale))) for step in case.steps for scale in step.scale]
     finite = [scale.as_integer_ratio() for scale in scales if scale and math.isfinite(scale)]
     if not finite:
@@ -219,7 +231,7 @@ def _sparse(operand: Operand, rng: np.random.Generator, weight: Array) -> Array:
 def _extremes(operand: Operand, rng: np.random.Generator) -> Array:
     """Ends of the dtype and their neighbours, with a few small values between."""
     ends = _ends(operand.dtype)
-    small = rng.integers(0 if operand.dtype.startswith("u") else -3, 4, operand.shape)
+    small = _seen(operand, rng.integers(0 if operand.dtype.startswith("u") else -3, 4, operand.shape))
     return np.where(rng.random(operand.shape) < 1 / 4, small, rng.choice(ends, operand.shape))
 
 
@@ -227,7 +239,7 @@ def _reals(operand: Operand, rng: np.random.Generator) -> Array:
     """Floats: [0.25, 4) with either sign. Integers: the full range."""
     if operand.floats:
         magnitudes: Array = rng.uniform(0.25, 4.0, operand.shape)
-        return np.asarray(magnitudes * rng.choice([-1.0, 1.0], operand.shape))
+        return _seen(operand, magnitudes * rng.choice([-1.0, 1.0], operand.shape))
     low, high = ops.int_range(operand.dtype)
     return rng.integers(low, high, operand.shape, np.int64, endpoint=True)
 
@@ -240,7 +252,7 @@ def _specials(operand: Operand, rng: np.random.Generator) -> Array:
     normal = SMALLEST_NORMAL[operand.dtype]
     least = math.ldexp(normal, 1 - ops.PRECISION[operand.dtype])
     odd = np.array([math.inf, -math.inf, least, -least, normal - least, least - normal, *_ends(operand.dtype)])
-    plain = rng.choice([-3.0, -2.0, -1.0, -0.0, 0.0, 1.0, 2.0, 3.0], operand.shape)
+    plain = _seen(operand, rng.choice([-3.0, -2.0, -1.0, -0.0, 0.0, 1.0, 2.0, 3.0], operand.shape))
     return np.where(_scattered(operand, rng), rng.choice(odd, operand.shape), plain)
 
 
@@ -248,6 +260,13 @@ def _nans(operand: Operand, rng: np.random.Generator) -> Array:
     """Like specials, with NaN in floats."""
     array = _specials(operand, rng)
     return np.where(_scattered(operand, rng), math.nan, array) if operand.floats else array
+
+
+def _seen(operand: Operand, numbers: Array) -> Array:
+    """Floats that the consumer sees as ``numbers``, through the steps."""
+    if operand.view.is_plain or not operand.floats:
+        return numbers
+    return np.asarray(operand.center + operand.view.scaled(numbers))
 
 
 def _scattered(operand: Operand, rng: np.random.Generator) -> Array:

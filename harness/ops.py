@@ -16,6 +16,7 @@ DTYPES = FLOATS + INTEGERS
 QUANTIZED_DTYPES = ("int8", "uint8", "int32")
 ZERO_POINT_DTYPES = ("int8", "uint8", "int32")
 DEQUANTIZED_DTYPES = ("float32", "float16")
+REQUANTIZED_DTYPES = ("int8", "uint8")
 
 FILLS = ("integers", "negative", "extremes", "reals", "specials", "nans")
 """Recipes for the input tensors; ``harness.inputs`` says what each one makes."""

@@ -17,7 +17,8 @@ the axes in the order D, H, W instead in layouts that have their spatial letters
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
@@ -25,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import ops
-from harness.case import Axis, Case, Step, Widths
+from harness.case import Axis, Case, Place, Widths
+from harness.chain import Tensor, apply, broadcast, cast, constants, known
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -37,49 +39,120 @@ _LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "flo
 @dataclass(frozen=True, slots=True)
 class Reference:
     """``value`` in the result's dtype and layout; ``bound`` the absolute error allowed (0.0: exact); ``defined`` is
-    False where TVM gives no meaning: the value depends on evaluation order, or on a cast out of range."""
+    False where TVM gives no meaning: the value depends on evaluation order, or on a cast out of range.
+
+    ``open``, a part of what is not defined, is where TVM may answer differently for equal graphs, because of
+    ``reasons``. Elsewhere equal graphs have equal values, though the reference cannot tell which.
+    """
 
     value: Array
     bound: Array
     defined: Array
+    open: Array | None = None
+    reasons: tuple[str, ...] = ()
+
+
+NAN_IN_MAX = "NaN into max_pool"
 
 
 def reference(case: Case, arrays: Arrays) -> Reference:
     """The consumer's result on ``arrays`` (those of ``harness.inputs``)."""
-    operand = padded(case, arrays)
-    data, weight = (arrays["x"], operand) if case.pads_weight else (operand, arrays.get("w"))
+    return _result(case, chain(case, arrays)[-1], _weight(case, arrays))
+
+
+def outputs(case: Case, arrays: Arrays) -> tuple[Reference, ...]:
+    """Everything that the function returns: the result, and what ``case.uses`` asks for behind it."""
+    made, weight = chain(case, arrays), _weight(case, arrays)
+    tensor = made[0] if weight is None or not case.pads_weight else known(weight)
+    with np.errstate(all="ignore"):
+        doubled = replace(tensor, value=tensor.value + tensor.value)
+    uses = {"returned": tensor, "read": doubled, "step": made[1] if case.steps else tensor}
+    return (_result(case, made[-1], weight), *(_told(uses[use]) for use in case.uses))
+
+
+def _result(case: Case, operand: Tensor, weight: Array | None) -> Reference:
+    standard = operand.each(lambda part: _relayout(part, case.data_order, case.spec.data_layout))
+    if weight is not None:
+        weight = _relayout(weight, case.kernel_order, case.spec.kernel_layout)
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
-        for i, step in enumerate(case.steps):
-            data = _dequantize(case, step, data, arrays.get(f"scale{i}"), arrays.get(f"zero_point{i}"))
-        standard = _relayout(data, case.data_order, case.spec.data_layout)
-        if weight is not None:
-            weight = _relayout(weight, case.kernel_order, case.spec.kernel_layout)
         result = _FAMILIES[case.spec.family](case, standard, weight)
+
+    def laid_out(part: Array) -> Array:
+        return np.ascontiguousarray(_relayout(part, case.spec.data_layout, case.data_order))
+
     return Reference(
-        *(
-            np.ascontiguousarray(_relayout(part, case.spec.data_layout, case.data_order))
-            for part in (result.value, result.bound, result.defined)
-        )
+        value=laid_out(result.value),
+        bound=laid_out(result.bound),
+        defined=laid_out(result.defined),
+        open=None if result.open is None else laid_out(result.open),
+        reasons=result.reasons,
     )
 
 
+def _weight(case: Case, arrays: Arrays) -> Array | None:
+    return padded(case, arrays) if case.pads_weight else arrays.get("w")
+
+
 def _relayout(array: Array, layout: str, wanted: str) -> Array:
-    return array.transpose([layout.index(letter) for letter in wanted])
+    """From one layout to another: axes move, unit axes come and go."""
+    kept = [letter for letter in layout if letter in wanted]
+    lengths = dict(zip(layout, array.shape, strict=True))
+    moved = array.reshape([lengths[letter] for letter in kept]).transpose([kept.index(x) for x in wanted if x in kept])
+    return moved.reshape([lengths.get(letter, 1) for letter in wanted])
 
 
-# --- pad ----------------------------------------------------------------------------------------------
+# --- pads and steps -----------------------------------------------------------------------------------
 
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
+def chain(case: Case, arrays: Arrays) -> list[Tensor]:
+    """The padded data (the data, if the weight is padded), and what each step makes of it."""
+    tensor = known(arrays["x"])
+    for place in case.front_places:
+        tensor = _applied(place, tensor, arrays)
+    if not case.pads_weight:
+        widths = [case.pad_widths.get(letter, (0, 0)) for letter in case.pad_order]
+        tensor = _bordered(tensor, widths, _pad_scalar(case.pad.value, case.pad_dtype), case.pad.mode)
+    made = [tensor]
+    for place, behind in zip(case.step_places, case.orders[1:], strict=True):
+        step = place.step
+        if step.kind == "pad":
+            sides = {letter: (before, after) for letter, before, after in step.widths}
+            widths = [sides.get(letter, (0, 0)) for letter in place.order]
+            tensor = _bordered(tensor, widths, _pad_scalar(step.value, place.dtype))
+        elif step.source:
+            tensor = tensor.each(partial(_relayout, layout=place.order, wanted=behind))
+        else:
+            tensor = _applied(place, tensor, arrays)
+        made.append(tensor)
+    return made
+
+
+def _applied(place: Place, tensor: Tensor, arrays: Arrays) -> Tensor:
+    parameters = constants(place)
+    if not place.step.constant:
+        parameters = {name: arrays[place.parameter(name)] for name in parameters}
+    return apply(place.step, tensor, broadcast(place, parameters))
+
+
 def padded(case: Case, arrays: Arrays) -> Array:
     """The tensor behind the pad: the data, or the weight if that is padded, in its own layout."""
-    array, order = (arrays["w"], case.kernel_order) if case.pads_weight else (arrays["x"], case.data_order)
-    widths = [case.pad_widths[letter] for letter in order]
-    if case.pad.mode in _NUMPY_MODES:
-        mode: Any = _NUMPY_MODES[case.pad.mode]
-        return np.pad(array, widths, mode=mode)
-    return _pad_constant(array, widths, _pad_scalar(case.pad.value, case.pad_dtype))
+    if not case.pads_weight:
+        return chain(case, arrays)[0].value
+    widths = [case.pad_widths[letter] for letter in case.kernel_order]
+    value = _pad_scalar(case.pad.value, case.pad_dtype)
+    return _bordered(known(arrays["w"]), widths, value, case.pad.mode).value
+
+
+def _bordered(tensor: Tensor, widths: list[Widths], value: Any, mode: str = "constant") -> Tensor:
+    def bordered(part: Array) -> Array:
+        if mode in _NUMPY_MODES:
+            named: Any = _NUMPY_MODES[mode]
+            return np.pad(part, widths, mode=named)
+        return _pad_constant(part, widths, value if part is tensor.value else False)
+
+    return tensor.each(bordered)
 
 
 def _pad_scalar(value: float, dtype: str) -> Any:
@@ -99,23 +172,6 @@ def _pad_constant(array: Array, widths: list[Widths], value: Any) -> Array:
         source.append(slice(start - before, stop - before))
     out[tuple(to)] = array[tuple(source)]
     return out
-
-
-# --- dequantize ---------------------------------------------------------------------------------------
-
-
-def _dequantize(case: Case, step: Step, array: Array, scale: Array | None, zero_point: Array | None) -> Array:
-    """float32(int32(q) - zero_point) * scale: int32 wraps, and each float operation rounds once, here as in TVM."""
-    scales = np.array(step.scale, np.float32) if scale is None else np.asarray(scale)
-    zeros = np.array(step.zero_point) if zero_point is None else np.asarray(zero_point)
-    shape = [-1 if letter == step.axis else 1 for letter in case.data_order]
-    difference = (array.astype(np.int64) - zeros.astype(np.int64).reshape(shape)).astype(np.int32)
-    result: Array = difference.astype(np.float32) * scales.reshape(shape)
-    if scale is None and scales.size == 1 and not scales.any():
-        result = np.full_like(result, scales.item())  # TVM folds x * 0.0, also for x < 0: 0.0, not -0.0
-    if step.out_dtype == "float16":
-        result = np.clip(result, np.float32(-65504), np.float32(65504)).astype(np.float16)
-    return result
 
 
 # --- windows ------------------------------------------------------------------------------------------
@@ -142,7 +198,7 @@ def _counts(case: Case) -> list[int]:
 # --- convolutions -------------------------------------------------------------------------------------
 
 
-def _conv(case: Case, data: Array, weight: Array | None) -> Reference:
+def _conv(case: Case, data: Tensor, weight: Array | None) -> Reference:
     assert weight is not None
     outputs, inputs = weight.shape[:2]
     kernel = weight.reshape(case.groups, outputs // case.groups, inputs, *weight.shape[2:])
@@ -154,7 +210,7 @@ def _conv(case: Case, data: Array, weight: Array | None) -> Reference:
     return _convolve(case, data, kernel, axes, terms=inputs * math.prod(kernels))
 
 
-def _conv_transpose(case: Case, data: Array, weight: Array | None) -> Reference:
+def _conv_transpose(case: Case, data: Tensor, weight: Array | None) -> Reference:
     """As TVM lowers it: data spread out by stride and padded by extent - 1 - padding, the kernel mirrored, stride 1.
 
     The zeros between are multiplied and added like any others, which shows where they meet an infinity.
@@ -166,7 +222,7 @@ def _conv_transpose(case: Case, data: Array, weight: Array | None) -> Reference:
     terms = math.prod(kernel.shape[2:])
     steps = [axis.dilation for axis in case.axes]
     # The zeros inside a dilated kernel count only where they meet an infinity or NaN; without them it is much faster.
-    dense = not np.isfinite(data.astype(np.dtype(case.result_dtype)).astype(np.float64)).all()
+    dense = not np.isfinite(data.value.astype(np.dtype(case.result_dtype)).astype(np.float64)).all()
     if dense:
         kernel = _spread(kernel, steps)
     axes, widths = [], [(0, 0), (0, 0)]
@@ -174,7 +230,8 @@ def _conv_transpose(case: Case, data: Array, weight: Array | None) -> Reference:
         axes.append(Axis(kernel=taps, dilation=1 if dense else axis.dilation))
         reach = (taps - 1) * axes[-1].dilation
         widths.append((reach - axis.padding[0], reach - axis.padding[1] + axis.output_padding))
-    spread = _pad_constant(_spread(data, [axis.stride for axis in case.axes]), widths, data.dtype.type(0))
+    strides = [axis.stride for axis in case.axes]
+    spread = data.each(lambda part: _pad_constant(_spread(part, strides), widths, part.dtype.type(0)))
     return _convolve(case, spread, kernel, axes, terms=terms)
 
 
@@ -188,53 +245,57 @@ def _spread(array: Array, steps: list[int]) -> Array:
     return out
 
 
-def _convolve(case: Case, data: Array, kernel: Array, axes: list[Axis], *, terms: int) -> Reference:
+def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, terms: int) -> Reference:
     """``data`` (N, C, spatial...) with ``kernel`` (group, filter, C of a group, taps...): both cast, then summed."""
     dtype = case.result_dtype
-    x, strange_x, rough_x = _cast(data, dtype)
-    w, strange_w, rough_w = _cast(kernel, dtype)
+    x, rough_x = _cast(data, dtype)
+    w, rough_w = _cast(known(kernel), dtype)
     counts = _counts(case)
     groups, filters = kernel.shape[:2]
-    w, strange_w = (part.reshape(groups, filters, 1, -1) for part in (w, strange_w))
+    w = w.each(lambda part: part.reshape(groups, filters, 1, -1))
 
     def gather(array: Array) -> Array:
         """(N, group, 1, output position, term)."""
         windows = _windows(array, axes, counts, array.dtype.type(0))
-        split = windows.reshape(len(array), groups, -1, math.prod(counts), w.shape[-1] // kernel.shape[2])
+        split = windows.reshape(len(array), groups, -1, math.prod(counts), w.value.shape[-1] // kernel.shape[2])
         return split.swapaxes(2, 3).reshape(len(array), groups, 1, math.prod(counts), -1)
 
-    x = gather(x)
-    if dtype in ops.INTEGERS:
-        result = exact((x * w).sum(-1).astype(np.dtype(dtype)))  # int64 wraps, and its low bits are those of dtype
+    gathered = gather(x.value)
+    if dtype in ops.INTEGERS:  # int64 wraps, and its low bits are those of dtype
+        result = exact((gathered * w.value).sum(-1).astype(np.dtype(dtype)))
     else:
-        result = _sum(dtype, x, w, terms, rough=rough_x or rough_w)
-    if strange_x.any() or strange_w.any():
-        undefined = gather(strange_x).any(-1) | strange_w.any(-1)
-        result = Reference(result.value, result.bound, result.defined & ~undefined)
-    shape = [len(data), groups * filters, *counts]
-    return Reference(result.value.reshape(shape), result.bound.reshape(shape), result.defined.reshape(shape))
+        result = _sum(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
+    if x.unsure.any() or w.unsure.any():
+        opened = np.asarray(gather(x.open).any(-1) | w.open.any(-1))
+        unsure = np.asarray(gather(x.unsure).any(-1) | w.unsure.any(-1))
+        result = _doubted(result, unsure, opened, (*x.reasons, *w.reasons))
+    shape = [len(data.value), groups * filters, *counts]
+    return Reference(
+        value=result.value.reshape(shape),
+        bound=result.bound.reshape(shape),
+        defined=result.defined.reshape(shape),
+        open=None if result.open is None else result.open.reshape(shape),
+        reasons=result.reasons,
+    )
 
 
-def _cast(array: Array, dtype: str) -> tuple[Array, Array, bool]:
-    """``array`` in ``dtype``, held in int64 or float64; where the cast has no meaning; whether TVM may skip rounding.
+def _cast(tensor: Tensor, dtype: str) -> tuple[Tensor, bool]:
+    """``tensor`` in ``dtype``, held in int64 or float64, and whether TVM may skip its rounding.
 
-    No meaning: float to integer, out of range (int8(300.0) is 44 or 127, as the optimiser likes). Rounding: TVM 0.27
+    Float to integer, out of range, has no meaning (int8(300.0) is 44 or 127, as the optimiser likes). TVM 0.27
     computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once, so
-    operands that do not fit err by u each, and those that would become 0 or an infinity have no meaning.
+    operands that do not fit err by u each, and those that would become 0 or an infinity are not known.
     """
-    source = array.astype(np.float64)
-    if dtype in ops.INTEGERS and not np.issubdtype(array.dtype, np.integer):
-        low, high = ops.int_range(dtype)
-        whole = np.trunc(source)
-        inside = (whole >= low) & (whole < high + 1)  # high + 1 is a power of two: exact where int64's high is not
-        return np.where(inside, whole, 0).astype(np.int64), ~inside, False
     if dtype in ops.INTEGERS:
-        return array.astype(np.dtype(dtype)).astype(np.int64), np.zeros(array.shape, np.bool_), False
-    value = array.astype(np.dtype(dtype)).astype(np.float64)
-    if dtype != "bfloat16" or array.dtype == np.dtype(dtype):
-        return value, np.zeros(array.shape, np.bool_), False
+        whole = cast(tensor, dtype)
+        return replace(whole, value=whole.value.astype(np.int64)), False
+    source = tensor.value.astype(np.float64)
+    value = tensor.value.astype(np.dtype(dtype)).astype(np.float64)
+    if dtype != "bfloat16" or tensor.value.dtype == np.dtype(dtype):
+        return replace(tensor, value=value), False
     strange = np.isfinite(source) & ~(np.abs(value - source) <= np.abs(source) * 2.0 ** -ops.PRECISION[dtype])
-    return value, strange, bool(((value != source) & np.isfinite(source)).any())
+    rough = bool(((value != source) & np.isfinite(source)).any())
+    return replace(tensor, value=value, unsure=tensor.unsure | strange), rough
 
 
 # --- sums and their error -----------------------------------------------------------------------------
@@ -243,6 +304,18 @@ def _cast(array: Array, dtype: str) -> tuple[Array, Array, bool]:
 def exact(value: Array) -> Reference:
     """A reference that is right to the bit, everywhere."""
     return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
+
+
+def _told(tensor: Tensor) -> Reference:
+    """What is known of a tensor that the function returns as it is."""
+    return _doubted(exact(tensor.value), tensor.unsure, tensor.open, tensor.reasons)
+
+
+def _doubted(result: Reference, unsure: Array, opened: Array, reasons: tuple[str, ...]) -> Reference:
+    """The result without what it reads of ``unsure`` elements; ``opened`` are those that TVM leaves open."""
+    if not opened.any():
+        return replace(result, defined=result.defined & ~unsure)
+    return replace(result, defined=result.defined & ~unsure, open=opened, reasons=tuple(dict.fromkeys(reasons)))
 
 
 def _sum(dtype: str, x: Array, w: Array, terms: int, *, rough: bool = False, count: Array | None = None) -> Reference:
@@ -286,16 +359,27 @@ def _lowest_bit(array: Array) -> Array:
 # --- pools --------------------------------------------------------------------------------------------
 
 
-def _max_pool(case: Case, data: Array, weight: Array | None) -> Reference:
+def _max_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
     """``acc = acc if acc > x else x`` over D, H, W: among equals (0.0 and -0.0) the last wins."""
     neutral = _lowest(case.operand_dtype)
-    windows = _taps(_windows(data, list(case.axes), _counts(case), neutral))
-    value = np.full(windows.shape[:-1], neutral, data.dtype)
+    windows = _taps(_windows(data.value, list(case.axes), _counts(case), neutral))
+    value = np.full(windows.shape[:-1], neutral, data.value.dtype)
     for tap in np.moveaxis(windows, -1, 0):
         value = np.where(value > tap, value, tap)
+    unsure, opened = _read(case, data)
     # What NaN leaves behind depends on how TVM's simplifier writes max(acc, pad ? lowest : x) and on the opt-level.
     lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1)
-    return Reference(value, np.zeros(value.shape), np.asarray(~lost))
+    reasons = ((NAN_IN_MAX,) if lost.any() else ()) + (data.reasons if opened.any() else ())
+    return _doubted(exact(value), unsure | lost, opened | lost, reasons)
+
+
+def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
+    """Which windows read an element that is unsure, and one that is open."""
+
+    def read(part: Array) -> Array:
+        return np.asarray(_taps(_windows(part, list(case.axes), _counts(case), False)).any(-1))
+
+    return read(data.unsure), read(data.open)
 
 
 def _lowest(dtype: str) -> Any:
@@ -311,18 +395,23 @@ def _taps(windows: Array) -> Array:
     return windows.reshape(*windows.shape[: 2 + rank], -1)
 
 
-def _avg_pool(case: Case, data: Array, weight: Array | None) -> Reference:
-    windows = _taps(_windows(data, list(case.axes), _counts(case), data.dtype.type(0)))
+def _avg_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
+    dtype = data.value.dtype
+    windows = _taps(_windows(data.value, list(case.axes), _counts(case), dtype.type(0)))
+    return _doubted(_average(case, windows, dtype), *_read(case, data), data.reasons)
+
+
+def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
     count = _divisor(case)
     if case.result_dtype in ops.INTEGERS:
         # The sum wraps in the data's dtype, or in int32 at least behind own padding: TVM pads with an int32 zero
         # (pooling.h) and thereby widens the sum. It divides in int64, truncating.
         overhangs = [a.stride - 1 if case.ceil_mode else 0 for a in case.axes]  # ceil_mode pads so much more behind
         widened = any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
-        narrow = np.promote_types(data.dtype, np.int32) if widened else data.dtype
+        narrow = np.promote_types(dtype, np.int32) if widened else dtype
         total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
         quotient = total // count + ((total < 0) & (total % count != 0))
-        return exact(quotient.astype(data.dtype))
+        return exact(quotient.astype(dtype))
     return _sum(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
 
 
@@ -344,7 +433,7 @@ def _divisor(case: Case) -> Array:
     return np.maximum(count, 1).reshape(_counts(case))  # a window wholly in the padding: 0 / 1
 
 
-_FAMILIES: dict[ops.Family, Callable[[Case, Array, Array | None], Reference]] = {
+_FAMILIES: dict[ops.Family, Callable[[Case, Tensor, Array | None], Reference]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "max_pool": _max_pool,
