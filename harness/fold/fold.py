@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tvm
+import tvm_ffi
 from tvm import ir, relax, tirx
 
 from harness.fold.facts import Consumer, Options, PadFacts
@@ -130,11 +131,7 @@ def _without_unused(mod: tvm.IRModule, pads: _PrimPads) -> tvm.IRModule:
 
 
 def _called(function: Any) -> list[Any]:
+    """The functions of the module that a function, of Relax or TIR, names."""
     found: list[Any] = []
-
-    def visit(node: Any) -> None:
-        if isinstance(node, ir.GlobalVar):
-            found.append(node)
-
-    relax.analysis.post_order_visit(function, visit)
+    tvm_ffi.structural_walk(function, (ir.GlobalVar, found.append))
     return found
