@@ -166,6 +166,8 @@ class Body:
     def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var) -> None:
         self.values[var], self.home[var] = value, self.home[neighbour]
         self._use(value, var)
+        if _is_pad(op_name(value), value, self.prim_pads):
+            self.pads.append(var)
 
     def _forget(self, value: Any, user: relax.Var) -> None:
         for var, position in _operands(value):
