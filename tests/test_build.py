@@ -1,4 +1,4 @@
-"""harness.build and harness.ir.pads_in_front: a case as a Relax module, attribute by attribute."""
+"""harness.build and harness.pads: a case as a Relax module, attribute by attribute."""
 
 # ruff: noqa: RET504, SIM108 - this is TVMScript: a binding is named, and a branch is an `if`.
 
@@ -11,7 +11,7 @@ from tvm.script import relax as R
 from harness.build import build
 from harness.case import Axis, Case, Pad, Step
 from harness.inputs import inputs
-from harness.ir import pads_in_front
+from harness.pads import pads_in_front
 
 H = Axis(size=8, pad=(1, 2), kernel=3, stride=2, dilation=2, padding=(3, 4))
 W = Axis(size=9, pad=(5, 6), kernel=2, stride=3, padding=(7, 8))
