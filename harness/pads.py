@@ -9,7 +9,7 @@ A pad counts where it changes a spatial axis of its consumer: its batch and chan
 from collections.abc import Iterator
 from typing import Any
 
-from tvm import ir, relax
+from tvm import ir, relax, tirx
 
 from harness.ir import Module, bindings, same
 
@@ -74,8 +74,7 @@ def _is_padded(module: Module, operand: Any, axes: Axes, values: Values) -> bool
 def _padded_axes(module: Module, call: Any) -> Axes | None:
     """The axes that a pad changes, none for an idle one; None for everything else."""
     if _name(call) == _PAD:
-        widths = [str(width) for width in call.attrs.pad_width]
-        return frozenset(i // 2 for i, width in enumerate(widths) if width != "0")
+        return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _is(width, 0))
     block = _pad_block(module, call)
     if block is None:
         return None
@@ -148,7 +147,7 @@ def _expanded(call: Any, axes: Axes) -> Axes:
 
 def _squeezed(call: Any, axes: Axes) -> Axes:
     lengths = call.args[0].ty.shape.values
-    units = [i for i, length in enumerate(lengths) if str(length) == "1"]
+    units = [i for i, length in enumerate(lengths) if _is(length, 1)]
     given = call.attrs.axis
     removed = units if given is None else [int(axis) % len(lengths) for axis in given]
     kept = [axis for axis in range(len(lengths)) if axis not in removed]
@@ -158,11 +157,16 @@ def _squeezed(call: Any, axes: Axes) -> Axes:
 def _reshaped(call: Any, axes: Axes) -> Axes:
     """A reshape that only inserts and removes unit axes; through any other, nothing is seen."""
     before, behind = (list(enumerate(ty.shape.values)) for ty in (call.args[0].ty, call.ty))
-    before, behind = ([(i, n) for i, n in lengths if str(n) != "1"] for lengths in (before, behind))
+    before, behind = ([(i, n) for i, n in lengths if not _is(n, 1)] for lengths in (before, behind))
     if len(before) != len(behind) or not all(same(a, b) for (_, a), (_, b) in zip(before, behind, strict=True)):
         return frozenset()
     place = {to: source for (source, _), (to, _) in zip(before, behind, strict=True)}
     return frozenset(place[axis] for axis in axes if axis in place)
+
+
+def _is(length: Any, number: int) -> bool:
+    """Whether a length, or a width, is this constant."""
+    return int(length) == number if isinstance(length, int | tirx.IntImm) else False
 
 
 def _name(value: Any) -> str:
