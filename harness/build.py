@@ -24,7 +24,7 @@ def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
     """A well-formed Relax module whose function ``main`` is the case, unfolded.
 
     The parameters are named and ordered as the keys of ``harness.inputs.parameters``. The function returns the result,
-    or a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves a pad out that does nothing.
+    or a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves the pad out if it does nothing.
     """
     builder = relax.BlockBuilder()
     params = _params(case)
@@ -60,7 +60,7 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
         weight = relax.const(inputs(case, case.fills[0])["w"], case.kernel_dtype)
     for place in case.front_places:
         data = builder.emit(_step(place, "", data, params), _variable(place))
-    if not with_pad:
+    if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
         padded = data
     elif case.pads_weight:
         padded = weight = _emit_pad(builder, case, weight, case.kernel_order)

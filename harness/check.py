@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from harness import ir
+from harness import ir, pads
 from harness.build import MAIN, build
 from harness.case import Case
 from harness.compare import Difference, bitwise, within
 from harness.failures import CompileError, Failure, failure
-from harness.findings import finding_of
+from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding, Refused
 from harness.inputs import inputs, parameters
 from harness.legality import Legality, legality, right_folds
@@ -99,9 +99,10 @@ def _compile_and_compare(
     try:
         return _compare_runs(case, _compile(case, modules, target), modules)
     except CompileError as error:
-        if finding is None or finding.dtype_only or "unfolded" not in error.symptom:
+        raised = finding_raised(case, str(error.__cause__)) if "unfolded" in error.symptom else None
+        if raised is None:
             raise
-        return (), (finding.name,)
+        return (), (raised.name,)
 
 
 # --- compile and run ----------------------------------------------------------------------------------
@@ -245,18 +246,19 @@ def _verdict(
     *,
     complete: bool,
 ) -> Verdict:
-    left = ir.pads_in_front(folded)
+    left = pads.pads_in_front(folded)
     outcomes: list[Any] = (
         [report.outcome for report in fold.explain(unfolded)] if isinstance(fold, FoldExplicitPadding) else []
     )
-    allowed = legality(case) if left else None
+    idle = pads.idle_pads(folded) > 0
+    allowed = Legality.LEGAL if idle else legality(case) if left else None
     finding = finding_of(case)
     executed_wrongly = finding is not None and not finding.dtype_only
     if complete and allowed is Legality.LEGAL and not executed_wrongly:
         said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
         raise failure("MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}")
     return Verdict(
-        folded=left < ir.pads_in_front(unfolded),
+        folded=left < pads.pads_in_front(unfolded),
         legality=allowed,
         rules=tuple(outcome.rule for outcome in outcomes if not isinstance(outcome, Refused)),
         reasons=tuple((str(outcome.kind), outcome.detail) for outcome in outcomes if isinstance(outcome, Refused)),

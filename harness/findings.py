@@ -16,7 +16,8 @@ class Finding:
     """A defect of TVM 0.27: ``matches`` the cases that show it.
 
     ``dtype_only`` if the values are right all the same; ``runs`` is False where running it can kill the process, so
-    that such a case is drawn, folded, checked as IR and counted, but not executed.
+    that such a case is drawn, folded, checked as IR and counted, but not executed. ``raises`` is what TVM says where it
+    does not compile such a case; where it does, the case is like any other.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Finding:
     matches: Callable[[Case], bool]
     dtype_only: bool = False
     runs: bool = True
+    raises: str = ""
 
 
 def _axes_out_of_order(case: Case) -> bool:
@@ -49,6 +51,11 @@ def _divides_by_nothing(case: Case) -> bool:
     return False
 
 
+def _has_a_padded_symbolic_length(case: Case) -> bool:
+    """Whether the type of a tensor that a step or the consumer reads has a length like ``w + 3``."""
+    return any(case.dims_at(place)[x] != case.data_dims[x] for place in range(len(case.steps)) for x in case.symbolic)
+
+
 FINDINGS = (
     Finding(
         name="avg_pool-divides-by-nothing",
@@ -70,9 +77,23 @@ FINDINGS = (
         matches=_integer_average,
         dtype_only=True,
     ),
+    Finding(
+        name="symbolic-copy",
+        text="a kernel that only moves or copies a tensor whose symbolic length was padded (w + 3): the pass "
+        "RewriteDataflowReshape asks whether it is a reshape, and gets an internal error instead of no",
+        matches=_has_a_padded_symbolic_length,
+        raises="RewriteDataflowReshape",
+    ),
 )
 
 
 def finding_of(case: Case) -> Finding | None:
-    """The defect of TVM that ``case`` shows, if it is a known one."""
-    return next((finding for finding in FINDINGS if finding.matches(case)), None)
+    """The defect of TVM that ``case`` shows whenever it is executed, if it is a known one."""
+    return next((finding for finding in FINDINGS if not finding.raises and finding.matches(case)), None)
+
+
+def finding_raised(case: Case, message: str) -> Finding | None:
+    """The known defect of TVM that keeps ``case`` from being compiled, which TVM reports with ``message``."""
+    raised = (finding for finding in FINDINGS if finding.raises and finding.raises in message)
+    found = next((finding for finding in raised if finding.matches(case)), finding_of(case))
+    return None if found is None or found.dtype_only else found

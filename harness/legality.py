@@ -1,20 +1,30 @@
 """Is the fold of a case legal? Asked of the NumPy meaning, never of the pass's rules.
 
-    does  op(x, padding + pad)  equal  op(pad(x), padding)  on adversarial inputs?
+    does  op(steps(x), padding + pads)  equal  op(steps(pad(x)), padding)  on adversarial inputs?
 
-Legality quantifies over all inputs and geometries, so a single geometry is not enough: a trailing pad that no window
-reads makes an illegal fold look right. So the same case is asked again in geometries that read everything.
+The fold takes the spatial widths of all pads of the data; their batch and channel widths stay in pads. Legality
+quantifies over all inputs and geometries, so a single geometry is not enough: a trailing pad that no window reads
+makes an illegal fold look right. So the same case is asked again in geometries that read everything.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
-from itertools import product
+from fractions import Fraction
+from itertools import pairwise, product
+from typing import Any
 
-from harness.case import MODES, Axis, Case, Pad
+import numpy as np
+
+from harness import ops
+from harness.case import MODES, Axis, Case, Pad, Place, Step, Widths
+from harness.chain import Parameters
 from harness.compare import bitwise
 from harness.inputs import inputs
-from harness.reference import reference
+from harness.reference import chain, reference
+from harness.step import ELEMENTWISE
+from harness.view import border_trace
 
 ADVERSARIAL = ("negative", "integers", "specials", "extremes")
 """Fills that are exact and show padding. Real values add rounding, NaN hides differences."""
@@ -26,80 +36,140 @@ class Legality(StrEnum):
     """``VACUOUS``: no window reads the border. ``GEOMETRY``: equal here, but not in every geometry.
 
     ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that.
+    ``CONTRACTED``: a target that contracts a product and a sum to one operation gives the border another value.
+    ``OPEN``: equal but for what TVM leaves open in the data itself, and may answer differently next to a border.
     """
 
     LEGAL = "legal"
     VACUOUS = "vacuous"
     GEOMETRY = "legal by geometry"
     UNKNOWN_MODE = "unknown mode"
+    CONTRACTED = "legal without contraction"
+    OPEN = "legal where defined"
     ILLEGAL = "illegal"
 
 
 def legality(case: Case) -> Legality:
-    """Whether the pad of ``case`` may become padding of its consumer."""
+    """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
+    case = replace(case, constant_weight=False)  # it quantifies over the weights too
     if is_identity(case):
         return Legality.LEGAL
-    if case.pad.mode not in MODES:
+    if case.pad.mode not in MODES and any(width != (0, 0) for width in case.pad_widths.values()):
         return Legality.UNKNOWN_MODE
     if not border_is_read(case):
         return Legality.VACUOUS
-    if not all(step.constant for step in case.steps):
-        return Legality.ILLEGAL  # it quantifies over the parameters too, and another zero point than this breaks it
-    if not any(True for _ in right_folds(case)):
+    if _parameter_meets_border(case) or not any(True for _ in right_folds(case)):
         return Legality.ILLEGAL
-    if case.ceil_mode and any(min(*axis.pad, *axis.padding) < 0 for axis in case.axes):
-        return Legality.GEOMETRY  # a last window may reach what is cropped, or not
+    if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
+        return Legality.GEOMETRY  # a last window may reach what is cropped, or start behind the data, or not
     for dense in _denser(case):
         if not any(True for _ in right_folds(dense)):
             return Legality.GEOMETRY
-    return Legality.LEGAL
+    if _is_contracted(case):
+        return Legality.CONTRACTED
+    return Legality.OPEN if _leaves_open(case) else Legality.LEGAL
 
 
 def right_folds(case: Case) -> Iterator[Case]:
-    """The cases whose pad went into the padding, and which mean the same as ``case``."""
+    """The cases whose pads went into the padding, and which mean the same as ``case``."""
     return (folded for folded in merged(case) if _agree(case, folded))
 
 
 def is_identity(case: Case) -> bool:
-    """Whether the pad does nothing."""
-    return all(widths == (0, 0) for widths in case.pad_widths.values())
+    """Whether no pad does anything."""
+    idle = all(widths == (0, 0) for widths in case.pad_widths.values())
+    return idle and all(not any(width[1:]) for step in case.steps for width in step.widths)
+
+
+def spatial_widths(case: Case) -> dict[str, list[Widths]]:
+    """The widths of all pads of the data along each spatial axis, in their order."""
+    found = {letter: [axis.pad] for letter, axis in case.lettered_axes}
+    for step in case.steps:
+        for letter, before, after in step.widths:
+            if letter in found:
+                found[letter].append((before, after))
+    return found
+
+
+def _crops(case: Case) -> bool:
+    """Whether a pad, or the own padding, takes elements away."""
+    own = [axis.padding for axis in case.axes]
+    return any(min(sides) < 0 for sides in (*own, *(w for pads in spatial_widths(case).values() for w in pads)))
+
+
+# --- the border ---------------------------------------------------------------------------------------
 
 
 def border_is_read(case: Case) -> bool:
-    """Whether a window reads an element that the pad added, or would have read one that it cropped."""
-    if case.pads_weight or any(case.pad.batch) or any(case.pad.channel):
+    """Whether a window reads an element that a pad added along a spatial axis, or would have read a cropped one."""
+    widths = spatial_widths(case)
+    if case.pads_weight:
         return True
-    if any(width < 0 for axis in case.axes for width in axis.pad) or case.spec.transposed:
+    if any(width < 0 for pads in widths.values() for sides in pads for width in sides):
         return True
-    return any(_reads_border(case, letter, axis) for letter, axis in case.lettered_axes)
+    added = {letter: (sum(b for b, _ in pads), sum(a for _, a in pads)) for letter, pads in widths.items()}
+    if not any(any(sides) for sides in added.values()):
+        return True  # nothing to fold: that is no matter of windows
+    return case.spec.transposed or any(_reads(case, letter, axis, added[letter]) for letter, axis in case.lettered_axes)
 
 
-def _reads_border(case: Case, letter: str, axis: Axis) -> bool:
-    first, last = axis.pad[0], axis.pad[0] + axis.size
+def _reads(case: Case, letter: str, axis: Axis, added: Widths) -> bool:
+    first, last = added[0], added[0] + axis.size
     for window, tap in product(range(case.result_dims[letter]), range(axis.kernel)):
         at = window * axis.stride + tap * axis.dilation - axis.padding[0]
-        if 0 <= at < first or last <= at < last + axis.pad[1]:
+        if 0 <= at < first or last <= at < last + added[1]:
             return True
     return False
 
 
+def _parameter_meets_border(case: Case) -> bool:
+    """Whether a value that only the run knows is computed with a border: another value than this would break it."""
+    adds = any(width > 0 for axis in case.axes for width in axis.pad)
+    for step in case.steps:
+        if adds and not step.constant:
+            return True
+        adds = adds or any(
+            width > 0 for letter, *sides in step.widths if letter in case.spec.spatial for width in sides
+        )
+    return False
+
+
+# --- the fold -----------------------------------------------------------------------------------------
+
+
 def merged(case: Case) -> Iterator[Case]:
-    """The case with its pad in the padding, in each way that could be right; none if no padding attribute says it."""
-    if case.pads_weight or any(case.pad.batch) or any(case.pad.channel):
+    """The case with all spatial widths in the padding, in each way that could be right.
+
+    None if there are none, or if no padding attribute says them. Batch and channel widths stay in their pads.
+    """
+    widths = spatial_widths(case)
+    if case.pads_weight or not any(any(sides) for pads in widths.values() for sides in pads):
         return
-    counted = (True, False) if case.spec.family == "avg_pool" else (False,)
-    for flag in counted:
+    left = Pad() if case.pad.batch == case.pad.channel == (0, 0) else case.pad
+    steps = tuple(kept for step in case.steps if (kept := _without_spatial(case, step)) is not None)
+    for flag in (True, False) if case.spec.family == "avg_pool" else (False,):
         try:
-            axes = tuple(_merged_axis(axis, transposed=case.spec.transposed) for axis in case.axes)
-            yield replace(case, axes=axes, pad=Pad(), uses=(), count_include_pad=flag)
-        except ValueError:  # negative padding, or no window fits: no attribute says this
+            axes = tuple(
+                _merged_axis(axis, widths[letter], transposed=case.spec.transposed)
+                for letter, axis in case.lettered_axes
+            )
+            yield replace(case, axes=axes, pad=left, steps=steps, uses=(), count_include_pad=flag)
+        except ValueError:  # no window fits, or a parameter follows what was padded: no attribute says this
             return
 
 
-def _merged_axis(axis: Axis, *, transposed: bool) -> Axis:
+def _merged_axis(axis: Axis, pads: list[Widths], *, transposed: bool) -> Axis:
     scale = -axis.stride if transposed else 1
-    before, after = (own + width * scale for own, width in zip(axis.padding, axis.pad, strict=True))
+    before, after = (own + scale * sum(sides) for own, sides in zip(axis.padding, zip(*pads, strict=True), strict=True))
     return replace(axis, pad=(0, 0), padding=(before, after))
+
+
+def _without_spatial(case: Case, step: Step) -> Step | None:
+    """A pad without its spatial widths, None if none are left; any other step as it is."""
+    if step.kind != "pad":
+        return step
+    kept = tuple(width for width in step.widths if width[0] not in case.spec.spatial and any(width[1:]))
+    return replace(step, widths=kept) if kept else None
 
 
 def _denser(case: Case) -> Iterator[Case]:
@@ -107,19 +177,31 @@ def _denser(case: Case) -> Iterator[Case]:
 
     A kernel of 1 reads the border alone, one of 2 with a neighbour only (a mirrored border goes unnoticed in a max_pool
     whose windows hold what it mirrors), and the widest reaches from own padding over the explicit border into the data.
+    An axis whose length the steps fix keeps it.
     """
-    for widen in (lambda _: 1, lambda _: 2, lambda axis: 2 + max(0, *axis.pad, *axis.padding)):
-        axes = tuple(replace(a, stride=1, dilation=1, output_padding=0, kernel=widen(a)) for a in case.axes)
-        # A transposed convolution crops its result by its padding, so that it needs more data to show anything.
-        more = [sum(a.padding) if case.spec.transposed else 0 for a in axes]
-        longer = tuple(replace(a, size=max(a.size, a.kernel) + n) for a, n in zip(axes, more, strict=True))
-        kept = tuple(replace(new, kernel=old.kernel) for new, old in zip(axes, case.axes, strict=True))
-        for candidate in (longer, kept):
-            try:
-                yield replace(case, axes=candidate, ceil_mode=False)
-                break
-            except ValueError:  # the parameters of a dequantize follow a spatial axis, which keeps its length
-                continue
+    widths = spatial_widths(case)
+    fixed = {step.axis for step in (*case.front, *case.steps) if step.follows_axis}
+    fixed |= set(case.spec.spatial) - set(case.pad_order)
+    for kernel in (1, 2, 0):
+        axes = []
+        for letter, axis in case.lettered_axes:
+            widest = 2 + max(0, *axis.padding, *(sum(sides) for sides in zip(*widths[letter], strict=True)))
+            axes.append(_dense(case, axis, widths[letter], kernel or widest, fixed=letter in fixed))
+        try:
+            yield replace(case, axes=tuple(axes), ceil_mode=False)
+        except ValueError:  # padding that takes everything away from so little
+            continue
+
+
+def _dense(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bool) -> Axis:
+    """One axis with another kernel, and data as long as that; where its length is fixed, a kernel that fits."""
+    dense = replace(axis, stride=1, dilation=1, output_padding=0)
+    if fixed:
+        most = axis.size + sum(map(sum, pads)) + (0 if case.spec.transposed else sum(axis.padding))
+        return replace(dense, kernel=max(1, min(kernel, most)))
+    # A transposed convolution crops its result by its padding, so that it needs more data to show anything.
+    more = sum(axis.padding) if case.spec.transposed else 0
+    return replace(dense, kernel=kernel, size=max(axis.size, kernel) + more)
 
 
 def _agree(case: Case, folded: Case) -> bool:
@@ -140,3 +222,60 @@ def _agree(case: Case, folded: Case) -> bool:
             return False
         compared = compared or bool(want.defined.all())
     return compared
+
+
+# --- what nobody has to fold --------------------------------------------------------------------------
+
+_EXTREME_INTEGERS = (0, 1)
+_EXTREME_FLOATS = (0.0, 0.5, 1e3, -1e3, math.inf, -math.inf, math.nan)
+
+
+def _is_contracted(case: Case) -> bool:
+    """Whether a border's value is a rounded product to which the next step adds: a fused operation rounds once."""
+    computing = [place for place in case.step_places if place.step.kind in ELEMENTWISE]
+    following = {place.index: behind for place, behind in pairwise(computing)}
+    for place, parameters, read, made in border_trace(case):
+        behind = following.get(place.index)
+        if behind is None or behind.step.kind not in ("add", "subtract") or behind.dtype not in ops.FLOATS:
+            continue
+        if any(_rounds(place, parameters, i, read[i], made[i]) for i in range(len(read))):
+            return True
+    return False
+
+
+def _rounds(place: Place, parameters: Parameters, i: int, read: Any, made: Any) -> bool:
+    """Whether element ``i`` of what a step makes is a product, or a quotient, that was rounded."""
+    if not (math.isfinite(read) and math.isfinite(made)):
+        return False
+    step, x = place.step, Fraction(float(read))
+    factors = {name: float(values[i % len(values)]) for name, values in parameters.items()}
+    if not all(map(math.isfinite, factors.values())):
+        return False
+    if step.kind == "multiply":
+        exact = x * Fraction(factors["operand"])
+    elif step.kind == "divide":
+        above, below = (Fraction(factors["operand"]), x) if step.swapped else (x, Fraction(factors["operand"]))
+        exact = above / below if below else Fraction(float(made))
+    elif step.kind == "square":
+        exact = x * x
+    elif step.kind == "leakyrelu" and x < 0:
+        exact = x * Fraction(float(np.array(step.alpha).astype(read.dtype)))
+    elif step.kind == "dequantize":
+        exact = (x - Fraction(factors["zero_point"])) * Fraction(factors["scale"])
+    else:
+        return False
+    return exact != Fraction(float(made))
+
+
+def _leaves_open(case: Case) -> bool:
+    """Whether TVM leaves something open that the steps behind the pad make of some value of the data."""
+    if case.dtype in ops.INTEGERS:
+        values: tuple[Any, ...] = (*_EXTREME_INTEGERS, *ops.int_range(case.dtype))
+    else:
+        values = (*_EXTREME_FLOATS, ops.HIGHEST[case.dtype], -ops.HIGHEST[case.dtype])
+    arrays = inputs(case, case.fills[0])
+    for value in values:
+        made = chain(case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)})
+        if made[-1].open.any() and not made[0].open.any():
+            return True
+    return False

@@ -4,13 +4,15 @@ Law: every candidate is a possible case, differs from the given one, and is smal
 grows), so that following candidates ends. A case none of whose candidates fails in the same way is 1-minimal.
 """
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from harness import ops
-from harness.case import Axis, Case, Pad, Step, Widths
+from harness.case import Axis, Case, Pad
+from harness.plainer import before, plainer_values, plainer_widths, toward, weight_of
+from harness.simpler_steps import Steps, plainer_steps, relaid, resized, without
+from harness.step import STRUCTURAL
 
 
 def simpler(case: Case) -> Iterator[Case]:
@@ -34,6 +36,8 @@ def simpler(case: Case) -> Iterator[Case]:
 
 def _attempt(case: Case, change: dict[str, Any]) -> Case | None:
     """The changed case, None if there is no such case: a value out of range, or no window fits."""
+    if not change.get("steps", case.steps):
+        change = {"uses": tuple(use for use in case.uses if use != "step")} | change
     try:
         return replace(case, **change)
     except ValueError:
@@ -42,7 +46,7 @@ def _attempt(case: Case, change: dict[str, Any]) -> Case | None:
 
 Changes = Iterator[dict[str, Any]]
 
-_Part = TypeVar("_Part", Axis, Pad, Step)
+_Part = TypeVar("_Part", Axis, Pad)
 
 
 def _with(part: _Part, name: str, value: Any) -> _Part:
@@ -51,12 +55,19 @@ def _with(part: _Part, name: str, value: Any) -> _Part:
 
 
 def _fewer_parts(case: Case) -> Changes:
-    """Without the steps, the further uses, the fills beyond one."""
+    """Without the steps, the further uses, the fills beyond one, and whatever else can be left out."""
+    if case.front and case.steps:
+        yield from _without_steps(case, {"front": (), "steps": ()})
     if case.steps:
-        yield {"steps": ()}
-        for dtype in _before(ops.DTYPES, case.dtype):
-            yield {"steps": (), "dtype": dtype}
-            yield {"steps": (), "dtype": dtype, "pad": replace(case.pad, value=0.0)}
+        yield from _without_steps(case, {"steps": ()})
+    if case.front:
+        yield from _without_steps(case, {"front": ()})
+    yield from _fewer_steps(case)
+    if case.symbolic:
+        yield {"symbolic": ()}
+        yield from ({"symbolic": case.symbolic[:i] + case.symbolic[i + 1 :]} for i in range(len(case.symbolic)))
+    if case.constant_weight:
+        yield {"constant_weight": False}
     for i in range(len(case.uses)):
         yield {"uses": case.uses[:i] + case.uses[i + 1 :]}
     if len(case.fills) > 1:
@@ -67,100 +78,102 @@ def _fewer_parts(case: Case) -> Changes:
         yield {"count_include_pad": False}
 
 
+def _without_steps(case: Case, change: dict[str, Steps]) -> Changes:
+    """The change, also with plainer dtypes, as those that the steps need are not needed any more."""
+    yield dict(change)
+    yield change | {"out_dtype": "", "weight_dtype": ""}
+    for dtype in before(ops.DTYPES, case.dtype):
+        yield change | {"dtype": dtype}
+        yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0)}
+        yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0), "out_dtype": "", "weight_dtype": ""}
+
+
+def _fewer_steps(case: Case) -> Changes:
+    """Without the structural steps, or without one step."""
+    flat = tuple(step for step in case.steps if step.kind not in STRUCTURAL)
+    if flat != case.steps:
+        yield {"steps": flat}
+    for i in range(len(case.steps)):
+        yield {"steps": without(case.steps, i)}
+        yield {"steps": without(case.steps, i), "out_dtype": "", "weight_dtype": ""}
+    for i in range(len(case.front)):
+        yield {"front": case.front[:i] + case.front[i + 1 :]}
+
+
 def _lower_rank(case: Case) -> Changes:
     """One spatial axis less; the layouts lose its letter, and the letters that are left move up."""
     rank = case.spec.rank
     if rank == 1:
         return
     op = case.op.replace(f"{rank}d", f"{rank - 1}d")
+    spec = ops.BY_NAME[op]
     for i, gone in enumerate(case.spec.spatial):
-        renamed = dict(zip(case.spec.spatial.replace(gone, ""), ops.BY_NAME[op].spatial, strict=True))
-        if any(step.axis == gone for step in case.steps):
+        renamed = dict(zip(case.spec.spatial.replace(gone, ""), spec.spatial, strict=True)) | {gone: ""}
+        if any(step.axis == gone and step.parameters for step in (*case.front, *case.steps)):
             continue
         change: dict[str, Any] = {"op": op, "axes": case.axes[:i] + case.axes[i + 1 :]}
         for name in ("data_layout", "kernel_layout"):
-            kept = getattr(case, name).replace(gone, "")
-            change[name] = "".join(renamed.get(letter, letter) for letter in kept)
-        change["steps"] = tuple(replace(s, axis=renamed.get(s.axis, s.axis)) for s in case.steps)
+            change[name] = "".join(renamed.get(letter, letter) for letter in getattr(case, name))
+        change["symbolic"] = tuple(renamed.get(letter, letter) for letter in case.symbolic if letter != gone)
+        change["front"] = relaid(case.front, "", renamed)
+        change["steps"] = relaid(case.steps, change["data_layout"] or spec.data_layout, renamed)
         yield change
-        yield change | {"data_layout": "", "kernel_layout": ""}
+        yield change | {"data_layout": "", "kernel_layout": "", "steps": relaid(case.steps, spec.data_layout, renamed)}
 
 
 def _plainer_types(case: Case) -> Changes:
-    """Standard layouts and dtypes, and a plainer dequantize."""
-    if case.data_layout or case.kernel_layout:
-        yield {"data_layout": "", "kernel_layout": ""}
-        for name in ("data_layout", "kernel_layout"):
-            standard = getattr(case.spec, name)
-            if getattr(case, name):
-                yield {name: ""}
-                if getattr(case, name) == standard:
-                    continue
-                yield from ({name: layout} for layout in _before(getattr(case.spec, name + "s"), getattr(case, name)))
+    """Standard layouts and dtypes, and plainer steps."""
+    yield from _plainer_layouts(case)
     if case.out_dtype or case.weight_dtype:
         yield {"out_dtype": "", "weight_dtype": ""}
         yield {"weight_dtype": ""}
-    for dtype in _before(ops.DTYPES, case.dtype):
+    for dtype in before(ops.DTYPES, case.dtype):
         yield {"dtype": dtype, "out_dtype": "", "weight_dtype": ""}
         yield {"dtype": dtype}
-    for dtype in _before(ops.DTYPES, case.out_dtype):
+    for dtype in before(ops.DTYPES, case.out_dtype):
         yield {"out_dtype": dtype}
-    for i, step in enumerate(case.steps):
-        for plainer in _plainer_steps(step):
-            yield {"steps": case.steps[:i] + (plainer,) + case.steps[i + 1 :]}
-            if plainer.zero_point != step.zero_point and case.pad.value in step.zero_point:
-                # The pad value follows its zero point, else the case would turn from a legal one into another.
-                position = step.zero_point.index(int(case.pad.value))
-                value = float(plainer.zero_point[position if len(plainer.zero_point) > 1 else 0])
-                if _weight_of(value) <= _weight_of(case.pad.value):
-                    steps = case.steps[:i] + (plainer,) + case.steps[i + 1 :]
-                    yield {"steps": steps, "pad": replace(case.pad, value=value)}
+    for name in ("steps", "front"):
+        for i, step in enumerate(getattr(case, name)):
+            for plainer in plainer_steps(step):
+                steps = getattr(case, name)[:i] + (plainer,) + getattr(case, name)[i + 1 :]
+                yield _lengths(case, {name: steps})
+                if name == "steps" and plainer.zero_point != step.zero_point and case.pad.value in step.zero_point:
+                    # The pad value follows its zero point, else the case would turn from a legal one into another.
+                    position = step.zero_point.index(int(case.pad.value))
+                    value = float(plainer.zero_point[position if len(plainer.zero_point) > 1 else 0])
+                    if weight_of(value) <= weight_of(case.pad.value):
+                        yield {"steps": steps, "pad": replace(case.pad, value=value)}
 
 
-def _plainer_steps(step: Step) -> Iterator[Step]:
-    if not step.constant:
-        yield replace(step, constant=True)
-    if len(step.scale) > 1 and len(step.zero_point) > 1:
-        yield replace(step, scale=step.scale[:1], zero_point=step.zero_point[:1])
-    for name in ("scale", "zero_point"):
-        if len(getattr(step, name)) > 1:
-            yield from (_with(step, name, (value,)) for value in dict.fromkeys(getattr(step, name)))
-    if step.axis != "C" and len(step.scale) == len(step.zero_point) == 1:
-        yield replace(step, axis="C")
-    for dtype in _before(ops.DEQUANTIZED_DTYPES, step.out_dtype):
-        yield replace(step, out_dtype=dtype)
-    yield from _attempts(step, "zero_point_dtype", _before(ops.ZERO_POINT_DTYPES, step.zero_point_dtype))
-    if any(scale != 1.0 for scale in step.scale):
-        yield replace(step, scale=(1.0,) * len(step.scale))
-    for i, zero_point in enumerate(step.zero_point):
-        fewer = (step.zero_point[:i] + (z,) + step.zero_point[i + 1 :] for z in _toward_zero(zero_point))
-        yield from _attempts(step, "zero_point", fewer)
-    if len(set(step.zero_point)) == 1:
-        same = ((z,) * len(step.zero_point) for z in _toward_zero(step.zero_point[0]))
-        yield from _attempts(step, "zero_point", same)
+def _plainer_layouts(case: Case) -> Changes:
+    """Layouts nearer to the standard ones; steps that lead to another one then lead to it, or go."""
+    if case.data_layout or case.kernel_layout:
+        yield {"data_layout": "", "kernel_layout": "", "steps": relaid(case.steps, case.spec.data_layout, {})}
+    if case.kernel_layout:
+        yield from ({"kernel_layout": layout} for layout in _layouts(case, "kernel_layout"))
+    if case.data_layout:
+        for layout in _layouts(case, "data_layout"):
+            yield {"data_layout": layout, "steps": relaid(case.steps, layout or case.spec.data_layout, {})}
 
 
-def _attempts(step: Step, name: str, values: Iterable[Any]) -> Iterator[Step]:
-    for value in values:
-        try:
-            yield _with(step, name, value)
-        except ValueError:
-            continue
+def _layouts(case: Case, name: str) -> tuple[str, ...]:
+    """The plainer layouts of one operand: the standard one unsaid, then those in front of this one."""
+    return ("", *before(getattr(case.spec, name + "s"), getattr(case, name)))
 
 
 def _fewer_channels(case: Case) -> Changes:
     """Less batch, groups, channels and filters; the parameters of a step follow the axis that they belong to."""
-    for batch in _toward(case.batch, 1):
-        yield _resized(case, "N", sum(case.pad.batch) if not case.pads_weight else 0, batch) | {"batch": batch}
-    added = 0 if case.pads_weight else sum(case.pad.channel)
-    for groups in _toward(case.groups, 1):
+    for batch in toward(case.batch, 1):
+        yield _lengths(case, {"batch": batch})
+    added = case.operand_dims["C"] - case.channels
+    for groups in toward(case.groups, 1):
         yield {"groups": groups}
         for channels in _fewer(case.channels, added, groups):
-            change = _resized(case, "C", added, channels) | {"groups": groups, "channels": channels}
+            change = _lengths(case, {"groups": groups, "channels": channels})
             yield change
             yield change | {"filters": min(case.filters, groups)}
     for channels in _fewer(case.channels, added, case.groups):
-        change = _resized(case, "C", added, channels) | {"channels": channels}
+        change = _lengths(case, {"channels": channels})
         yield change
         if case.filters > case.groups:
             yield change | {"filters": case.groups}
@@ -175,40 +188,38 @@ def _fewer(count: int, added: int, groups: int) -> Iterator[int]:
         yield from dict.fromkeys((smaller[0], smaller[len(smaller) // 2], smaller[-1]))
 
 
-def _resized(case: Case, letter: str, padding: int, length: int) -> dict[str, Any]:
-    """The steps when the unpadded tensor has ``length`` elements along ``letter``."""
-    most = length + padding
-    if most < 1 or not any(step.axis == letter for step in case.steps):
-        return {}
-    return {
-        "steps": tuple(
-            replace(s, scale=s.scale[:most], zero_point=s.zero_point[:most]) if s.axis == letter else s
-            for s in case.steps
-        )
-    }
+def _lengths(case: Case, change: dict[str, Any]) -> dict[str, Any]:
+    """The change, with the parameters of the steps as long as it makes their axes."""
+    batch, channels, axes, pad = (change.get(x, getattr(case, x)) for x in ("batch", "channels", "axes", "pad"))
+    sizes = {"N": batch, "C": channels} | {x: a.size for x, a in zip(case.spec.spatial, axes, strict=True)}
+    padded = dict(sizes)
+    if pad.operand == "data":
+        sides = {"N": pad.batch, "C": pad.channel} | {x: a.pad for x, a in zip(case.spec.spatial, axes, strict=True)}
+        padded = {letter: length + sum(sides[letter]) for letter, length in sizes.items()}
+    front = resized(change.get("front", case.front), sizes)
+    return change | {"front": front, "steps": resized(change.get("steps", case.steps), padded)}
 
 
 def _plainer_pad(case: Case) -> Changes:
     pad = case.pad
     if pad.operand == "weight":
-        yield {"pad": replace(pad, operand="data")}
+        yield _lengths(case, {"pad": replace(pad, operand="data")})
+    if pad.form != "op":
+        yield {"pad": replace(pad, form="op")}
     if pad.mode != "constant":
         yield {"pad": replace(pad, mode="constant")}
     if pad != Pad():
-        yield {"pad": Pad(operand=pad.operand)}
+        yield _lengths(case, {"pad": Pad(operand=pad.operand)})
     for name in ("batch", "channel"):
-        for sides in _plainer_widths(getattr(pad, name)):
-            letter = "N" if name == "batch" else "C"
-            lengths = _resized(case, letter, sum(sides), case.data_dims[letter])
-            yield {"pad": _with(pad, name, sides)} | lengths
-    yield from ({"pad": replace(pad, value=value)} for value in _plainer_values(pad.value))
+        for sides in plainer_widths(getattr(pad, name)):
+            yield _lengths(case, {"pad": _with(pad, name, sides)})
+    yield from ({"pad": replace(pad, value=value)} for value in plainer_values(pad.value))
 
 
 def _plainer_axes(case: Case) -> Changes:
-    for i, (letter, axis) in enumerate(case.lettered_axes):
+    for i, (_, axis) in enumerate(case.lettered_axes):
         for plainer in _plainer_axis(axis):
-            lengths = _resized(case, letter, sum(plainer.pad), plainer.size)
-            yield {"axes": case.axes[:i] + (plainer,) + case.axes[i + 1 :]} | lengths
+            yield _lengths(case, {"axes": case.axes[:i] + (plainer,) + case.axes[i + 1 :]})
 
 
 def _plainer_axis(axis: Axis) -> Iterator[Axis]:
@@ -216,17 +227,17 @@ def _plainer_axis(axis: Axis) -> Iterator[Axis]:
     yield replace(axis, padding=(0, 0))
     yield replace(axis, pad=(0, 0))
     for name in ("stride", "dilation", "kernel", "size"):
-        yield from (_with(axis, name, n) for n in _toward(getattr(axis, name), 1))
+        yield from (_with(axis, name, n) for n in toward(getattr(axis, name), 1))
     for name in ("pad", "padding"):
-        for sides in _plainer_widths(getattr(axis, name)):
+        for sides in plainer_widths(getattr(axis, name)):
             yield _with(axis, name, sides)
-    yield from (replace(axis, output_padding=n) for n in _toward(axis.output_padding, 0))
+    yield from (replace(axis, output_padding=n) for n in toward(axis.output_padding, 0))
     # A smaller kernel with as much less to slide over keeps the number of windows.
-    for kernel in _toward(axis.kernel, 1):
+    for kernel in toward(axis.kernel, 1):
         shorter = axis.size - (axis.kernel - kernel) * axis.dilation
         if shorter >= 1:
             yield replace(axis, kernel=kernel, size=shorter)
-    for dilation in _toward(axis.dilation, 1):
+    for dilation in toward(axis.dilation, 1):
         shorter = axis.size - (axis.kernel - 1) * (axis.dilation - dilation)
         if shorter >= 1:
             yield replace(axis, dilation=dilation, size=shorter)
@@ -234,59 +245,5 @@ def _plainer_axis(axis: Axis) -> Iterator[Axis]:
 
 def _plainer_inputs(case: Case) -> Changes:
     if len(case.fills) == 1:
-        yield from ({"fills": (fill,)} for fill in _before(ops.FILLS, case.fills[0]))
-    yield from ({"seed": seed} for seed in _toward(case.seed, 0))
-
-
-# --- smaller values -----------------------------------------------------------------------------------
-
-
-def _before(choices: tuple[str, ...], value: str) -> tuple[str, ...]:
-    """The choices that stand before ``value`` in their table, simplest first."""
-    return choices[: choices.index(value)] if value in choices else ()
-
-
-def _toward(value: int, least: int) -> Iterator[int]:
-    """From ``least`` up to the whole number next to ``value``, in growing steps."""
-    if value > least:
-        yield from dict.fromkeys((least, (least + value) // 2, value - 1))
-
-
-def _toward_zero(value: int) -> Iterator[int]:
-    """Whole numbers that are simpler: 0, half, one nearer to 0, and the positive of a negative one."""
-    sign = 1 if value > 0 else -1
-    yield from (sign * n for n in _toward(abs(value), 0))
-    if value < 0:
-        yield -value
-
-
-def _plainer_widths(sides: Widths) -> Iterator[Widths]:
-    before, after = sides
-    yield from ((less, after) for less in _toward_zero(before))
-    yield from ((before, less) for less in _toward_zero(after))
-
-
-_PLAIN_VALUES = (0.0, 1.0, -1.0, 2.0)
-
-
-def _plainer_values(value: float) -> Iterator[float]:
-    """Pad values that are easier to read, easiest first."""
-    candidates = list(_PLAIN_VALUES)
-    if math.isfinite(value) and abs(value) < 2**53:
-        candidates += [float(int(value)), float(int(value / 2)), math.copysign(abs(value) - 1, value), abs(value)]
-    elif not math.isfinite(value):
-        candidates += [math.inf]
-    yield from (c for c in dict.fromkeys(candidates) if _weight_of(c) < _weight_of(value))
-
-
-def _weight_of(value: float) -> tuple[bool, bool, bool, float, bool]:
-    """Order of pad values: finite before infinite before NaN, whole before fractions, small, positive."""
-    if math.isnan(value):
-        return (True, True, True, 0.0, False)
-    return (
-        False,
-        math.isinf(value),
-        value != math.trunc(value) if math.isfinite(value) else True,
-        abs(value),
-        math.copysign(1, value) < 0,
-    )
+        yield from ({"fills": (fill,)} for fill in before(ops.FILLS, case.fills[0]))
+    yield from ({"seed": seed} for seed in toward(case.seed, 0))

@@ -8,7 +8,7 @@ make of a few numbers is tried out.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -82,27 +82,46 @@ def view(case: Case) -> View:
 
 def pad_images(case: Case) -> list[float]:
     """What the consumer sees of the values of the pads of the data, for every element of their parameters."""
-    images = _images(case.pad.value, case.step_places, case.pad_dtype)
-    for place in case.step_places:
-        if place.step.kind == "pad":
-            images += _images(place.step.value, case.step_places[place.index + 1 :], place.dtype)
-    return images
+    seen = [image for start, places in _borders(case) for image in _followed(start, places)[-1]]
+    return [float(image) for image in seen]
 
 
-def _images(value: float, places: tuple[Place, ...], dtype: str) -> list[float]:
-    with np.errstate(all="ignore"):
-        start = np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype)).reshape(1)
-    most = max([1, *(len(v) for place in places for v in place.step.parameters.values())])
-    tensor = known(np.full(most, start[0]))
+def border_trace(case: Case) -> Iterator[tuple[Place, Parameters, Array, Array]]:
+    """Each computing step that a border's value goes through: what it reads of it and what it makes of that.
+
+    Both have an element for each element of the step's parameters, which are flat.
+    """
+    for start, places in _borders(case):
+        values = _followed(start, places)
+        for place, read, made in zip(places, values[:-1], values[1:], strict=True):
+            yield place, _flat(place), read, made
+
+
+def _borders(case: Case) -> Iterator[tuple[Array, tuple[Place, ...]]]:
+    """The value of each pad of the data, as its tensor holds it, with the computing steps behind it."""
+    pads = [(case.pad.value, case.pad_dtype, -1)]
+    pads += [(place.step.value, place.dtype, place.index) for place in case.step_places if place.step.kind == "pad"]
+    for value, dtype, index in pads:
+        with np.errstate(all="ignore"):
+            start = np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype))
+        behind = (place for place in case.step_places[index + 1 :] if place.step.kind in _BACKWARDS)
+        yield start, tuple(behind)
+
+
+def _followed(start: Array, places: tuple[Place, ...]) -> list[Array]:
+    """A value in front of the steps and behind each, for every element of their parameters."""
+    most = max([1, *(len(values) for place in places for values in _flat(place).values())])
+    tensor = known(np.full(most, start))
+    found = [tensor.value]
     for place in places:
-        if place.step.kind in _BACKWARDS:
-            cycled = {name: np.resize(values, most) if values.size > 1 else values for name, values in _flat(place)}
-            tensor = apply(place.step, tensor, cycled)
-    return [float(image) for image in tensor.value]
+        cycled = {n: np.resize(values, most) if values.size > 1 else values for n, values in _flat(place).items()}
+        tensor = apply(place.step, tensor, cycled)
+        found.append(tensor.value)
+    return found
 
 
-def _flat(place: Place) -> list[tuple[str, Array]]:
-    return [(name, values.reshape(-1)) for name, values in constants(place).items()]
+def _flat(place: Place) -> Parameters:
+    return {name: values.reshape(-1) for name, values in constants(place).items()}
 
 
 def _aligned(case: Case, place: Place) -> Parameters:
@@ -110,7 +129,7 @@ def _aligned(case: Case, place: Place) -> Parameters:
     step, order = place.step, case.pad_order
     shape = [-1 if letter == step.axis else 1 for letter in order]
     found = {}
-    for name, values in _flat(place):
+    for name, values in _flat(place).items():
         if len(values) > 1:
             before = _added_before(case, place)
             length = case.data_dims[step.axis] if step.axis in order else 1

@@ -1,17 +1,13 @@
-"""harness.build and harness.ir.pads_in_front: a case as a Relax module, attribute by attribute."""
-
-# ruff: noqa: RET504, SIM108 - this is TVMScript: a binding is named, and a branch is an `if`.
+"""harness.build: a case as a Relax module, attribute by attribute."""
 
 import pytest
 import tvm
+import tvm_ffi
 from tvm import relax
-from tvm.script import ir as I
-from tvm.script import relax as R
 
 from harness.build import build
 from harness.case import Axis, Case, Pad, Step
 from harness.inputs import inputs
-from harness.ir import pads_in_front
 
 H = Axis(size=8, pad=(1, 2), kernel=3, stride=2, dilation=2, padding=(3, 4))
 W = Axis(size=9, pad=(5, 6), kernel=2, stride=3, padding=(7, 8))
@@ -241,53 +237,96 @@ def test_further_uses_of_the_pad_are_returned_behind_the_result():
     assert [arg.name for arg in calls(module)["read"].args] == ["padded", "padded"]
 
 
-# --- pads that are left -------------------------------------------------------------------------------
+# --- chains -------------------------------------------------------------------------------------------
+
+
+def test_a_chain_is_emitted_step_by_step_with_the_layouts_that_it_leads_through():
+    case = Case(
+        op="conv2d",
+        axes=(Axis(size=5, pad=(1, 2)), Axis()),
+        front=(Step(kind="leakyrelu", alpha=0.5),),
+        steps=(
+            Step(kind="clip", low=-1.0, high=2.0),
+            Step(kind="squeeze", source="HUNC"),
+            Step(kind="permute_dims", source="HNC"),
+            Step(kind="expand_dims", source="NHC"),
+        ),
+        batch=2,
+        channels=3,
+        data_layout="NHWC",
+    )
+    bound = calls(build(case))
+    assert [dims(call.ty) for call in bound.values()][:6] == [
+        (5, 1, 2, 3),
+        (8, 1, 2, 3),
+        (8, 1, 2, 3),
+        (8, 2, 3),
+        (2, 8, 3),
+        (2, 8, 1, 3),
+    ]
+    assert numbers(bound["padded"].attrs.pad_width) == [1, 2, 0, 0, 0, 0, 0, 0]
+    assert numbers(bound["permute_dims"].attrs.axes) == [1, 0, 2]
+    assert numbers(bound["squeeze"].attrs.axis) == [1]
+    assert numbers(bound["expand_dims"].attrs.axis) == [2]
+    assert [float(arg.value) for arg in bound["clip"].args[1:]] == [-1.0, 2.0]
+
+
+def test_a_nested_pad_has_its_widths_in_the_layout_where_it_stands():
+    steps = (Step(kind="pad", value=3.0, widths=(("W", 1, 2), ("N", 0, -1))), Step(kind="permute_dims", source="WNC"))
+    call = calls(build(Case(op="max_pool1d", axes=(Axis(size=3),), batch=2, steps=steps)))["pad"]
+    assert numbers(call.attrs.pad_width) == [1, 2, 0, -1, 0, 0]
+    assert float(call.attrs.pad_value) == 3.0
 
 
 @pytest.mark.parametrize(
-    ("case", "count"),
-    [
-        (Case(op="conv1d", axes=(Axis(size=3, pad=(1, 0)),)), 1),
-        (Case(op="conv1d", axes=(Axis(size=3),)), 1),  # zero widths are a pad all the same
-        (Case(op="conv2d_transpose", axes=(Axis(size=3, pad=(1, 0)), Axis())), 1),
-        (Case(op="avg_pool3d", axes=(Axis(), Axis(), Axis(pad=(0, 1)))), 1),
-        (Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(operand="weight", batch=(1, 0))), 1),
-        (Case(**QUANTIZED, steps=(SCALES,)), 1),
-        (Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), uses=("returned", "read")), 1),
-    ],
-    ids=lambda value: value.op if isinstance(value, Case) else "",
+    ("mode", "block"),
+    [("constant", "PadInput"), ("reflect", "Reflect"), ("replicate", "Replicate"), ("circular", "Circular")],
 )
-def test_a_built_case_has_one_pad_in_front(case, count):
-    assert pads_in_front(build(case)) == count
+def test_a_pad_as_call_tir_calls_the_function_of_topi(mode, block):
+    axes = (Axis(size=3, pad=(1, 2)),)
+    module = build(Case(op="max_pool1d", axes=axes, pad=Pad(mode=mode, form="call_tir"), data_layout="NWC"))
+    relax.analysis.well_formed(module)
+    [call] = [call for call in calls(module).values() if call.op.name == "relax.call_tir"]
+    assert dims(call.ty) == (1, 6, 1)
+    assert block in module[call.args[0]].script()
+    assert len(module.functions) == 2
 
 
-def test_pads_in_front_are_counted_by_operand_through_aliases_branches_and_local_functions():
-    @I.ir_module
-    class Module:
-        @R.function
-        def main(c: R.Tensor((), "bool"), x: R.Tensor((3, 3, 4), "float32")) -> R.Tensor((3, 3, 1), "float32"):
-            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
-            lv1 = lv
+def test_symbolic_lengths_are_variables_of_the_types():
+    module = build(Case(op="conv1d", axes=(Axis(size=5, pad=(1, 2)),), symbolic=("N", "W")))
+    n, c, w = module["main"].params[0].ty.shape.values
+    assert (n.name, int(c), w.name) == ("n", 1, "w")
+    assert tvm_ffi.structural_equal(module["main"].ret_ty.shape.values[2], w + 3)
 
-            @R.function
-            def inner(z: R.Tensor((3, 3, 4), "float32")) -> R.Tensor((3, 3, 5), "float32"):
-                lv2 = R.nn.pad(z, (0, 0, 0, 0, 1, 1))
-                lv3 = R.nn.avg_pool1d(lv2, (2,))
-                return lv3
 
-            lv4 = inner(x)  # noqa: F841
-            if c:
-                y = R.nn.conv1d(lv1, lv)
-            else:
-                y = R.nn.conv1d(x, x)
-            return y
+def test_a_constant_weight_is_in_the_module_and_no_parameter():
+    case = Case(op="conv1d", axes=(Axis(kernel=1),), constant_weight=True, fills=("reals", "negative"))
+    module = build(case)
+    assert [param.name for param in module["main"].params] == ["x"]
+    assert calls(module)["result"].args[1].value.numpy().tolist() == inputs(case, "reals")["w"].tolist()
 
-        @R.function
-        def other(x: R.Tensor((3, 3, 4), "float32")):
-            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
-            lv1 = R.nn.relu(lv)
-            lv2 = R.nn.max_pool1d(lv1, (2,))
-            return lv2
 
-    assert pads_in_front(Module) == 3
-    assert pads_in_front(tvm.IRModule({"other": Module["other"]})) == 0
+@pytest.mark.parametrize(("layout", "shape"), [("NCW", (2, 1)), ("NWC", (2,)), ("CNW", (2, 1, 1))])
+@pytest.mark.parametrize("constant", [True, False])
+def test_an_operand_along_an_axis_broadcasts_to_it(layout, shape, constant):
+    step = Step(kind="subtract", operand=(1.0, 2.0), swapped=True, constant=constant)
+    case = Case(op="max_pool1d", axes=(Axis(size=3),), channels=2, data_layout=layout, steps=(step,))
+    left, right = calls(build(case))["subtract"].args
+    assert right.name == "padded"
+    assert dims(left.ty) == shape
+    assert isinstance(left, relax.Var) != constant
+
+
+def test_parameters_of_all_steps_come_in_their_order():
+    times = Step(kind="multiply", constant=False)
+    case = Case(op="conv1d", axes=(Axis(),), dtype="int8", front=(times,), steps=(times, RUNTIME, times), channels=2)
+    names = ["x", "w", "front_operand0", "operand0", "scale1", "zero_point1", "operand2"]
+    params = build(case)["main"].params
+    assert [param.name for param in params] == list(inputs(case, "integers")) == names
+    assert [str(param.ty.dtype) for param in params][-1] == "float32"
+
+
+def test_the_first_step_is_returned_where_that_is_asked_for():
+    case = Case(op="max_pool1d", axes=(Axis(),), steps=(Step(kind="relu"), Step(kind="abs")), uses=("step",))
+    *_, last = build(case)["main"].body.blocks[0].bindings
+    assert [field.name for field in last.value.fields] == ["result", "relu"]

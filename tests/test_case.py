@@ -45,6 +45,24 @@ CASES = [
     Case(op="avg_pool1d", axes=(Axis(pad=(1, 1)),), pad=Pad(value=5e-324)),
     Case(op="conv1d_transpose", axes=(Axis(size=3, stride=3, output_padding=2),), pad=Pad(operand="weight")),
     Case(op="conv1d", axes=(Axis(),), dtype="uint8", steps=(Step(constant=False, axis="W"),)),
+    Case(
+        op="conv2d",
+        axes=(Axis(size=9, pad=(1, 2), kernel=3), Axis(kernel=2, padding=(0, 1))),
+        front=(Step(kind="maximum", operand=(-0.5, NAN), swapped=True), Step(kind="leakyrelu", alpha=0.1)),
+        pad=Pad(form="call_tir", value=-INF, channel=(0, 1)),
+        steps=(
+            Step(kind="multiply", operand=(128.0, 0.5, -INF), constant=False),
+            Step(kind="clip", low=-127.0, high=127.0),
+            Step(kind="reshape", source="NUHC"),
+            Step(kind="pad", value=-0.0, widths=(("W", 1, 2), ("N", 0, -1))),
+        ),
+        batch=2,
+        channels=2,
+        data_layout="NHWC",
+        symbolic=("N", "H"),
+        constant_weight=True,
+        uses=("step",),
+    ),
 ]
 
 
@@ -162,6 +180,7 @@ def test_malformed_json_says_what_is_wrong(value, text):
 POOL = Case(op="max_pool1d", axes=(Axis(),))
 AVERAGE = Case(op="avg_pool1d", axes=(Axis(),))
 TRANSPOSED = Case(op="conv1d_transpose", axes=(Axis(size=4, stride=2),))
+RELU = Step(kind="relu")
 QUANTIZED = Case(op="conv1d", axes=(Axis(),), dtype="int8", channels=3, steps=(Step(),))
 GROUPED = Case(op="conv1d", axes=(Axis(),), channels=4, filters=6, groups=2)
 
@@ -254,6 +273,52 @@ def one_axis(**changes):
             {"steps": (Step(scale=(1.0, 2.0, 3.0)),), "pad": Pad(channel=(0, 1))},
             "scale has 3 elements, but axis C has 4",
         ),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="quantize", out_dtype="int8"),), "dtype": "float64"},
+            "quantize reads 'float64'",
+        ),
+        (TRIVIAL, {"front": (Step(kind="sqrt"),), "dtype": "int8"}, "dtype that sqrt reads 'int8'"),
+        (TRIVIAL, {"front": (Step(kind="negative"),), "dtype": "uint8"}, "dtype that negative reads 'uint8'"),
+        (TRIVIAL, {"front": (Step(kind="pad"),)}, "step in front of the pad 'pad'"),
+        (TRIVIAL, {"front": (RELU,), "pad": Pad(operand="weight")}, "front stands in front of a pad of the data"),
+        (TRIVIAL, {"steps": (Step(kind="pad"),), "pad": Pad(operand="weight")}, "are two cases"),
+        (TRIVIAL, {"steps": (Step(kind="pad", value=0.5, widths=(("H", 1, 0),)),)}, "name H, but its layout is NCW"),
+        (TRIVIAL, {"steps": (Step(kind="pad", value=300.0),), "dtype": "int8"}, "pad value 300.0 does not fit int8"),
+        (TRIVIAL, {"steps": (Step(kind="pad", widths=(("W", -1, 0),)),)}, "the data would have no element"),
+        (TRIVIAL, {"steps": (Step(kind="add", operand=(1.0, 2.0)),)}, "operand has 2 elements, but axis C has 1"),
+        (TRIVIAL, {"steps": (Step(kind="add", operand=(0.5,)),), "dtype": "int8"}, "operand 0.5 of add is no int8"),
+        (TRIVIAL, {"steps": (Step(kind="add", operand=(1e5,)),), "dtype": "float16"}, "100000.0 of add does not fit"),
+        (TRIVIAL, {"steps": (Step(kind="clip", low=-1.0),), "dtype": "uint8"}, "low -1.0 of clip is no uint8"),
+        (TRIVIAL, {"steps": (Step(kind="divide", operand=(-1.0,)),), "dtype": "int8"}, "integer division by -1.0"),
+        (TRIVIAL, {"steps": (Step(kind="divide", swapped=True),), "dtype": "int8"}, "integer division by the data"),
+        # layouts
+        (TRIVIAL, {"steps": (Step(kind="permute_dims", source="NCW"),)}, "permute_dims does not make NCW out of NCW"),
+        (TRIVIAL, {"steps": (Step(kind="permute_dims", source="NC"),)}, "permute_dims does not make NCW out of NC"),
+        (TRIVIAL, {"steps": (Step(kind="expand_dims", source="WN"),)}, "expand_dims does not make NCW out of WN"),
+        (TRIVIAL, {"steps": (Step(kind="squeeze", source="NUWC"),)}, "squeeze does not make NCW out of NUWC"),
+        (TRIVIAL, {"steps": (Step(kind="reshape", source="WCN"),)}, "reshape does not make NCW out of WCN"),
+        (TRIVIAL, {"steps": (Step(kind="reshape", source="NCWX"),)}, "letters that are not once each"),
+        (TRIVIAL, {"steps": (Step(kind="reshape", source="NCWW"),)}, "letters that are not once each"),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="reshape", source="NCW"), Step(kind="reshape", source="NC"))},
+            "removes an axis of the consumer",
+        ),
+        (TRIVIAL, {"steps": (Step(kind="reshape", source="NW"),), "channels": 2}, "inserts C, whose length is not 1"),
+        (TRIVIAL, {"steps": (Step(kind="reshape", source="NW"),), "pad": Pad(channel=(1, -1))}, "C, but it is padded"),
+        # lengths that the types leave open
+        (TRIVIAL, {"symbolic": ("C",)}, "symbolic axis 'C' is none of N, W"),
+        (TRIVIAL, {"symbolic": ("N", "N")}, "symbolic names an axis twice"),
+        (TRIVIAL, {"symbolic": ("N",), "steps": (Step(kind="reshape", source="CW"),)}, "none of the layout CW of x"),
+        (TRANSPOSED, {"symbolic": ("W",)}, "symbolic axis 'W' is none of N"),
+        (
+            Case(op="conv1d", axes=(Axis(size=2),)),
+            {"symbolic": ("W",), "front": (Step(kind="add", operand=(1.0, 2.0), axis="W"),)},
+            "add follows W, whose length is symbolic",
+        ),
+        (POOL, {"constant_weight": True}, "max_pool1d has no constant_weight"),
+        (TRIVIAL, {"uses": ("step",)}, "use 'step' needs a step"),
     ],
 )
 def test_an_impossible_case_is_refused_with_the_value(base, changes, text):
@@ -315,6 +380,22 @@ def test_its_neighbours_are_possible(base, changes):
         (Pad, {"channel": (0, "1")}, "channel must be a whole number, not '1'"),
         (Pad, {"operand": "bias"}, "operand 'bias' is none of data, weight"),
         (Step, {"kind": "gelu"}, "step 'gelu' is none of dequantize"),
+        (Step, {"kind": "relu", "high": 1.0}, "relu has no high, but it is 1.0"),
+        (Step, {"kind": "relu", "value": -0.0}, "relu has no value, but it is -0.0"),
+        (Step, {"kind": "astype", "out_dtype": "bool"}, "out_dtype of astype 'bool'"),
+        (Step, {"kind": "quantize"}, "out_dtype of quantize 'float32'"),
+        (Step, {"kind": "quantize", "out_dtype": "int8", "scale": (0.0,)}, "quantize divides by its scale"),
+        (Step, {"kind": "divide", "operand": (0.0,)}, "TVM refuses to divide by the constant 0"),
+        (Step, {"kind": "add", "operand": (1,)}, "operand must be floats, not 1"),
+        (Step, {"kind": "add", "axis": "W"}, "one operand follows no axis, but axis is 'W'"),
+        (Step, {"kind": "clip", "low": 1.0, "high": 0.0}, "clip to (1.0, 0.0) leaves nothing"),
+        (Step, {"kind": "clip", "high": INF}, "clip to (0.0, inf) is not finite"),
+        (Step, {"kind": "leakyrelu", "alpha": NAN}, "alpha must be finite, not nan"),
+        (Step, {"kind": "reshape"}, "reshape needs a source"),
+        (Step, {"kind": "pad", "widths": (("W", 1),)}, "widths must be (letter, before, after), not ('W', 1)"),
+        (Step, {"kind": "pad", "widths": (("W", 1, 0), ("W", 0, 1))}, "widths name an axis twice"),
+        (Pad, {"form": "te"}, "form 'te' is none of op, call_tir"),
+        (Pad, {"form": "call_tir", "mode": "edge"}, "a call_tir pad has no mode 'edge'"),
         (Step, {"scale": ()}, "scale must be a non-empty list, not ()"),
         (Step, {"scale": (1,)}, "scale must be finite floats, not 1"),
         (Step, {"scale": (1.0, INF)}, "scale must be finite floats, not inf"),
@@ -439,3 +520,53 @@ def test_dtypes_follow_the_steps_and_the_weight():
 def test_an_integer_pad_value_becomes_a_float():
     assert type(Pad(value=3).value) is float
     assert math.copysign(1, Pad(value=0).value) == 1
+
+
+# --- chains -------------------------------------------------------------------------------------------
+
+CHAIN = Case(
+    op="conv2d",
+    axes=(Axis(size=5, pad=(1, 2)), Axis(kernel=3, padding=(1, 0))),
+    dtype="int8",
+    front=(Step(kind="astype", out_dtype="float32"),),
+    pad=Pad(channel=(0, 1)),
+    steps=(
+        Step(kind="quantize", out_dtype="uint8"),
+        Step(kind="reshape", source="NUHC"),
+        Step(kind="pad", widths=(("W", 2, 1), ("N", 1, 0))),
+        Step(kind="permute_dims", source="NHWC"),
+    ),
+    channels=2,
+    out_dtype="int32",
+)
+
+
+def test_layouts_are_walked_backwards_from_the_consumer():
+    assert CHAIN.orders == ("NUHC", "NUHC", "NHWC", "NHWC", "NCHW")
+    assert CHAIN.pad_order == "NUHC"
+
+
+def test_lengths_grow_along_the_chain():
+    assert CHAIN.dims_in_front == {"N": 1, "C": 2, "H": 5, "W": 1, "U": 1, "V": 1}
+    assert CHAIN.dims_at(0) == CHAIN.dims_at(2) == {"N": 1, "C": 3, "H": 8, "W": 1, "U": 1, "V": 1}
+    assert CHAIN.operand_dims == {"N": 2, "C": 3, "H": 8, "W": 4}
+    assert CHAIN.kernel_dims == {"O": 1, "I": 3, "H": 1, "W": 3}
+    assert CHAIN.result_dims == {"N": 2, "C": 1, "H": 8, "W": 3}
+
+
+def test_dtypes_flow_through_the_chain():
+    assert CHAIN.front_dtypes == ("int8", "float32")
+    assert CHAIN.step_dtypes == ("float32", "uint8", "uint8", "uint8", "uint8")
+    assert (CHAIN.pad_dtype, CHAIN.operand_dtype, CHAIN.kernel_dtype, CHAIN.result_dtype) == (
+        "float32",
+        "uint8",
+        "uint8",
+        "int32",
+    )
+
+
+def test_each_step_has_its_place():
+    [front] = CHAIN.front_places
+    assert (front.dtype, front.order, front.dims["H"], front.parameter("scale")) == ("int8", "NUHC", 5, "front_scale0")
+    last = CHAIN.step_places[3]
+    assert (last.dtype, last.order, last.dims["W"], last.parameter("operand")) == ("uint8", "NHWC", 4, "operand3")

@@ -9,6 +9,7 @@ import pytest
 
 from harness.case import Axis, Case, Pad, Step
 from harness.simpler import simpler
+from harness.step import BINARY, FIELDS
 
 INF, NAN = float("inf"), float("nan")
 
@@ -113,6 +114,54 @@ COMPLICATED = [
         channels=2,
         steps=(Step(scale=(0.25, 0.5), zero_point=(3, 5), zero_point_dtype="uint8"),),
     ),
+    Case(
+        op="conv2d",
+        axes=(Axis(size=5, pad=(3, 3), kernel=3, stride=2), Axis(size=1, kernel=2, padding=(1, 0))),
+        front=(Step(kind="maximum", operand=(-0.5, 3.0), axis="C", swapped=True), Step(kind="abs")),
+        pad=Pad(form="call_tir", value=-1.0, channel=(0, 1)),
+        steps=(
+            Step(kind="multiply", operand=(128.0, -0.5, INF), axis="C", constant=False),
+            Step(kind="reshape", source="NUHC"),
+            Step(kind="pad", value=2.5, widths=(("W", 1, 2), ("N", 0, 1))),
+            Step(kind="permute_dims", source="NHWC"),
+        ),
+        channels=2,
+        filters=3,
+        data_layout="NCHW",
+        symbolic=("N", "H"),
+        constant_weight=True,
+        uses=("step", "returned"),
+    ),
+    Case(
+        op="max_pool3d",
+        axes=(Axis(size=2, pad=(1, 0)), Axis(size=4, pad=(0, 2), kernel=2), Axis(size=3, kernel=2)),
+        dtype="float16",
+        front=(Step(kind="leakyrelu", alpha=-0.75), Step(kind="clip", low=-3.5, high=1e3), Step(kind="sqrt")),
+        pad=Pad(value=-INF, form="call_tir", mode="replicate"),
+        steps=(
+            Step(kind="quantize", scale=(0.5, 0.25), zero_point=(-3, 4), out_dtype="uint8", axis="C"),
+            Step(kind="squeeze", source="NCUDHVW"),
+            Step(kind="pad", value=3.0, widths=(("H", 1, -2), ("D", 0, 3))),
+            Step(kind="astype", out_dtype="int32"),
+        ),
+        channels=2,
+        symbolic=("W",),
+        uses=("step",),
+    ),
+    Case(
+        op="conv1d",
+        axes=(Axis(size=3, pad=(1, 1), kernel=2),),
+        dtype="int16",
+        steps=(
+            Step(kind="divide", operand=(2.0, -3.0, 5.0, 7.0, 2.0), axis="W"),
+            Step(kind="astype", out_dtype="float64"),
+            Step(kind="subtract", operand=(0.25,), swapped=True),
+            Step(kind="expand_dims", source="W"),
+        ),
+        out_dtype="float32",
+        weight_dtype="int8",
+        data_layout="WNC",
+    ),
 ]
 IDS = [f"{i} {case.op}" for i, case in enumerate(COMPLICATED)]
 
@@ -145,18 +194,54 @@ def weight(case):
         "pad value": weight_of_value(case.pad.value),
         "pad mode": case.pad.mode != "constant",
         "pad operand": case.pad.operand == "weight",
-        "steps": len(case.steps),
-        "parameters": sum(len(step.scale) + len(step.zero_point) for step in case.steps),
-        "scales": sum(scale != 1.0 for step in case.steps for scale in step.scale),
-        "step dtypes": sum(DTYPES.index(dtype) for s in case.steps for dtype in (s.zero_point_dtype, s.out_dtype)),
-        "step axes": sum(step.axis != "C" for step in case.steps),
-        "runtime": sum(not step.constant for step in case.steps),
+        "pad form": case.pad.form != "op",
+        "constant weight": case.constant_weight,
+        "symbolic": len(case.symbolic),
+        **weight_of_steps((*case.steps, *case.front)),
     }
+
+
+KINDS = ["relu", "negative", "abs"]
+
+
+def weight_of_steps(steps):
+    nested = [width for step in steps for _, *sides in step.widths for width in sides]
+    numbers = [
+        (step, name) for step in steps for name in ("low", "high", "alpha", "value") if name in FIELDS[step.kind]
+    ]
+    operands = [weight_of_value(value) for step in steps if step.kind in BINARY for value in step.operand]
+    return {
+        "steps": len(steps),
+        "parameters": sum(len(step.scale) + len(step.zero_point) + len(step.operand) for step in steps),
+        "scales": sum(scale != 1.0 for step in steps for scale in step.scale),
+        "step dtypes": sum(
+            DTYPES.index(getattr(step, name))
+            for step in steps
+            for name in ("zero_point_dtype", "out_dtype")
+            if name in FIELDS[step.kind]
+        ),
+        "step axes": sum(step.axis != "C" for step in steps),
+        "runtime": sum(not step.constant for step in steps),
+        "swapped": sum(step.swapped for step in steps),
+        "kinds": sum(KINDS.index(step.kind) if step.kind in KINDS else len(KINDS) for step in steps),
+        "binary kinds": sum(BINARY.index(step.kind) for step in steps if step.kind in BINARY),
+        "numbers": total([weight_of_value(getattr(step, name)) for step, name in numbers]),
+        "operands": total(operands),
+        "sources": sum(len(step.source) for step in steps),
+        "nested widths": sum(map(abs, nested)),
+        "negative nested widths": sum(width < 0 for width in nested),
+        "padded axes": sum(len(step.widths) for step in steps),
+    }
+
+
+def total(weights):
+    """Sums of what is compared first, second, ... so that one smaller weight makes the sum smaller."""
+    return tuple(map(sum, zip(*weights, strict=True))) or (0, 0, 0)
 
 
 def weight_of_value(value):
     kinds = [value.is_integer(), math.isfinite(value), not math.isnan(value), True]
-    return kinds.index(True), 0.0 if math.isnan(value) else abs(value), math.copysign(1, value) < 0
+    return kinds.index(True), abs(value) if math.isfinite(value) else 0.0, math.copysign(1, value) < 0
 
 
 def weight_of_layouts(case):
@@ -239,6 +324,24 @@ QUANTIZED = Case(
 )
 UNIFORM = replace(QUANTIZED, steps=(Step(zero_point=(5,)),))
 
+RELU, HALF = Step(kind="relu"), Step(kind="multiply", operand=(0.5,))
+CHAIN = Case(
+    op="conv2d",
+    axes=(Axis(size=3), Axis()),
+    batch=2,
+    steps=(
+        Step(kind="multiply", operand=(1.0, 2.0), axis="N"),
+        Step(kind="pad", value=1.0, widths=(("H", 2, 0), ("C", 1, 0))),
+        Step(kind="permute_dims", source="NHWC"),
+    ),
+)
+
+
+def one_step(case, i, **changes):
+    if "operand" in changes:
+        changes = {"axis": "C"} | changes
+    return replace(case, steps=(*case.steps[:i], replace(case.steps[i], **changes), *case.steps[i + 1 :]))
+
 
 def one_axis(case, **changes):
     return replace(case, axes=(replace(case.axes[0], **changes),))
@@ -286,6 +389,36 @@ def one_axis(case, **changes):
         (replace(LONG, seed=9), replace(LONG, seed=8)),
         (replace(LONG, dtype="int8", out_dtype="int32"), replace(LONG, dtype="int8", out_dtype="int16")),
         (replace(LONG, pad=Pad(mode="edge")), LONG),
+        (replace(LONG, pad=Pad(form="call_tir")), LONG),
+        (replace(LONG, symbolic=("N", "W")), replace(LONG, symbolic=("W",))),
+        (replace(LONG, constant_weight=True), LONG),
+        (replace(LONG, front=(RELU, HALF)), replace(LONG, front=(HALF,))),
+        (replace(LONG, steps=(RELU, HALF)), replace(LONG, steps=(RELU,))),
+        (replace(LONG, steps=(HALF,)), replace(LONG, steps=(RELU,))),
+        (replace(LONG, steps=(HALF,)), replace(LONG, steps=(Step(kind="add", operand=(0.5,)),))),
+        (replace(LONG, steps=(HALF,)), replace(LONG, steps=(Step(kind="multiply", operand=(0.0,)),))),
+        (replace(LONG, steps=(replace(HALF, constant=False),)), replace(LONG, steps=(HALF,))),
+        (CHAIN, replace(CHAIN, steps=(CHAIN.steps[0], CHAIN.steps[2]))),  # the nested pad goes
+        (CHAIN, replace(CHAIN, steps=CHAIN.steps[:2])),  # and x has the layout of the consumer
+        (CHAIN, replace(CHAIN, steps=CHAIN.steps[1:])),
+        (CHAIN, one_step(CHAIN, 1, widths=(("H", 2, 0),))),
+        (CHAIN, one_step(CHAIN, 1, widths=(("H", 1, 0), ("C", 1, 0)))),
+        (CHAIN, one_step(CHAIN, 1, value=0.0)),
+        (CHAIN, one_step(CHAIN, 0, operand=(2.0,))),
+        (CHAIN, replace(one_step(CHAIN, 0, operand=(1.0,), axis="C"), batch=1)),
+        (
+            CHAIN,  # without W
+            Case(
+                op="conv1d",
+                axes=(Axis(size=3),),
+                steps=(
+                    CHAIN.steps[0],
+                    Step(kind="pad", value=1.0, widths=(("W", 2, 0), ("C", 1, 0))),
+                    Step(kind="permute_dims", source="NWC"),
+                ),
+                batch=2,
+            ),
+        ),
     ],
 )
 def test_the_next_simpler_value_of_every_field_is_offered(case, wanted):
