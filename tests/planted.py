@@ -464,7 +464,9 @@ def shared_pad_removed() -> Fold:
     """The folded pad goes, although something else reads it."""
 
     def buried(body: Body, value: Any) -> None:
-        body.dead |= {arg for arg in value.args if isinstance(arg, relax.Var) and body._removable(arg)}
+        for arg in value.args:
+            if isinstance(arg, relax.Var) and body._removable(arg):
+                body.dead[arg] = True
 
     return _patched(Body, _bury=buried)
 

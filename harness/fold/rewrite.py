@@ -73,8 +73,7 @@ def fold_function(
     if not has_pads(function.body, folding.prim_pads):
         return function, reports
     while True:
-        function = _without_idle_pads(folding, function, reports)
-        body = Body(function, folding.prim_pads)
+        function, body = _without_idle_pads(folding, function, reports)
         reports += _fold_consumers(folding, body)
         folded = body.rebuilt()
         if folded.same_as(function) or not any(_mergeable(body, pad) for pad in body.pads if pad not in body.dead):
@@ -88,18 +87,22 @@ def fold_function(
 # --- pads that do nothing, pads next to each other ----------------------------------------------------
 
 
-def _without_idle_pads(folding: Folding, function: relax.Function, reports: list[Report]) -> relax.Function:
+def _without_idle_pads(
+    folding: Folding, function: relax.Function, reports: list[Report]
+) -> tuple[relax.Function, Body]:
     """Pads whose widths are all 0 go, and pads of pads become one, until there are none of either."""
+    body = Body(function, folding.prim_pads)
     while True:
-        body = Body(function, folding.prim_pads)
-        reports += _drop_identities(folding, body)
-        function = body.rebuilt()
-        body = Body(function, folding.prim_pads)
-        merged = list(_merge_neighbours(folding, body))
-        reports += merged
-        function = body.rebuilt()
+        found = [*_drop_identities(folding, body)]
+        if found:
+            function = body.rebuilt()
+            body = Body(function, folding.prim_pads)
+        merged = [*_merge_neighbours(folding, body)]
+        reports += [*found, *merged]
         if not merged:
-            return function
+            return function, body
+        function = body.rebuilt()
+        body = Body(function, folding.prim_pads)
 
 
 def _drop_identities(folding: Folding, body: Body) -> Iterator[Report]:
@@ -107,7 +110,7 @@ def _drop_identities(folding: Folding, body: Body) -> Iterator[Report]:
     for var in body.pads:
         pad = body.pad(var)
         if pad is not None and pad.is_identity and not body.in_place:
-            body.aliases[var] = data_of_pad(body.values[var])
+            body.aliases[var] = body.source(var)
             yield _report(body, folding, var, None, Identity.fold())
 
 
@@ -115,7 +118,7 @@ def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
     for var in body.pads:
         while (found := _mergeable(body, var)) is not None:
             inner, pad = found
-            source = data_of_pad(body.values[inner])
+            source = body.source(inner)
             value = _pad_call(source, pad, body.values[var])
             report = _report(body, folding, inner, var, Folded("nested"))
             body.replace(var, value)
@@ -127,11 +130,11 @@ def _mergeable(body: Body, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
     outer = body.pad(var)
     if outer is None or var in body.dead or body.in_place:
         return None
-    inner_var = body.alias(data_of_pad(body.values[var]))
+    inner_var = body.alias(body.source(var))
     inner = body.pad(inner_var)
     if inner is None or len(list(_through_aliases(body, inner_var))) != 1:
         return None
-    if not body.visible(data_of_pad(body.values[inner_var]), var):
+    if not body.visible(body.source(inner_var), var):
         return None
     merged = merge(inner, outer)
     return None if isinstance(merged, Refused) else (inner_var, merged)
@@ -206,7 +209,7 @@ def _decide(folding: Folding, body: Body, path: Path, use: Use) -> Outcome:
     consumer = read_consumer(call, operand, _place(body, user), weight=weight)
     pad = body.pad(path.pad)
     assert pad is not None
-    source = data_of_pad(body.values[path.pad])
+    source = body.source(path.pad)
     site = Site(
         pad=pad,
         steps=path.facts,
@@ -268,11 +271,11 @@ def _types(body: Body, path: Path, outcome: Folded) -> list[Any]:
     assert pad is not None
     assert pad.widths is not None
     kept = outcome.kept or ((0, 0),) * len(pad.widths)
-    source = data_of_pad(call).ty
+    source = body.source(path.pad).ty
     moving = [sides != stays for sides, stays in zip(pad.widths, kept, strict=True)]
-    lengths = shape_of(data_of_pad(call))
+    lengths = shape_of(body.source(path.pad))
     types = [source if outcome.kept is None else _type(_mixed(lengths, call, moving), call.ty)]
-    lengths = shape_of(data_of_pad(call)) if outcome.kept is None else _mixed(lengths, call, moving)
+    lengths = shape_of(body.source(path.pad)) if outcome.kept is None else _mixed(lengths, call, moving)
     for var, step, _ in path.steps:
         if isinstance(step, Rearranged):
             moving = [axis is not None and moving[axis] for axis in step.origin]
@@ -302,16 +305,18 @@ def _moved(body: Body, path: Path, outcome: Folded, moved: dict[tuple[Any, ...],
 
     Each is bound once, right behind what it stands for, however many consumers read it.
     """
-    types = _types(body, path, outcome)
     call, pad = body.values[path.pad], body.pad(path.pad)
+    operand = body.source(path.pad)
+    if outcome.kept is None and not path.steps:
+        return operand
     assert pad is not None
-    operand = data_of_pad(call)
+    types = _types(body, path, outcome)
     if outcome.kept is not None:
         smaller = _typed(_pad_call(operand, replace(pad, widths=outcome.kept), call), types[0])
-        operand = _bound(body, (path.pad, outcome.kept), smaller, path.pad, moved)
+        operand = _bound(body, (path.pad.__chandle__(), outcome.kept), smaller, path.pad, moved)
     for (var, step, index), ty in zip(path.steps, types[1:], strict=True):
         again = _typed(_again(body, var, step, index, operand, ty), ty)
-        operand = _bound(body, (var, operand), again, var, moved)
+        operand = _bound(body, (var.__chandle__(), operand.__chandle__()), again, var, moved)
     return operand
 
 
@@ -349,7 +354,7 @@ def _typed(call: ir.Call, ty: Any) -> ir.Call:
 def _rewrite(body: Body, consumer: relax.Var, operand: Any, outcome: Folded) -> None:
     """Bind the consumer's variable to the fold: the op with its new padding, and the correction if there is one."""
     call = body.values[consumer]
-    weights = list(call.args[1:])
+    weights = call.args[1:]
     if outcome.channels is not None:
         weights[0] = body.precede("weight", _sliced(call, weights[0], outcome.channels), before=consumer)
     folded = _with_padding(call, operand, weights, outcome, ty=call.ty)
@@ -422,10 +427,10 @@ _OTHERS = ("relax.dequantize", "relax.quantize")
 def _through_aliases(body: Body, var: relax.Var) -> Iterator[Use]:
     names = [var]
     while names:
-        for user, operand in body.users[names.pop(0)]:
+        for user, operand in body.users(names.pop(0)):
             if user is not None and isinstance(body.values.get(user), relax.Var):
                 names.append(user)
-            elif user not in body.dead:
+            elif user is None or user not in body.dead:
                 yield user, operand
 
 

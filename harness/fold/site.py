@@ -52,7 +52,7 @@ def op_name(value: Any) -> str:
 def read_pad(call: ir.Call) -> PadFacts:
     """Facts of a ``relax.nn.pad``. ``pad_width`` is flat, (before_0, after_0, before_1, ...) over all axes."""
     attrs = call.attrs
-    flat = [_whole(width) for width in attrs.pad_width]
+    flat = [_whole(width) for width in attrs.pad_width[:]]
     widths: tuple[Widths, ...] | None = None
     if all(width is not None for width in flat):
         widths = tuple(zip(flat[::2], flat[1::2], strict=True))  # type: ignore[arg-type]
@@ -73,6 +73,7 @@ def read_consumer(value: Any, operand: int, place: str, *, weight: bool = False)
     attrs = value.attrs
     pools = family.endswith("_pool")
     layout = str(attrs.layout if pools else attrs.data_layout)
+    lengths = shape_of(value.args[0])
     return Consumer(
         op=name.removeprefix("relax.nn."),
         family=family,
@@ -81,13 +82,13 @@ def read_consumer(value: Any, operand: int, place: str, *, weight: bool = False)
         layout=layout,
         out_layout=str(attrs.out_layout),
         kernel_layout="" if pools else str(attrs.kernel_layout),
-        padding=tuple(int(p) for p in attrs.padding),
-        kernel=tuple(int(k) for k in attrs.pool_size) if pools else (),
-        strides=tuple(int(s) for s in attrs.strides),
-        dilation=tuple(int(d) for d in attrs.dilation),
+        padding=tuple(int(p) for p in attrs.padding[:]),
+        kernel=tuple(int(k) for k in attrs.pool_size[:]) if pools else (),
+        strides=tuple(int(s) for s in attrs.strides[:]),
+        dilation=tuple(int(d) for d in attrs.dilation[:]),
         groups=1 if pools else int(attrs.groups),
-        channels=_size(value.args[0], layout.find("C")),
-        sizes=tuple(_size(value.args[0], layout.find(letter)) for letter in spatial),
+        channels=_length(lengths, layout.find("C")),
+        sizes=tuple(_length(lengths, layout.find(letter)) for letter in spatial),
         out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
@@ -110,15 +111,14 @@ def _whole(width: Any) -> int | None:
     return int(width.value) if isinstance(width, tirx.IntImm) else None
 
 
-def _size(operand: Any, axis: int) -> int | None:
-    lengths = shape_of(operand)
+def _length(lengths: list[Any] | None, axis: int) -> int | None:
     return None if axis < 0 or lengths is None or axis >= len(lengths) else _whole(lengths[axis])
 
 
 def shape_of(value: Any) -> list[Any] | None:
     """The lengths of a tensor, whole numbers or symbolic; None if even their types say nothing of them."""
     shape = getattr(value.ty, "shape", None)
-    return list(shape.values) if isinstance(shape, relax.ShapeExpr) else None
+    return list(shape.values[:]) if isinstance(shape, relax.ShapeExpr) else None
 
 
 # --- steps --------------------------------------------------------------------------------------------

@@ -229,9 +229,8 @@ def converted(value: Value, source: str, dtype: str) -> Value | None:
     if source in FLOATS:
         low, high = int_range(dtype)
         return int(value) if math.isfinite(value) and low <= int(value) <= high else None
-    sign, bits = INTEGER_BITS[dtype]
-    wrapped = int(value) % 2**bits
-    return wrapped - 2**bits if not sign and wrapped >= 2 ** (bits - 1) else wrapped
+    low, high = int_range(dtype)
+    return low + (int(value) - low) % (high - low + 1)
 
 
 def dequantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
