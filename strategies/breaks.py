@@ -64,16 +64,23 @@ def crop_padded_again(draft: Draft) -> None:
 
 
 def batch_padded(draft: Draft) -> None:
-    """The batch axis is padded too, which no padding attribute says."""
+    """The batch axis is padded instead, which no padding attribute says."""
+    _unpad(draft)
     draft.pad = replace(draft.pad, batch=draft.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
 
 
 def channel_padded(draft: Draft) -> None:
-    """Channels are added by the pad, so that the consumer sees more than the data has."""
+    """Channels alone are added by the pad, so that the consumer sees more than the data has."""
+    _unpad(draft)
     more = draft.draw(st.sampled_from([(0, 1), (1, 0), (1, 2)]))
     draft.pad = replace(draft.pad, channel=more)
     if draft.spec.weighted:
         draft.channels = draft.groups * (draft.channels + sum(more)) - sum(more)
+
+
+def _unpad(draft: Draft) -> None:
+    """No spatial axis is padded; each is as long as it was with its border."""
+    draft.axes = [replace(axis, pad=(0, 0), size=max(1, axis.size + sum(axis.pad))) for axis in draft.axes]
 
 
 def weight_padded(draft: Draft) -> None:

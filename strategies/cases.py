@@ -5,88 +5,14 @@
 A refusal's case is a legal one with exactly one condition broken, so that a pass which forgets that condition folds it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from hypothesis import strategies as st
 
 from harness import ops
-from harness.case import MIRRORED_MODES, Case
+from harness.case import Case
 from strategies import breaks, drafts
-from strategies.drafts import Draft
-
-# --- aims ---------------------------------------------------------------------------------------------
-
-CONVS = ("conv",)
-POOLS = ("max_pool", "avg_pool")
-WEIGHTED = ("conv", "conv_transpose")
-ZERO_PADDED = ("conv", "conv_transpose", "avg_pool")
-EVERY = ("conv", "conv_transpose", "max_pool", "avg_pool")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Aim:
-    """What a case is meant to reach. ``start`` draws a legal case; ``breaks``, if any, breaks one condition of it."""
-
-    name: str
-    families: tuple[str, ...]
-    start: Callable[[st.DrawFn, ops.Op], Draft] = drafts.plain
-    breaks: Callable[[Draft], None] | None = None
-    ranks: tuple[int, ...] = (1, 2, 3)
-
-    def fits(self, spec: ops.Op) -> bool:
-        return spec.family in self.families and spec.rank in self.ranks
-
-
-FOLDABLE = (
-    Aim(name="neutral value", families=EVERY),
-    Aim(name="neutral value, transposed", families=("conv_transpose",)),
-    Aim(name="all widths 0", families=EVERY, start=drafts.identity),
-    Aim(name="zero point through dequantize", families=ZERO_PADDED, start=drafts.dequantized),
-    Aim(name="ceil_mode with the same windows", families=POOLS, start=drafts.ceil_kept),
-    Aim(name="own padding that crops", families=("conv", "max_pool", "avg_pool"), start=drafts.cropping_padding),
-    Aim(name="zero point, transposed", families=("conv_transpose",), start=drafts.dequantized),
-    Aim(name="crop without own padding", families=("conv", "max_pool", "avg_pool"), start=drafts.crop_alone),
-    Aim(name="same widths, axes out of order", families=CONVS, start=drafts.same_widths_out_of_order, ranks=(2, 3)),
-)
-
-UNFOLDABLE = (
-    *(Aim(name=mode, families=EVERY, breaks=partial(breaks.mirrored, mode=mode)) for mode in MIRRORED_MODES),
-    Aim(name="unknown mode", families=EVERY, breaks=breaks.unknown_mode),
-    Aim(name="other value", families=EVERY, breaks=breaks.other_value),
-    Aim(name="zero into max_pool", families=("max_pool",), breaks=breaks.zero_into_max_pool),
-    Aim(name="nearly the lowest value", families=("max_pool",), breaks=breaks.nearly_lowest),
-    Aim(name="fraction", families=ZERO_PADDED, breaks=breaks.fraction),
-    Aim(name="crop", families=EVERY, breaks=breaks.crop_padded_again),
-    Aim(name="batch padded", families=EVERY, breaks=breaks.batch_padded),
-    Aim(name="channels padded", families=EVERY, breaks=breaks.channel_padded),
-    Aim(name="weight padded", families=WEIGHTED, breaks=breaks.weight_padded),
-    Aim(name="own padding not counted", families=("avg_pool",), breaks=breaks.padding_excluded),
-    Aim(name="narrow integer sum, padding cancelled", families=("avg_pool",), start=drafts.cancelling_average),
-    Aim(name="narrow integer sum", families=("avg_pool",), start=drafts.narrow_average),
-    Aim(name="ceil_mode loses a window", families=POOLS, breaks=breaks.ceil_changed),
-    Aim(name="ceil_mode loses a later window", families=POOLS, breaks=breaks.ceil_changed_later, ranks=(2, 3)),
-    Aim(name="axes out of order", families=CONVS, breaks=breaks.out_of_order, ranks=(2, 3)),
-    Aim(name="dequantize to the lowest", families=("max_pool",), start=drafts.dequantized),
-    Aim(name="not the zero point", families=ZERO_PADDED, start=drafts.dequantized, breaks=breaks.requantized),
-    Aim(name="zero point of the other sign", families=ZERO_PADDED, start=drafts.dequantized, breaks=breaks.other_sign),
-    Aim(
-        name="one channel's zero point",
-        families=ZERO_PADDED,
-        start=drafts.dequantized,
-        breaks=breaks.one_channel_requantized,
-    ),
-    Aim(name="run-time zero point", families=ZERO_PADDED, start=drafts.dequantized, breaks=breaks.runtime_quantized),
-    Aim(
-        name="varying along a padded axis",
-        families=ZERO_PADDED,
-        start=drafts.dequantized,
-        breaks=breaks.varying_along_padded,
-    ),
-)
-
-AIMS = FOLDABLE + UNFOLDABLE
+from strategies.aims import FOLDABLE, UNFOLDABLE, Aim
 
 
 @cache

@@ -9,7 +9,7 @@ from itertools import product
 from hypothesis import strategies as st
 
 from harness import ops
-from harness.case import MIRRORED_MODES, Axis, Case, Pad, Step
+from harness.case import MIRRORED_MODES, MODES, Axis, Case, Pad, Step
 from strategies import values
 from strategies.axes import axes as spatial_axes
 from strategies.axes import crops
@@ -40,19 +40,32 @@ class Draft:
     kernel_layout: str = ""
     weight_dtype: str = ""
     out_dtype: str = ""
+    constant_weight: bool = False
     ceil_mode: bool = False
     count_include_pad: bool = False
+    front: list[Step] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    symbolic: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+
+    @property
+    def operand_dtype(self) -> str:
+        """dtype behind the steps."""
+        dtype = self.dtype
+        for step in (*self.front, *self.steps):
+            dtype = step.result_dtype(dtype)
+        return dtype
 
     def finished(self) -> Case:
         """The case, with fills and seed, and few enough multiply-adds."""
+        self._vary()
         fits = self.spec.transposed or self.pad.operand == "weight"
         case = Case(
             op=self.spec.name,
             axes=tuple(self.axes if fits else map(_fitted, self.axes)),
             dtype=self.dtype,
             pad=self.pad,
+            front=tuple(self.front),
             steps=tuple(self.steps),
             batch=self.batch,
             channels=self.channels,
@@ -62,13 +75,30 @@ class Draft:
             kernel_layout="" if self.kernel_layout == self.spec.kernel_layout else self.kernel_layout,
             weight_dtype=self.weight_dtype,
             out_dtype=self.out_dtype,
+            constant_weight=self.constant_weight,
             ceil_mode=self.ceil_mode,
             count_include_pad=self.count_include_pad,
+            symbolic=self.symbolic,
             uses=self.uses,
             fills=self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
         )
         return _cheaper(case)
+
+    def _vary(self) -> None:
+        """Now and then another form of the pad, a constant weight, an unknown batch: no matter to what is legal."""
+        if self.pad.mode in MODES and self.draw(st.sampled_from([False] * 7 + [True])):
+            self.pad = replace(self.pad, form="call_tir")
+        if self.spec.weighted and self.draw(st.sampled_from([False] * 7 + [True])):
+            self.constant_weight = True
+        follows_batch = any(step.axis == "N" for step in (*self.front, *self.steps))
+        if not follows_batch and not self.lacks_batch and self.draw(st.sampled_from([False] * 15 + [True])):
+            self.symbolic = tuple(dict.fromkeys((*self.symbolic, "N")))
+
+    @property
+    def lacks_batch(self) -> bool:
+        """Whether a step inserts the batch axis."""
+        return any(step.source and "N" not in step.source for step in self.steps)
 
 
 def _fitted(axis: Axis) -> Axis:

@@ -8,7 +8,7 @@ import planted
 import pytest
 
 import harness
-from harness import Axis, Case, Failure, Pad, check
+from harness import Axis, Case, Failure, Pad, Step, check, ops
 from harness.build import MAIN, build
 from harness.failures import KINDS, failure
 from harness.fold import FoldExplicitPadding
@@ -189,3 +189,62 @@ def test_a_failure_survives_the_way_between_processes():
     copy = pickle.loads(pickle.dumps(found))
     assert type(copy) is type(found)
     assert (copy.case, copy.fingerprint, copy.detail) == (found.case, found.fingerprint, found.detail)
+
+
+# --- chains -------------------------------------------------------------------------------------------
+
+CAST = Step(kind="astype", out_dtype="int8")
+
+
+def test_what_a_cast_leaves_open_is_named_and_only_that_is_excused():
+    case = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 1)),), steps=(CAST,), fills=("extremes",), uses=("step",))
+    assert check(case, complete=False).undefined == ("float to integer cast out of range",)
+    assert blamed(case, fold=other_pad_value).kind == "Miscompile"
+
+
+def test_a_fold_may_change_what_a_cast_leaves_open(monkeypatch):
+    """TVM answers 127 or 44 for int8(300.0), by the place of the element in a vector."""
+    run = MODULE._run
+
+    def elsewhere(case, program, name, arrays):
+        outputs = run(case, program, name, arrays)
+        opened = np.abs(arrays["x"]) >= 128
+        return tuple(np.where(opened, np.int8(44), out) for out in outputs) if name == "folded" else outputs
+
+    case = Case(op="max_pool1d", axes=(Axis(size=4),), steps=(CAST,), fills=("extremes",))
+    monkeypatch.setattr(MODULE, "_run", elsewhere)
+    assert check(case).undefined == ("float to integer cast out of range",)
+
+
+def test_a_pad_of_channels_alone_is_no_missed_fold():
+    case = Case(op="conv1d", axes=(Axis(size=4),), pad=Pad(channel=(0, 1)))
+    assert check(case, fold=lambda module: module, complete=True).legality is None
+
+
+@pytest.mark.parametrize("steps", [(), (Step(kind="relu"),), (Step(kind="pad", widths=(("W", 1, 0),)),)])
+@pytest.mark.parametrize("form", ["op", "call_tir"])
+def test_a_pad_of_no_width_has_to_go_whatever_else_is_there(steps, form):
+    case = Case(op="conv1d", axes=(Axis(size=4),), pad=Pad(form=form, value=7.0), steps=steps)
+    assert blamed(case, fold=lambda module: module, complete=True).kind == "MissedFold"
+
+
+def test_a_chain_that_could_fold_is_a_missed_fold():
+    steps = (Step(kind="multiply", operand=(128.0,)), Step(kind="round"), Step(kind="clip"), CAST)
+    case = Case(op="conv2d", axes=(Axis(size=4, pad=(1, 1)), Axis()), pad=Pad(channel=(0, 1)), steps=steps)
+    assert blamed(case, fold=lambda module: module, complete=True).kind == "MissedFold"
+    unclipped = replace(case, steps=(*steps[:2], CAST))
+    assert check(unclipped, fold=lambda module: module, complete=True).legality is Legality.OPEN
+
+
+def test_a_constant_weight_is_the_same_for_every_fill():
+    case = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1), kernel=2),), constant_weight=True, fills=ops.FILLS)
+    assert check(case, fold=lambda module: module).undefined
+
+
+def test_a_copy_of_a_padded_symbolic_length_is_a_known_defect_of_tvm():
+    steps = (Step(kind="permute_dims", source="WNC"),)
+    fields = {"steps": steps, "batch": 2, "channels": 2}
+    case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 1)),), symbolic=("W",), **fields)
+    assert check(case, complete=False).findings == ("symbolic-copy",)
+    assert not check(replace(case, symbolic=()), complete=False).findings
+    assert not check(replace(case, steps=()), complete=False).findings

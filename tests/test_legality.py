@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.case import Axis, Case, Pad, Step
-from harness.legality import Legality, legality
+from harness.legality import Legality, legality, right_folds
 
 INF, NAN = float("inf"), float("nan")
 LOWEST = -3.4028234663852886e38
@@ -91,8 +91,7 @@ ILLEGAL = [
     ("conv: reflect", of("conv1d", PADDED, pad={"mode": "reflect"})),
     ("conv: replicate", of("conv1d", PADDED, pad={"mode": "replicate"})),
     ("conv: circular", of("conv1d", PADDED, pad={"mode": "circular"})),
-    ("conv: batch", of("conv1d", PADDED, pad={"batch": (0, 1)})),
-    ("conv: channel", of("conv1d", PADDED, pad={"channel": (1, 0)})),
+    ("conv: batch alone", of("conv1d", Axis(size=4), pad={"batch": (0, 1)})),
     ("conv: channel alone", of("conv1d", Axis(size=4), pad={"channel": (0, 1)})),
     ("conv: weight", of("conv1d", replace(PADDED, size=8), pad={"operand": "weight"})),
     ("conv: crop before own padding", of("conv1d", replace(PADDED, pad=(-1, 0), padding=(2, 0)))),
@@ -126,6 +125,113 @@ ILLEGAL = [
     ("transposed: ones", of("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), value=1.0)),
 ]
 
+# --- chains -------------------------------------------------------------------------------------------
+
+
+def step(kind, *operand, **fields):
+    return Step(kind=kind, **({"operand": operand} if operand else {}), **fields)
+
+
+def nested(value=0.0, **widths):
+    return Step(kind="pad", value=value, widths=tuple((letter, *sides) for letter, sides in widths.items()))
+
+
+INT8 = step("astype", out_dtype="int8")
+RUN = step("multiply", 2.0, constant=False)
+TO_INT8 = step("quantize", zero_point=(3,), out_dtype="int8")
+
+
+def conv(*steps, value=0.0, op="conv1d", axis=PADDED, **fields):
+    return of(op, axis, value=value, steps=steps, **fields)
+
+
+LEGAL += [
+    ("batch stays: conv", of("conv1d", PADDED, pad={"batch": (0, 1)})),
+    ("channel stays: conv", of("conv1d", PADDED, pad={"channel": (1, 0)})),
+    ("channel stays: max_pool", of("max_pool1d", PADDED, value=-INF, pad={"channel": (1, 0)})),
+    ("relu", conv(step("relu"))),
+    ("relu of a negative value", conv(step("relu"), value=-3.0)),
+    ("relu of NaN", conv(step("relu"), value=NAN)),
+    ("maximum of NaN", conv(step("maximum", 0.0), value=NAN)),
+    ("clip from 0", conv(step("clip"), value=-2.0)),
+    (
+        "times 128, as in ResNet",
+        conv(step("multiply", 128.0), step("round"), step("clip", low=-127.0, high=127.0), INT8),
+    ),
+    ("127.5 / 127.5 - 1", conv(step("divide", 127.5), step("subtract", 1.0), value=127.5)),
+    ("round to 0", conv(step("round"), value=0.5)),
+    ("times 0", conv(step("multiply", 0.0), value=NAN)),
+    ("per channel", conv(step("multiply", 2.0, 0.5), channels=2)),
+    ("quantize and back", conv(TO_INT8, Step(zero_point=(3,)))),
+    ("quantize to 0", conv(step("quantize", out_dtype="int8"))),
+    ("rounds away", conv(step("multiply", 0.1), step("round"), value=3.0)),
+    ("integers that wrap to 0", conv(step("multiply", 4.0), value=64.0, dtype="int8")),
+    ("permuted", conv(step("permute_dims", source="NWC"), channels=2)),
+    ("unit axes", of("conv2d", PADDED, Axis(), steps=(step("expand_dims", source="NCH"),))),
+    ("reshaped", conv(step("reshape", source="UWC"), data_layout="WNC")),
+    ("nested pads", conv(nested(W=(1, 0)))),
+    ("nested channel pad", conv(nested(C=(0, 1)))),
+    ("nested, the first mapped to the second", conv(step("relu"), nested(W=(0, 1)), value=-1.0)),
+    ("pad, then crop all of that and more", conv(step("relu"), nested(W=(-2, 1)))),
+    ("crop through a run-time parameter", conv(RUN, axis=replace(PADDED, pad=(-1, 0)))),
+    ("run-time parameter in front of the pad", conv(front=(RUN,))),
+    ("run-time parameter in front of a nested pad", conv(RUN, nested(W=(1, 1)), axis=Axis(size=4, kernel=2))),
+    ("max_pool behind permute_dims", conv(step("permute_dims", source="NWC"), op="max_pool1d", value=-INF)),
+    ("max_pool behind a quantize that saturates", conv(TO_INT8, op="max_pool1d", value=-INF)),
+    ("avg_pool behind relu", conv(step("relu"), op="avg_pool1d", value=-1.0)),
+    (
+        "transposed behind relu",
+        conv(step("relu"), op="conv1d_transpose", axis=Axis(size=4, pad=(1, 0), padding=(1, 0))),
+    ),
+    ("cast in range because of a clip in front", conv(INT8, front=(step("clip", low=-5.0, high=5.0),))),
+    ("symbolic", conv(step("relu"), symbolic=("N", "W"))),
+    ("call_tir", conv(step("relu"), pad={"form": "call_tir"})),
+    ("constant weight", conv(step("relu"), constant_weight=True, fills=("nans",))),
+    ("exact product and sum", conv(step("multiply", 0.5), step("subtract", 1.0), value=2.0)),
+]
+
+ILLEGAL += [
+    ("relu of a positive value", conv(step("relu"), value=3.0)),
+    ("maximum(0, NaN)", conv(step("maximum", 0.0, swapped=True), value=NAN)),
+    ("clip to above 0", conv(step("clip", low=1.0), value=0.0)),
+    ("plus 1", conv(step("add", 1.0))),
+    ("127.5 / 127.5 - 1 of 0", conv(step("divide", 127.5), step("subtract", 1.0))),
+    ("not rounded to 0", conv(step("round"), value=0.75)),
+    ("times 0 per channel, of an infinity", conv(step("multiply", 0.0, 0.0), channels=2, value=INF)),
+    ("the second channel", conv(step("add", 0.0, 1.0), channels=2)),
+    ("other zero points", conv(TO_INT8, Step(zero_point=(4,)))),
+    ("run-time parameter", conv(RUN)),
+    ("along the padded axis", conv(step("multiply", *[2.0] * 7, axis="W"))),
+    ("nested pad of another value", conv(nested(1.0, W=(1, 0)))),
+    ("first pad of another value", conv(nested(W=(1, 0)), value=1.0)),
+    ("crop, then pad", conv(nested(W=(1, 0)), axis=replace(PADDED, pad=(-1, 0)))),
+    ("channel alone, nested", conv(nested(C=(0, 1)), axis=Axis(size=4))),
+    ("max_pool of 0 behind relu", conv(step("relu"), op="max_pool1d", axis=Axis(size=4, pad=(2, 0), kernel=2))),
+    ("max_pool behind negative", conv(step("negative"), op="max_pool1d", value=-INF)),
+    ("max_pool behind abs", conv(step("abs"), op="max_pool1d", value=-INF)),
+    ("cast of the border out of range", conv(INT8, value=300.0)),
+    ("batch of another value", of("conv1d", PADDED, pad={"batch": (0, 1)}, value=1.0)),
+    ("reflected behind relu", conv(step("relu"), pad={"mode": "reflect"})),
+]
+
+CONTRACTED = [
+    (
+        "rounded product, then the same again",
+        conv(step("multiply", 0.1), step("subtract", 0.30000001192092896), value=3.0),
+    ),
+    ("rounded quotient", conv(step("divide", 3.0), step("subtract", 0.3333333432674408), value=1.0)),
+    (
+        "through a moved axis",
+        conv(step("square"), step("permute_dims", source="NWC"), step("add", -0.010000000707805157), value=0.1),
+    ),
+]
+
+OPEN = [
+    ("cast that may be out of range", conv(INT8)),
+    ("clipped, but for NaN at another place", conv(step("clip", low=-300.0, high=300.0), INT8)),
+    ("32 bits that may overflow", conv(step("multiply", 3.0), dtype="int32")),
+]
+
 # Windows of 2 at every second of 4 + 1 elements end with the fourth.
 UNREAD = Axis(size=4, pad=(0, 1), kernel=2, stride=2)
 # The first tap of a window reads own padding, the second skips the border: -1 and 1, then 1 and 3, then 3 and 5.
@@ -139,6 +245,8 @@ VACUOUS = [
     ("between the taps", of("conv1d", SKIPPED, value=7.0)),
     ("on both axes", of("conv2d", UNREAD, SKIPPED, value=7.0)),
     ("trailing, though legal", of("conv1d", UNREAD)),
+    ("trailing, of a nested pad", of("conv1d", Axis(size=4, kernel=2, stride=2), steps=(nested(7.0, W=(0, 1)),))),
+    ("trailing, beside channels", of("max_pool1d", UNREAD, pad={"channel": (0, 1)}, value=7.0)),
 ]
 
 GEOMETRY = [
@@ -160,6 +268,17 @@ GEOMETRY = [
     ),
 ]
 
+GEOMETRY += [
+    (
+        "max_pool of 0 behind relu in front",
+        conv(front=(step("relu"),), op="max_pool1d", axis=replace(PADDED, pad=(1, 1))),
+    ),
+    (
+        "ceil_mode of a symbolic length",
+        of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2, stride=2), value=-INF, ceil_mode=True, symbolic=("W",)),
+    ),
+]
+
 UNKNOWN_MODE = [
     ("conv", of("conv1d", PADDED, pad={"mode": "edge"})),
     ("max_pool", of("max_pool1d", PADDED, value=-INF, pad={"mode": "CONSTANT"})),
@@ -172,6 +291,8 @@ TABLES = {
     Legality.VACUOUS: VACUOUS,
     Legality.GEOMETRY: GEOMETRY,
     Legality.UNKNOWN_MODE: UNKNOWN_MODE,
+    Legality.CONTRACTED: CONTRACTED,
+    Legality.OPEN: OPEN,
 }
 ROWS = [pytest.param(case, answer, id=f"{answer}: {name}") for answer, rows in TABLES.items() for name, case in rows]
 
@@ -189,3 +310,33 @@ def test_the_tables_hold_every_answer():
 @pytest.mark.parametrize("case", [LEGAL[0][1], ILLEGAL[0][1], VACUOUS[0][1], GEOMETRY[0][1]], ids=lambda case: case.op)
 def test_legality_is_a_matter_of_the_fold_alone(case, fields):
     assert legality(replace(case, **fields)) == legality(case)
+
+
+# --- what the right folds are -------------------------------------------------------------------------
+
+
+def test_a_fold_takes_the_spatial_widths_of_all_pads_and_leaves_the_others():
+    case = of(
+        "conv2d",
+        Axis(size=4, pad=(1, 2), kernel=3, padding=(5, 0)),
+        Axis(size=3),
+        pad={"channel": (0, 1), "form": "call_tir"},
+        steps=(step("relu"), nested(H=(2, 0), N=(1, 0)), nested(W=(0, 3)), step("permute_dims", source="NHWC")),
+        uses=("step",),
+    )
+    assert list(right_folds(case)) == [
+        of(
+            "conv2d",
+            Axis(size=4, kernel=3, padding=(8, 2)),
+            Axis(size=3, padding=(0, 3)),
+            pad={"channel": (0, 1), "form": "call_tir"},
+            steps=(step("relu"), nested(N=(1, 0)), step("permute_dims", source="NHWC")),
+        )
+    ]
+
+
+def test_a_fold_into_a_transposed_convolution_is_scaled_by_its_stride():
+    axis = Axis(size=4, pad=(1, 0), stride=2, padding=(6, 0))
+    [folded] = right_folds(of("conv1d_transpose", axis, steps=(nested(W=(1, 1)),)))
+    assert folded.axes == (Axis(size=4, stride=2, padding=(2, -2)),)
+    assert folded.steps == ()

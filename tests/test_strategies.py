@@ -13,7 +13,7 @@ from harness.case import MODES, Case
 from harness.draws import draw, shard_seed
 from harness.fold import Folded, FoldExplicitPadding, Kind
 from harness.legality import Legality, legality
-from strategies.cases import AIMS, FOLDABLE, UNFOLDABLE
+from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE
 from strategies.drafts import MOST_MACS
 from strategies.values import UNKNOWN_MODES
 

@@ -1,0 +1,145 @@
+"""Aims: what cases are meant to reach. A draft to start from, and at most one condition to break."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from hypothesis import strategies as st
+
+from harness import ops
+from harness.case import MIRRORED_MODES
+from strategies import breaks, chain_breaks, chains, drafts
+from strategies.drafts import Draft
+
+CONVS = ("conv",)
+POOLS = ("max_pool", "avg_pool")
+WEIGHTED = ("conv", "conv_transpose")
+ZERO_PADDED = ("conv", "conv_transpose", "avg_pool")
+EVERY = ("conv", "conv_transpose", "max_pool", "avg_pool")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What a case is meant to reach. ``start`` draws a legal case; ``breaks``, if any, breaks one condition of it."""
+
+    name: str
+    families: tuple[str, ...]
+    start: Callable[[st.DrawFn, ops.Op], Draft] = drafts.plain
+    breaks: Callable[[Draft], None] | None = None
+    ranks: tuple[int, ...] = (1, 2, 3)
+
+    def fits(self, spec: ops.Op) -> bool:
+        return spec.family in self.families and spec.rank in self.ranks
+
+
+PLAIN_FOLDABLE = (
+    Aim(name="neutral value", families=EVERY),
+    Aim(name="neutral value, transposed", families=("conv_transpose",)),
+    Aim(name="all widths 0", families=EVERY, start=drafts.identity),
+    Aim(name="zero point through dequantize", families=ZERO_PADDED, start=drafts.dequantized),
+    Aim(name="ceil_mode with the same windows", families=POOLS, start=drafts.ceil_kept),
+    Aim(name="own padding that crops", families=("conv", "max_pool", "avg_pool"), start=drafts.cropping_padding),
+    Aim(name="zero point, transposed", families=("conv_transpose",), start=drafts.dequantized),
+    Aim(name="crop without own padding", families=("conv", "max_pool", "avg_pool"), start=drafts.crop_alone),
+    Aim(name="same widths, axes out of order", families=CONVS, start=drafts.same_widths_out_of_order, ranks=(2, 3)),
+)
+
+PLAIN_UNFOLDABLE = (
+    *(Aim(name=mode, families=EVERY, breaks=partial(breaks.mirrored, mode=mode)) for mode in MIRRORED_MODES),
+    Aim(name="unknown mode", families=EVERY, breaks=breaks.unknown_mode),
+    Aim(name="other value", families=EVERY, breaks=breaks.other_value),
+    Aim(name="zero into max_pool", families=("max_pool",), breaks=breaks.zero_into_max_pool),
+    Aim(name="nearly the lowest value", families=("max_pool",), breaks=breaks.nearly_lowest),
+    Aim(name="fraction", families=ZERO_PADDED, breaks=breaks.fraction),
+    Aim(name="crop", families=EVERY, breaks=breaks.crop_padded_again),
+    Aim(name="batch padded", families=EVERY, breaks=breaks.batch_padded),
+    Aim(name="channels padded", families=EVERY, breaks=breaks.channel_padded),
+    Aim(name="weight padded", families=WEIGHTED, breaks=breaks.weight_padded),
+    Aim(name="own padding not counted", families=("avg_pool",), breaks=breaks.padding_excluded),
+    Aim(name="narrow integer sum, padding cancelled", families=("avg_pool",), start=drafts.cancelling_average),
+    Aim(name="narrow integer sum", families=("avg_pool",), start=drafts.narrow_average),
+    Aim(name="ceil_mode loses a window", families=POOLS, breaks=breaks.ceil_changed),
+    Aim(name="ceil_mode loses a later window", families=POOLS, breaks=breaks.ceil_changed_later, ranks=(2, 3)),
+    Aim(name="axes out of order", families=CONVS, breaks=breaks.out_of_order, ranks=(2, 3)),
+    Aim(name="dequantize to the lowest", families=("max_pool",), start=drafts.dequantized),
+    Aim(name="not the zero point", families=ZERO_PADDED, start=drafts.dequantized, breaks=breaks.requantized),
+    Aim(name="zero point of the other sign", families=ZERO_PADDED, start=drafts.dequantized, breaks=breaks.other_sign),
+    Aim(
+        name="one channel's zero point",
+        families=ZERO_PADDED,
+        start=drafts.dequantized,
+        breaks=breaks.one_channel_requantized,
+    ),
+    Aim(name="run-time zero point", families=ZERO_PADDED, start=drafts.dequantized, breaks=breaks.runtime_quantized),
+    Aim(
+        name="varying along a padded axis",
+        families=ZERO_PADDED,
+        start=drafts.dequantized,
+        breaks=breaks.varying_along_padded,
+    ),
+)
+
+CHAINS_FOLDABLE = (
+    Aim(name="neutral through a chain", families=EVERY, start=chains.kept_neutral),
+    Aim(name="made zero by a chain", families=ZERO_PADDED, start=chains.made_zero),
+    Aim(name="quantize and dequantize", families=ZERO_PADDED, start=chains.requantized),
+    Aim(name="cast in range", families=ZERO_PADDED, start=chains.cast_in_range),
+    Aim(name="quantized stem", families=WEIGHTED, start=chains.quantized_stem),
+    Aim(name="permuted", families=EVERY, start=chains.permuted),
+    Aim(name="unit axes", families=EVERY, start=chains.unit_axes),
+    Aim(name="nested pads", families=EVERY, start=chains.nested),
+    Aim(name="nested pad of channels", families=EVERY, start=chains.nested_channels),
+    Aim(name="batch or channels beside", families=EVERY, start=chains.partial_pad),
+    Aim(name="call_tir", families=EVERY, start=chains.as_call_tir),
+    Aim(name="symbolic", families=EVERY, start=chains.symbolic),
+    Aim(name="constant weight", families=WEIGHTED, start=chains.constant_weight),
+    Aim(name="bounded below", families=("max_pool",), start=chains.bounded_below),
+)
+
+CHAINS_UNFOLDABLE = (
+    Aim(name="not neutral behind a chain", families=EVERY, start=chains.kept_neutral, breaks=chain_breaks.not_mapped),
+    Aim(name="second channel of an operand", families=EVERY, breaks=chain_breaks.second_channel),
+    Aim(name="operand along a padded axis", families=EVERY, breaks=chain_breaks.varying_operand),
+    Aim(name="run-time operand", families=EVERY, start=chains.kept_neutral, breaks=chain_breaks.run_time_operand),
+    Aim(name="cast that may be out of range", families=ZERO_PADDED, breaks=chain_breaks.unclipped_cast),
+    Aim(name="not finite at a step", families=ZERO_PADDED, breaks=chain_breaks.not_finite),
+    Aim(name="zero times infinity", families=ZERO_PADDED, breaks=chain_breaks.zero_times_infinity),
+    Aim(name="rounded product", families=ZERO_PADDED, breaks=chain_breaks.rounded_product),
+    Aim(
+        name="zero points that differ",
+        families=("avg_pool",),
+        start=chains.requantized,
+        breaks=chain_breaks.other_zero_points,
+    ),
+    Aim(
+        name="zero point into integers",
+        families=CONVS,
+        start=chains.requantized,
+        breaks=chain_breaks.into_integers,
+    ),
+    Aim(name="nested, another value", families=EVERY, start=chains.nested, breaks=chain_breaks.other_nested_value),
+    Aim(
+        name="nested channels of another value",
+        families=WEIGHTED,
+        start=chains.nested_channels,
+        breaks=chain_breaks.other_channel_value,
+    ),
+    Aim(name="crop, then pad", families=EVERY, start=chains.kept_neutral, breaks=chain_breaks.cropped_then_padded),
+    Aim(name="crop between", families=EVERY, start=chains.kept_neutral, breaks=chain_breaks.crop_between),
+    Aim(
+        name="window in the border",
+        families=("max_pool",),
+        start=chains.bounded_below,
+        breaks=chain_breaks.window_in_border,
+    ),
+    Aim(name="minus zero", families=("max_pool",), start=chains.bounded_below, breaks=chain_breaks.minus_zero),
+    Aim(name="not bounded below", families=("max_pool",), start=chains.bounded_below, breaks=chain_breaks.unbounded),
+    Aim(name="integers of another value", families=CONVS, breaks=chain_breaks.integer_value),
+    Aim(name="other value, call_tir", families=EVERY, breaks=chain_breaks.other_value_as_call_tir),
+    Aim(name="other value, batch or channels beside", families=EVERY, breaks=chain_breaks.batch_of_other_value),
+    Aim(name="mirrored, in a chain", families=EVERY, start=chains.kept_neutral, breaks=chain_breaks.mirrored_chain),
+)
+
+FOLDABLE = PLAIN_FOLDABLE + CHAINS_FOLDABLE
+UNFOLDABLE = PLAIN_UNFOLDABLE + CHAINS_UNFOLDABLE
+AIMS = FOLDABLE + UNFOLDABLE
