@@ -17,7 +17,79 @@ CHANNELS = ("keep", "slice")
 
 @tvm.transform.module_pass(opt_level=0, name="FoldExplicitPadding")
 class FoldExplicitPadding:
-    """DOC"""
+    """Fold explicit pads into the ``padding`` of their consumers, exactly, in every Relax function of a module.
+
+    The rules, with their preconditions, are the classes of ``harness.fold.rules``; how a pad passes an op is
+    ``harness.fold.steps``. ``p`` is the consumer's own padding, ``w`` are the widths of the pad:
+
+    =========== ===================================================== ==========================================
+    rule        before                                                after
+    =========== ===================================================== ==========================================
+    identity    ``pad(x, 0 everywhere)``, any mode, value, consumer   ``x``
+    nested      ``pad(pad(x, v, c), w, c)``                           ``pad(x, v + w, c)``
+    conv        ``conv(pad(x, w, 0), k, padding=p)``, 1d to 3d        ``conv(x, k, padding=p + w)``
+    transposed  ``conv_transpose(pad(x, w, 0), k, padding=p)``        ``conv_transpose(x, k, padding=p - w * stride)``
+    max_pool    ``max_pool(pad(x, w, lowest), padding=p)``            ``max_pool(x, padding=p + w)``
+    bounded     ``max_pool(pad(relu(x), w, 0), padding=p)``           ``max_pool(relu(x), padding=p + w)``
+    avg_pool    ``avg_pool(pad(x, w, 0), padding=p)``, counted, or    ``avg_pool(x, padding=p + w,
+                without own padding                                   count_include_pad=True)``
+    chain       ``op(f(pad(x, w, c)))``                               what the rule of op says of
+                                                                      ``op(pad(f(x), w, f(c)))``
+    partial     ``op(pad(x, w), padding=p)``, w on channels, too      ``op(pad(x, w of channels), padding=p + ...)``
+    corrected   ``conv(pad(x, w, c), k)`` of integers, c not 0        ``conv(x, k, padding=w) + conv(border of c, k)``
+    slice       ``conv(pad(x, zero channels), k)``                    ``conv(x, k[of the real channels])``
+    =========== ===================================================== ==========================================
+
+    f is any sequence of up to 64 of: ``dequantize``, ``quantize``, ``astype``, ``clip``, ``relu``, ``leakyrelu``,
+    ``negative``, ``abs``, ``sign``, ``round``, ``floor``, ``ceil``, ``trunc``, ``sqrt``, ``square``; ``add``,
+    ``subtract``, ``multiply``, ``divide``, ``maximum``, ``minimum`` with a constant; functions with f(0) = 0 at 0
+    (``tanh``, ``gelu``, ``silu``, ``erf``, ``sin``, ...); ``permute_dims``, ``expand_dims``, ``squeeze``, ``reshape``
+    of unit axes; pads of other axes. Per-channel operands are fine, operands that vary along a padded axis are not. A
+    step that others read too is computed a second time, on the tensor that is not padded.
+
+    Both forms of a pad are read: ``relax.nn.pad``, and the ``call_tir`` to a private PrimFunc that the ONNX frontend
+    emits, whose body is proved to be a pad (``harness.fold.primfunc``); the PrimFunc goes with its last call.
+
+    Negative widths crop. They fold where nothing is padded again behind them (own padding <= 0), and become negative
+    padding, which TVM 0.27 executes though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
+    the result keeps its shape, and never under ceil_mode. Everything else is refused with a reason, see ``explain``:
+    a pad that cannot fold in the end stays where it was.
+
+    **Guarantee.** The folded function returns bit for bit what the unfolded one returns, for every input, on targets
+    that execute ops as TVM 0.27 defines them, for float16, float32, float64, bfloat16, int8 to int64 and uint8 (all
+    others are refused). Not so by ``nonzero="correct-inexact"``, which rounds. Outside the guarantee, since TVM
+    leaves it undefined: NaN in the data of a max_pool (tests/corpus/undefined-nan-max_pool.case.json).
+
+    **Options**, all keyword-only; a wrong value raises ValueError or TypeError:
+
+    - ``nonzero``: what becomes of a border that is not zero in front of a convolution. "refuse" (default); "correct"
+      adds a term that makes up for it, exactly, where data and result are integers; "correct-inexact" also where they
+      are floats. With a constant weight the term is a constant of the size of the result (of batch 1), else a
+      convolution of batch 1 at run time: it pays for large batches, or where the pad costs more memory traffic than
+      an addition, which later passes fuse into the convolution's epilogue.
+    - ``channels``: "keep" (default) leaves pads of channels, which are often put there for alignment; "slice" removes
+      zero channels in front of an ungrouped convolution by slicing its weight (integers, or constants that are
+      finite).
+    - ``allow_asymmetric``, ``allow_negative``: False refuses what a backend does not take. TVM's own kernels take
+      both; its cuDNN conv2d reads two of the four numbers and checks nothing, so say ``allow_asymmetric=False`` in
+      front of it.
+    - ``accepts``: a function of the ``Consumer`` with its new padding; False refuses.
+    - ``check_input``: whether ``well_formed`` is asked first (default), which costs more than the pass itself.
+
+    **Where in a pipeline.** Before LegalizeOps, which leaves no ``nn.pad`` to see; behind FoldConstant (constant
+    operands), ConvertLayout and ToMixedPrecision (what they put in between is seen through); before passes that match
+    pad and consumer into composite functions. TVM's default pipeline legalizes first thing, so put the pass in front
+    of it.
+
+    **Complexity.** Linear in the number of bindings, about 100 us for each (benchmarks/fold_time.py), without pads a
+    single walk. The input module is left untouched. Raises TypeError for what is no IRModule, ValueError for one
+    without Relax functions or that is not well formed.
+
+    **Sources.** Convolutions pad with 0 and sum from +0.0: topi/nn/conv2d.py. max_pool starts from the lowest finite
+    value, avg_pool's divisors and sums: include/tvm/topi/nn/pooling.h. The windows of ceil_mode: InferTypePool2D in
+    src/relax/op/nn/pooling.cc. Quantization: relax/transform/legalize_ops/qdq.py. All of TVM 0.27, and executed by
+    tests/test_values.py and the fuzzing harness.
+    """
 
     def __init__(
         self,

@@ -1,0 +1,677 @@
+"""harness.fold: pads that fold through what stands between, in part, as kernels, or with a correction.
+
+Before and after side by side, compared structurally; that the results are the same bits is shown for a few here, and
+for random ones in tests/test_soundness.py.
+"""
+
+import numpy as np
+import pytest
+import tvm
+import tvm_ffi
+from tvm import relax, tirx, topi
+from tvm.script import ir as I
+from tvm.script import relax as R
+
+from harness.fold import Folded, FoldExplicitPadding, Kind, Refused
+
+INF = float("inf")
+
+
+def fold(module, **options):
+    """The folded module; whatever it is, it is well formed, folds no further, and ``module`` is what it was."""
+    relax.analysis.well_formed(module)
+    before, pass_ = tvm_ffi.structural_hash(module), FoldExplicitPadding(**options)
+    out = pass_(module)
+    relax.analysis.well_formed(out)
+    assert tvm_ffi.structural_hash(module) == before
+    assert pass_(out).same_as(out)
+    return out
+
+
+def assert_folds(before, expected, **options):
+    tvm.ir.assert_structural_equal(fold(before, **options), expected)
+
+
+def refusals(module, **options):
+    reports = FoldExplicitPadding(**options).explain(module)
+    return [(r.consumer, r.outcome.kind) for r in reports if isinstance(r.outcome, Refused)]
+
+
+def assert_stays(module, *kinds, **options):
+    assert fold(module, **options).same_as(module)
+    assert [kind for _, kind in refusals(module, **options)] == list(kinds)
+
+
+def assert_same_results(module, *arrays, **options):
+    """Both functions, compiled with TVM's default pipeline, return the same bits."""
+    results = []
+    for each in (module, fold(module, **options)):
+        machine = relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu())
+        results.append(machine["main"](*map(tvm.runtime.tensor, arrays)).numpy())
+    assert results[0].dtype == results[1].dtype
+    np.testing.assert_array_equal(results[0].view(np.uint8), results[1].view(np.uint8))
+    assert len(np.unique(results[0])) > 1
+
+
+# --- through one op -----------------------------------------------------------------------------------
+
+
+def chain(*ops, pad=(0, 0, 0, 0, 1, 2), value=0.0, dtype="float32", shape=(1, 3, 8), weight=(4, 3, 3), first=()):
+    """main(x, w): conv1d of ``ops`` of a pad of ``first`` of x."""
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType(shape, dtype)), relax.Var("w", relax.TensorType(weight, "float32"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            y = x
+            for op in first:
+                y = builder.emit(op(y))
+            y = y if pad is None else builder.emit(relax.op.nn.pad(y, pad, pad_value=value))
+            for op in ops:
+                y = builder.emit(op(y))
+            padding = (1, 2) if pad is None else 0
+            result = builder.emit_output(relax.op.nn.conv1d(y, w, padding=padding))
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+def constant(*numbers, dtype="float32", shape=None):
+    return relax.const(np.array(numbers, dtype).reshape(() if shape is None else shape), dtype)
+
+
+O = relax.op  # noqa: E741
+THROUGH = {
+    "relu": (0.0, [O.nn.relu]),
+    "leakyrelu": (0.0, [lambda x: O.nn.leakyrelu(x, 0.1)]),
+    "tanh": (0.0, [O.tanh]),
+    "gelu": (-0.0, [O.nn.gelu]),
+    "negative": (0.0, [O.negative]),
+    "abs": (0.0, [O.abs]),
+    "round": (0.5, [O.round]),
+    "floor": (0.9, [O.floor]),
+    "trunc": (-0.9, [O.trunc]),
+    "clip": (-7.0, [lambda x: O.clip(x, 0, 6)]),
+    "multiply": (0.0, [lambda x: O.multiply(x, constant(2.5))]),
+    "multiply per channel": (0.0, [lambda x: O.multiply(x, constant(1, 2, 3, shape=(3, 1)))]),
+    "divide": (0.0, [lambda x: O.divide(x, constant(3))]),
+    "add": (-2.5, [lambda x: O.add(x, constant(2.5))]),
+    "subtract": (2.5, [lambda x: O.subtract(constant(2.5), x)]),
+    "maximum": (-3.0, [lambda x: O.maximum(x, constant(0))]),
+    "minimum": (3.0, [lambda x: O.minimum(constant(0), x)]),
+    "normalization": (127.5, [lambda x: O.divide(x, constant(127.5)), lambda x: O.subtract(x, constant(1))]),
+    "quantize, dequantize": (
+        0.0,
+        [
+            lambda x: O.quantize(x, constant(0.5), constant(7, dtype="int8"), axis=1),
+            lambda x: O.dequantize(x, constant(0.25), constant(7, dtype="int8"), axis=1),
+        ],
+    ),
+    "clip, round, astype": (
+        0.25,
+        [lambda x: O.clip(x, -100, 100), O.round, lambda x: O.astype(x, "int8"), lambda x: O.astype(x, "float32")],
+    ),
+    "permutes": (0.0, [lambda x: O.permute_dims(x, [0, 2, 1]), lambda x: O.permute_dims(x, [0, 2, 1])]),
+    "expand_dims, squeeze": (0.0, [lambda x: O.expand_dims(x, 1), lambda x: O.squeeze(x, [1])]),
+    "reshape of unit axes": (0.0, [lambda x: O.reshape(x, (1, 1, 3, 11)), lambda x: O.squeeze(x, [1])]),
+}
+
+
+@pytest.mark.parametrize(("value", "ops"), THROUGH.values(), ids=list(THROUGH))
+def test_a_pad_whose_value_becomes_zero_folds_through_what_stands_between(value, ops):
+    [report] = FoldExplicitPadding().explain(chain(*ops, value=value))
+    assert report.outcome == Folded("chain-conv", (1, 2))
+    folded = fold(chain(*ops, value=value))
+    assert [b.value.op.name for b in folded["main"].body.blocks[0].bindings][:-1] == [
+        b.value.op.name for b in chain(*ops)["main"].body.blocks[0].bindings[1:-1]
+    ]
+    rng = np.random.default_rng(0)
+    x, w = (rng.integers(-9, 10, shape).astype("float32") for shape in ((1, 3, 8), (4, 3, 3)))
+    assert_same_results(chain(*ops, value=value), x, w)
+
+
+AT_RUN_TIME = relax.Var("p", relax.TensorType((), "float32"))
+BLOCKED = {
+    "another value": (1.0, [O.nn.relu], Kind.VALUE),
+    "the second channel": (2.0, [lambda x: O.subtract(x, constant(2, 3, 2, shape=(3, 1)))], Kind.VALUE),
+    "varies along the padded axis": (
+        0.0,
+        [lambda x: O.multiply(x, constant(*range(11), shape=(11,)))],
+        Kind.VARYING_OPERAND,
+    ),
+    "no constant": (0.0, [lambda x: O.multiply(x, x)], Kind.CONSUMER),
+    "zero points that differ": (
+        0.0,
+        [
+            lambda x: O.quantize(x, constant(0.5), constant(7, dtype="int8"), axis=1),
+            lambda x: O.dequantize(x, constant(0.5), constant(6, dtype="int8"), axis=1),
+        ],
+        Kind.QUANTIZATION,
+    ),
+    "NaN on the way": (float("nan"), [O.nn.relu], Kind.UNDEFINED_VALUE),
+    "infinity times zero": (INF, [lambda x: O.multiply(x, constant(0))], Kind.UNDEFINED_VALUE),
+    "a cast that nothing keeps in range": (
+        0.0,
+        [lambda x: O.astype(x, "int8"), lambda x: O.astype(x, "float32")],
+        Kind.CAST,
+    ),
+    "a rounded product in front of a sum": (
+        0.1,
+        [lambda x: O.multiply(x, constant(0.1)), lambda x: O.subtract(x, constant(np.float32(0.1) * np.float32(0.1)))],
+        Kind.UNDEFINED_VALUE,
+    ),
+    "sigmoid of 0 is not 0": (0.0, [O.sigmoid], Kind.CONSUMER),
+    "axes that merge": (0.0, [lambda x: O.reshape(x, (3, 1, 11)), lambda x: O.reshape(x, (1, 3, 11))], Kind.CONSUMER),
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "ops", "kind"),
+    [BLOCKED[name] for name in BLOCKED if name != "axes that merge"],
+    ids=[name for name in BLOCKED if name != "axes that merge"],
+)
+def test_a_pad_that_cannot_fold_in_the_end_stays_where_it_was(value, ops, kind):
+    module = chain(*ops, value=value)
+    assert fold(module).same_as(module)
+    assert kind in [kind for _, kind in refusals(module)]
+
+
+def test_an_intermediate_that_something_else_reads_keeps_its_value():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
+                lv1 = R.nn.relu(lv)
+                lv2 = R.nn.conv1d(lv1, w)
+                gv = (lv1, lv2)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
+                lv1 = R.nn.relu(lv)
+                moved = R.nn.relu(x)
+                lv2 = R.nn.conv1d(moved, w, padding=(1, 2))
+                gv = (lv1, lv2)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_two_consumers_share_the_moved_steps():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
+                lv1 = R.nn.relu(lv)
+                lv2 = R.nn.conv1d(lv1, w)
+                lv3 = R.nn.conv1d(lv1, w, dilation=2)
+                gv = (lv2, lv3)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                moved = R.nn.relu(x)
+                lv2 = R.nn.conv1d(moved, w, padding=(1, 2))
+                lv3 = R.nn.conv1d(moved, w, padding=(1, 2), dilation=2)
+                gv = (lv2, lv3)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_a_pad_in_front_of_a_permute_folds_into_the_other_layout():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 9, 8, 3), "float32"), w: R.Tensor((4, 3, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 1, 2, 3, 4, 0, 0))
+                lv1 = R.permute_dims(lv, (0, 3, 1, 2))
+                gv = R.nn.conv2d(lv1, w)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 9, 8, 3), "float32"), w: R.Tensor((4, 3, 3, 3), "float32")):
+            with R.dataflow():
+                lv1 = R.permute_dims(x, (0, 3, 1, 2))
+                gv = R.nn.conv2d(lv1, w, padding=(1, 3, 2, 4))
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_squeeze_names_its_axes_once_more_of_them_have_length_1():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((2, 1, 3, 1), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 0, 0, 1, 1))
+                lv1 = R.squeeze(lv)
+                gv = R.nn.conv1d(lv1, w)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((2, 1, 3, 1), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv1 = R.squeeze(x, (1,))
+                gv = R.nn.conv1d(lv1, w, padding=(1, 1))
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_relu_in_front_of_a_pad_of_zeros_is_enough_for_a_max_pool():
+    """The Keras ResNet stem: no element is below 0, and every window holds one."""
+
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.relu(x)
+                lv1 = R.nn.pad(lv, (0, 0, 0, 0, 1, 1, 1, 1))
+                gv = R.nn.max_pool2d(lv1, (3, 3), strides=(2, 2))
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.relu(x)
+                gv = R.nn.max_pool2d(lv, (3, 3), strides=(2, 2), padding=(1, 1, 1, 1))
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+# --- nested, and in part ------------------------------------------------------------------------------
+
+
+def test_pads_of_the_same_value_become_one_even_where_that_does_not_fold():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2), pad_value=7.0)
+                lv1 = R.nn.pad(lv, (0, 0, 1, 0, 0, 2), pad_value=7.0)
+                gv = R.nn.relu(lv1)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv1 = R.nn.pad(x, (0, 0, 1, 0, 1, 4), pad_value=7.0)
+                gv = R.nn.relu(lv1)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+    reports = [str(report) for report in FoldExplicitPadding().explain(Before)]
+    assert reports[0] == "main: lv -> pad lv1: folded (nested)"
+
+
+def test_a_crop_behind_a_pad_that_undoes_it_leaves_none():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2), pad_value=7.0)
+                lv1 = R.nn.pad(lv, (0, 0, 0, 0, -1, -2))
+                gv = R.nn.relu(lv1)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                gv = R.nn.relu(x)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_a_pad_behind_a_crop_stays():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, -1, 0))
+                lv1 = R.nn.pad(lv, (0, 0, 0, 0, 1, 0))
+                gv = R.nn.relu(lv1)
+                R.output(gv)
+            return gv
+
+    assert_stays(Before, Kind.CONSUMER, Kind.CONSUMER)
+
+
+def test_spatial_widths_fold_and_those_of_channels_stay_in_a_smaller_pad():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 8, 8, 3), "int8"), w: R.Tensor((3, 3, 4, 5), "int8")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 1, 2, 3, 4, 0, 1))
+                gv = R.nn.conv2d(lv, w, data_layout="NHWC", kernel_layout="HWIO", out_dtype="int32")
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 8, 8, 3), "int8"), w: R.Tensor((3, 3, 4, 5), "int8")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 0, 0, 0, 1))
+                gv = R.nn.conv2d(
+                    lv, w, padding=(1, 3, 2, 4), data_layout="NHWC", kernel_layout="HWIO", out_dtype="int32"
+                )
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+    [folded, stays] = [str(report) for report in FoldExplicitPadding().explain(Before)]
+    assert folded.endswith("folded (conv, padding=[1, 3, 2, 4], a pad of [0, 0, 0, 0, 0, 0, 0, 1] stays)")
+    assert "refused (channel)" in stays
+
+
+def test_zero_channels_go_with_their_weights_by_option():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 8, 8, 3), "int8"), w: R.Tensor((3, 3, 4, 5), "int8")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 1, 1, 1, 1, 0, 1))
+                gv = R.nn.conv2d(lv, w, data_layout="NHWC", kernel_layout="HWIO", out_dtype="int32")
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 8, 8, 3), "int8"), w: R.Tensor((3, 3, 4, 5), "int8")):
+            with R.dataflow():
+                weight = R.strided_slice(w, axes=[2], begin=[0], end=[3])
+                gv = R.nn.conv2d(
+                    x, weight, padding=(1, 1, 1, 1), data_layout="NHWC", kernel_layout="HWIO", out_dtype="int32"
+                )
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected, channels="slice")
+    rng = np.random.default_rng(0)
+    arrays = (rng.integers(-128, 128, shape).astype("int8") for shape in ((1, 8, 8, 3), (3, 3, 4, 5)))
+    assert_same_results(Before, *arrays, channels="slice")
+
+
+# --- pads as kernels ----------------------------------------------------------------------------------
+
+
+def as_kernel(*, private=True, value=0.0, twice=False):
+    """main(x, w): conv2d of what the ONNX frontend makes of a pad; ``twice`` returns the padded tensor, too."""
+    builder = relax.BlockBuilder()
+    n = tirx.Var("n", "int64")
+    x = relax.Var("x", relax.TensorType((n, 3, 8, 8), "float32"))
+    w = relax.Var("w", relax.TensorType((4, 3, 3, 3), "float32"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            padded = builder.emit_te(topi.nn.pad, x, [0, 0, 1, 1], [0, 0, 1, 2], value)
+            result = builder.emit(relax.op.nn.conv2d(padded, w))
+            outputs = [result, padded] if twice else [result]
+            result = builder.emit_output(relax.Tuple(outputs))
+        builder.emit_func_output(result)
+    module = builder.get()
+    if not private:
+        kernel = module.get_global_var("pad")
+        module.update_func(kernel, module[kernel].with_attr("global_symbol", "pad"))
+    return module
+
+
+def kernels(module):
+    return [var.name_hint for var, function in module.functions_items() if isinstance(function, tirx.PrimFunc)]
+
+
+def test_a_pad_that_is_a_kernel_folds_and_goes_with_its_last_call():
+    folded = fold(as_kernel())
+    assert kernels(folded) == []
+    call = folded["main"].body.blocks[0].bindings[0].value
+    assert call.op.name == "relax.nn.conv2d"
+    assert list(call.attrs.padding) == [1, 1, 1, 2]
+
+
+def test_a_kernel_that_others_may_call_stays():
+    assert kernels(fold(as_kernel(private=False))) == ["pad"]
+
+
+def test_a_kernel_that_is_still_called_stays():
+    assert kernels(fold(as_kernel(twice=True))) == ["pad"]
+
+
+def test_a_kernel_that_pads_with_another_value_stays():
+    assert_stays(as_kernel(value=1.0), Kind.VALUE)
+
+
+# --- correction ---------------------------------------------------------------------------------------
+
+
+def integer_conv(*, constant_weight, batch=2, value=3.0, groups=1, strides=1, own=0, dilation=1, out="int32"):
+    builder = relax.BlockBuilder()
+    rng = np.random.default_rng(1)
+    weight = rng.integers(-128, 128, (4, 4 // groups, 3, 2)).astype("int8")
+    x = relax.Var("x", relax.TensorType((batch, 4, 7, 6), "int8"))
+    w = relax.Var("w", relax.TensorType(weight.shape, "int8"))
+    with builder.function("main", [x] if constant_weight else [x, w]):
+        with builder.dataflow():
+            padded = builder.emit(relax.op.nn.pad(x, [0, 0, 0, 0, 2, 1, 0, 3], pad_value=value))
+            result = builder.emit_output(
+                relax.op.nn.conv2d(
+                    padded,
+                    relax.const(weight) if constant_weight else w,
+                    strides=strides,
+                    padding=own,
+                    dilation=dilation,
+                    groups=groups,
+                    out_dtype=out,
+                )
+            )
+        builder.emit_func_output(result)
+    x = rng.integers(-128, 128, (batch, 4, 7, 6)).astype("int8")
+    return builder.get(), [x] if constant_weight else [x, weight]
+
+
+@pytest.mark.parametrize("constant_weight", [True, False])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"batch": 1},
+        {"strides": 2, "own": [1, 0, 2, 0]},
+        {"groups": 2},
+        {"groups": 4, "dilation": 2},
+        {"own": [-1, 1, 0, 0]},
+        {"out": "int8"},
+        {"out": "int64", "value": -128.0},
+    ],
+    ids=str,
+)
+def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, attributes):
+    module, arrays = integer_conv(constant_weight=constant_weight, **attributes)
+    assert_stays(module, Kind.VALUE)
+    folded = fold(module, nonzero="correct")
+    ops = [binding.value.op.name for binding in folded["main"].body.blocks[0].bindings]
+    conv = "relax.nn.conv2d"
+    assert ops == [conv, "relax.add"] if constant_weight else [conv, conv, "relax.add"]
+    assert_same_results(module, *arrays, nonzero="correct")
+
+
+def test_a_border_per_channel_is_made_up_for():
+    """int8 data, of which each channel has another offset in front of an integer convolution."""
+
+    def subtracted(x):
+        return relax.op.subtract(x, constant(1, 2, 3, dtype="int8", shape=(3, 1)))
+
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType((2, 3, 8), "int8")), relax.Var("w", relax.TensorType((4, 3, 3), "int8"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            padded = builder.emit(relax.op.nn.pad(x, [0, 0, 0, 0, 1, 2], pad_value=5.0))
+            shifted = builder.emit(subtracted(padded))
+            result = builder.emit_output(relax.op.nn.conv1d(shifted, w, out_dtype="int32"))
+        builder.emit_func_output(result)
+    [report] = FoldExplicitPadding(nonzero="correct").explain(builder.get())
+    assert report.outcome.border.flat == (4, 3, 2)
+    rng = np.random.default_rng(0)
+    arrays = (rng.integers(-50, 50, shape).astype("int8") for shape in ((2, 3, 8), (4, 3, 3)))
+    assert_same_results(builder.get(), *arrays, nonzero="correct")
+
+
+def test_floats_are_corrected_only_where_rounding_is_accepted():
+    module = chain(value=0.5)
+    assert_stays(module, Kind.VALUE, nonzero="correct")
+    folded = fold(module, nonzero="correct-inexact")
+    assert [b.value.op.name for b in folded["main"].body.blocks[0].bindings][-1] == "relax.add"
+    rng = np.random.default_rng(0)
+    x, w = (rng.integers(-9, 10, shape).astype("float32") for shape in ((1, 3, 8), (4, 3, 3)))
+    assert_same_results(module, x, w, nonzero="correct-inexact")  # small integers and halves: nothing is rounded
+
+
+# --- the question that the project answers -------------------------------------------------------------
+
+
+def stem(value, *, batch=1, size=32):
+    """FACTS 1: float data padded by 3, quantized, padded by a channel, convolved in int8."""
+    builder, rng = relax.BlockBuilder(), np.random.default_rng(0)
+    weight = relax.const(rng.integers(-127, 128, (7, 7, 4, 64)).astype("int8"))
+    x = relax.Var("x", relax.TensorType((batch, size, size, 3), "float32"))
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.pad(x, [0, 0, 3, 3, 3, 3, 0, 0], pad_value=value), "padded")
+            y = builder.emit(O.multiply(y, constant(128)))
+            y = builder.emit(O.round(y))
+            y = builder.emit(O.clip(y, -127, 127))
+            y = builder.emit(O.astype(y, "int8"))
+            y = builder.emit(O.nn.pad(y, [0, 0, 0, 0, 0, 0, 0, 1]), "channels")
+            y = builder.emit(
+                O.nn.conv2d(y, weight, strides=2, data_layout="NHWC", kernel_layout="HWIO", out_dtype="int32"), "conv"
+            )
+            y = builder.emit(O.add(y, relax.const(rng.integers(-1000, 1000, (64,)).astype("int32"))))
+            result = builder.emit_output(O.nn.relu(y))
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+@pytest.mark.parametrize(("batch", "size"), [(32, 224), (1, 32)])
+def test_the_spatial_pad_of_the_quantized_resnet_ends_in_the_padding_of_its_convolution(batch, size):
+    module = stem(0.0, batch=batch, size=size)
+    reports = [str(report) for report in FoldExplicitPadding().explain(module)]
+    assert reports[0] == "main: padded -> conv2d conv: folded (chain-conv, padding=[3, 3, 3, 3])"
+    x = np.random.default_rng(1).uniform(-1.2, 1.2, (batch, size, size, 3)).astype("float32")
+    assert_same_results(module, x)
+
+
+@pytest.mark.parametrize(("batch", "size"), [(32, 224), (1, 32)])
+def test_with_a_zero_point_that_is_not_0_a_correction_makes_up_for_the_border(batch, size):
+    module = stem(0.1, batch=batch, size=size)  # 0.1 * 128 rounds to 13
+    [report, _] = FoldExplicitPadding(nonzero="correct").explain(module)
+    assert report.outcome.rule == "corrected-chain-conv"
+    assert report.outcome.padding == (3, 3, 3, 3)
+    assert report.outcome.border.flat == (13, 13, 13, 0)
+    x = np.random.default_rng(1).uniform(-1.2, 1.2, (batch, size, size, 3)).astype("float32")
+    assert_same_results(module, x, nonzero="correct")
+
+
+# --- options ------------------------------------------------------------------------------------------
+
+
+def test_a_backend_says_what_it_takes():
+    module = chain()
+    assert_stays(module, Kind.OPTION, allow_asymmetric=False)
+    assert_stays(module, Kind.OPTION, accepts=lambda consumer: consumer.padding == (2, 2))
+    assert not fold(module, accepts=lambda consumer: consumer.padding == (1, 2)).same_as(module)
+    assert_stays(chain(pad=(0, 0, 0, 0, -1, -1)), Kind.OPTION, allow_negative=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"nonzero": "yes"}, ValueError, "nonzero 'yes' is none of refuse, correct, correct-inexact"),
+        ({"channels": True}, ValueError, "channels True is none of keep, slice"),
+        ({"allow_asymmetric": 1}, TypeError, "allow_asymmetric must be True or False, not 1"),
+        ({"allow_negative": None}, TypeError, "allow_negative must be True or False, not None"),
+        ({"check_input": "no"}, TypeError, "check_input must be True or False, not 'no'"),
+        ({"accepts": "cudnn"}, TypeError, "accepts must be a function of a Consumer, not 'cudnn'"),
+    ],
+)
+def test_an_option_with_a_wrong_value_is_named_with_the_choices(options, error, said):
+    with pytest.raises(error, match=said):
+        FoldExplicitPadding(**options)
+
+
+def test_what_is_no_module_of_relax_functions_is_refused():
+    @tvm.script.ir_module
+    class Kernels:
+        @tvm.script.tirx.prim_func
+        def kernel():
+            tvm.script.tirx.evaluate(0)
+
+    with pytest.raises(ValueError, match="takes a module of Relax functions, and this one has none"):
+        FoldExplicitPadding()(Kernels)
+    with pytest.raises(TypeError, match="takes an IRModule, not Function"):
+        FoldExplicitPadding().explain(chain()["main"])
+    empty = tvm.IRModule({})
+    assert FoldExplicitPadding()(empty).same_as(empty)
+
+
+def test_a_module_that_is_not_well_formed_is_refused_and_left_alone():
+    x = relax.Var("x", relax.TensorType((1, 3), "float32"))
+    unbound = relax.Var("unbound", relax.TensorType((1, 3), "float32"))
+    body = relax.SeqExpr([], unbound)
+    module = tvm.IRModule({"main": relax.Function([x], body, relax.TensorType((1, 3), "float32"))})
+    before = tvm_ffi.structural_hash(module)
+    with pytest.raises(ValueError, match=r"the module is not well formed: .*unbound"):
+        FoldExplicitPadding()(module)
+    assert tvm_ffi.structural_hash(module) == before
+    assert FoldExplicitPadding(check_input=False)(module).same_as(module)
+
+
+def test_a_length_that_cannot_be_proved_stays_as_it_is(monkeypatch):
+    """No fold is known that TVM's analyzer cannot follow, so it is made to fail."""
+    from harness.fold import rewrite
+
+    n = tirx.Var("n", "int64")
+    module = chain(shape=(1, 3, n))
+    assert not fold(module).same_as(module)
+    monkeypatch.setattr(rewrite.Analyzer, "can_prove_equal", lambda *_: False)
+    assert_stays(module, Kind.SYMBOLIC)
