@@ -42,7 +42,7 @@ def check(
     for the bundled pass alone. Raises TargetError for an unknown target.
     """
     pass_: Any = FoldExplicitPadding() if fold is None else fold
-    complete = isinstance(pass_, FoldExplicitPadding) if complete is None else complete
+    complete = (isinstance(pass_, FoldExplicitPadding) and pass_.complete) if complete is None else complete
     target = parse_target(target) if isinstance(target, str) else target
 
     unfolded = build(case)

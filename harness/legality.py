@@ -65,6 +65,8 @@ def legality(case: Case) -> Legality:
     for dense in _denser(case):
         if not any(True for _ in right_folds(dense)):
             return Legality.GEOMETRY
+    if all(_widens_sum(case) != _widens_sum(folded) for folded in right_folds(case)):
+        return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
     if _is_contracted(case):
         return Legality.CONTRACTED
     return Legality.OPEN if _leaves_open(case) else Legality.LEGAL
@@ -95,6 +97,14 @@ def _crops(case: Case) -> bool:
     """Whether a pad, or the own padding, takes elements away."""
     own = [axis.padding for axis in case.axes]
     return any(min(sides) < 0 for sides in (*own, *(w for pads in spatial_widths(case).values() for w in pads)))
+
+
+def _widens_sum(case: Case) -> bool:
+    """Whether TVM sums narrow integers of an average in int32, as it does where the pool pads (``reference``)."""
+    if case.spec.family != "avg_pool" or case.operand_dtype not in ("int8", "uint8", "int16"):
+        return False
+    overhangs = [axis.stride - 1 if case.ceil_mode else 0 for axis in case.axes]
+    return any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
 
 
 # --- the border ---------------------------------------------------------------------------------------

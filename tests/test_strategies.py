@@ -9,7 +9,7 @@ import pytest
 import strategies
 from harness import ops
 from harness.build import build
-from harness.case import MODES, Case
+from harness.case import MODES, USES, Case
 from harness.draws import draw, shard_seed
 from harness.fold import Folded, FoldExplicitPadding, Kind
 from harness.legality import Legality, legality
@@ -22,18 +22,22 @@ INEXPRESSIBLE = {
     Kind.OWN_PADDING: "a case has both sides of every padding",
     Kind.SCOPE: "a case is one dataflow block",
     Kind.IN_PLACE: "a case calls nothing in place",
+    Kind.SYMBOLIC: "a case has no symbolic channels, and what TVM's analyzer cannot prove is not known",
+    Kind.OPTION: "a case knows no options of the pass",
 }
-"""Refusals that no case leads to; tests/test_fold.py builds their IR by hand."""
+"""Refusals that no case leads to; tests/test_fold.py and test_fold_chains.py build their IR by hand."""
 
-RULES = {"identity", "max_pool"} | {
-    prefix + family for prefix in ("", "dequantize-") for family in ("conv", "conv_transpose", "avg_pool")
+RULES = {"identity", "nested", "max_pool", "chain-max_pool", "bounded-max_pool"} | {
+    prefix + family for prefix in ("", "dequantize-", "chain-") for family in ("conv", "conv_transpose", "avg_pool")
 }
+OPTIONAL_RULES = {"corrected-conv", "corrected-chain-conv"}
+"""What the pass folds by option only."""
 
 
-def reached(strategy, examples, seed=0):
+def reached(strategy, examples, seed=0, **options):
     """Counters of ops, modes, dtypes, rules and refusal kinds over drawn cases."""
-    counts = {name: Counter() for name in ("op", "mode", "dtype", "layout", "rule", "kind", "fill", "uses")}
-    pass_ = FoldExplicitPadding()
+    counts = {name: Counter() for name in ("op", "mode", "dtype", "layout", "rule", "kind", "fill", "uses", "part")}
+    pass_ = FoldExplicitPadding(check_input=False, **options)
     for case in draw(strategy, examples, seed):
         counts["op"][case.op] += 1
         counts["mode"][case.pad.mode] += 1
@@ -44,6 +48,8 @@ def reached(strategy, examples, seed=0):
         for report in pass_.explain(build(case)):
             if isinstance(report.outcome, Folded):
                 counts["rule"][report.outcome.rule] += 1
+                counts["part"]["kept"] += report.outcome.kept is not None
+                counts["part"]["sliced"] += report.outcome.channels is not None
             else:
                 counts["kind"][report.outcome.kind] += 1
     return counts
@@ -57,18 +63,25 @@ def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
     assert set(counts["rule"]) == RULES
     assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
     assert set(counts["fill"]) == set(ops.FILLS)
-    assert set(counts["uses"]) == {"returned", "read"}
+    assert set(counts["uses"]) == set(USES)
+    assert counts["part"]["kept"] > 0
+
+
+def test_cases_reach_what_the_pass_folds_by_option():
+    counts = reached(strategies.cases(), 1400, nonzero="correct", channels="slice")
+    assert set(counts["rule"]) == RULES | OPTIONAL_RULES
+    assert counts["part"]["sliced"] > 0
 
 
 def test_foldable_cases_reach_every_op_and_rule():
-    counts = reached(strategies.foldable_cases(), 600)
+    counts = reached(strategies.foldable_cases(), 900)
     assert set(counts["op"]) == set(ops.NAMES)
     assert set(counts["rule"]) == RULES
-    assert set(counts["mode"]) == set(MODES)
+    assert {"constant", "reflect"} <= set(counts["mode"]) <= set(MODES)  # all-zero pads have any
 
 
 def test_unfoldable_cases_reach_every_op_mode_and_refusal():
-    counts = reached(strategies.unfoldable_cases(), 1200)
+    counts = reached(strategies.unfoldable_cases(), 2000)
     assert set(counts["op"]) == set(ops.NAMES)
     assert set(counts["mode"]) == set(MODES) | set(UNKNOWN_MODES)
     assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
@@ -83,13 +96,13 @@ def test_data_layouts_of_an_op_are_drawn(spec):
 
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_at_least_half_of_the_foldable_cases_are_legal(op):
-    answers = Counter(legality(case) for case in draw(strategies.foldable_cases(op), 80, 1))
+    answers = Counter(legality(case) for case in draw(strategies.foldable_cases(op), 30, 1))
     assert answers[Legality.LEGAL] >= answers.total() / 2, answers
 
 
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_at_least_half_of_the_unfoldable_cases_are_illegal(op):
-    answers = Counter(legality(case) for case in draw(strategies.unfoldable_cases(op), 80, 1))
+    answers = Counter(legality(case) for case in draw(strategies.unfoldable_cases(op), 30, 1))
     assert answers[Legality.ILLEGAL] + answers[Legality.GEOMETRY] >= answers.total() / 2, answers
 
 

@@ -10,4 +10,11 @@ from harness.fold.facts import Consumer, Folded, Kind, Outcome, Refused
 from harness.fold.fold import FoldExplicitPadding
 from harness.fold.rewrite import Report
 
-__all__ = ["Consumer", "FoldExplicitPadding", "Folded", "Kind", "Outcome", "Refused", "Report"]
+
+
+def correcting() -> FoldExplicitPadding:
+    """The pass with every exact option on: ``foldproof fuzz --pass harness.fold:correcting``."""
+    return FoldExplicitPadding(nonzero="correct", channels="slice")
+
+
+__all__ = ["Consumer", "FoldExplicitPadding", "Folded", "Kind", "Outcome", "Refused", "Report", "correcting"]
