@@ -18,9 +18,10 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from harness.case import Axis, Case, Pad, Step
 from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, rewrite, rules
+from harness.fold.arrival import Arrival, arrive, common, geometry
 from harness.fold.body import Body
 from harness.fold.facts import Operand, Options, PadFacts, Quantization, Site, Widths
-from harness.fold.rules import Arrival, decide
+from harness.fold.rules import decide
 from harness.fold.site import PAD, op_name, read_pad
 
 Fold = Callable[[tvm.IRModule], tvm.IRModule]
@@ -68,13 +69,13 @@ def _without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site,
         rule = next((rule for rule in rules.RULES if rule.family == site.consumer.family), None)
         if rule is None or site.pad.is_identity:
             return decide(site)
-        refused = kept(site, rules._common(site))
+        refused = kept(site, common(site))
         if refused is not None:
             return refused
-        arrival = rules._arrival(site, site.consumer.spatial)
+        arrival = arrive(site, site.consumer.spatial)
         if not isinstance(arrival, Arrival):
             return arrival
-        refused = kept(site, rules._geometry(arrival)) or kept(site, rule.refusals(arrival, Options()))
+        refused = kept(site, geometry(arrival)) or kept(site, rule.refusals(arrival, Options()))
         return refused or _with_kept(rule.fold(arrival), arrival)
 
     return _deciding(lenient)

@@ -69,6 +69,13 @@ def test_the_pipeline_prints_what_the_readme_says(folder):
     assert result.stdout.strip() in README
 
 
+def test_the_question_is_answered_as_printed(folder):
+    (folder / "stem.py").write_text(code("# stem.py"))
+    result = run("python stem.py", folder)
+    assert result.returncode == 0, result.stderr
+    assert f"```text\n{result.stdout}```" in README
+
+
 def test_the_whole_test_of_ones_own_pass_finds_that_it_is_wrong(folder):
     result = run("python -m pytest -q -p no:cacheprovider test_my_pass.py", folder)
     assert result.returncode == 1

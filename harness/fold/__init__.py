@@ -11,7 +11,6 @@ from harness.fold.fold import FoldExplicitPadding
 from harness.fold.rewrite import Report
 
 
-
 def correcting() -> FoldExplicitPadding:
     """The pass with every exact option on: ``foldproof fuzz --pass harness.fold:correcting``."""
     return FoldExplicitPadding(nonzero="correct", channels="slice")

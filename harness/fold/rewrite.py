@@ -254,7 +254,9 @@ def _refused_by_type(body: Body, call: ir.Call, path: Path, outcome: Folded) -> 
     if lengths is None or all(isinstance(length, int | tirx.IntImm) for length in lengths):
         return None
     operand = relax.Var("operand", _types(body, path, outcome)[-1])
-    weights = [_sliced(call, call.args[1], outcome.channels)] if outcome.channels else call.args[1:]
+    weights = call.args[1:]
+    if outcome.channels:
+        weights = [relax.Var("weight", _sliced(call, weights[0], outcome.channels).ty)]
     new = relax.BlockBuilder().normalize(_with_padding(call, operand, weights, outcome, ty=None))
     inferred, analyzer = shape_of(new), Analyzer()
     if inferred is not None and all(analyzer.can_prove_equal(a, b) for a, b in zip(lengths, inferred, strict=True)):
