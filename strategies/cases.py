@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness import ops
 from harness.case import Case
-from strategies import breaks, drafts
+from strategies import breaks, chain_breaks, chains, drafts
 from strategies.aims import FOLDABLE, UNFOLDABLE, Aim
 
 
@@ -36,7 +36,7 @@ def _mixed(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
     """Several conditions broken at once, where they go together; what no aim describes."""
     spec = ops.BY_NAME[draw(st.sampled_from(names))]
     draft = drafts.legal(draw, spec, ordered=False)
-    for broken in (breaks.unknown_mode, breaks.other_value, breaks.batch_padded, breaks.channel_padded):
+    for broken in (chain_breaks.any_steps, breaks.unknown_mode, breaks.other_value, chains.widened):
         if draw(st.booleans()):
             broken(draft)
     if spec.pools:

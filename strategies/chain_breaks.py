@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness import ops
 from harness.case import Axis, Pad, Step
 from strategies import values
-from strategies.chains import CLIP, neutral, settle, step, ungroup
+from strategies.chains import CLIP, fits, move, neutral, settle, step, ungroup, zero_keepers
 from strategies.drafts import Draft
 
 INF, NAN = float("inf"), float("nan")
@@ -177,6 +177,25 @@ def _one_axis(draft: Draft) -> tuple[str, int]:
 def _neutral_behind(draft: Draft, count: int) -> float:
     """What the consumer pads with, if only so many steps are kept."""
     return neutral(replace(draft, steps=draft.steps[:count]))
+
+
+def any_steps(draft: Draft) -> None:
+    """Steps that keep the border neutral or move it, and pads between them, as it comes."""
+    for _ in range(draft.draw(st.integers(1, 3))):
+        choices = ("keep", "keep", "move", "pad")
+        what = draft.draw(st.sampled_from(choices))
+        if what == "pad":
+            widths = ((draft.spec.spatial[-1], *draft.draw(st.sampled_from([(1, 0), (0, 2), (0, 0), (-1, 1)]))),)
+            value = draft.draw(st.sampled_from([neutral(draft), 1.0]))
+            draft.steps.append(Step(kind="pad", value=value, widths=widths))
+        elif what == "move":
+            moving = [one for one in _moving(draft) if fits(one, draft.operand_dtype)]
+            draft.steps.append(draft.draw(st.sampled_from(moving)))
+        else:
+            draft.steps.append(draft.draw(zero_keepers(draft.operand_dtype)))
+    if draft.draw(st.booleans()):
+        move(draft)
+    settle(draft)
 
 
 # --- a producer bounded below -------------------------------------------------------------------------

@@ -157,7 +157,15 @@ def zero_makers(dtype: str) -> st.SearchStrategy[tuple[float, Steps]]:
 
 
 def kept_neutral(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """A neutral value that each of one to four steps leaves neutral."""
+    """A neutral value that each of one to four steps leaves neutral; now and then one of them moves axes."""
+    draft = computed(draw, spec)
+    if len(draft.steps) <= MOST_MORE and draw(st.sampled_from([False, False, False, True])):
+        move(draft)
+    return draft
+
+
+def computed(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A neutral value that each of one to four elementwise steps leaves neutral."""
     draft = legal(draw, spec)
     if spec.family == "max_pool" and draft.dtype in ops.FLOATS:
         draft.pad = replace(draft.pad, value=float("-inf"))
@@ -259,34 +267,50 @@ def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> Draft:
 
 def permuted(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """The pad in another layout than the consumer's, as ConvertLayout leaves it; elementwise steps around."""
-    draft = kept_neutral(draw, spec)
+    draft = computed(draw, spec)
     draft.steps = draft.steps[: draw(st.integers(0, 2))]
     settle(draft)
-    first, last = "NC" + spec.spatial, "N" + spec.spatial + "C"
-    behind = draft.data_layout or spec.data_layout
-    sources = [layout for layout in (first, last, last[::-1], first[::-1]) if layout != behind]
-    moved = [Step(kind="permute_dims", source=draw(st.sampled_from(sources)))]
+    permute(draft)
     if draw(st.sampled_from([False, False, True])):  # there and back
-        moved.insert(0, Step(kind="permute_dims", source=behind))
-    put_in(draft, moved)
+        draft.steps.insert(0, Step(kind="permute_dims", source=draft.data_layout or spec.data_layout))
     return draft
+
+
+def permute(draft: Draft) -> None:
+    """The standard layouts, or their letters backwards, in front of some step."""
+    first, last = "NC" + draft.spec.spatial, "N" + draft.spec.spatial + "C"
+    behind = draft.data_layout or draft.spec.data_layout
+    sources = [layout for layout in (first, last, last[::-1], first[::-1]) if layout != behind]
+    put_in(draft, Step(kind="permute_dims", source=draft.draw(st.sampled_from(sources))))
+
+
+def move(draft: Draft) -> None:
+    """Axes that a step moves, or one of one element that it takes away."""
+    if draft.draw(st.booleans()):
+        permute(draft)
+    else:
+        drop_unit(draft)
+
+
+def drop_unit(draft: Draft) -> None:
+    """A unit axis somewhere in front of some step."""
+    behind = draft.data_layout or draft.spec.data_layout
+    place = draft.draw(st.integers(0, len(behind)))
+    kind = draft.draw(st.sampled_from(["squeeze", "reshape"]))
+    put_in(draft, Step(kind=kind, source=behind[:place] + "U" + behind[place:]))
 
 
 def unit_axes(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """Axes of one element that are inserted, or taken away, between pad and consumer."""
-    draft = kept_neutral(draw, spec)
+    draft = computed(draw, spec)
     draft.steps = draft.steps[: draw(st.integers(0, 2))]
     settle(draft)
-    behind = draft.data_layout or spec.data_layout
-    inserts = draw(st.booleans())
-    if inserts:
-        source = behind.replace(_without_length(draft), "")
+    if draw(st.booleans()):
+        behind = draft.data_layout or spec.data_layout
         kind = draw(st.sampled_from(["expand_dims", "reshape"]))
+        put_in(draft, Step(kind=kind, source=behind.replace(_without_length(draft), "")))
     else:
-        place = draw(st.integers(0, len(behind)))
-        source = behind[:place] + "U" + behind[place:]
-        kind = draw(st.sampled_from(["squeeze", "reshape"]))
-    put_in(draft, [Step(kind=kind, source=source)])
+        drop_unit(draft)
     return draft
 
 
@@ -308,12 +332,10 @@ def _without_length(draft: Draft) -> str:
     return "N"
 
 
-def put_in(draft: Draft, moved: list[Step]) -> None:
-    """Structural steps at some place of the chain; at most four steps remain."""
+def put_in(draft: Draft, moved: Step) -> None:
+    """A structural step at some place of the chain."""
     place = draft.draw(st.integers(0, len(draft.steps)))
-    draft.steps = (draft.steps[:place] + moved + draft.steps[place:])[:4] if len(moved) < 2 else moved
-    if len(moved) == 2:
-        settle(draft)
+    draft.steps.insert(place, moved)
 
 
 # --- more pads ----------------------------------------------------------------------------------------
@@ -344,12 +366,17 @@ def nested_channels(draw: st.DrawFn, spec: ops.Op) -> Draft:
 def partial_pad(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """Widths of the batch, or of the channels, beside the spatial ones: those stay in a smaller pad."""
     draft = legal(draw, spec)
-    ungroup(draft)
-    if draw(st.booleans()):
-        draft.pad = replace(draft.pad, batch=draw(st.sampled_from([(0, 1), (1, 0)])))
-    else:
-        draft.pad = replace(draft.pad, channel=draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
+    widened(draft)
     return draft
+
+
+def widened(draft: Draft) -> None:
+    """Widths of the batch or of the channels, whatever else the pad has."""
+    if draft.draw(st.booleans()):
+        draft.pad = replace(draft.pad, batch=draft.draw(st.sampled_from([(0, 1), (1, 0)])))
+    else:
+        ungroup(draft)
+        draft.pad = replace(draft.pad, channel=draft.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
 
 
 def neutral(draft: Draft) -> float:
