@@ -33,7 +33,7 @@ SEEDS = (0, 1)
 
 
 class Legality(StrEnum):
-    """``VACUOUS``: no window reads the border. ``GEOMETRY``: equal here, but not in every geometry.
+    """``VACUOUS``: no window reads the border, or the steps leave nothing of the data. ``GEOMETRY``: equal here, but not in every geometry.
 
     ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that.
     ``CONTRACTED``: a target that contracts a product and a sum to one operation gives the border another value.
@@ -58,14 +58,17 @@ def legality(case: Case) -> Legality:
         return Legality.UNKNOWN_MODE
     if not border_is_read(case):
         return Legality.VACUOUS
-    if _parameter_meets_border(case) or not any(True for _ in right_folds(case)):
+    folds = list(right_folds(case))
+    if _parameter_meets_border(case) or not folds:
         return Legality.ILLEGAL
+    if _loses_data(folds[0]):
+        return Legality.VACUOUS
     if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
         return Legality.GEOMETRY  # a last window may reach what is cropped, or start behind the data, or not
     for dense in _denser(case):
         if not any(True for _ in right_folds(dense)):
             return Legality.GEOMETRY
-    if all(_widens_sum(case) != _widens_sum(folded) for folded in right_folds(case)):
+    if all(_widens_sum(case) != _widens_sum(folded) for folded in folds):
         return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
     if _is_contracted(case):
         return Legality.CONTRACTED
@@ -142,6 +145,15 @@ def _parameter_meets_border(case: Case) -> bool:
             width > 0 for letter, *sides in step.widths if letter in case.spec.spatial for width in sides
         )
     return False
+
+
+def _loses_data(folded: Case) -> bool:
+    """Whether the steps make the same number of all data, so that a border of that number goes unnoticed anywhere."""
+    numbers: set[float] = set()
+    for fill, seed in product(ADVERSARIAL, SEEDS):
+        operand = chain(folded, inputs(replace(folded, seed=seed), fill))[-1].value.astype(np.float64)
+        numbers |= set(operand.reshape(-1).tolist())
+    return len(numbers) == 1
 
 
 # --- the fold -----------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ def _fitting(aims: tuple[Aim, ...], names: tuple[str, ...]) -> tuple[tuple[Aim, 
 
 
 @st.composite
-def _aimed(draw: st.DrawFn, aims: tuple[Aim, ...], names: tuple[str, ...]) -> Case:
+def aimed(draw: st.DrawFn, aims: tuple[Aim, ...], names: tuple[str, ...]) -> Case:
+    """Cases of the named ops that aim at one of ``aims``, drawn uniformly."""
     aim, specs = draw(st.sampled_from(_fitting(aims, names)))
     draft = aim.start(draw, draw(st.sampled_from(specs)))
     if aim.breaks is not None:
@@ -53,16 +54,16 @@ def _names(given: tuple[str, ...]) -> tuple[str, ...]:
 
 def foldable_cases(*names: str) -> st.SearchStrategy[Case]:
     """Cases of the named ops (all, if none is named) whose pad may be folded. Raises ValueError for an unknown op."""
-    return _aimed(FOLDABLE, _names(names))
+    return aimed(FOLDABLE, _names(names))
 
 
 def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
     """Legal cases of the named ops with exactly one condition broken: the pad must stay, but for lucky geometry."""
-    return _aimed(UNFOLDABLE, _names(names))
+    return aimed(UNFOLDABLE, _names(names))
 
 
 def cases(*names: str) -> st.SearchStrategy[Case]:
     """Cases of the named ops: three in ten foldable, six in ten not, the others with several conditions broken."""
     chosen = _names(names)
-    kinds = (_aimed(FOLDABLE, chosen), _aimed(UNFOLDABLE, chosen), _mixed(chosen))
+    kinds = (aimed(FOLDABLE, chosen), aimed(UNFOLDABLE, chosen), _mixed(chosen))
     return st.sampled_from([0, 0, 0, 1, 1, 1, 1, 1, 1, 2]).flatmap(lambda kind: kinds[kind])

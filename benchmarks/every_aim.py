@@ -1,0 +1,77 @@
+"""So many cases of every aim of the strategies, each checked whole: a table of what they came to.
+
+    python benchmarks/every_aim.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR]
+
+An aim is a rule of the bundled pass to reach, or one of its conditions to break. Exits with 1 if a case fails.
+"""
+
+from collections import Counter
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness import ops
+from harness.case import Case
+from harness.draws import draw, shard_seed
+from harness.failures import Failure
+from harness.pool import Judge, Question
+from harness.worker import Result
+from strategies.aims import AIMS, Aim
+from strategies.cases import aimed
+
+BATCH = 8
+
+
+def cases_of(aim: Aim, number: int, *, examples: int, seed: int) -> list[Case]:
+    """``examples`` distinct cases, or as many as shards of twice that number hold."""
+    drawn: dict[Case, None] = {}
+    for shard in range(4):
+        if len(drawn) < examples:
+            drawn |= dict.fromkeys(draw(aimed((aim,), ops.NAMES), examples, shard_seed(seed + number, shard)))
+    return list(drawn)[:examples]
+
+
+def judged(judge: Judge, cases: list[Case]) -> list[Result]:
+    """A result per case, in order."""
+    jobs = [judge.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]
+    return [result for job in jobs for result in job.results()]
+
+
+def row(aim: Aim, results: list[Result]) -> tuple[str, ...]:
+    """What the cases of an aim came to, as the cells of the table."""
+    verdicts = [result for result in results if not isinstance(result, Failure)]
+    reasons = Counter(kind for verdict in verdicts for kind in {kind for kind, _ in verdict.reasons})
+    rules = Counter(rule for verdict in verdicts for rule in set(verdict.rules))
+    said = [f"{name} {count}" for name, count in (rules + reasons).most_common(3)]
+    folded, doubt = (sum(flags) for flags in ([v.folded for v in verdicts], [v.in_doubt for v in verdicts]))
+    return aim.name, str(len(results)), str(folded), str(doubt), str(len(results) - len(verdicts)), ", ".join(said)
+
+
+@click.command(help="Check so many cases of every aim.")
+@click.option("--examples", default=500, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
+def main(examples: int, seed: int, workers: int, fold: str | None) -> None:
+    """Print the table; the cases that failed below it."""
+    console = Console(soft_wrap=True)
+    table = Table("aim", "cases", "folded", "in doubt", "failed", "most often")
+    failures: list[Failure] = []
+    with Judge(Question(fold=fold, complete=fold is None), workers) as judge:
+        judge.start()
+        for number, aim in enumerate(AIMS):
+            results = judged(judge, cases_of(aim, number, examples=examples, seed=seed))
+            found = [result for result in results if isinstance(result, Failure)]
+            failures += found
+            table.add_row(*row(aim, results))
+            console.print(*row(aim, results), sep=" | ", highlight=False)
+            for failure in found[:3]:
+                console.print(f"{failure.fingerprint}: {failure}", markup=False, highlight=False)
+    console.print(table)
+    console.print(f"{len(AIMS)} aims, {len(failures)} failed cases")
+    raise SystemExit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
