@@ -33,9 +33,11 @@ SEEDS = (0, 1)
 
 
 class Legality(StrEnum):
-    """``VACUOUS``: no window reads the border, or the steps leave nothing of the data. ``GEOMETRY``: equal here, but not in every geometry.
+    """``VACUOUS``: no window reads the border, or the steps leave nothing of the data. ``GEOMETRY``: equal here, but not
+    in every geometry.
 
-    ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that.
+    ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that; and a mirroring
+    kernel of symbolic lengths with all widths 0 is a copy, but TVM's analyzer cannot prove it.
     ``CONTRACTED``: a target that contracts a product and a sum to one operation gives the border another value.
     ``OPEN``: equal but for what TVM leaves open in the data itself, and may answer differently next to a border.
     """
@@ -53,7 +55,8 @@ def legality(case: Case) -> Legality:
     """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
     case = replace(case, constant_weight=False)  # it quantifies over the weights too
     if is_identity(case):
-        return Legality.LEGAL
+        mirrored = case.pad.form == "call_tir" and case.pad.mode != "constant"
+        return Legality.UNKNOWN_MODE if mirrored and case.symbolic else Legality.LEGAL
     if case.pad.mode not in MODES and any(width != (0, 0) for width in case.pad_widths.values()):
         return Legality.UNKNOWN_MODE
     if not border_is_read(case):

@@ -675,3 +675,19 @@ def test_a_length_that_cannot_be_proved_stays_as_it_is(monkeypatch):
     assert not fold(module).same_as(module)
     monkeypatch.setattr(rewrite.Analyzer, "can_prove_equal", lambda *_: False)
     assert_stays(module, Kind.SYMBOLIC)
+
+
+def test_what_stands_in_front_of_a_corrected_pad_folds_too():
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType((1, 3, 8), "int8")), relax.Var("w", relax.TensorType((4, 3, 3), "int8"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            inner = builder.emit(relax.op.nn.pad(x, [0, 0, 0, 0, 1, 0]))
+            outer = builder.emit(relax.op.nn.pad(inner, [0, 0, 0, 0, 0, 1], pad_value=1.0))
+            result = builder.emit_output(relax.op.nn.conv1d(outer, w, out_dtype="int32"))
+        builder.emit_func_output(result)
+    rules = [report.outcome.rule for report in FoldExplicitPadding(nonzero="correct").explain(builder.get())]
+    assert rules == ["corrected-conv", "conv"]
+    rng = np.random.default_rng(0)
+    arrays = (rng.integers(-50, 50, shape).astype("int8") for shape in ((1, 3, 8), (4, 3, 3)))
+    assert_same_results(builder.get(), *arrays, nonzero="correct")

@@ -166,20 +166,19 @@ def _fold_consumers(folding: Folding, body: Body) -> Iterator[Report]:
     """Fold in front of every consumer, again and again while a pad stands there."""
     moved: dict[tuple[Any, ...], relax.Var] = {}
     for consumer in body.consumers:
-        while report := _fold_once(folding, body, consumer, moved):
-            yield report
+        var = consumer
+        while found := _foldable(folding, body, var):
+            path, outcome = found
+            yield _report(body, folding, path.pad, var, outcome)
+            var = _rewrite(body, var, _moved(body, path, outcome, moved), outcome)
 
 
-def _fold_once(
-    folding: Folding, body: Body, consumer: relax.Var, moved: dict[tuple[Any, ...], relax.Var]
-) -> Report | None:
+def _foldable(folding: Folding, body: Body, consumer: relax.Var) -> tuple[Path, Folded] | None:
+    """The nearest pad in front of a consumer that folds, and to what."""
     for path in _paths(body, body.values[consumer].args[0]):
         outcome = _decide(folding, body, path, (consumer, 0))
         if isinstance(outcome, Folded):
-            operand = _moved(body, path, outcome, moved)
-            report = _report(body, folding, path.pad, consumer, outcome)
-            _rewrite(body, consumer, operand, outcome)
-            return report
+            return path, outcome
     return None
 
 
@@ -353,8 +352,11 @@ def _typed(call: ir.Call, ty: Any) -> ir.Call:
 # --- the consumer -------------------------------------------------------------------------------------
 
 
-def _rewrite(body: Body, consumer: relax.Var, operand: Any, outcome: Folded) -> None:
-    """Bind the consumer's variable to the fold: the op with its new padding, and the correction if there is one."""
+def _rewrite(body: Body, consumer: relax.Var, operand: Any, outcome: Folded) -> relax.Var:
+    """Bind the consumer's variable to the fold: the op with its new padding, and the correction if there is one.
+
+    The variable that the op is bound to then, in front of which more pads may stand.
+    """
     call = body.values[consumer]
     weights = call.args[1:]
     if outcome.channels is not None:
@@ -365,8 +367,10 @@ def _rewrite(body: Body, consumer: relax.Var, operand: Any, outcome: Folded) -> 
         result = body.precede(consumer.name, folded, before=consumer)
         if isinstance(term, ir.Call):
             term = body.precede("correction", term, before=consumer)
-        folded = ir.Call(ir.Op.get("relax.add"), [result, term], None, [], call.span, call.ty)
+        body.replace(consumer, ir.Call(ir.Op.get("relax.add"), [result, term], None, [], call.span, call.ty))
+        return result
     body.replace(consumer, folded)
+    return consumer
 
 
 def _with_padding(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
