@@ -33,8 +33,8 @@ SEEDS = (0, 1)
 
 
 class Legality(StrEnum):
-    """``VACUOUS``: no window reads the border, or the steps leave nothing of the data. ``GEOMETRY``: equal here, but not
-    in every geometry.
+    """``VACUOUS``: no window reads the border, or the steps leave nothing of the data. ``GEOMETRY``: equal here, but
+    not in every geometry.
 
     ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that; and a mirroring
     kernel of symbolic lengths with all widths 0 is a copy, but TVM's analyzer cannot prove it.
