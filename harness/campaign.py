@@ -18,7 +18,8 @@ from harness.case import Case
 from harness.corpus import Entry, save
 from harness.draws import draw, shard_seed, strategy_of
 from harness.failures import Failure
-from harness.pool import Job, Judge, Question
+from harness.pool import Job, Judge
+from harness.question import Question
 from harness.shrink import Shrunk, shrink
 from harness.verdict import Verdict
 from harness.worker import Result
@@ -64,7 +65,11 @@ class Found:
 
 @dataclass(kw_only=True)
 class Summary:
-    """What a campaign saw. ``cases`` were drawn and distinct within their shard; ``executed`` have a result."""
+    """What a campaign saw. ``cases`` were drawn and distinct within their shard; ``executed`` have a result.
+
+    ``sampled`` cases were run by both pipelines and gave the same bits; ``fallbacks`` counts why the fast pipeline left
+    a case to the default one.
+    """
 
     seed: int
     cases: int = 0
@@ -73,6 +78,7 @@ class Summary:
     refused: int = 0
     failed: int = 0
     in_doubt: int = 0
+    sampled: int = 0
     seconds: float = 0.0
     by_op: Counter[tuple[str, str]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -80,6 +86,7 @@ class Summary:
     legality: Counter[str] = field(default_factory=Counter)
     undefined: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
+    fallbacks: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Found] = field(default_factory=dict)
     interrupted: bool = False
 
@@ -96,6 +103,7 @@ class Summary:
         self.folded += result.folded
         self.refused += not result.folded
         self.in_doubt += result.in_doubt
+        self.sampled += result.sampled
         self.by_op[case.op, outcome] += 1
         if result.in_doubt:
             self.by_op[case.op, "in doubt"] += 1
@@ -117,6 +125,8 @@ class Summary:
         self.rules.update(set(verdict.rules))
         self.undefined.update(verdict.undefined)
         self.findings.update(verdict.findings)
+        if verdict.fallback:
+            self.fallbacks[verdict.fallback] += 1
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
 
@@ -131,6 +141,7 @@ class Summary:
             "refused": self.refused,
             "failed": self.failed,
             "in_doubt": self.in_doubt,
+            "sampled": self.sampled,
             "failures": [failure_record(found) for found in self.failures.values()],
             "seconds": round(self.seconds, 3),
             "cases_per_second": round(self.cases_per_second, 3),
@@ -140,6 +151,7 @@ class Summary:
             "legality": dict(self.legality),
             "undefined": dict(self.undefined),
             "findings": dict(self.findings),
+            "fallbacks": dict(self.fallbacks),
             "interrupted": self.interrupted,
         }
 

@@ -7,8 +7,9 @@ inputs + NumPy reference ---------------------------> out_np   --+
 """
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -18,13 +19,14 @@ from harness import ir, pads
 from harness.build import MAIN, build
 from harness.case import Case
 from harness.compare import Difference, bitwise, within
-from harness.failures import CompileError, Failure, failure
+from harness.failures import CompileError, Failure, PipelineDisagreement, failure
+from harness.fidelity import SAMPLE, confirmed, sampled
 from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding, Refused
 from harness.inputs import inputs, parameters
 from harness.legality import Legality, legality, right_folds
 from harness.reference import Reference, outputs
-from harness.targets import Program, Target, compile_functions, parse_target
+from harness.targets import DEFAULT, FAST, Program, Target, compile_functions, parse_target
 from harness.verdict import Verdict
 
 UNJUDGED = "sum that may overflow or has no error bound"
@@ -34,26 +36,103 @@ Fold = Callable[[ir.Module], ir.Module]
 
 
 def check(
-    case: Case, fold: Fold | None = None, target: str | Target = "llvm", *, complete: bool | None = None
+    case: Case,
+    fold: Fold | None = None,
+    target: str | Target = "llvm",
+    *,
+    complete: bool | None = None,
+    sample: float = SAMPLE,
 ) -> Verdict:
     """Compile and run ``case`` with and without the pass, and compare. Raises a ``Failure``.
 
     ``fold`` is the bundled pass unless given. ``complete`` also fails on a legal fold that was not made; by default
-    for the bundled pass alone. Raises TargetError for an unknown target.
+    for the bundled pass alone. On a target of the fast pipeline, every failure and a share of ``sample`` (0 to 1) of
+    the other cases goes through the default pipeline too. Raises TargetError for an unknown target.
     """
     pass_: Any = FoldExplicitPadding() if fold is None else fold
     complete = (isinstance(pass_, FoldExplicitPadding) and pass_.complete) if complete is None else complete
     target = parse_target(target) if isinstance(target, str) else target
 
-    unfolded = build(case)
-    folded = _apply(case, pass_, unfolded)
-    _check_module(case, pass_, unfolded, folded)
-    changed = not ir.same(unfolded, folded)
-    modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
-    undefined, findings = _compile_and_compare(case, modules, target)
-    verdict = _verdict(case, pass_, unfolded, folded, undefined, findings, complete=complete)
+    verdict = _confirmed(prepare(case, pass_, complete=complete), target, sample)
     _tell_hypothesis(verdict)
     return verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A case built, folded and found well formed. ``modules`` are those to compile and run: none, one or two."""
+
+    case: Case
+    fold: Fold
+    complete: bool
+    unfolded: ir.Module
+    folded: ir.Module
+    modules: dict[str, ir.Module]
+
+
+def prepare(case: Case, fold: Fold, *, complete: bool) -> Prepared:
+    """What can be said of a case without compiling it. Raises a ``Failure``."""
+    unfolded = build(case)
+    folded = _apply(case, fold, unfolded)
+    _check_module(case, fold, unfolded, folded)
+    changed = not ir.same(unfolded, folded)
+    finding = finding_of(case)
+    modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
+    runs = finding is None or finding.runs
+    return Prepared(
+        case=case, fold=fold, complete=complete, unfolded=unfolded, folded=folded, modules=modules if runs else {}
+    )
+
+
+def _confirmed(prepared: Prepared, target: Target, sample: float) -> Verdict:
+    """What the fast pipeline makes of a case, its failures only if the default one fails in the same way."""
+    try:
+        return conclude(prepared, target, sample=sample)
+    except PipelineDisagreement:
+        raise
+    except Failure as found:
+        if target.pipeline != FAST:
+            raise
+        told = confirmed(found, _failure(prepared, target.with_pipeline(DEFAULT)))
+        if told is found:
+            raise
+        raise told from found
+
+
+def _failure(prepared: Prepared, target: Target) -> Failure | None:
+    try:
+        conclude(prepared, target)
+    except Failure as found:
+        return found
+    return None
+
+
+def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:
+    """Compile, run and compare. Raises a ``Failure``, which is not confirmed by the default pipeline yet.
+
+    ``program`` is what ``prepared.modules`` were compiled to, if they are already. ``sample`` is the share of cases
+    whose outputs are compared with those of the default pipeline, where the target has another one.
+    """
+    case, modules = prepared.case, prepared.modules
+    twin = target.with_pipeline(DEFAULT) if target.pipeline == FAST and sampled(case, sample) else None
+    undefined: tuple[str, ...] = ()
+    fallback = ""
+    finding = finding_of(case)
+    findings: tuple[str, ...] = () if modules or finding is None else (finding.name,)
+    if modules:
+        try:
+            program = _compile(case, modules, target) if program is None else program
+            fallback = program.fallback
+            undefined, findings = _compare_runs(case, program, modules, _compile_twin(case, modules, twin))
+        except CompileError as error:
+            raised = finding_raised(case, str(error.__cause__)) if "unfolded" in error.symptom else None
+            if raised is None:
+                raise
+            findings = (raised.name,)
+    verdict = _verdict(
+        case, prepared.fold, prepared.unfolded, prepared.folded, undefined, findings, complete=prepared.complete
+    )
+    return replace(verdict, sampled=twin is not None, fallback=fallback)
 
 
 # --- fold ---------------------------------------------------------------------------------------------
@@ -89,22 +168,6 @@ def _check_module(case: Case, fold: Fold, unfolded: ir.Module, folded: ir.Module
         raise failure("NotIdempotent", case, "module", "the pass applied to its own result changes it again")
 
 
-def _compile_and_compare(
-    case: Case, modules: dict[str, ir.Module], target: Target
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(what is undefined, known defects of TVM); one of those can also keep the unfolded function from running."""
-    finding = finding_of(case)
-    if finding is not None and not finding.runs:
-        return (), (finding.name,)
-    try:
-        return _compare_runs(case, _compile(case, modules, target), modules)
-    except CompileError as error:
-        raised = finding_raised(case, str(error.__cause__)) if "unfolded" in error.symptom else None
-        if raised is None:
-            raise
-        return (), (raised.name,)
-
-
 # --- compile and run ----------------------------------------------------------------------------------
 
 
@@ -136,6 +199,45 @@ def _run(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray])
         ) from error
 
 
+# --- both pipelines -----------------------------------------------------------------------------------
+
+
+def _compile_twin(case: Case, modules: dict[str, ir.Module], target: Target | None) -> Program | None:
+    if target is None:
+        return None
+    with _default_only(case):
+        return _compile(case, modules, target)
+
+
+def _compare_pipelines(
+    case: Case,
+    fill: str,
+    name: str,
+    twin: Program | None,
+    arrays: dict[str, np.ndarray],
+    got: tuple[np.ndarray, ...],
+    open_elements: tuple[np.ndarray | None, ...],
+) -> None:
+    """The default pipeline says what the fast one should give; elements that TVM leaves open left out."""
+    if twin is None:
+        return
+    with _default_only(case):
+        want = _run(case, twin, name, arrays)
+    difference = _first_difference(got, want, open_elements)
+    if difference is not None:
+        detail = f"the fast pipeline's {name} function, {_where(case, fill)}: {difference.text}"
+        raise failure("PipelineDisagreement", case, f"{name} {difference.symptom}", detail)
+
+
+@contextmanager
+def _default_only(case: Case) -> Iterator[None]:
+    try:
+        yield
+    except CompileError as error:
+        symptom = "CompileError in the default one only"
+        raise failure("PipelineDisagreement", case, symptom, f"through the default pipeline, {error.detail}") from error
+
+
 # --- compare ------------------------------------------------------------------------------------------
 
 
@@ -152,7 +254,7 @@ class _Opinion:
 
 
 def _compare_runs(
-    case: Case, program: Program, modules: dict[str, ir.Module]
+    case: Case, program: Program, modules: dict[str, ir.Module], twin: Program | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(what is undefined, known defects of TVM) over all fills; raises on any other difference."""
     opinions = []
@@ -162,8 +264,11 @@ def _compare_runs(
         unfolded = _run(case, program, "unfolded", given)
         opinion = _ask_reference(case, fill, arrays, unfolded)
         opinions.append(opinion)
+        _compare_pipelines(case, fill, "unfolded", twin, given, unfolded, opinion.open)
         if "folded" in modules:
-            difference = _first_difference(_run(case, program, "folded", given), unfolded, opinion.open)
+            folded = _run(case, program, "folded", given)
+            _compare_pipelines(case, fill, "folded", twin, given, folded, opinion.open)
+            difference = _first_difference(folded, unfolded, opinion.open)
             if difference and not (opinion.finding and _is_right_fold(case, modules["folded"])):
                 raise _miscompiled(case, fill, difference, modules["folded"])
     undefined = dict.fromkeys(name for opinion in opinions for name in opinion.undefined)

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,7 +18,8 @@ from harness.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
     from harness.campaign import Settings, Summary
-    from harness.pool import Question
+    from harness.pool import Judge
+    from harness.question import Question
 
 DEFAULT_SECONDS = 60.0
 DEFAULT_CORPUS = Path("foldproof-corpus")
@@ -41,6 +43,22 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class Share(click.ParamType[float]):
+    """``2%`` or ``0.02`` -> 0.02."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """From 0 to 1."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", value)
+        share = float(match[1]) / (100 if match[2] else 1) if match else 2.0
+        if share > 1:
+            self.fail(f"{value!r} is no share from 0 to 1, such as 0.02 or 2%", param, ctx)
+        return share
+
+
 class Workers(click.ParamType[int]):
     """A number of processes, or ``auto`` for one per core."""
 
@@ -58,7 +76,14 @@ class Workers(click.ParamType[int]):
 
 
 def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--pass, --target, --complete: what is asked of each case."""
+    """--pass, --target, --pipeline, --complete: what is asked of each case."""
+    command = click.option(
+        "--pipeline",
+        type=click.Choice(["fast", "default"]),
+        default="fast",
+        show_default=True,
+        help="Way from Relax to a run: TVM's default one, or only what tiny cases need.",
+    )(command)
     command = click.option("--complete", is_flag=True, help="Fail on legal folds that the pass misses, too.")(command)
     command = click.option("--target", default="llvm", show_default=True, help="TVM target: kind, tag or JSON.")(
         command
@@ -100,6 +125,13 @@ def cli() -> None:
 @click.option(
     "--strategy", metavar="MODULE:ATTR", help="Strategy of cases, or a function of op names that returns one."
 )
+@click.option(
+    "--sample",
+    type=Share(),
+    default="2%",
+    show_default=True,
+    help="Share of the cases that both pipelines run, besides all failures.",
+)
 @click.option("--first", is_flag=True, help="Stop at the first failure.")
 @click.option(
     "--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for each failure's shrinking."
@@ -107,6 +139,7 @@ def cli() -> None:
 def fuzz(
     fold: str | None,
     target: str,
+    pipeline: str,
     complete: bool,
     ops: str | None,
     examples: int | None,
@@ -117,6 +150,7 @@ def fuzz(
     no_save: bool,
     json_path: Path | None,
     strategy: str | None,
+    sample: float,
     first: bool,
     shrink_time: float,
 ) -> None:
@@ -130,7 +164,7 @@ def fuzz(
         seconds = DEFAULT_SECONDS
     settings = Settings(
         ops=_op_names(ops),
-        question=_question(fold, target, complete),
+        question=replace(_question(fold, target, pipeline, complete), sample=sample),
         strategy=strategy,
         seed=seed,
         seconds=seconds,
@@ -161,7 +195,7 @@ def _campaign(settings: "Settings", lines: "JsonLines") -> "Summary":
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(_start_record(settings))
     with Judge(settings.question, settings.workers) as judge:
-        judge.start()
+        _start(judge)
         with Progress(console, seconds=settings.seconds, examples=settings.examples) as progress:
             summary = run(settings, judge, progress)
     print_summary(console, summary, _replay_options(settings.question))
@@ -182,6 +216,8 @@ def _start_record(settings: "Settings") -> dict[str, Any]:
         "ops": list(settings.ops),
         "pass": question.fold,
         "target": question.target,
+        "pipeline": question.pipeline,
+        "sample": question.sample,
         "complete": question.complete,
         "strategy": settings.strategy,
         "workers": settings.workers,
@@ -194,7 +230,7 @@ def _start_record(settings: "Settings") -> dict[str, Any]:
 @_question_options
 @click.option("--workers", type=Workers(), default="1", show_default=True, help="Processes that compile and run.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def replay(fold: str | None, target: str, complete: bool, workers: int, paths: tuple[Path, ...]) -> None:
+def replay(fold: str | None, target: str, pipeline: str, complete: bool, workers: int, paths: tuple[Path, ...]) -> None:
     """Check saved cases again: files, or folders of *.case.json."""
     from harness import corpus
     from harness.failures import Failure
@@ -202,9 +238,9 @@ def replay(fold: str | None, target: str, complete: bool, workers: int, paths: t
 
     entries = [(path, corpus.load(path)) for path in corpus.paths(paths)]
     failed = 0
-    question = _question(fold, target, complete)
+    question = _question(fold, target, pipeline, complete)
     with Judge(question, workers) as judge:
-        judge.start()
+        _start(judge)
         jobs = [(path, entry, judge.submit([entry.case])) for path, entry in entries]
         for path, entry, job in jobs:
             [result] = job.results()
@@ -227,7 +263,7 @@ def replay(fold: str | None, target: str, complete: bool, workers: int, paths: t
 @cli.command()
 @_question_options
 @click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
-def show(fold: str | None, target: str, complete: bool, path: Path) -> None:
+def show(fold: str | None, target: str, pipeline: str, complete: bool, path: Path) -> None:
     """Show a saved case: TVMScript before and after, the reason of each site, the verdict."""
     from harness import corpus
     from harness.loading import load_fold
@@ -235,8 +271,10 @@ def show(fold: str | None, target: str, complete: bool, path: Path) -> None:
     from harness.targets import parse_target
 
     entry = corpus.load(path)
-    loaded, loaded_target = load_fold(fold), parse_target(target)
-    passed = show_entry(_console(), entry, loaded, loaded_target, complete=_question(fold, target, complete).complete)
+    loaded, loaded_target = load_fold(fold), parse_target(target, pipeline)
+    _tell(loaded_target.notice)
+    question = _question(fold, target, pipeline, complete)
+    passed = show_entry(_console(), entry, loaded, loaded_target, complete=question.complete)
     sys.exit(0 if passed else 1)
 
 
@@ -253,7 +291,14 @@ def show(fold: str | None, target: str, complete: bool, path: Path) -> None:
 @click.option("--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for shrinking.")
 @click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
 def shrink(
-    fold: str | None, target: str, complete: bool, workers: int, corpus: Path, shrink_time: float, path: Path
+    fold: str | None,
+    target: str,
+    pipeline: str,
+    complete: bool,
+    workers: int,
+    corpus: Path,
+    shrink_time: float,
+    path: Path,
 ) -> None:
     """Shrink a saved case that fails, without the seed that it came from."""
     from harness import corpus as files
@@ -264,10 +309,10 @@ def shrink(
 
     case = files.load(path).case
     files.require_writable(corpus)
-    question = _question(fold, target, complete)
+    question = _question(fold, target, pipeline, complete)
     settings = Settings(question=question, workers=workers, corpus=corpus, shrink_seconds=shrink_time)
     with Judge(question, workers) as judge:
-        judge.start()
+        _start(judge)
         [result] = judge.ask([case])
         if not isinstance(result, Failure):
             click.echo(f"{path}: does not fail, so there is nothing to shrink")
@@ -291,12 +336,23 @@ def _op_names(given: str | None) -> tuple[str, ...]:
     return names
 
 
-def _question(fold: str | None, target: str, complete: bool) -> "Question":
+def _question(fold: str | None, target: str, pipeline: str, complete: bool) -> "Question":
     """The bundled pass is always held to completeness."""
-    from harness.pool import Question
+    from harness.question import Question
 
     bundled = fold in BUNDLED_NAMES
-    return Question(fold=None if bundled else fold, target=target, complete=complete or bundled)
+    return Question(fold=None if bundled else fold, target=target, pipeline=pipeline, complete=complete or bundled)
+
+
+def _start(judge: "Judge") -> None:
+    judge.start()
+    _tell(judge.notice)
+
+
+def _tell(notice: str) -> None:
+    """What the user should know, and no failure: on stderr, where it disturbs no output."""
+    if notice:
+        click.echo(f"foldproof: {notice}", err=True)
 
 
 def _replay_options(question: "Question") -> str:
@@ -305,6 +361,7 @@ def _replay_options(question: "Question") -> str:
 
     options = f" --pass {quote(question.fold)}" if question.fold else ""
     options += f" --target {quote(question.target)}" if question.target != "llvm" else ""
+    options += f" --pipeline {question.pipeline}" if question.pipeline != "fast" else ""
     return options + (" --complete" if question.complete and question.fold else "")
 
 

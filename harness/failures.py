@@ -74,6 +74,10 @@ class OracleDisagreement(Failure):
     """TVM's unfolded function and the NumPy reference differ: TVM or the reference is wrong, not the pass."""
 
 
+class PipelineDisagreement(Failure):
+    """The fast pipeline and TVM's default one differ: in the bits of an output, or in what comes of the case."""
+
+
 class HarnessError(Failure):
     """The harness itself raised on this case: a defect of foldproof."""
 
@@ -89,6 +93,7 @@ KINDS: tuple[type[Failure], ...] = (
     TargetCrashed,
     TargetTimeout,
     OracleDisagreement,
+    PipelineDisagreement,
     HarnessError,
 )
 

@@ -7,15 +7,17 @@ import multiprocessing
 import signal
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
 from harness import worker
 from harness.case import Case
-from harness.failures import TargetCrashed, TargetTimeout, failure
+from harness.failures import Failure, TargetCrashed, TargetTimeout, failure
+from harness.fidelity import confirmed
 from harness.loading import UsageError
+from harness.question import Question
 from harness.worker import Result
 
 CASE_SECONDS = 60.0
@@ -28,23 +30,11 @@ RECYCLE_TASKS = 200
 """A worker is replaced after as many batches: each module that it loads leaves memory maps behind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What to ask of each case: which pass (``MODULE:ATTR``, None is the bundled one), on which target.
-
-    ``complete`` says whether a legal fold that was missed is a failure.
-    """
-
-    fold: str | None = None
-    target: str = "llvm"
-    complete: bool = True
-
-
 class Job:
     """A few cases under way in a worker."""
 
-    def __init__(self, judge: "Judge", cases: Sequence[Case], future: Any) -> None:
-        self.cases, self.future, self._judge = list(cases), future, judge
+    def __init__(self, judge: "Judge", cases: Sequence[Case], future: Any, pipeline: str) -> None:
+        self.cases, self.future, self._judge, self._pipeline = list(cases), future, judge, pipeline
 
     def results(self) -> list[Result]:
         """A result per case. Where the worker died or hung, each case is asked again, alone, to find the one."""
@@ -52,23 +42,30 @@ class Job:
             return list(self.future.result())
         except ProcessExpired as error:
             if len(self.cases) == 1:
-                return [_crashed(self.cases[0], error.exitcode)]
+                return [self._confirmed(_crashed(self.cases[0], error.exitcode))]
             lost = failure("TargetCrashed", self.cases[0], "not alone", _NOT_ALONE.format("died", len(self.cases)))
         except FutureTimeoutError:
             if len(self.cases) == 1:
                 detail = f"no answer within {CASE_SECONDS:.0f} s"
-                return [failure("TargetTimeout", self.cases[0], "timeout", detail)]
+                return [self._confirmed(failure("TargetTimeout", self.cases[0], "timeout", detail))]
             lost = failure("TargetTimeout", self.cases[0], "not alone", _NOT_ALONE.format("hung", len(self.cases)))
         alone = [result for job in [self._judge.submit([case]) for case in self.cases] for result in job.results()]
         if any(isinstance(result, TargetCrashed | TargetTimeout) for result in alone):
             return alone
         return [lost, *alone[1:]]  # what does not happen again has happened all the same
 
+    def _confirmed(self, lost: Failure) -> Failure:
+        """A worker lost to a single case: what the default pipeline makes of that case decides who is to blame."""
+        if self._pipeline == "default":
+            return lost
+        [default] = self._judge.submit(self.cases, pipeline="default").results()
+        return confirmed(lost, default if isinstance(default, Failure) else None)
+
 
 _NOT_ALONE = "a worker {} while it checked {} cases, of which this is the first; none of them does so alone"
 
 
-def _crashed(case: Case, code: int | None) -> Result:
+def _crashed(case: Case, code: int | None) -> Failure:
     code = code or 0
     # pebble gives the negative signal number where a signal killed the worker
     cause = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
@@ -76,7 +73,12 @@ def _crashed(case: Case, code: int | None) -> Result:
 
 
 class Judge:
-    """A pool of worker processes with one question. Use as a context manager; ``start`` reports what is unusable."""
+    """A pool of worker processes with one question. Use as a context manager; ``start`` reports what is unusable.
+
+    ``notice``, known after ``start``, says why it is another pipeline than the one asked for; empty if it is not.
+    """
+
+    notice = ""
 
     def __init__(self, question: Question, workers: int, *, fresh: bool = False) -> None:
         self.question, self.workers = question, workers
@@ -98,23 +100,23 @@ class Judge:
         """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
         question = self.question
         try:
-            args = [question.fold, question.target]
-            complaint = self._pool.schedule(worker.prepare, args=args, timeout=START_SECONDS).result()
+            complaint, self.notice = self._pool.schedule(
+                worker.prepare, args=[question], timeout=START_SECONDS
+            ).result()
         except FutureTimeoutError as error:
             raise UsageError(f"pass {question.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
         except ProcessExpired as error:
             raise UsageError(
                 f"pass {question.fold!r}: importing it ended the process (exit code {error.exitcode})"
             ) from error
-        if complaint is not None:
+        if complaint:
             raise UsageError(complaint)
 
-    def submit(self, cases: Sequence[Case]) -> Job:
-        """Ask about cases in a worker; they wait in line with those asked before."""
-        question = self.question
-        args = [list(cases), question.fold, question.target, question.complete]
-        future = self._pool.schedule(worker.judge, args=args, timeout=CASE_SECONDS)
-        return Job(self, cases, future)
+    def submit(self, cases: Sequence[Case], *, pipeline: str | None = None) -> Job:
+        """Ask about cases in a worker, through another ``pipeline`` if one is given; they wait in line."""
+        question = self.question if pipeline is None else replace(self.question, pipeline=pipeline)
+        future = self._pool.schedule(worker.judge, args=[list(cases), question], timeout=CASE_SECONDS)
+        return Job(self, cases, future, question.pipeline)
 
     def ask(self, cases: Sequence[Case]) -> list[Result]:
         """Ask about each case apart, in parallel, and wait."""

@@ -5,6 +5,7 @@
 Installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
 """
 
+import warnings
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("foldproof")
     group.addoption("--fold-pass", metavar="MODULE:ATTR", help="pass to test (default: the bundled one)")
     group.addoption("--fold-target", default="llvm", metavar="TARGET", help="TVM target (default: llvm)")
+    group.addoption(
+        "--fold-pipeline", choices=("fast", "default"), default="fast", help="way from Relax to a run (default: fast)"
+    )
     group.addoption(
         "--fold-examples", type=_positive, default=25, metavar="N", help="random cases per test (default: 25)"
     )
@@ -99,7 +103,12 @@ class CaseItem(pytest.Item):
 
 def _replay_options(config: pytest.Config) -> str:
     spec, target = config.getoption("--fold-pass"), config.getoption("--fold-target")
-    return (f" --pass {quote(spec)}" if spec else "") + (f" --target {quote(target)}" if target != "llvm" else "")
+    pipeline = config.getoption("--fold-pipeline")
+    return (
+        (f" --pass {quote(spec)}" if spec else "")
+        + (f" --target {quote(target)}" if target != "llvm" else "")
+        + (f" --pipeline {pipeline}" if pipeline != "fast" else "")
+    )
 
 
 # --- fixtures -----------------------------------------------------------------------------------------
@@ -117,9 +126,12 @@ def _loaded(config: pytest.Config) -> tuple[Any, Any]:
         spec = config.getoption("--fold-pass")
         try:
             fold = load_fold(spec) if spec not in BUNDLED_NAMES else None
-            config.stash[_LOADED] = (fold, parse_target(config.getoption("--fold-target")))
+            target = parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error
+        config.stash[_LOADED] = (fold, target)
+        if target.notice:
+            warnings.warn(pytest.PytestWarning(target.notice), stacklevel=2)
     return config.stash[_LOADED]
 
 
@@ -131,7 +143,7 @@ def fold_pass(pytestconfig: pytest.Config) -> Any:
 
 @pytest.fixture(scope="session")
 def fold_target(pytestconfig: pytest.Config) -> Any:
-    """The target of ``--fold-target``, as ``check`` takes it."""
+    """The target of ``--fold-target`` with the pipeline of ``--fold-pipeline``, as ``check`` takes it."""
     return _loaded(pytestconfig)[1]
 
 

@@ -11,7 +11,8 @@ class Verdict:
 
     ``reasons`` are (kind, sentence) of the sites that a pass with an ``explain`` method refused, ``rules`` those it
     folded by. ``legality`` is asked where a pad was left. ``undefined`` and ``findings`` name why some output could
-    not be compared with all oracles: no failure of the pass, and not passed either.
+    not be compared with all oracles: no failure of the pass, and not passed either. ``sampled`` says that both
+    pipelines ran the case and gave the same bits, ``fallback`` why the fast one did not run it.
     """
 
     folded: bool
@@ -20,6 +21,8 @@ class Verdict:
     reasons: tuple[tuple[str, str], ...] = ()
     undefined: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    sampled: bool = False
+    fallback: str = ""
 
     @property
     def in_doubt(self) -> bool:

@@ -9,13 +9,14 @@ import signal
 from typing import Any
 
 from harness.case import Case
-from harness.failures import Failure, failure
+from harness.failures import Failure
 from harness.loading import UsageError
+from harness.question import Question
 from harness.verdict import Verdict
 
 Result = Verdict | Failure
 
-_LOADED: dict[tuple[str | None, str], tuple[Any, Any]] = {}
+_LOADED: dict[tuple[str | None, str, str], tuple[Any, Any]] = {}
 
 
 def quiet() -> None:
@@ -30,38 +31,29 @@ def quiet() -> None:
             os.dup2(null, stream)
 
 
-def prepare(fold: str | None, target: str) -> str | None:
-    """Load the pass and the target; what the user got wrong about them, in a line, or None."""
+def prepare(question: Question) -> tuple[str, str]:
+    """Load the pass and the target: (what the user got wrong about them, what to know of the target), a line each."""
     try:
-        _load(fold, target)
+        _, target = _load(question)
     except UsageError as error:
-        return str(error)
-    return None
+        return str(error), ""
+    return "", target.notice
 
 
-def judge(cases: list[Case], fold: str | None, target: str, complete: bool) -> list[Result]:
+def judge(cases: list[Case], question: Question) -> list[Result]:
     """``check`` of each case, in order."""
-    from harness.check import check
+    from harness.batch import check_batch
 
-    loaded_fold, loaded_target = _load(fold, target)
-    results: list[Result] = []
-    for case in cases:
-        try:
-            results.append(check(case, loaded_fold, loaded_target, complete=complete))
-        except Failure as found:
-            results.append(found)
-        except BaseException as error:  # noqa: BLE001, nothing may end the campaign from here, least of all silently
-            said = f"check raised {type(error).__name__}: {error}"
-            results.append(failure("HarnessError", case, type(error).__name__, said))
-    return results
+    fold, target = _load(question)
+    return check_batch(cases, fold, target, complete=question.complete, sample=question.sample)
 
 
-def _load(fold: str | None, target: str) -> tuple[Any, Any]:
+def _load(question: Question) -> tuple[Any, Any]:
     """Once a process."""
     from harness.loading import load_fold
     from harness.targets import parse_target
 
-    key = (fold, target)
+    key = (question.fold, question.target, question.pipeline)
     if key not in _LOADED:
-        _LOADED[key] = (load_fold(fold), parse_target(target))
+        _LOADED[key] = (load_fold(question.fold), parse_target(question.target, question.pipeline))
     return _LOADED[key]

@@ -96,6 +96,8 @@ BAD = {
     "a strategy that raises": (["fuzz", "--strategy", "passes:raising"], "the strategy raised ZeroDivisionError"),
     "a strategy of other things": (["fuzz", "--strategy", "passes:numbers"], "the strategy drew 0, which is no Case"),
     "no time at all": (["fuzz", "--time", "0.001s", "--no-save"], "nothing was tested"),
+    "no such pipeline": (["fuzz", "--pipeline", "quick"], "'quick' is not one of 'fast', 'default'"),
+    "no such share": (["fuzz", "--sample", "200%"], "'200%' is no share from 0 to 1, such as 0.02 or 2%"),
     "unknown option": (["fuzz", "--exmaples", "5"], "--exmaples"),
     "unknown command": (["fuz"], "fuz"),
     "unknown target": (["fuzz", "--examples", "1", "--target", "lvm"], "target 'lvm' is unknown to TVM"),
@@ -192,6 +194,29 @@ def test_the_same_seed_gives_the_same_summary(folder):
         return {key: value for key, value in summary.items() if "second" not in key}
 
     assert numbers(1, "one") == numbers(2, "two")
+
+
+def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder):
+    budget = ["--examples", 8, "--seed", 0, "--ops", "conv1d", "--no-save", "--workers", 1, "--json", "log"]
+    run = foldproof("fuzz", "--sample", "100%", *budget, cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    start, summary = map(json.loads, (folder / "log").read_text().splitlines())
+    assert (start["pipeline"], start["sample"]) == ("fast", 1.0)
+    assert summary["sampled"] == summary["executed"] > 0
+    assert summary["fallbacks"] == {}
+    assert f"run by both pipelines {summary['sampled']} cases: the same bits" in " ".join(run.stdout.split())
+
+
+def test_where_the_fast_pipeline_cannot_be_the_default_one_is_used_and_said(folder):
+    run = foldproof("replay", "trivial.case.json", "--target", "c", cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == "foldproof: the fast pipeline is for llvm, not for c: using the default one\n"
+
+
+def test_the_replay_line_names_the_pipeline_if_it_is_not_the_usual_one(folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--pipeline", "default"]
+    run = foldproof("fuzz", "--pass", "passes:raises", *budget, cwd=folder)
+    assert "--pass passes:raises --pipeline default" in run.stdout
 
 
 def test_a_time_budget_ends_the_campaign(folder):

@@ -112,11 +112,13 @@ def test_fixtures_give_the_options(project):
         def test_options(fold_pass, fold_target, fold_examples, fold_seed):
             assert fold_pass.__name__ == "folds_nothing"
             assert fold_target.name == "llvm"
+            assert fold_target.pipeline == "default"
             assert fold_examples == 7
             assert isinstance(fold_seed, int)
         """
     )
     args = ["--fold-pass", "passes:folds_nothing", "--fold-examples", "7", "-k", "options"]
+    args += ["--fold-pipeline", "default"]
     run(project, *args).assert_outcomes(passed=1)
 
 

@@ -10,7 +10,8 @@ import pytest
 from harness import pool
 from harness.case import Axis, Case
 from harness.loading import UsageError
-from harness.pool import Judge, Question
+from harness.pool import Judge
+from harness.question import Question
 from harness.shrink import shrink
 from harness.verdict import Verdict
 

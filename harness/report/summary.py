@@ -50,10 +50,13 @@ def _counted(summary: Summary) -> Table:
         ("where a pad was left, the fold is", summary.legality),
         ("in doubt: TVM leaves it undefined", summary.undefined),
         ("in doubt: known defects of TVM", summary.findings),
+        ("left to the default pipeline", summary.fallbacks),
     )
     for title, counter in rows:
         if counter:
             table.add_row(title, Text(", ".join(f"{name} {n}" for name, n in counter.most_common())))
+    if summary.sampled:
+        table.add_row("run by both pipelines", f"{summary.sampled} cases: the same bits")
     return table
 
 
