@@ -39,7 +39,8 @@ class Legality(StrEnum):
     ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that; and a mirroring
     kernel of symbolic lengths with all widths 0 is a copy, but TVM's analyzer cannot prove it.
     ``CONTRACTED``: a target that contracts a product and a sum to one operation gives the border another value.
-    ``OPEN``: equal but for what TVM leaves open in the data itself, and may answer differently next to a border.
+    ``OPEN``: equal but for what TVM leaves open in the data itself, and may answer differently next to a border; or a
+    step computes with a border of NaN, of which relu and clip make numbers on llvm, but not on every target.
     """
 
     LEGAL = "legal"
@@ -75,7 +76,7 @@ def legality(case: Case) -> Legality:
         return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
     if _is_contracted(case):
         return Legality.CONTRACTED
-    return Legality.OPEN if _leaves_open(case) else Legality.LEGAL
+    return Legality.OPEN if _leaves_open(case) or _computes_with_nan(case) else Legality.LEGAL
 
 
 def right_folds(case: Case) -> Iterator[Case]:
@@ -290,6 +291,12 @@ def _rounds(place: Place, parameters: Parameters, i: int, read: Any, made: Any) 
     else:
         return False
     return exact != Fraction(float(made))
+
+
+def _computes_with_nan(case: Case) -> bool:
+    """Whether an elementwise step reads NaN from the border."""
+    elementwise = (read for place, _, read, _ in border_trace(case) if place.step.kind in ELEMENTWISE)
+    return any(math.isnan(value) for read in elementwise for value in read)
 
 
 def _leaves_open(case: Case) -> bool:

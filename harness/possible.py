@@ -11,7 +11,7 @@ from harness.step import BINARY, ELEMENTWISE, EXTRA, STRUCTURAL, TAKES, Step
 if TYPE_CHECKING:
     from harness.case import Case
 
-MOST_STEPS = 4
+MOST_STEPS = 6
 """Steps between pad and consumer, and as many in front."""
 
 
