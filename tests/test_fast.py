@@ -18,7 +18,7 @@ from harness.build import build
 from harness.draws import draw, strategy_of
 from harness.findings import finding_of
 from harness.fold import FoldExplicitPadding
-from harness.inputs import inputs
+from harness.inputs import inputs, parameters
 from harness.targets import compile_batch, compile_functions, fast, objects, parse_target
 from harness.targets.buffers import Buffer
 from harness.targets.elf import NotPlaceable, place
@@ -53,7 +53,7 @@ def test_both_pipelines_give_the_same_bits_on_random_cases(op):
             continue
         modules = modules_of(case)
         for fill in case.fills:
-            compared(modules, inputs(case, fill))
+            compared(modules, parameters(case, inputs(case, fill)))
 
 
 # --- what a module may hold ---------------------------------------------------------------------------
