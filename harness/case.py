@@ -158,14 +158,18 @@ class Case(Plain):
         """The data with its extra unit axes."""
         return self.data_dims | dict.fromkeys(EXTRA, 1)
 
-    def dims_at(self, place: int) -> Dims:
-        """The tensor that step number ``place`` reads; ``len(steps)`` is what the consumer reads."""
+    @property
+    def dims_along(self) -> tuple[Dims, ...]:
+        """The tensors that the steps read, and behind the last one that which the consumer reads."""
         dims = self.dims_in_front
         if not self.pads_weight:
-            dims = dims | _padded(self.data_dims, self.pad_widths)
-        for step in self.steps[:place]:
-            dims = dims | {letter: dims[letter] + before + after for letter, before, after in step.widths}
-        return dims
+            dims |= _padded(self.data_dims, self.pad_widths)
+        found = [dims]
+        for step in self.steps:
+            if step.widths:
+                dims = dims | {letter: dims[letter] + before + after for letter, before, after in step.widths}
+            found.append(dims)
+        return tuple(found)
 
     @property
     def front_places(self) -> tuple[Place, ...]:
@@ -178,16 +182,19 @@ class Case(Plain):
     @property
     def step_places(self) -> tuple[Place, ...]:
         """The steps between pad and consumer."""
+        along = zip(self.steps, self.step_dtypes, self.orders, self.dims_along, strict=False)
         return tuple(
-            Place(step=step, group="steps", index=i, dtype=dtype, order=order, dims=self.dims_at(i))
-            for i, (step, dtype, order) in enumerate(zip(self.steps, self.step_dtypes, self.orders, strict=False))
+            Place(step=step, group="steps", index=i, dtype=dtype, order=order, dims=dims)
+            for i, (step, dtype, order, dims) in enumerate(along)
         )
 
     @property
     def operand_dims(self) -> Dims:
         """The data operand of the consumer."""
-        dims = self.dims_at(len(self.steps))
-        return {letter: dims[letter] for letter in self.spec.data_layout}
+        dims = self.data_dims if self.pads_weight else _padded(self.data_dims, self.pad_widths)
+        for step in self.steps:
+            dims |= {letter: dims[letter] + before + after for letter, before, after in step.widths}
+        return dims
 
     @property
     def kernel_dims(self) -> Dims:
@@ -214,16 +221,16 @@ class Case(Plain):
         if self.spec.weighted:
             channels = self.weight_dims["O"] * (self.groups if self.spec.transposed else 1)
         return {"N": operand["N"], "C": channels} | {
-            letter: self._windows(letter, axis, operand[letter]) for letter, axis in self.lettered_axes
+            letter: self._windows(axis, operand[letter]) for letter, axis in self.lettered_axes
         }
 
-    def window_extent(self, letter: str, axis: Axis) -> int:
+    def window_extent(self, axis: Axis) -> int:
         """Elements that one window spans along an axis, dilation included."""
-        kernel = self.weight_dims[letter] if self.spec.weighted else axis.kernel
-        return (kernel - 1) * axis.dilation + 1
+        taps = axis.kernel + (sum(axis.pad) if self.pads_weight else 0)
+        return (taps - 1) * axis.dilation + 1
 
-    def _windows(self, letter: str, axis: Axis, size: int) -> int:
-        extent = self.window_extent(letter, axis)
+    def _windows(self, axis: Axis, size: int) -> int:
+        extent = self.window_extent(axis)
         if self.spec.transposed:
             return (size - 1) * axis.stride - sum(axis.padding) + extent + axis.output_padding
         return ops.window_count(size, extent, axis.stride, axis.padding, ceil_mode=self.ceil_mode)

@@ -41,7 +41,9 @@ class Tensor:
 
     def each(self, change: Callable[[Array], Array]) -> "Tensor":
         """The same change to the value and to what is known of it."""
-        return replace(self, value=change(self.value), unsure=change(self.unsure), open=change(self.open))
+        unsure = change(self.unsure)
+        opened = unsure if self.open is self.unsure else change(self.open)
+        return Tensor(value=change(self.value), unsure=unsure, open=opened, reasons=self.reasons)
 
     def opened(self, where: Array, reason: str) -> "Tensor":
         """Open at these elements too."""
@@ -53,7 +55,8 @@ class Tensor:
 
 def known(value: Array) -> Tensor:
     """A tensor of which everything is known."""
-    return Tensor(value=value, unsure=np.zeros(value.shape, np.bool_), open=np.zeros(value.shape, np.bool_))
+    nowhere = np.zeros(value.shape, np.bool_)
+    return Tensor(value=value, unsure=nowhere, open=nowhere)
 
 
 def apply(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:

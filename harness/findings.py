@@ -53,7 +53,8 @@ def _divides_by_nothing(case: Case) -> bool:
 
 def _has_a_padded_symbolic_length(case: Case) -> bool:
     """Whether the type of a tensor that a step or the consumer reads has a length like ``w + 3``."""
-    return any(case.dims_at(place)[x] != case.data_dims[x] for place in range(len(case.steps)) for x in case.symbolic)
+    read = case.dims_along[: len(case.steps)]
+    return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
 
 
 FINDINGS = (

@@ -61,8 +61,8 @@ def _check_attributes(case: "Case") -> None:
 
 
 def _check_shapes(case: "Case") -> None:
-    for place in range(len(case.steps) + 1):
-        dims = {letter: case.dims_at(place)[letter] for letter in case.orders[place]}
+    for along, order in zip(case.dims_along, case.orders, strict=True):
+        dims = {letter: along[letter] for letter in order}
         require(min(dims.values()) >= 1, f"the data would have no element: {dims}")
     if case.spec.weighted:
         require(min(case.kernel_dims.values()) >= 1, f"the weight would have no element: {case.kernel_dims}")
@@ -75,13 +75,14 @@ def _check_shapes(case: "Case") -> None:
         if case.pads_weight and not case.spec.transposed:
             outputs = case.weight_dims["O"]
             require(outputs % case.groups == 0, f"groups {case.groups} do not divide {outputs} padded filters")
+    operand = case.operand_dims
     for letter, axis in case.lettered_axes:
         limit = axis.stride if case.spec.transposed else 1
         require(axis.output_padding < limit, f"output_padding {axis.output_padding} of {letter} must be below {limit}")
-        left = case.operand_dims[letter] + min(0, axis.padding[0]) + min(0, axis.padding[1])
+        left = operand[letter] + min(0, axis.padding[0]) + min(0, axis.padding[1])
         require(left >= 1 or case.spec.transposed, f"padding {axis.padding} leaves nothing of {letter}")
-        spans = case.operand_dims[letter] + sum(axis.padding) >= case.window_extent(letter, axis)
-        require(spans or case.spec.transposed, f"no window of {case.window_extent(letter, axis)} fits along {letter}")
+        spans = operand[letter] + sum(axis.padding) >= case.window_extent(axis)
+        require(spans or case.spec.transposed, f"no window of {case.window_extent(axis)} fits along {letter}")
     require(min(case.result_dims.values()) >= 1, f"the result would have no element: {case.result_dims}")
     if case.pad.mode in MIRRORED_MODES:
         _check_mirrored(case)
@@ -123,6 +124,9 @@ def _check_orders(case: "Case") -> None:
         before, behind = case.orders[place : place + 2]
         known = len(set(before)) == len(before) and set(before) <= letters
         require(known, f"source {before!r} of {step.kind} has letters that are not once each of {sorted(letters)}")
+        for letter, _, _ in step.widths:
+            inside = letter in before and letter not in EXTRA
+            require(inside, f"widths of a pad name {letter}, but its layout is {before}")
         if step.kind not in STRUCTURAL:
             continue
         inserted, removed = set(behind) - set(before), set(before) - set(behind)
@@ -136,7 +140,7 @@ def _check_orders(case: "Case") -> None:
         require(does[step.kind], f"{step.kind} does not make {behind} out of {before}")
         require(removed <= set(EXTRA), f"{step.kind} from {before} to {behind} removes an axis of the consumer")
         for letter in sorted(inserted):
-            require(case.dims_at(place).get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
+            require(case.dims_along[place].get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
     for letter in set(case.spec.data_layout) - set(case.pad_order):
         lacks = f"the layout {case.pad_order} in front of the pad has no {letter}"
         require(case.data_dims[letter] == 1, f"{lacks}, but its length is {case.data_dims[letter]}")
@@ -156,9 +160,6 @@ def _check_steps(case: "Case") -> None:
         if place.step.kind == "pad":
             require(not case.pads_weight, "a pad on the weight and another one on the data are two cases")
             _check_value(place.step.value, place.dtype)
-            for letter, _, _ in place.step.widths:
-                inside = letter in place.order and letter not in EXTRA
-                require(inside, f"widths of a pad name {letter}, but its layout is {place.order}")
 
 
 def _check_parameters(case: "Case") -> None:

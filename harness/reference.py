@@ -377,6 +377,8 @@ def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
     """Which windows read an element that is unsure, and one that is open."""
 
     def read(part: Array) -> Array:
+        if not part.any():
+            return np.asarray(False)
         return np.asarray(_taps(_windows(part, list(case.axes), _counts(case), False)).any(-1))
 
     return read(data.unsure), read(data.open)

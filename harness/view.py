@@ -60,9 +60,13 @@ class View:
         return max(fitting, default=1) if self.reach else most
 
 
-@lru_cache(maxsize=64)
 def view(case: Case) -> View:
     """The view of the consumer on the data of ``case``."""
+    return _view(case) if case.front or case.steps else View()
+
+
+@lru_cache(maxsize=64)
+def _view(case: Case) -> View:
     places = [(place, _aligned(case, place)) for place in (*case.front_places, *case.step_places)]
     computing = [(place, parameters) for place, parameters in places if place.step.kind in _BACKWARDS]
     if not computing:

@@ -318,7 +318,9 @@ def _without_length(draft: Draft) -> str:
     """The letter of an axis that has come to be of one element, without a pad: another than the one that is padded."""
     idle = [i for i, axis in enumerate(draft.axes) if not any(axis.pad)]
     if draft.spec.rank > 1 and not idle:
-        draft.axes[1] = replace(draft.axes[1], pad=(0, 0))
+        # A transposed convolution crops what a pad adds by its padding, which goes with it.
+        own = (0, 0) if draft.spec.transposed else draft.axes[1].padding
+        draft.axes[1] = replace(draft.axes[1], pad=(0, 0), padding=own)
         draft.axes[0] = replace(draft.axes[0], pad=draft.axes[0].pad if any(draft.axes[0].pad) else (1, 2))
         idle = [1]
     if draft.spec.rank > 1 and draft.draw(st.booleans()):

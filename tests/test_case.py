@@ -548,7 +548,7 @@ def test_layouts_are_walked_backwards_from_the_consumer():
 
 def test_lengths_grow_along_the_chain():
     assert CHAIN.dims_in_front == {"N": 1, "C": 2, "H": 5, "W": 1, "U": 1, "V": 1}
-    assert CHAIN.dims_at(0) == CHAIN.dims_at(2) == {"N": 1, "C": 3, "H": 8, "W": 1, "U": 1, "V": 1}
+    assert CHAIN.dims_along[0] == CHAIN.dims_along[2] == {"N": 1, "C": 3, "H": 8, "W": 1, "U": 1, "V": 1}
     assert CHAIN.operand_dims == {"N": 2, "C": 3, "H": 8, "W": 4}
     assert CHAIN.kernel_dims == {"O": 1, "I": 3, "H": 1, "W": 3}
     assert CHAIN.result_dims == {"N": 2, "C": 1, "H": 8, "W": 3}

@@ -13,6 +13,8 @@ from harness.case import MODES, USES, Case
 from harness.draws import draw, shard_seed
 from harness.fold import Folded, FoldExplicitPadding, Kind
 from harness.legality import Legality, legality
+from harness.pad import FORMS
+from harness.step import STEP_KINDS
 from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE
 from strategies.drafts import MOST_MACS
 from strategies.values import UNKNOWN_MODES
@@ -71,6 +73,28 @@ def test_cases_reach_what_the_pass_folds_by_option():
     counts = reached(strategies.cases(), 1400, nonzero="correct", channels="slice")
     assert set(counts["rule"]) == RULES | OPTIONAL_RULES
     assert counts["part"]["sliced"] > 0
+
+
+@pytest.mark.parametrize("strategy", [strategies.foldable_cases, strategies.cases])
+def test_chains_have_every_kind_of_step_and_pads_every_form(strategy):
+    drawn = draw(strategy(), 2000, 1)
+    assert {step.kind for case in drawn for step in case.steps} == set(STEP_KINDS)
+    assert {len(case.steps) for case in drawn} == {0, 1, 2, 3, 4}
+    assert any(len(step.operand) > 1 for case in drawn for step in case.steps)
+    assert any(case.front for case in drawn)
+    assert {case.pad.form for case in drawn} == set(FORMS)
+    assert {case.pad.mode for case in drawn if case.pad.form == "call_tir"} >= set(MODES)
+    assert {letter for case in drawn for letter in case.symbolic} == set("NDHW")
+    assert any(case.constant_weight for case in drawn)
+    assert any("step" in case.uses for case in drawn)
+    assert any(len(case.pad_order) != len(case.data_order) for case in drawn)
+
+
+def test_unfoldable_chains_have_what_the_run_alone_knows_and_several_pads():
+    drawn = draw(strategies.unfoldable_cases(), 1500, 1)
+    assert any(not step.constant for case in drawn for step in case.steps if step.kind == "multiply")
+    assert any(sum(step.kind == "pad" for step in case.steps) == 2 for case in drawn)
+    assert {case.pad.mode for case in drawn if case.steps} >= set(MODES)
 
 
 def test_foldable_cases_reach_every_op_and_rule():
