@@ -249,6 +249,8 @@ def test_a_copy_of_a_padded_symbolic_length_is_a_known_defect_of_tvm():
     assert check(case, target=default, complete=False).findings == ("symbolic-copy",)
     assert not check(replace(case, symbolic=()), target=default, complete=False).findings
     assert not check(replace(case, steps=()), target=default, complete=False).findings
-    # The fast pipeline does without the pass that raises; a sample that the default one should confirm is counted.
-    assert not check(case, complete=False, sample=0.0).findings
-    assert check(case, complete=False, sample=1.0).findings == ("symbolic-copy",)
+    # The fast pipeline does without the pass that raises, so that a sample has nothing to be compared with.
+    for sample in (0.0, 1.0):
+        verdict = check(case, complete=False, sample=sample)
+        assert not verdict.findings
+        assert not verdict.sampled

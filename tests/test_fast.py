@@ -9,12 +9,15 @@ import time
 
 import numpy as np
 import pytest
+import tvm_ffi
+from tvm import relax
 from tvm.script import ir as I
 from tvm.script import relax as R
 from tvm.script import tirx as T
 
-from harness import ops
+from harness import Axis, Case, Pad, ops
 from harness.build import build
+from harness.compare import bitwise
 from harness.draws import draw, strategy_of
 from harness.findings import finding_of
 from harness.fold import FoldExplicitPadding
@@ -22,6 +25,8 @@ from harness.inputs import inputs, parameters
 from harness.targets import compile_batch, compile_functions, fast, objects, parse_target
 from harness.targets.buffers import Buffer
 from harness.targets.elf import NotPlaceable, place
+from harness.targets.legalize import Legalizer
+from harness.targets.structural import StructuralCache
 
 FAST, DEFAULT = parse_target("llvm", "fast"), parse_target("llvm", "default")
 CASES_PER_OP = 20
@@ -41,7 +46,9 @@ def compared(modules, arrays):
     program, reference = compile_functions(modules, FAST), compile_functions(modules, DEFAULT)
     assert program.fallback == ""
     for name in modules:
-        assert bits(program.run(name, arrays)) == bits(reference.run(name, arrays)), name
+        for got, want in zip(program.run(name, arrays), reference.run(name, arrays), strict=True):
+            difference = bitwise(got, want)  # which takes any NaN for any other
+            assert difference is None, (name, difference)
     return {name: program.run(name, arrays) for name in modules}
 
 
@@ -319,18 +326,88 @@ def test_buffers_are_aligned_as_tvm_promises_its_kernels(shape):
         assert set(buffer.array.tobytes()) <= {0xFF}
 
 
-def test_equal_kernels_of_a_batch_are_compiled_once(monkeypatch):
-    compiled = []
+@pytest.fixture
+def compiled(monkeypatch):
+    """How many kernels each compilation had, on a target that remembers nothing yet."""
+    counts = []
     compile_kernels = fast.compile_kernels
 
     def counting(functions, target):
-        compiled.append(len(functions))
+        counts.append(len(functions))
         return compile_kernels(functions, target)
 
     monkeypatch.setattr(fast, "compile_kernels", counting)
+    fast._compiler.cache_clear()
+    return counts
+
+
+def test_equal_kernels_are_compiled_once_within_a_batch_and_after_it(compiled):
     programs = compile_batch([{"unfolded": Kernels}, {"unfolded": Kernels, "folded": Lazy}], FAST)
-    assert compiled == [4]
-    assert bits(programs[0].run("unfolded", {"x": X})) == bits(programs[1].run("unfolded", {"x": X}))
+    programs += compile_batch([{"unfolded": Lazy}, {"unfolded": Kernels}], FAST)
+    assert compiled == [4, 0]
+    first, second, _, last = (bits(program.run("unfolded", {"x": X})) for program in programs)
+    assert first == second == last
+
+
+def test_kernels_that_differ_in_a_sign_of_zero_are_both_compiled(compiled):
+    def padded(value):
+        case = Case(op="conv1d", axes=(Axis(size=2, pad=(1, 0)),), pad=Pad(value=value), uses=("returned",))
+        return build(case)
+
+    arrays = {"x": np.ones((1, 1, 2), "float32"), "w": np.ones((1, 1, 1), "float32")}
+    zero, minus = compile_batch([{"main": padded(0.0)}, {"main": padded(-0.0)}], FAST)
+    assert compiled == [3]
+    assert not np.signbit(zero.run("main", arrays)[1]).any()
+    assert np.signbit(minus.run("main", arrays)[1][0, 0, 0])
+
+
+def test_a_compilation_that_failed_is_not_remembered(compiled, monkeypatch):
+    counting = fast.compile_kernels
+
+    def raises(functions, target):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(fast, "compile_kernels", raises)
+    with pytest.raises(RuntimeError, match="boom"):
+        compile_functions({"unfolded": Lazy}, FAST)
+    monkeypatch.setattr(fast, "compile_kernels", counting)
+    compile_functions({"unfolded": Lazy}, FAST)
+    assert compiled == [1]
+
+
+# --- memory of what was legalised ---------------------------------------------------------------------
+
+
+def test_what_is_remembered_is_what_legalize_ops_would_give():
+    legalizer, plain = Legalizer(FAST.tvm_target), relax.transform.LegalizeOps()
+    cases = [case for case in draw(strategy_of((), None), 40, seed=5) if finding_of(case) is None]
+    modules = [module for case in cases for module in modules_of(case).values()]
+    modules += [Symbolic, Constants, Functions, Casts, Kernels, MathCalls]
+    for module in modules + modules:
+        got, want = legalizer(module), plain(module)
+        assert tvm_ffi.structural_equal(got["main"], want["main"], map_free_vars=True)
+        assert hashes(got) == hashes(want)
+    assert legalizer.known.hits >= len(modules)
+
+
+def hashes(module):
+    return sorted(tvm_ffi.structural_hash(function, map_free_vars=True) for function in module.functions.values())
+
+
+def test_a_structural_cache_keeps_what_was_asked_for_last():
+    def call(length):
+        x = relax.Var("x", relax.TensorType((length,), "float32"))
+        return relax.op.add(x, x)
+
+    known = StructuralCache(2)
+    known.put(call(1), "one")
+    known.put(call(2), "two")
+    assert known.get(call(1)) == "one"
+    known.put(call(3), "three")
+    assert [known.get(call(length)) for length in (1, 2, 3)] == ["one", None, "three"]
+    known.forget(call(3))
+    assert known.get(call(3)) is None
+    assert len(known) == 1
 
 
 # --- code ---------------------------------------------------------------------------------------------

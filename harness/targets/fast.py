@@ -9,18 +9,22 @@ memory planning, the virtual machine, the packed calling convention, passes of T
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import tvm
-import tvm_ffi
-from tvm import relax, tirx
+from tvm import tirx
 
 from harness.targets.default import VmProgram, compile_default
 from harness.targets.graph import Graph
-from harness.targets.kernels import Kernel, compile_kernels, signature
+from harness.targets.kernels import compile_kernels, signature
+from harness.targets.legalize import Legalizer
+from harness.targets.structural import StructuralCache
 from harness.targets.target import Target, Unsupported
 
-_LEGALIZE = relax.transform.LegalizeOps()
+KERNELS = 1024
+"""Kernels kept: a batch compiles only those that equal none of them."""
 
 _POISONS = (0xA5, 0x5A, 0x3C, 0xC3)
 """One for each function of a program, in turn: elements that no kernel wrote differ from function to function."""
@@ -31,74 +35,97 @@ class FastProgram:
 
     fallback = ""
 
-    def __init__(self, functions: Mapping[str, "_Function"], kernels: Sequence[Kernel]) -> None:
-        self._functions = functions
-        self._kernels = {
-            name: {called: kernels[number] for called, number in function.numbers.items()}
+    def __init__(self, functions: Mapping[str, "_Function"]) -> None:
+        self._functions = {
+            name: (function.graph, {called: slot.kernel for called, slot in function.slots.items()})
             for name, function in functions.items()
         }
         self._poisons = {name: _POISONS[i % len(_POISONS)] for i, name in enumerate(functions)}
 
     def run(self, name: str, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """The outputs of one function; a single tensor comes as a tuple of one."""
-        graph = self._functions[name].graph
-        return graph.run(arrays.values(), self._kernels[name], poison=self._poisons[name])
+        graph, kernels = self._functions[name]
+        return graph.run(arrays.values(), kernels, poison=self._poisons[name])
 
 
 def compile_fast(batch: Sequence[Mapping[str, tvm.IRModule]], target: Target) -> list[FastProgram | VmProgram]:
-    """A program for each mapping of the batch, all of whose kernels come from one object.
+    """A program for each mapping of the batch; what kernels are new comes from one object.
 
     What this pipeline does not understand is compiled by the default one, with the reason in ``fallback``. Raises what
     TVM raises.
     """
-    distinct = _Distinct()
-    read: list[dict[str, _Function] | Unsupported] = []
-    for modules in batch:
-        try:
-            read.append({name: _read(module, distinct, target) for name, module in modules.items()})
-        except Unsupported as reason:
-            read.append(reason)
-    try:
-        kernels = compile_kernels(distinct.functions, target)
-    except Unsupported as reason:
-        return [compile_default(modules, target, fallback=str(reason)) for modules in batch]
     return [
         compile_default(modules, target, fallback=str(functions))
         if isinstance(functions, Unsupported)
-        else FastProgram(functions, kernels)
-        for modules, functions in zip(batch, read, strict=True)
+        else FastProgram(functions)
+        for modules, functions in zip(batch, _compiler(target).compiled(batch), strict=True)
     ]
+
+
+@cache
+def _compiler(target: Target) -> "_Compiler":
+    return _Compiler(target)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The place of a kernel, before and after it is compiled."""
+
+    function: tirx.PrimFunc
+    kernel: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """A graph, and the number of the kernel for each PrimFunc that it calls."""
+    """A graph, and the place of the kernel for each PrimFunc that it calls."""
 
     graph: Graph
-    numbers: Mapping[str, int]
+    slots: Mapping[str, _Slot]
 
 
-def _read(module: tvm.IRModule, distinct: "_Distinct", target: Target) -> _Function:
-    with target.tvm_target:
-        graph = Graph(_LEGALIZE(module))
-    return _Function(graph, {name: distinct.number(function) for name, function in graph.kernels.items()})
+class _Compiler:
+    """Compiles for one target, and remembers what it compiled."""
 
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._legalize = Legalizer(target.tvm_target)
+        self._slots: StructuralCache[_Slot] = StructuralCache(KERNELS)
 
-class _Distinct:
-    """PrimFuncs, structurally equal ones once."""
+    def compiled(self, batch: Sequence[Mapping[str, tvm.IRModule]]) -> Sequence[Mapping[str, _Function] | Unsupported]:
+        """The functions of each mapping with all their kernels, or why there are none."""
+        new: list[_Slot] = []
+        try:
+            read = [self._read(modules, new) for modules in batch]
+            kernels = compile_kernels([slot.function for slot in new], self._target)
+        except BaseException as error:
+            for slot in new:
+                self._slots.forget(slot.function)
+            if isinstance(error, Unsupported):
+                return [error] * len(batch)
+            raise
+        for slot, kernel in zip(new, kernels, strict=True):
+            slot.kernel = kernel
+        return read
 
-    def __init__(self) -> None:
-        self.functions: list[tirx.PrimFunc] = []
-        self._by_hash: dict[int, list[int]] = {}
+    def _read(self, modules: Mapping[str, tvm.IRModule], new: list[_Slot]) -> Mapping[str, _Function] | Unsupported:
+        try:
+            graphs = {name: Graph(self._legalize(module)) for name, module in modules.items()}
+            for graph in graphs.values():
+                for function in graph.kernels.values():
+                    signature(function)
+        except Unsupported as reason:
+            return reason
+        return {
+            name: _Function(graph, {called: self._slot(function, new) for called, function in graph.kernels.items()})
+            for name, graph in graphs.items()
+        }
 
-    def number(self, function: tirx.PrimFunc) -> int:
-        """The place of a function, or of one that equals it, in ``functions``. Raises Unsupported."""
-        signature(function)
+    def _slot(self, function: tirx.PrimFunc, new: list[_Slot]) -> _Slot:
+        """The place of an equal function's kernel, or a new one."""
         function = function.without_attr("global_symbol")
-        candidates = self._by_hash.setdefault(tvm_ffi.structural_hash(function), [])
-        for number in candidates:
-            if tvm_ffi.structural_equal(self.functions[number], function):
-                return number
-        self.functions.append(function)
-        candidates.append(len(self.functions) - 1)
-        return candidates[-1]
+        slot = self._slots.get(function)
+        if slot is None:
+            slot = _Slot(function)
+            self._slots.put(function, slot)
+            new.append(slot)
+        return slot

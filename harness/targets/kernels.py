@@ -7,7 +7,7 @@ the caller checks, and dimensions that only the shapes of the buffers tell are a
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +37,25 @@ def compile_kernels(functions: Sequence[tirx.PrimFunc], target: Target) -> list[
         return []
     signatures = [signature(function) for function in functions]
     symbols = [f"kernel{i}" for i in range(len(functions))]
-    bound = target.tvm_target.with_host(target.tvm_target)
-    private = {
-        ir.GlobalVar(symbol): function.with_attr({"global_symbol": symbol, "target": bound})
-        for symbol, function in zip(symbols, functions, strict=True)
-    }
-    lowered = _LOWER(tvm.IRModule(private))
-    raw = {var: _raw(function, target) for var, function in lowered.functions_items()}
-    module = _FINISH(tvm.IRModule(raw))
-    code = load(tvm.get_global_func("target.build.llvm")(module, target.tvm_target), symbols)
+    module = generate(lower(dict(zip(symbols, functions, strict=True)), target), target)
+    code = load(module, symbols)
     return [Kernel(symbol, signed, code) for symbol, signed in zip(symbols, signatures, strict=True)]
+
+
+def lower(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModule:
+    """The functions as a code generator takes them, each with its symbol and addresses for buffers."""
+    bound = target.tvm_target.with_host(target.tvm_target)
+    named = {
+        ir.GlobalVar(symbol): function.with_attr({"global_symbol": symbol, "target": bound})
+        for symbol, function in functions.items()
+    }
+    lowered = _LOWER(tvm.IRModule(named))
+    return _FINISH(tvm.IRModule({var: _raw(function, target) for var, function in lowered.functions_items()}))
+
+
+def generate(module: tvm.IRModule, target: Target) -> tvm.runtime.Module:
+    """The module in LLVM's terms."""
+    return tvm.get_global_func("target.build.llvm")(module, target.tvm_target)
 
 
 # --- calling ------------------------------------------------------------------------------------------

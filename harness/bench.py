@@ -1,0 +1,181 @@
+"""What a case costs, by pipeline and by stage: naive, default and fast, one at a time and in batches, in one run.
+
+    round: draw cases -> each mode checks them, in turns -> CPU seconds per case -> ratios of the same round
+
+Shared machines are noisy, so only ratios within a round are compared, and CPU time counts, that of child processes
+included: what runs beside it does not. Every mode pays for drawing the case, for all oracles, and for the sample that
+both pipelines run.
+"""
+
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pkgutil import resolve_name
+from typing import Any
+from unittest.mock import patch
+
+from harness.case import Case
+from harness.draws import draw, shard_seed, strategy_of
+from harness.question import Question
+
+BATCH_CASES = 16
+WARM_UP_CASES = 2
+
+STAGES: tuple[tuple[str, str, str], ...] = (
+    ("build", "harness.check", "build"),
+    ("pass", "harness.check", "_apply"),
+    ("pass again, well formed", "harness.check", "_check_module"),
+    ("legalize", "harness.targets.legalize:Legalizer", "__call__"),
+    ("read the graph", "harness.targets.fast", "Graph"),
+    ("lower", "harness.targets.kernels", "lower"),
+    ("LLVM", "harness.targets.kernels", "generate"),
+    ("object, load", "harness.targets.kernels", "load"),
+    ("default pipeline", "harness.targets", "compile_default"),
+    ("naive pipeline", "harness.targets", "compile_naive"),
+    ("inputs", "harness.check", "inputs"),
+    ("run", "harness.check", "_run"),
+    ("compare", "harness.check", "_first_difference"),
+    ("oracle: reference", "harness.check", "_ask_reference"),
+    ("oracle: legality", "harness.check", "legality"),
+)
+"""What is timed: a name, and where the function stands that does it. A stage within a stage counts for itself alone."""
+
+COMPILED = ("build", "legalize", "read the graph", "lower", "LLVM", "object, load", "run")
+"""The stages of building, compiling and running through the fast pipeline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """A way to check cases: through which pipeline, ``together`` in a batch or one at a time."""
+
+    name: str
+    pipeline: str
+    together: bool = False
+
+
+MODES = (
+    Mode(name="naive", pipeline="naive"),
+    Mode(name="default", pipeline="default"),
+    Mode(name="single", pipeline="fast"),
+    Mode(name="batched", pipeline="fast", together=True),
+)
+
+FILLS = (
+    Mode(name="integers", pipeline="fast", together=True),
+    Mode(name="integers+negative+extremes+reals", pipeline="fast", together=True),
+)
+"""Named by the inputs that each compiled case is run on."""
+
+
+@dataclass(kw_only=True)
+class Round:
+    """What a round took, in CPU seconds: ``drawing`` and each mode for all its ``cases``, and its stages.
+
+    ``one_fill`` and ``four_fills`` are building, compiling and running alone, with as many inputs per case.
+    """
+
+    cases: int
+    drawing: float
+    seconds: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)
+    one_fill: float = 0.0
+    four_fills: float = 0.0
+
+    def ms(self, mode: str) -> float:
+        """CPU milliseconds per case, drawing included."""
+        return 1e3 * (self.drawing + self.seconds[mode]) / self.cases
+
+    def ratio(self, mode: str) -> float:
+        """How many times as fast as the naive mode."""
+        return self.ms("naive") / self.ms(mode)
+
+
+def rounds(question: Question, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Round]:
+    """Rounds until ``seconds`` of wall-clock time are over, at least one. Raises UsageError."""
+    from harness.loading import load_fold
+    from harness.targets import parse_target
+
+    fold = load_fold(question.fold)
+    target = parse_target(question.target)
+    # What one mode compiled, another must not find: the fast pipeline remembers by target.
+    targets = {mode.name: replace(target.with_pipeline(mode.pipeline), name=mode.name) for mode in (*MODES, *FILLS)}
+    strategy = strategy_of(ops, None)
+    run = _Runner(fold, targets, question)
+    started = time.monotonic()
+    run.round(draw(strategy, WARM_UP_CASES, shard_seed(seed, 0)), 0.0, MODES)  # everything is loaded and warm after it
+    for shard in range(1, 1_000_000):
+        before = cpu_seconds()
+        cases = draw(strategy, BATCH_CASES, shard_seed(seed, shard))
+        drawing = cpu_seconds() - before
+        yield run.round(cases, drawing, MODES[shard % 2 :] + MODES[: shard % 2])
+        if time.monotonic() - started > seconds:
+            return
+
+
+class _Runner:
+    """Checks the cases of a round in each mode."""
+
+    def __init__(self, fold: Any, targets: dict[str, Any], question: Question) -> None:
+        self._fold, self._targets, self._question = fold, targets, question
+
+    def round(self, cases: list[Case], drawing: float, modes: Sequence[Mode]) -> Round:
+        result = Round(cases=len(cases), drawing=drawing)
+        for mode in modes:
+            with timed(STAGES) as stages:
+                before = cpu_seconds()
+                self._check(mode.name, cases, together=mode.together, sample=self._question.sample)
+                result.seconds[mode.name] = cpu_seconds() - before
+            result.stages[mode.name] = stages
+        result.one_fill, result.four_fills = (self._compiled(mode.name, cases) for mode in FILLS)
+        return result
+
+    def _check(self, mode: str, cases: Sequence[Case], *, together: bool, sample: float) -> None:
+        from harness.batch import check_batch
+
+        for group in [cases] if together else [[case] for case in cases]:
+            check_batch(group, self._fold, self._targets[mode], complete=self._question.complete, sample=sample)
+
+    def _compiled(self, mode: str, cases: Sequence[Case]) -> float:
+        """Seconds of building, compiling and running with the fills that ``mode`` names."""
+        with timed(STAGES) as stages:
+            filled = [replace(case, fills=tuple(mode.split("+"))) for case in cases]
+            self._check(mode, filled, together=True, sample=0.0)
+        return sum(stages[name] for name in COMPILED)
+
+
+# --- clocks -------------------------------------------------------------------------------------------
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of those that it started and that have ended, a linker for example."""
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
+
+
+@contextmanager
+def timed(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
+    """CPU seconds of each stage while the context lasts, those of stages within it not counted twice."""
+    spent: dict[str, float] = defaultdict(float)
+    inner = [0.0]
+
+    def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **options: Any) -> Any:
+            before = cpu_seconds()
+            inner.append(0.0)
+            try:
+                return function(*args, **options)
+            finally:
+                took = cpu_seconds() - before
+                spent[name] += took - inner.pop()
+                inner[-1] += took
+
+        return run
+
+    with ExitStack() as patches:
+        for name, module, attribute in stages:
+            home = resolve_name(module)
+            patches.enter_context(patch.object(home, attribute, watched(name, getattr(home, attribute))))
+        yield spent

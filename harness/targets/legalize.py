@@ -1,0 +1,84 @@
+"""LegalizeOps, with a memory: an operator call that equals an earlier one gets the PrimFunc that the earlier one got.
+
+    R.nn.pad(x, (0, 0, 1, 1))      ->      R.call_tir(cls.pad, (x,), out_ty=...)
+
+What an operator is legalised to depends on its attributes, on the types of its operands and on the values of constants
+among them, all of which ``StructuralCache`` compares, and on the target, which has a memory of its own.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import tvm
+from tvm import ir, relax, tirx
+
+from harness.targets.structural import StructuralCache
+
+CAPACITY = 1024
+"""PrimFuncs remembered, some 20 kB each. One operator call in five equals one of the last thousand."""
+
+_LEGALIZE = "FLegalize"
+_CALL_TIR = ir.Op.get("relax.call_tir")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A legalised call: its PrimFunc and the PrimFunc's name, which of the call's operands it takes, and its type."""
+
+    function: tirx.PrimFunc
+    name: str
+    operands: tuple[int, ...]
+    ty: Any
+
+
+class Legalizer:
+    """LegalizeOps for one target."""
+
+    def __init__(self, target: tvm.target.Target) -> None:
+        self._target = target
+        self.known: StructuralCache[_Known] = StructuralCache(CAPACITY)
+        self._pass = relax.transform.LegalizeOps(dict.fromkeys(_operators(), self._legalize))
+
+    def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
+        """The module with a PrimFunc for every operator. Raises what TVM raises."""
+        with self._target:
+            return self._pass(module)
+
+    def _legalize(self, builder: relax.BlockBuilder, call: ir.Call) -> Any:
+        known = self.known.get(call)
+        if known is not None:
+            var = builder.add_func(known.function, known.name)
+            return relax.call_tir(var, [call.args[i] for i in known.operands], known.ty)
+        legalised = call.op.get_attr(_LEGALIZE)(builder, call)
+        self._remember(builder, call, legalised)
+        return legalised
+
+    def _remember(self, builder: relax.BlockBuilder, call: ir.Call, legalised: Any) -> None:
+        """Only what is one call of a PrimFunc on operands of the call, which symbolic shapes may not be."""
+        if not isinstance(legalised, ir.Call) or legalised.op != _CALL_TIR or len(legalised.args) != 2:
+            return
+        given = list(call.args)
+        taken = legalised.args[1].fields
+        operands = [i for argument in taken for i in range(len(given)) if given[i].same_as(argument)]
+        if len(operands) == len(taken) and _static(legalised.ty_args[0]):
+            var = legalised.args[0]
+            self.known.put(call, _Known(builder.get()[var], var.name_hint, tuple(operands), legalised.ty_args[0]))
+
+
+@cache
+def _operators() -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in ir.Op.list_op_names()
+        if name.startswith("relax.") and ir.Op.get(name).get_attr(_LEGALIZE) is not None
+    )
+
+
+def _static(ty: Any) -> bool:
+    """Whether a type is that of a tensor whose shape is known."""
+    return (
+        isinstance(ty, relax.TensorType)
+        and isinstance(ty.shape, relax.ShapeExpr)
+        and all(isinstance(length, tirx.IntImm) for length in ty.shape.values)
+    )
