@@ -325,8 +325,8 @@ def _without_length(draft: Draft) -> str:
         idle = [1]
     if draft.spec.rank > 1 and draft.draw(st.booleans()):
         i = idle[0]
-        own = max(0, draft.axes[i].padding[0])
-        draft.axes[i] = Axis(padding=(own, 0)) if not draft.spec.transposed else Axis()
+        before = max(0, draft.axes[i].padding[0])
+        draft.axes[i] = Axis(padding=(before, 0)) if not draft.spec.transposed else Axis()
         if draft.spec.family == "avg_pool":
             draft.axes[i] = Axis()
         return draft.spec.spatial[i]
