@@ -3,7 +3,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 FUZZ ?= --time 60s
 
-.PHONY: install test fuzz lint types clean
+.PHONY: install test slow fuzz lint types clean
 
 install: $(STAMP)
 
@@ -14,7 +14,10 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 test: install
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+slow: install
+	$(BIN)/python -m pytest -n auto -m slow
 
 fuzz: install
 	$(BIN)/foldproof fuzz $(FUZZ)

@@ -262,7 +262,7 @@ def one_axis(**changes):
             "pad value 200.0 does not fit int8",
         ),
         # steps
-        (QUANTIZED, {"steps": (Step(), *[Step(kind="relu")] * 4)}, "5 steps, at most 4"),
+        (QUANTIZED, {"steps": (Step(), *[Step(kind="relu")] * 6)}, "7 steps, at most 6"),
         (QUANTIZED, {"dtype": "float32"}, "dtype that dequantize reads 'float32'"),
         (QUANTIZED, {"dtype": "int16"}, "dtype that dequantize reads 'int16'"),
         (QUANTIZED, {"steps": (Step(axis="H"),)}, "axis of dequantize 'H'"),

@@ -592,7 +592,10 @@ def stem(value, *, batch=1, size=32):
     return builder.get()
 
 
-@pytest.mark.parametrize(("batch", "size"), [(32, 224), (1, 32)])
+SIZES = [pytest.param(32, 224, marks=pytest.mark.slow), (1, 32)]
+
+
+@pytest.mark.parametrize(("batch", "size"), SIZES)
 def test_the_spatial_pad_of_the_quantized_resnet_ends_in_the_padding_of_its_convolution(batch, size):
     module = stem(0.0, batch=batch, size=size)
     reports = [str(report) for report in FoldExplicitPadding().explain(module)]
@@ -601,7 +604,7 @@ def test_the_spatial_pad_of_the_quantized_resnet_ends_in_the_padding_of_its_conv
     assert_same_results(module, x)
 
 
-@pytest.mark.parametrize(("batch", "size"), [(32, 224), (1, 32)])
+@pytest.mark.parametrize(("batch", "size"), SIZES)
 def test_with_a_zero_point_that_is_not_0_a_correction_makes_up_for_the_border(batch, size):
     module = stem(0.1, batch=batch, size=size)  # 0.1 * 128 rounds to 13
     [report, _] = FoldExplicitPadding(nonzero="correct").explain(module)

@@ -1,6 +1,6 @@
 """Planted defects, through the command line: found, shrunk to a 1-minimal case, saved, replayed.
 
-``make test`` takes one defect of each kind; ``tests/test_planted_cases.py`` shows that each of all the others differs.
+``make test`` takes a few, ``make slow`` one defect of each kind; ``tests/test_planted_cases.py`` shows that each of all the others differs.
 """
 
 import json
@@ -42,7 +42,11 @@ def foldproof(*args, cwd):
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("name", CHOSEN)
+QUICK = ("value_ignored", "mode_ignored", "own_padding_overwritten", "shared_pad_removed", "stale_type")
+"""Those that ``make test`` takes; ``make slow`` has the others."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in CHOSEN])
 def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
     spec = f"planted:{name}"
     budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)

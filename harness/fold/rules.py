@@ -240,7 +240,7 @@ class IntoMaxPool(Rule):
     def fold(arrival: Arrival) -> Folded:
         lowest = max_pool_start(arrival.site.operand_dtype)
         below = not arrival.adds or all(value <= lowest for value in arrival.values.flat)
-        return Folded(_named("max_pool" if below else "bounded-max_pool", arrival), padding=summed(arrival))
+        return Folded(_named("max_pool", arrival) if below else "bounded-max_pool", padding=summed(arrival))
 
 
 class IntoAvgPool(Rule):
