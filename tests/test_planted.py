@@ -1,6 +1,7 @@
 """Planted defects, through the command line: found, shrunk to a 1-minimal case, saved, replayed.
 
-``make test`` takes a few, ``make slow`` one defect of each kind; ``tests/test_planted_cases.py`` shows that each of all the others differs.
+``make test`` takes a few, ``make slow`` one defect of each kind; ``tests/test_planted_cases.py`` shows that each of all
+the others differs.
 """
 
 import json
