@@ -6,6 +6,7 @@ An aim is a rule of the bundled pass to reach, or one of its conditions to break
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 import click
 from rich.console import Console
@@ -15,7 +16,7 @@ from harness import ops
 from harness.case import Case
 from harness.draws import draw, shard_seed
 from harness.failures import Failure
-from harness.pool import Judge, Question
+from harness.pool import Job, Judge, Question
 from harness.worker import Result
 from strategies.aims import AIMS, Aim
 from strategies.cases import aimed
@@ -32,10 +33,20 @@ def cases_of(aim: Aim, number: int, *, examples: int, seed: int) -> list[Case]:
     return list(drawn)[:examples]
 
 
-def judged(judge: Judge, cases: list[Case]) -> list[Result]:
+def judged(judge: Judge, *, examples: int, seed: int) -> Iterator[tuple[Aim, list[Result]]]:
+    """The results of aim after aim; the cases of the next are drawn while the workers judge."""
+    waiting: list[tuple[Aim, list[Job]]] = []
+    for number, aim in enumerate(AIMS):
+        cases = cases_of(aim, number, examples=examples, seed=seed)
+        waiting.append((aim, [judge.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]))
+        if len(waiting) > 1:
+            yield results_of(*waiting.pop(0))
+    yield from (results_of(aim, jobs) for aim, jobs in waiting)
+
+
+def results_of(aim: Aim, jobs: list[Job]) -> tuple[Aim, list[Result]]:
     """A result per case, in order."""
-    jobs = [judge.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]
-    return [result for job in jobs for result in job.results()]
+    return aim, [result for job in jobs for result in job.results()]
 
 
 def row(aim: Aim, results: list[Result]) -> tuple[str, ...]:
@@ -60,8 +71,7 @@ def main(examples: int, seed: int, workers: int, fold: str | None) -> None:
     failures: list[Failure] = []
     with Judge(Question(fold=fold, complete=fold is None), workers) as judge:
         judge.start()
-        for number, aim in enumerate(AIMS):
-            results = judged(judge, cases_of(aim, number, examples=examples, seed=seed))
+        for aim, results in judged(judge, examples=examples, seed=seed):
             found = [result for result in results if isinstance(result, Failure)]
             failures += found
             table.add_row(*row(aim, results))
