@@ -52,6 +52,7 @@ def compared(modules, arrays):
     return {name: program.run(name, arrays) for name in modules}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_both_pipelines_give_the_same_bits_on_random_cases(op):
     for case in draw(strategy_of((op,), None), CASES_PER_OP, seed=4):

@@ -125,12 +125,14 @@ def test_data_layouts_of_an_op_are_drawn(spec):
     assert len(drawn) >= min(12, len(spec.data_layouts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_at_least_half_of_the_foldable_cases_are_legal(op):
     answers = Counter(legality(case) for case in draw(strategies.foldable_cases(op), 30, 1))
     assert answers[Legality.LEGAL] >= answers.total() / 2, answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_at_least_half_of_the_unfoldable_cases_are_illegal(op):
     answers = Counter(legality(case) for case in draw(strategies.unfoldable_cases(op), 30, 1))
