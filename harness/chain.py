@@ -62,7 +62,23 @@ def known(value: Array) -> Tensor:
 def apply(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
     """What an elementwise step makes of a tensor. ``parameters`` have the shapes that broadcast to it."""
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
-        return _KINDS[step.kind](step, tensor, parameters)
+        result = _KINDS[step.kind](step, tensor, parameters)
+        if tensor.value.dtype == np.dtype("bfloat16") and step.kind not in QUANTIZING and step.kind != "astype":
+            result = replace(result, unsure=result.unsure | _is_rounded(step, tensor, parameters, result))
+        return result
+
+
+def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor) -> Array:
+    """Where bfloat16 rounds: TVM computes it in float32, and drops a rounding that is computed with at once."""
+    single = np.dtype(np.float32)
+    exact = _KINDS[step.kind](
+        replace(step, alpha=float(np.array(step.alpha).astype(tensor.value.dtype)))
+        if step.kind == "leakyrelu"
+        else step,
+        replace(tensor, value=tensor.value.astype(single)),
+        {name: value.astype(single) for name, value in parameters.items()},
+    )
+    return np.asarray((exact.value != result.value.astype(single)) & ~np.isnan(exact.value))
 
 
 def constants(place: Place) -> Parameters:
