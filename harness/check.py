@@ -24,7 +24,7 @@ from harness.fidelity import SAMPLE, confirmed, sampled
 from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding, Refused
 from harness.inputs import inputs, parameters
-from harness.legality import Legality, legality, right_folds
+from harness.legality import Legality, legality, right_folds, unproved_copy
 from harness.reference import Reference, outputs
 from harness.targets import DEFAULT, FAST, Program, Target, compile_functions, parse_target
 from harness.verdict import Verdict
@@ -367,7 +367,7 @@ def _verdict(
     outcomes: list[Any] = (
         [report.outcome for report in fold.explain(unfolded)] if isinstance(fold, FoldExplicitPadding) else []
     )
-    idle = pads.idle_pads(folded) > 0
+    idle = pads.idle_pads(folded) > 0 and not unproved_copy(case)
     allowed = Legality.LEGAL if idle else legality(case) if left else None
     finding = finding_of(case)
     executed_wrongly = finding is not None and not finding.dtype_only

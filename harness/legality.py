@@ -55,9 +55,10 @@ class Legality(StrEnum):
 def legality(case: Case) -> Legality:
     """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
     case = replace(case, constant_weight=False)  # it quantifies over the weights too
+    if unproved_copy(case):
+        return Legality.UNKNOWN_MODE
     if is_identity(case):
-        mirrored = case.pad.form == "call_tir" and case.pad.mode != "constant"
-        return Legality.UNKNOWN_MODE if mirrored and case.symbolic else Legality.LEGAL
+        return Legality.LEGAL
     if case.pad.mode not in MODES and any(width != (0, 0) for width in case.pad_widths.values()):
         return Legality.UNKNOWN_MODE
     if not border_is_read(case):
@@ -88,6 +89,12 @@ def is_identity(case: Case) -> bool:
     """Whether no pad does anything."""
     idle = all(widths == (0, 0) for widths in case.pad_widths.values())
     return idle and all(not any(width[1:]) for step in case.steps for width in step.widths)
+
+
+def unproved_copy(case: Case) -> bool:
+    """Whether the pad is a mirroring kernel that only copies, which is not proved where lengths are symbolic."""
+    mirrored = case.pad.form == "call_tir" and case.pad.mode != "constant"
+    return mirrored and bool(case.symbolic) and all(widths == (0, 0) for widths in case.pad_widths.values())
 
 
 def spatial_widths(case: Case) -> dict[str, list[Widths]]:
