@@ -115,8 +115,9 @@ def _cheaper(case: Case) -> Case:
         case = replace(case, filters=case.groups)
     if case.macs > MOST_MACS and not any(step.axis == "N" for step in case.steps):
         case = replace(case, batch=1 - min(0, sum(case.pad.batch)))
+    fixed = {step.axis for step in case.steps} | {width[0] for step in case.steps for width in step.widths}
     for i, (letter, axis) in enumerate(case.lettered_axes):
-        if case.macs > MOST_MACS and not any(step.axis == letter for step in case.steps):
+        if case.macs > MOST_MACS and letter not in fixed:
             case = replace(case, axes=case.axes[:i] + (_shorter(case, axis),) + case.axes[i + 1 :])
     return case
 
