@@ -18,7 +18,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from harness.case import Axis, Case, Pad, Step
 from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, rewrite, rules
-from harness.fold.arrival import Arrival, arrive, common, geometry
+from harness.fold.arrival import Arrival, arrive, common, crops
 from harness.fold.body import Body
 from harness.fold.facts import Operand, Options, PadFacts, Quantization, Site, Widths
 from harness.fold.rules import decide
@@ -75,7 +75,7 @@ def _without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site,
         arrival = arrive(site, site.consumer.spatial)
         if not isinstance(arrival, Arrival):
             return arrival
-        refused = kept(site, geometry(arrival)) or kept(site, rule.refusals(arrival, Options()))
+        refused = kept(site, crops(arrival)) or kept(site, rule.refusals(arrival, Options()))
         return refused or _with_kept(rule.fold(arrival), arrival)
 
     return _deciding(lenient)

@@ -694,3 +694,121 @@ def test_what_stands_in_front_of_a_corrected_pad_folds_too():
     rng = np.random.default_rng(0)
     arrays = (rng.integers(-50, 50, shape).astype("int8") for shape in ((1, 3, 8), (4, 3, 3)))
     assert_same_results(builder.get(), *arrays, nonzero="correct")
+
+
+# --- found by reading: none of these could be drawn -----------------------------------------------------
+
+
+def emitted(params, *ops):
+    """main(params): each op is a function of the result before (first of all the first parameter)."""
+    builder = relax.BlockBuilder()
+    variables = [relax.Var(f"x{i}", relax.TensorType(*param)) for i, param in enumerate(params)]
+    with builder.function("main", variables):
+        with builder.dataflow():
+            last = variables[0]
+            for op in ops[:-1]:
+                last = builder.emit(op(last))
+            result = builder.emit_output(ops[-1](last))
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+def test_what_another_pad_adds_in_front_is_data_that_may_be_below_the_border():
+    module = emitted(
+        [((1, 1, 4), "float32")],
+        O.nn.relu,
+        lambda x: O.nn.pad(x, [0, 0, 0, 0, 0, 2], pad_value=-5.0),
+        lambda x: O.nn.pad(x, [0, 0, 0, 0, 0, 1]),
+        lambda x: O.nn.max_pool1d(x, (3,), strides=(2,)),
+    )
+    assert_stays(module, Kind.NESTED, Kind.VALUE)
+    assert_same_results(module, np.ones((1, 1, 4), "float32"))
+
+
+def test_what_the_smaller_pad_keeps_is_data_too():
+    """-2 stays along channels; only the crop of the length moves, so that the value of the border is no matter."""
+    module = emitted(
+        [((1, 3, 8), "float32"), ((4, 4, 3), "int8")],
+        lambda x: O.clip(x, -100, 100),
+        lambda x: O.nn.pad(x, [0, 0, 0, 1, -1, 0], pad_value=1000.0),
+        lambda x: O.astype(x, "int8"),
+        lambda x: O.nn.max_pool1d(x, (3,)),
+    )
+    assert_stays(module, Kind.CAST)
+
+
+def test_a_correction_of_axes_out_of_order_is_refused():
+    """TVM reads strides by letter in types and by position in kernels, so that no constant is right for both."""
+    weight = relax.const(np.arange(24).reshape(2, 2, 3, 2).astype("int8"))
+    module = emitted(
+        [((1, 2, 6, 7), "int8")],
+        lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 1, 1, 1], pad_value=3.0),
+        lambda x: O.nn.conv2d(x, weight, strides=[1, 2], data_layout="NCWH", kernel_layout="OIHW", out_dtype="int32"),
+    )
+    assert_stays(module, Kind.VALUE, nonzero="correct")
+
+
+def test_a_correction_needs_a_weight_of_integers():
+    """A float weight is cast to the integers that are summed, which is undefined out of range."""
+    module = emitted(
+        [((1, 2, 6), "int8"), ((2, 2, 3), "float32")],
+        lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 1], pad_value=3.0),
+        lambda x: O.nn.conv1d(x, relax.const(np.full((2, 2, 3), 1e9, "float32")), out_dtype="int32"),
+    )
+    assert_stays(module, Kind.VALUE, nonzero="correct")
+
+
+def test_zero_channels_stay_where_the_cast_of_a_weight_is_infinite():
+    """1e6 is finite, but infinite in float16, and 0 * inf is NaN."""
+    weight = relax.const(np.full((2, 3, 3), 1e6, "float32"))
+    module = emitted(
+        [((1, 2, 6), "float32")],
+        lambda x: O.nn.pad(x, [0, 0, 0, 1, 0, 0]),
+        lambda x: O.nn.conv1d(x, weight, out_dtype="float16"),
+    )
+    assert_stays(module, Kind.CHANNEL, channels="slice")
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        # 0.1 * (5 - 2), rounded, less that: 0, but not with a fused multiply-add
+        [
+            lambda x: O.dequantize(x, constant(0.1), constant(2, dtype="int8"), axis=1),
+            lambda x: O.subtract(x, constant(np.float32(0.1) * np.float32(3))),
+        ],
+        [
+            lambda x: O.dequantize(x, constant(0.1), constant(2, dtype="int8"), axis=1),
+            O.negative,
+            lambda x: O.add(x, constant(np.float32(0.1) * np.float32(3))),
+        ],
+        [
+            lambda x: O.divide(O.astype(x, "float32"), constant(3)),
+        ],
+    ],
+    ids=["dequantize", "negated", "a quotient is no product"],
+)
+def test_a_sum_behind_a_rounded_product_of_any_kind_is_refused(ops):
+    module = emitted(
+        [((1, 3, 8), "int8")],
+        lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 2], pad_value=5.0),
+        *ops,
+        lambda x: O.nn.avg_pool1d(x, (3,)),
+    )
+    kinds = [kind for _, kind in refusals(module)]
+    assert (Kind.UNDEFINED_VALUE in kinds) == (len(ops) > 1)
+
+
+def test_a_kernel_with_a_value_that_the_op_cannot_hold_is_left_alone():
+    """``nn.pad`` has a double: 2**53 + 1 of a kernel would become 2**53 in the pad that stays."""
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 8), "int64"))
+    w = relax.Var("w", relax.TensorType((4, 4, 3), "int64"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            value = tirx.IntImm("int64", 2**53 + 1)
+            padded = builder.emit_te(topi.nn.pad, x, [0, 0, 1], [0, 1, -2], value)
+            again = builder.emit(O.nn.pad(padded, [0, 0, 0, 0, 0, 0]))
+            result = builder.emit_output(O.nn.conv1d(again, w))
+        builder.emit_func_output(result)
+    assert kernels(fold(builder.get(), nonzero="correct")) == ["pad"]

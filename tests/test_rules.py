@@ -710,7 +710,7 @@ def test_what_can_go_goes(at, expected):
     assert decide(at) == expected
 
 
-INT_CONV = replace(CONV2, out_dtype="int32", channels=3)
+INT_CONV = replace(CONV2, out_dtype="int32", channels=3, weight="integer")
 THREE = pad(*H12_W34, value=3.0, dtype="int8")
 
 
@@ -731,6 +731,7 @@ THREE = pad(*H12_W34, value=3.0, dtype="int8")
         (site(pad(*H12_W34, value=INF), replace(CONV2, channels=3)), "correct-inexact", Kind.VALUE),
         (site(THREE, replace(INT_CONV, sizes=(12, None))), "correct", Kind.VALUE),
         (site(THREE, replace(INT_CONV, channels=None)), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, weight="finite")), "correct", Kind.VALUE),
         (site(THREE, replace(INT_CONV, padding=(1, 1, 1, 1))), "correct", (2, 4, 3, 5)),
         (site(replace(THREE, mode="reflect"), INT_CONV), "correct", Kind.MODE),
     ],
@@ -752,7 +753,7 @@ ONE_CHANNEL = pad(0, (1, 2), 0, 0, dtype="int8")
     [
         (site(ONE_CHANNEL, replace(INT_CONV, weight="integer")), Folded("conv", (0, 0, 0, 0), channels=(1, 2))),
         (site(ONE_CHANNEL, replace(INT_CONV, weight="integer", groups=2)), Kind.CHANNEL),
-        (site(ONE_CHANNEL, INT_CONV), Kind.CHANNEL),  # nothing known of the weight: 0 * inf
+        (site(ONE_CHANNEL, replace(INT_CONV, weight="")), Kind.CHANNEL),  # nothing known of the weight: 0 * inf
         (site(replace(ONE_CHANNEL, value=1.0), replace(INT_CONV, weight="integer")), Kind.CHANNEL),
         (site(pad(0, (-1, 0), 0, 0, dtype="int8"), replace(INT_CONV, weight="integer")), Kind.CHANNEL),
         (

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.fold.facts import Consumer, Kind, Quantization, Rearranged, Refused, Site, Values, Widths
-from harness.fold.steps import Border, known_bounds, passed, some
+from harness.fold.facts import Kind, Quantization, Rearranged, Refused, Site, Values, Widths
+from harness.fold.steps import Border, including, known_bounds, passed, some
 from harness.fold.values import NUMBERS, cast
 
 
@@ -77,7 +77,7 @@ def arrive(site: Site, letters: str) -> Arrival | Refused:
     kept = tuple((0, 0) if axis in moving else sides for axis, sides in enumerate(pad.widths))
     if not any(any(sides) for sides in widths):
         return _nothing_moves(site, origins)
-    border = _moved(site, widths)
+    border = _moved(site, widths, kept)
     if isinstance(border, Refused):
         return border
     by_letter = dict(zip(consumer.layout, border.widths, strict=True))
@@ -104,10 +104,11 @@ def _nothing_moves(site: Site, origins: tuple[int | None, ...]) -> Refused:
     return Refused(Kind.CONSUMER, f"{site.consumer.op} has no axis of those that are padded")
 
 
-def _moved(site: Site, widths: tuple[Widths, ...]) -> Border | Refused:
-    """The border in front of the consumer, or what step it cannot pass."""
+def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
+    """The border in front of the consumer, or what step it cannot pass. What the ``kept`` widths add is data."""
     pad = site.pad
-    border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=known_bounds(pad.dtype, site.producers))
+    bounds = including(known_bounds(pad.dtype, site.producers), pad, kept)
+    border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
     if any(width > 0 for sides in widths for width in sides):
         value = cast(pad.value, pad.dtype)
         if value is None:
@@ -124,16 +125,12 @@ def _moved(site: Site, widths: tuple[Widths, ...]) -> Border | Refused:
 # --- geometry -------------------------------------------------------------------------------------------
 
 
-def geometry(arrival: Arrival) -> Iterator[Refused]:
-    """What is cropped commutes with the consumer's own padding, and is read alike by types and kernel."""
-    yield from _crop(arrival.site.consumer, arrival.widths)
-
-
-def _crop(consumer: Consumer, by_letter: dict[str, Widths]) -> Iterator[Refused]:
+def crops(arrival: Arrival) -> Iterator[Refused]:
     """A crop and a padding behind it are their sum only where there is nothing to pad again: own padding <= 0.
 
     A pad and a crop behind it (own padding < 0) always are. With ceil_mode a last window could reach what was cropped.
     """
+    consumer, by_letter = arrival.site.consumer, arrival.widths
     cropped = {letter: sides for letter, sides in by_letter.items() if min(sides) < 0}
     if cropped and consumer.family == "conv_transpose":
         yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, which no padding of a transposed convolution does")

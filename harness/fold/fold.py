@@ -182,8 +182,14 @@ class _PrimPads:
     def __call__(self, global_var: ir.GlobalVar) -> PadFacts | None:
         if global_var not in self.read:
             function = self._mod.functions.get(global_var)
-            self.read[global_var] = read_prim_pad(function) if isinstance(function, tirx.PrimFunc) else None
+            facts = read_prim_pad(function) if isinstance(function, tirx.PrimFunc) else None
+            self.read[global_var] = facts if facts is not None and _fits_nn_pad(facts) else None
         return self.read[global_var]
+
+
+def _fits_nn_pad(facts: PadFacts) -> bool:
+    """Whether ``nn.pad``, which has its value as a double, can say what the kernel does: an int64 may be too long."""
+    return isinstance(facts.value, float) or float(facts.value) == facts.value
 
 
 def _without_unused(mod: tvm.IRModule, pads: _PrimPads) -> tvm.IRModule:

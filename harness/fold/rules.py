@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.fold.arrival import Arrival, arrive, common, geometry, overwritten, said, summed, value_kind
-from harness.fold.facts import Folded, Kind, Options, Outcome, PadFacts, Refused, Site
+from harness.fold.arrival import Arrival, arrive, common, crops, overwritten, said, summed, value_kind
+from harness.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
 from harness.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
 from harness.fold.steps import some
 from harness.fold.values import FLOATS, INTEGER_BITS, NUMBERS, cast, max_pool_start
@@ -37,18 +37,19 @@ def _decided(rule: "type[Rule]", site: Site, options: Options) -> Outcome:
     refused = next(common(site), None)
     if refused is not None:
         return refused
-    outcome: Outcome = Refused(Kind.CONSUMER, "no letters to fold along")
-    for letters in rule.letters(site, options):
-        arrival = arrive(site, letters)
-        outcome = _concluded(rule, arrival, options) if isinstance(arrival, Arrival) else arrival
-        if isinstance(outcome, Folded):
-            return outcome
-    return outcome
+    outcomes = [_along(letters, rule, site, options) for letters in rule.letters(site, options)]
+    return next((outcome for outcome in outcomes if isinstance(outcome, Folded)), outcomes[-1])
+
+
+def _along(letters: str, rule: "type[Rule]", site: Site, options: Options) -> Outcome:
+    """The outcome if the widths along these letters go, and the others stay."""
+    arrival = arrive(site, letters)
+    return arrival if isinstance(arrival, Refused) else _concluded(rule, arrival, options)
 
 
 def _concluded(rule: "type[Rule]", arrival: Arrival, options: Options) -> Outcome:
     """What the rule says of a pad that arrives, and what the backend says of that."""
-    refused = next(geometry(arrival), None) or next(rule.refusals(arrival, options), None)
+    refused = next(crops(arrival), None) or next(rule.refusals(arrival, options), None)
     if refused is not None:
         return refused
     folded = rule.fold(arrival)
@@ -77,8 +78,6 @@ class Identity:
     2. nothing is written in place, so that the pad need not be a copy
     """
 
-    name = "identity"
-
     @staticmethod
     def applies(site: Site) -> bool:
         return site.pad.is_identity
@@ -99,8 +98,6 @@ class Nested:
     2. nothing that the inner pad crops is padded again by the outer one
     3. if both add anything: their values are the same in the dtype of the tensor (no NaN, -0.0 is not 0.0)
     """
-
-    name = "nested"
 
     @staticmethod
     def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
@@ -156,7 +153,7 @@ class Rule:
 class IntoConv(Rule):
     """``conv(pad(x), w, padding=p)`` is ``conv(x, w, padding=p + widths)``, and so through the steps in between.
 
-    1. ``common`` and ``geometry``: constant mode and widths, layouts understood, crops that commute
+    1. ``common`` and ``crops``: constant mode and widths, layouts understood, crops that commute
     2. if anything is added: the value, as it arrives, is 0 or -0.0, what the convolution pads with (the sum starts at
        +0.0, so the sign of a zero product is lost)
     3. or, by option: the border is made up for by adding ``conv(border, w)``, exactly where integers are summed
@@ -197,11 +194,14 @@ class IntoConv(Rule):
 def _correctable(arrival: Arrival, options: Options) -> bool:
     """Whether a convolution of the border alone makes up for it.
 
-    Exactly: sums of integers, which wrap alike in any order. Floats round, hence the option of their own.
+    Exactly: sums of integers, which wrap alike in any order. Floats round, hence the option of their own. Not where
+    types and kernel read the layout in two ways, since no term is of both.
     """
     site, values = arrival.site, arrival.values
+    if not _in_order(site.consumer):
+        return False
     out = site.consumer.out_dtype or site.operand_dtype
-    exact = site.operand_dtype in INTEGER_BITS and out in INTEGER_BITS
+    exact = site.operand_dtype in INTEGER_BITS and out in INTEGER_BITS and site.consumer.weight == "integer"
     inexact = site.operand_dtype in FLOATS and out in FLOATS and all(map(math.isfinite, values.flat))
     lengths = dict(zip(site.consumer.layout, values.shape, strict=True))
     alike = all(lengths[letter] == 1 for letter in "N" + site.consumer.spatial)
@@ -214,7 +214,7 @@ def _correctable(arrival: Arrival, options: Options) -> bool:
 class IntoMaxPool(Rule):
     """``max_pool(pad(x, v), padding=p)`` is ``max_pool(x, padding=p + widths)`` if v never wins.
 
-    1. ``common`` and ``geometry`` as for convolutions
+    1. ``common`` and ``crops`` as for convolutions
     2. if anything is added: v, as it arrives, is at most the value that TVM's max_pool starts from and pads with: the
        lowest finite value, the minimum of integers, -inf for bfloat16 (it starts at float32's lowest)
     3. or v is no more than any element of the data (relu -> pad(0)), and every window holds one; equal zeros are +0.0
@@ -246,7 +246,7 @@ class IntoMaxPool(Rule):
 class IntoAvgPool(Rule):
     """``avg_pool(pad(x, 0), padding=p)`` is ``avg_pool(x, padding=p + widths, count_include_pad=True)``.
 
-    1. ``common`` and ``geometry`` as for convolutions
+    1. ``common`` and ``crops`` as for convolutions
     2. if anything is added: the value, as it arrives, is 0 or -0.0
     3. if anything is added: the explicit zeros are counted in the divisor, so padding must be: ``count_include_pad`` is
        set, or the pool's own padding adds nothing and the flag can be set
@@ -282,7 +282,7 @@ class IntoTransposed(Rule):
     A transposed convolution spreads each element over ``stride`` steps and crops its result by its padding, so an
     element more in front moves the result by ``stride``. Negative results grow the result instead of cropping it.
 
-    1. ``common`` and ``geometry`` as for convolutions, but no width is negative: a cropped element is no cropped
+    1. ``common`` and ``crops`` as for convolutions, but no width is negative: a cropped element is no cropped
        result
     2. the value, as it arrives, is 0 or -0.0
     """
@@ -317,9 +317,8 @@ def _ambiguous_layout(arrival: Arrival) -> Iterator[Refused]:
     spatial letters stand in the order D, H, W; elsewhere only widths that are the same on every axis mean one thing.
     """
     consumer = arrival.site.consumer
-    orders = {_spatial(consumer.layout, consumer.spatial), _spatial(consumer.kernel_layout, consumer.spatial)}
     widths = {arrival.widths[letter] for letter in consumer.spatial}
-    if orders != {consumer.spatial} and len(widths) > 1:
+    if not _in_order(consumer) and len(widths) > 1:
         layouts = f"{consumer.layout}/{consumer.kernel_layout}"
         yield Refused(Kind.LAYOUT, f"TVM reads padding of layout {layouts} by letter in types, by position in kernels")
 
@@ -339,5 +338,7 @@ def _as_summed(value: float, site: Site) -> float | None:
     return cast(value, out_dtype) if site.operand_dtype in floats and out_dtype in floats else value
 
 
-def _spatial(layout: str, letters: str) -> str:
-    return "".join(letter for letter in layout if letter in letters)
+def _in_order(consumer: Consumer) -> bool:
+    """Whether the spatial letters stand in the order D, H, W in the layouts of data and kernel."""
+    layouts = (consumer.layout, consumer.kernel_layout)
+    return all("".join(x for x in layout if x in consumer.spatial) == consumer.spatial for layout in layouts)

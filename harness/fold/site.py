@@ -1,6 +1,6 @@
 """Read the IR: what a pad, the ops around it and a consumer say, as the plain facts that the rules ask for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import tvm_ffi
@@ -20,7 +20,7 @@ from harness.fold.facts import (
     Unary,
     Widths,
 )
-from harness.fold.values import BINARY, INTEGER_BITS, UNARY
+from harness.fold.values import BINARY, HIGHEST, INTEGER_BITS, UNARY
 
 PAD = "relax.nn.pad"
 CALL_TIR = "relax.call_tir"
@@ -92,17 +92,19 @@ def read_consumer(value: Any, operand: int, place: str, *, weight: bool = False)
         out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
-        weight=_weight(value.args[1]) if weight and not pools else "",
+        weight=_weight(value.args[1], attrs.out_dtype) if weight and not pools else "",
     )
 
 
-def _weight(value: Any) -> str:
-    if str(value.ty.dtype) in INTEGER_BITS:
+def _weight(value: Any, out_dtype: Any) -> str:
+    """See ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
+    dtype = str(value.ty.dtype)
+    if dtype in INTEGER_BITS:
         return "integer"
     if not isinstance(value, ir.GenericConst):
         return ""
-    array = value.value.numpy().astype("float64")
-    return "finite" if bool((abs(array) < float("inf")).all()) else ""
+    highest = min(HIGHEST.get(name, 0.0) for name in (dtype, dtype if out_dtype is None else str(out_dtype)))
+    return "finite" if bool((abs(value.value.numpy().astype("float64")) <= highest).all()) else ""
 
 
 def _whole(width: Any) -> int | None:
@@ -285,12 +287,3 @@ _READERS: dict[str, Reader] = {
 """Op (without "relax.") -> how to read it."""
 
 STEPS = frozenset(f"relax.{name}" for name in _READERS)
-
-
-def operands_of(call: ir.Call) -> Iterator[Any]:
-    """The variables and constants that a call reads, those in a tuple of call_tir included."""
-    for arg in call.args:
-        if isinstance(arg, relax.Tuple):
-            yield from arg.fields
-        else:
-            yield arg

@@ -21,6 +21,7 @@ from harness.fold.facts import (
     Kind,
     Operand,
     Padded,
+    PadFacts,
     Quantization,
     Rearranged,
     Refused,
@@ -44,8 +45,8 @@ class Bounds:
 class Border:
     """A pad on its way to its consumer: ``widths`` for each axis of the tensor, ``values`` where anything is added.
 
-    ``values`` is None if the pad only crops. ``bounds`` are those of the data. ``fusible``: the values are products
-    that were rounded, which a fused multiply-add would not do.
+    ``values`` is None if the pad only crops. ``bounds`` are those of the data, what other pads added included.
+    ``fusible``: the values are products that were rounded, which a fused multiply-add would not do.
     """
 
     dtype: str
@@ -57,8 +58,10 @@ class Border:
 
 def bounded(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None:
     """Bounds of what ``step`` makes of data of ``dtype`` with such bounds (None: any value, NaN included)."""
-    if isinstance(step, Rearranged | Padded):
+    if isinstance(step, Rearranged):
         return bounds
+    if isinstance(step, Padded):
+        return including(bounds, step.pad, step.pad.widths or ())
     if isinstance(step, Clip):
         low, high = values.bound(step.low, step.dtype), values.bound(step.high, step.dtype)
         if low is None or high is None or low > high:
@@ -76,6 +79,22 @@ def bounded(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None:
         function = values.UNARY[step.op]
         return Bounds(low=function(bounds.low, dtype) or 0, high=function(bounds.high, dtype) or 0)
     return _range_of(step.dtype)
+
+
+def including(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
+    """Bounds of data that ``pad`` has added to along ``widths``: None if what it adds lies outside.
+
+    Modes that mirror add nothing new; TVM takes every other one for "constant".
+    """
+    if bounds is None or pad.mode in _MIRRORING or not any(width > 0 for sides in widths for width in sides):
+        return bounds
+    value = values.cast(pad.value, pad.dtype)
+    if value is None or not bounds.low <= value <= bounds.high:
+        return None
+    return replace(bounds, plus_zero=bounds.plus_zero and (value != 0 or _is_plus_zero(value)))
+
+
+_MIRRORING = ("reflect", "replicate", "circular")
 
 
 def _range_of(dtype: str) -> Bounds | None:
@@ -160,11 +179,21 @@ def _evaluated(border: Border, step: Step) -> Border | Refused:
     if None in results.flat:
         shown = some(border.values.flat)
         return Refused(Kind.UNDEFINED_VALUE, f"what {step.op} makes of {shown} ({border.dtype}) is not known exactly")
-    fusible = any(
-        values.inexact_product(step.op, a, b, step.dtype)
-        for a, b in (zip(*_aligned(inputs), strict=True) if len(inputs) == 2 else ())
-    )
-    return replace(behind, values=results, fusible=fusible)
+    rounded = any(_is_rounded_product(step, border.dtype, *numbers) for numbers in zip(*_aligned(inputs), strict=True))
+    return replace(behind, values=results, fusible=rounded or (border.fusible and step.op == "negative"))
+
+
+def _is_rounded_product(step: Step, dtype: str, x: float, *others: float) -> bool:
+    """Whether the step multiplies, and rounds the product: a fused multiply-add with what follows would not."""
+    if step.op == "multiply":
+        return values.inexact_product(x, others[0], step.dtype)
+    if step.op == "square":
+        return values.inexact_product(x, x, step.dtype)
+    if step.op == "dequantize":
+        return values.inexact_product(float(x - others[1]), others[0], "float32")
+    if isinstance(step, Unary) and step.op == "nn.leakyrelu":
+        return x < 0 and values.inexact_product(x, values.rounded(step.alpha, dtype), dtype)
+    return False
 
 
 def _lengths(operand: Operand) -> tuple[int, ...]:
@@ -226,7 +255,7 @@ def _position(place: tuple[int, ...], shape: tuple[int, ...]) -> int:
 
 
 def _rearranged(border: Border, step: Rearranged) -> Border:
-    """The axes in their new places. What is removed has length 1, so that nothing that moves is lost."""
+    """The axes in their new places. An axis that is removed has length 1 and does not move (``arrival``)."""
     widths = tuple((0, 0) if axis is None else border.widths[axis] for axis in step.origin)
     if border.values is None:
         return replace(border, widths=widths)
@@ -254,11 +283,7 @@ def _padded(border: Border, step: Padded) -> Border | Refused:
             return Refused(Kind.NESTED, f"another pad of axis {axis} stands between, which does not fold")
     value = values.cast(pad.value, pad.dtype)
     adds = any(width > 0 for sides in pad.widths for width in sides)
-    bounds = border.bounds
-    if bounds is not None and adds:
-        # What this pad adds is data to the consumer.
-        inside = value is not None and bounds.low <= value <= bounds.high
-        bounds = bounds if inside and (value != 0 or _is_plus_zero(value or 0)) else None
+    bounds = including(border.bounds, pad, pad.widths)  # what this pad adds is data to the consumer
     if border.values is None:
         return replace(border, bounds=bounds)
     if adds and (value is None or math.isnan(value)):

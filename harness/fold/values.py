@@ -16,6 +16,8 @@ _LOWEST = {
     "float64": -1.7976931348623157e308,
     "bfloat16": -math.inf,
 }
+HIGHEST = {"float16": 65504.0, "float32": 2.0**128 - 2.0**104, "float64": 1.7976931348623157e308, "bfloat16": 2.0**127}
+"""No finite value above becomes one of the dtype; for bfloat16, far enough below what rounds to an infinity."""
 _CODES = {"float16": "e", "float32": "f", "float64": "d"}
 NUMBERS = frozenset(INTEGER_BITS) | frozenset(_LOWEST)
 """dtypes whose arithmetic the harness compares with and without the fold. float8 differed, others were not tried."""
@@ -209,9 +211,9 @@ BINARY: dict[str, Callable[[Value, Value, str], Value | None]] = {
 ADDITIVE = ("add", "subtract")
 
 
-def inexact_product(op: str, a: Value, b: Value, dtype: str) -> bool:
-    """Whether a product was rounded: a target with fused multiply-add may skip that if a sum follows."""
-    if op != "multiply" or dtype in INTEGER_BITS or not (math.isfinite(a) and math.isfinite(b)):
+def inexact_product(a: Value, b: Value, dtype: str) -> bool:
+    """Whether a product is rounded: a target with fused multiply-add may skip that if a sum follows."""
+    if dtype in INTEGER_BITS or not (math.isfinite(a) and math.isfinite(b)):
         return False
     exact = a * b
     if dtype == "float64" and exact != 0:
