@@ -83,6 +83,7 @@ def drawn_by(name):
     return [case for shard in range(5) for case in draw(strategy, 500, shard_seed(1, shard))]
 
 
+@pytest.mark.slow
 def test_chains_have_every_kind_of_step_and_pads_every_form():
     drawn = [case for name in ("cases", "foldable_cases", "unfoldable_cases") for case in drawn_by(name)]
     assert {step.kind for case in drawn for step in case.steps} == set(STEP_KINDS)
