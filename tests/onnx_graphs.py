@@ -46,6 +46,14 @@ _STEPS = {
     "maximum": "Max",
     "minimum": "Min",
 }
+_LACKS = {
+    "trunc": ops.DTYPES,
+    **dict.fromkeys(("round", "floor", "ceil"), ops.INTEGERS),
+    "relu": ("uint8", "int64"),
+    "leakyrelu": ("float64",),
+}
+"""dtypes that ONNX, or ONNX Runtime, has no such step for."""
+
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 _PADDED = ("float32", "float64", "float16", "int8", "uint8", "int32", "int64")
 _SMALL = ("int8", "uint8")
@@ -53,7 +61,7 @@ _SMALL = ("int8", "uint8")
 
 def lacking(case):
     """Why ONNX Runtime cannot say what a case means; None if it can."""
-    found = [_lacking_op(case), *(_lacking_step(place) for place in (*case.front_places, *case.step_places))]
+    found = [_lacking_op(case), *(lacking_step(place) for place in (*case.front_places, *case.step_places))]
     return next((reason for reason in found if reason is not None), None)
 
 
@@ -74,7 +82,8 @@ def _lacking_op(case):
     return None if small and not narrow else CONV_DTYPE
 
 
-def _lacking_step(place):
+def lacking_step(place):
+    """Why ONNX Runtime cannot make a step, where it stands."""
     step, dtype = place.step, place.dtype
     if step.source:
         return None
@@ -84,13 +93,9 @@ def _lacking_step(place):
         return None if all(low <= zero <= high for zero in step.zero_point) else ZERO_POINT
     if step.kind == "pad":
         return None if dtype in _PADDED else PAD_DTYPE
-    if "bfloat16" in (dtype, step.result_dtype(dtype)) or step.kind == "trunc":
+    if not {dtype, step.result_dtype(dtype)} <= {*_PADDED, "int16"} or dtype in _LACKS.get(step.kind, ()):
         return STEP
-    if step.kind == "astype":
-        return None
-    if dtype == "float16":
-        return FLOAT16_STEP
-    return None if dtype == "float32" else STEP
+    return FLOAT16_STEP if dtype == "float16" and step.kind != "astype" else None
 
 
 # --- the model ----------------------------------------------------------------------------------------
@@ -128,9 +133,8 @@ class _Graph:
         return self.add("Pad", name, pads, self.constant(kept))
 
 
-def model(case, arrays):
-    """The unfolded graph of a case; the weight and the parameters of steps are constants in it."""
-    graph = _Graph()
+def _operands(graph, case, arrays):
+    """The unfolded graph up to the consumer: its data and its weight, which is a constant, each in its own layout."""
     name = "x"
     for place in case.front_places:
         name = _step(graph, place, name, arrays)
@@ -141,20 +145,20 @@ def model(case, arrays):
     else:
         name = graph.pad(name, case.pad_order, case.pad_widths, **border)
     for place, order, dims in zip(case.step_places, case.orders[1:], case.dims_along[1:], strict=True):
-        step = place.step
-        if step.kind == "permute_dims":
+        if place.step.kind == "permute_dims":
             name = graph.turn(name, place.order, order)
-        elif step.source:
+        elif place.step.source:
             name = graph.add("Reshape", name, graph.constant(np.array([dims[letter] for letter in order], np.int64)))
         else:
             name = _step(graph, place, name, arrays)
+    return name, weight
+
+
+def _result(graph, case, name, weight):
     name = graph.turn(name, case.data_order, case.spec.data_layout)
     if weight is not None:
         weight = graph.turn(weight, case.kernel_order, case.spec.kernel_layout)
-    name = graph.turn(_consumer(graph, case, name, weight), case.spec.data_layout, case.data_order)
-    x = helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(arrays["x"].dtype), arrays["x"].shape)
-    made = helper.make_graph(graph.nodes, "case", [x], [helper.make_empty_tensor_value_info(name)], graph.constants)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return graph.turn(_consumer(graph, case, name, weight), case.spec.data_layout, case.data_order)
 
 
 def _step(graph, place, name, arrays):
@@ -176,10 +180,10 @@ def _step(graph, place, name, arrays):
             return graph.add("QuantizeLinear", graph.cast(name, "float32"), *names, axis=place.order.index(step.axis))
         name = graph.add("DequantizeLinear", name, *names, axis=place.order.index(step.axis))
         if step.out_dtype == "float16":  # TVM clips to its range
-            name = _clip(graph, name, -65504.0, 65504.0)
+            name = _clip(graph, name, -65504.0, 65504.0, "float32")
         return graph.cast(name, step.out_dtype)
     if step.kind == "clip":
-        return _clip(graph, name, step.low, step.high)
+        return _clip(graph, name, step.low, step.high, place.dtype)
     if step.kind == "square":
         return graph.add("Mul", name, name)
     if step.kind in BINARY:
@@ -188,8 +192,8 @@ def _step(graph, place, name, arrays):
     return graph.add(_STEPS[step.kind], name, **({"alpha": step.alpha} if step.kind == "leakyrelu" else {}))
 
 
-def _clip(graph, name, low, high):
-    return graph.add("Clip", name, *(graph.constant(np.array(end, np.float32)) for end in (low, high)))
+def _clip(graph, name, low, high, dtype):
+    return graph.add("Clip", name, *(graph.constant(np.array(end, np.dtype(dtype))) for end in (low, high)))
 
 
 def _consumer(graph, case, name, weight):
@@ -226,9 +230,22 @@ def _options():
     return options
 
 
+def _run(graph, name, x):
+    given = helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+    made = helper.make_graph(graph.nodes, "case", [given], [helper.make_empty_tensor_value_info(name)], graph.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), _options(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
 def executed(case, arrays):
     """What ONNX Runtime computes. int32, as it sums products of int8, has the low bits of what a case may ask for."""
-    built = model(case, arrays).SerializeToString()
-    session = onnxruntime.InferenceSession(built, _options(), providers=["CPUExecutionProvider"])
-    [result] = session.run(None, {"x": arrays["x"]})
+    graph = _Graph()
+    result = _run(graph, _result(graph, case, *_operands(graph, case, arrays)), arrays["x"])
     return result.astype(np.dtype(case.result_dtype)) if case.result_dtype in ops.INTEGERS else result
+
+
+def behind_steps(case, arrays):
+    """What ONNX Runtime makes of the data on its way to the consumer."""
+    graph = _Graph()
+    return _run(graph, _operands(graph, case, arrays)[0], arrays["x"])
