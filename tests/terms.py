@@ -1,10 +1,11 @@
-"""The terms of every sum that a case consists of, gathered one by one, and what comes of them in several orders.
+"""The terms of every sum, or maximum, that a case consists of, gathered one by one, and what their sums come to.
 
     terms(case, operand, weight) -> x, w: an array each, (element of the result, term), and what each element divides by
 
 No strides, no windows, no arithmetic of ``harness.reference``: plain loops over the definition of each op. Own padding
-of a convolution is a factor 0; elements with fewer terms are filled up with 0 * 0. ``accumulate`` sums as a machine
-may, rounding behind each operation; ``whole`` makes Python integers of floats, which sum without error.
+of a convolution is a factor 0; a pool's terms are x * 1; elements with fewer terms are filled up with 0 * 0.
+``accumulate`` sums as a machine may, rounding behind each operation; ``whole`` makes Python integers of floats, which
+sum without error.
 """
 
 import itertools
@@ -80,7 +81,7 @@ def _scattered(case, n, c, out, x_sizes, w_sizes):
     return found, 1
 
 
-def _averaged(case, n, c, out, x_sizes, w_sizes):
+def _pooled(case, n, c, out, x_sizes, w_sizes):
     found, counted, letters = [], 0, case.spec.spatial
     for tap in itertools.product(*(range(axis.kernel) for axis in case.axes)):
         steps = zip(out, tap, case.axes, strict=True)
@@ -94,7 +95,7 @@ def _averaged(case, n, c, out, x_sizes, w_sizes):
     return found, max(1, counted if case.count_include_pad else len(found))
 
 
-_GATHER = {"conv": _convolved, "conv_transpose": _scattered, "avg_pool": _averaged}
+_GATHER = {"conv": _convolved, "conv_transpose": _scattered, "avg_pool": _pooled, "max_pool": _pooled}
 
 
 # --- sums ---------------------------------------------------------------------------------------------

@@ -195,6 +195,29 @@ def test_many_sums_are_as_exact_as_they_are_called(name):
     assert min(tally["exact"], tally["bounded"], tally["integers"]) >= 300, tally
 
 
+# --- maxima, which round nothing ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_a_maximum_is_the_largest_element_of_its_window(rank):
+    """Or what max_pool starts from: -inf in bfloat16, else the lowest finite value."""
+    seen = Counter()
+    for case in drawn(f"max_pool{rank}d", 60):
+        for fill in case.fills:
+            maxima = Sums(case, inputs(case, fill))
+            whole_numbers = case.result_dtype in ops.INTEGERS
+            least = ops.int_range(case.result_dtype)[0] if whole_numbers else -float(ops.HIGHEST[case.result_dtype])
+            least = -math.inf if case.result_dtype == "bfloat16" else least
+            for i in np.flatnonzero(maxima.defined):
+                read = maxima.x[i][maxima.w[i] == 1].tolist()
+                expected = max([least, *read])
+                same = maxima.value[i] == expected or (math.isnan(maxima.value[i]) and len(read) == 1)
+                assert same, f"{maxima.value[i]} should be {expected} on fill {fill} of {case!r}"
+                seen[case.result_dtype] += 1
+    assert len(seen) >= 6, seen
+    assert sum(seen.values()) >= 1000, seen
+
+
 # --- the fills ----------------------------------------------------------------------------------------
 
 

@@ -276,6 +276,7 @@ def test_the_reference_agrees_with_onnx_runtime(name):
 def test_the_reference_agrees_with_onnx_runtime_on_many_cases(name):
     tally = Counter()
     checked(name, 200, tally)
+    print(name, dict(tally))  # pytest -rP shows it
     assert tally["cases"] >= 150
 
 
