@@ -26,8 +26,9 @@ WARM_UP_CASES = 2
 
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("build", "harness.check", "build"),
-    ("pass", "harness.check", "_apply"),
-    ("pass again, well formed", "harness.check", "_check_module"),
+    ("pass", "harness.check", "applied"),
+    ("well formed", "harness.check", "check_form"),
+    ("pass again", "harness.check", "check_again"),
     ("legalize", "harness.targets.legalize:Legalizer", "__call__"),
     ("read the graph", "harness.targets.fast", "Graph"),
     ("lower", "harness.targets.kernels", "lower"),

@@ -16,17 +16,13 @@ from typing import Any
 
 from harness.case import Case
 from harness.corpus import Entry, save
-from harness.draws import draw, shard_seed, strategy_of
+from harness.draws import shards, strategy_of
 from harness.failures import Failure
 from harness.pool import Job, Judge
 from harness.question import Question
 from harness.shrink import Shrunk, shrink
 from harness.verdict import Verdict
 from harness.worker import Result
-
-SHARD_EXAMPLES = 500
-FIRST_SHARD_EXAMPLES = 60
-"""Shards double from the first one, so that workers have something to do soon."""
 
 BATCH_CASES = 8
 RERUNS = 3
@@ -243,20 +239,9 @@ def _in_time(settings: Settings, started: float) -> bool:
 def _cases(settings: Settings, summary: Summary) -> Iterator[Case]:
     """The cases of shard after shard, until the budget of examples is used up."""
     strategy = strategy_of(settings.ops, settings.strategy)
-    left = settings.examples
-    shard = 0
-    while left is None or left > 0:
-        examples = min(SHARD_EXAMPLES, FIRST_SHARD_EXAMPLES * 2**shard)
-        examples = examples if left is None else min(examples, left)
-        drawn = draw(strategy, examples, shard_seed(settings.seed, shard))
-        if not drawn:
-            return
-        for case in drawn[:examples]:
-            summary.cases += 1
-            yield case
-        if left is not None:
-            left -= len(drawn)
-        shard += 1
+    for case in shards(strategy, settings.examples, settings.seed):
+        summary.cases += 1
+        yield case
 
 
 # --- failures -----------------------------------------------------------------------------------------

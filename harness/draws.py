@@ -4,7 +4,7 @@ Law: nothing here depends on a verdict. Hypothesis only generates; execution, bu
 "Same" holds for equal versions of foldproof, Hypothesis and Python.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -22,6 +22,25 @@ _SEED_STEP = 1_000_003
 def shard_seed(seed: int, shard: int) -> int:
     """The seed of a shard of a campaign."""
     return seed * _SEED_STEP + shard
+
+
+SHARD_EXAMPLES = 500
+FIRST_SHARD_EXAMPLES = 60
+"""Shards double from the first one, so that workers have something to do soon."""
+
+
+def shards(strategy: SearchStrategy[Case], examples: int | None, seed: int) -> Iterator[Case]:
+    """The cases of shard after shard, distinct within each, until a budget is used up (None: without end)."""
+    left, shard = examples, 0
+    while left is None or left > 0:
+        most = min(SHARD_EXAMPLES, FIRST_SHARD_EXAMPLES * 2**shard)
+        most = most if left is None else min(most, left)
+        drawn = draw(strategy, most, shard_seed(seed, shard))[:most]
+        if not drawn:
+            return
+        yield from drawn
+        left = None if left is None else left - len(drawn)
+        shard += 1
 
 
 def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case]:
