@@ -187,9 +187,7 @@ DEFECTS: tuple[Defect, ...] = (
         killed_by=killer("conv1d", BARE, steps=(Step(kind="relu"),), uses=("step",)),
     ),
     Defect(kind="graph", make=shared_pad_refused, killed_by=killer("conv1d", BARE, uses=("returned",))),
-    Defect(
-        kind="graph", make=idle_pad_kept, killed_by=killer("max_pool1d", Axis(size=4, kernel=2))
-    ),
+    Defect(kind="graph", make=idle_pad_kept, killed_by=killer("max_pool1d", Axis(size=4, kernel=2))),
     Defect(kind="graph", make=symbolic_refused, killed_by=killer("conv1d", BARE, symbolic=("N",))),
 )
 """A row each."""

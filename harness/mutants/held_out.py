@@ -80,7 +80,11 @@ def idle_mirror_kept() -> Fold:
 
     def constant(body: Any, var: Any) -> PadFacts | None:
         facts = _pad(body, var)
-        return replace(facts, mode="idle", widths=None) if facts and facts.is_identity and facts.mode != "constant" else facts
+        return (
+            replace(facts, mode="idle", widths=None)
+            if facts and facts.is_identity and facts.mode != "constant"
+            else facts
+        )
 
     _pad = rewrite.Body.pad
     return patched(rewrite.Body, pad=constant)
@@ -138,9 +142,7 @@ def correction_corners_counted_twice() -> Fold:
 _LOWEST = Pad(value=-(2.0**128 - 2.0**104))
 
 DEFECTS: tuple[Defect, ...] = (
-    Defect(
-        held_out=True, kind="value", make=lowest_finite_refused, killed_by=killer("max_pool1d", BARE, pad=_LOWEST)
-    ),
+    Defect(held_out=True, kind="value", make=lowest_finite_refused, killed_by=killer("max_pool1d", BARE, pad=_LOWEST)),
     Defect(
         held_out=True,
         kind="value",

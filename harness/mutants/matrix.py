@@ -158,5 +158,3 @@ def _concluded(prepared: Prepared, target: Target, program: Program | None) -> F
     except Exception as error:  # noqa: BLE001, one case must not end the benchmark, and this blames no pass
         return failure("HarnessError", prepared.case, type(error).__name__, f"{type(error).__name__}: {error}")
     return None
-
-

@@ -146,7 +146,9 @@ DEFECTS: tuple[Defect, ...] = (
         make=ceil_overhang_counted,
         killed_by=killer("avg_pool1d", Axis(size=3, pad=(1, 0), kernel=3, stride=2), ceil_mode=True),
     ),
-    Defect(kind="pools", make=integer_sum_widened, killed_by=killer("avg_pool1d", BARE, dtype="int8", fills=("extremes",))),
+    Defect(
+        kind="pools", make=integer_sum_widened, killed_by=killer("avg_pool1d", BARE, dtype="int8", fills=("extremes",))
+    ),
     Defect(
         kind="pools",
         make=ceil_divisor_ignored,

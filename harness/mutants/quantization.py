@@ -1,6 +1,7 @@
 """Defects of scales and zero points."""
 
 from dataclasses import replace
+from typing import Any
 
 from harness.case import Step as CaseStep
 from harness.check import Fold
@@ -8,7 +9,7 @@ from harness.fold import Kind, Outcome
 from harness.fold.facts import Operand, Quantization, Site, Step
 from harness.fold.rules import decide
 from harness.mutants.defect import BARE, Defect, killer, quantized
-from harness.mutants.spoil import believing, deciding, with_steps, with_zero_points, without
+from harness.mutants.spoil import believing, deciding, with_zero_points, without
 
 
 def quantized_value_ignored() -> Fold:
@@ -104,7 +105,9 @@ DEFECTS: tuple[Defect, ...] = (
         killed_by=quantized(value=3.0, zero_point=(4,)),
     ),
     Defect(kind="quantization", make=zero_instead_of_zero_point, killed_by=quantized(value=0.0, zero_point=(3,))),
-    Defect(kind="quantization", make=first_zero_point_only, killed_by=quantized(value=3.0, zero_point=(3, 4), channels=2)),
+    Defect(
+        kind="quantization", make=first_zero_point_only, killed_by=quantized(value=3.0, zero_point=(3, 4), channels=2)
+    ),
     Defect(
         kind="quantization",
         upstream="google/XNNPACK#8647",

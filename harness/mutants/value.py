@@ -57,7 +57,10 @@ def mode_checked_for_convolutions_only() -> Fold:
 
 DEFECTS: tuple[Defect, ...] = (
     Defect(
-        kind="value", upstream="apache/tvm#12353", make=value_ignored, killed_by=killer("conv1d", BARE, pad=Pad(value=3.0))
+        kind="value",
+        upstream="apache/tvm#12353",
+        make=value_ignored,
+        killed_by=killer("conv1d", BARE, pad=Pad(value=3.0)),
     ),
     Defect(
         kind="value",
@@ -66,7 +69,10 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(kind="value", make=value_truncated_on_floats, killed_by=killer("conv1d", BARE, pad=Pad(value=0.5))),
     Defect(
-        kind="value", upstream="onnxsim#290, onnx/optimizer#318", make=max_pool_folds_zero, killed_by=killer("max_pool1d", BARE)
+        kind="value",
+        upstream="onnxsim#290, onnx/optimizer#318",
+        make=max_pool_folds_zero,
+        killed_by=killer("max_pool1d", BARE),
     ),
     Defect(
         kind="value",

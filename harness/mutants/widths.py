@@ -38,7 +38,9 @@ def axes_swapped() -> Fold:
 
 def nchw_indices_for_nhwc() -> Fold:
     """The widths are taken from the axes 2 and 3, whatever the layout."""
-    return concluding(lambda site, folded: replace(folded, padding=flat(total(own_padding(site), list(site.pad.widths[2:])))))
+    return concluding(
+        lambda site, folded: replace(folded, padding=flat(total(own_padding(site), list(site.pad.widths[2:]))))
+    )
 
 
 def end_from_begin() -> Fold:
