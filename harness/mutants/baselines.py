@@ -16,10 +16,10 @@ import numpy as np
 
 from harness import ops
 from harness.case import MODES, Axis, Case, Pad, Step
-from harness.check import Fold
 from harness.failures import Failure, failure
 from harness.inputs import inputs, parameters
-from harness.mutants.matrix import BUNDLED, Distinct, Kills, fold_all
+from harness.mutants.matrix import RIGHT, Kills
+from harness.mutants.through import Distinct, Passes, fold_all
 from harness.targets import Program, Target, compile_batch
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -184,11 +184,9 @@ BY_BASELINE = {baseline.name: baseline for baseline in BASELINES}
 # --- comparison ---------------------------------------------------------------------------------------
 
 
-def compared(
-    baseline: Baseline, cases: Sequence[Case], folds: Mapping[str, Fold], target: Target, seed: int
-) -> list[Kills]:
+def compared(baseline: Baseline, cases: Sequence[Case], passes: Passes, target: Target, seed: int) -> list[Kills]:
     """The kills of each case, as this way of testing sees them."""
-    rows = [fold_all(replace(case, seed=seed), folds, form=False) for case in cases]
+    rows = [fold_all(replace(case, seed=seed), passes, form=False) for case in cases]
     pairs = [each for row in rows for each in row.distinct]
     programs = _compiled(pairs, target)
     for each, program in zip(pairs, programs, strict=True):
@@ -200,7 +198,7 @@ def _kills(failures: Kills, distinct: Sequence[Distinct]) -> Kills:
     """Nobody looks whether the input was mutated; what the bundled pass gets, too, kills nothing."""
     found = {name: failed for name, failed in failures.items() if failed.kind == "CompileError"}
     found |= {name: each.failure for each in distinct if each.failure is not None for name in each.names}
-    bundled = found.pop(BUNDLED, None)
+    bundled = found.pop(RIGHT, None)
     return {} if bundled is not None else found
 
 
@@ -247,5 +245,5 @@ def _inputs(baseline: Baseline, case: Case) -> dict[str, Array]:
 
 def _uniformly(baseline: Baseline, generator: np.random.Generator, like: Array) -> Array:
     if np.issubdtype(like.dtype, np.integer):
-        return generator.integers(0, 10, like.shape).astype(like.dtype)
-    return generator.uniform(baseline.low, baseline.high, like.shape).astype(like.dtype)
+        return np.asarray(generator.integers(0, 10, like.shape), like.dtype)
+    return np.asarray(generator.uniform(baseline.low, baseline.high, like.shape), like.dtype)

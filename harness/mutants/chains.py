@@ -114,7 +114,7 @@ def axis_read_behind_permute() -> Fold:
     """The axis of a quantize or dequantize is read in the layout that a permute behind it makes."""
 
     def misplaced(site: Site) -> Site:
-        order = next((step.origin for step in site.steps if step.op == "permute_dims" and _moves(step)), None)
+        order = next((step.origin for step in site.steps if isinstance(step, Rearranged)), None)
 
         def moved(step: Step) -> Step:
             if not isinstance(step, Quantization) or order is None:
@@ -126,16 +126,12 @@ def axis_read_behind_permute() -> Fold:
     return believing(misplaced)
 
 
-def _moves(step: Step) -> bool:
-    return isinstance(step, Rearranged)
-
-
 def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
     """The operand with its axis number i counted behind the permute, and so meant for another axis in front."""
     shape = [1] * len(origin)
     for axis, length in enumerate(operand.shape or ()):
         if length not in (None, 1) and (place := origin[axis]) is not None:
-            shape[place] = length  # type: ignore[call-overload]
+            shape[place] = length
     return replace(operand, shape=tuple(shape))
 
 

@@ -1,7 +1,6 @@
 """Defects of what the pass does by option: corrections of borders that are not zero, slices of zero channels."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,14 @@ from tvm import ir
 
 from harness.case import Axis, Case, Pad, Step
 from harness.check import Fold
-from harness.fold import FoldExplicitPadding, correction, rewrite
+from harness.fold import correction, rewrite
 from harness.fold.facts import Values
-from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import CORRECTING, SLICING, changed, patched
+from harness.mutants.defect import BARE, CORRECT, SLICE, Defect, killer
+from harness.mutants.spoil import changed, patched
+from harness.mutants.spoilt import CORRECTING, SLICING, options
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_INEXACT = FoldExplicitPadding(nonzero="correct-inexact", check_input=False)
 
 # --- corrections --------------------------------------------------------------------------------------
 
@@ -72,7 +71,7 @@ def correction_strides_forgotten() -> Fold:
 
 def corrected_floats() -> Fold:
     """Floats are corrected without being asked, which rounds."""
-    return lambda mod: _INEXACT(mod)
+    return options(nonzero="correct-inexact")
 
 
 # --- slices -------------------------------------------------------------------------------------------
@@ -90,9 +89,6 @@ def slice_of_the_wrong_side() -> Fold:
 
 # --- the table ----------------------------------------------------------------------------------------
 
-_corrects = partial(FoldExplicitPadding, nonzero="correct")
-_slices = partial(FoldExplicitPadding, channels="slice")
-
 
 def _integers(*axes: Axis, **fields: Any) -> Case:
     given = {"dtype": "int8", "out_dtype": "int32", "pad": Pad(value=3.0), "constant_weight": True, **fields}
@@ -106,25 +102,25 @@ DEFECTS: tuple[Defect, ...] = (
         kind="correction",
         make=correction_of_first_channel,
         killed_by=_integers(BARE, channels=2, steps=_BY_CHANNEL),
-        right=_corrects,
+        right=CORRECT,
     ),
     Defect(
         kind="correction",
         make=correction_groups_forgotten,
         killed_by=_integers(BARE, channels=2, filters=2, groups=2, steps=_BY_CHANNEL),
-        right=_corrects,
+        right=CORRECT,
     ),
     Defect(
         kind="correction",
         make=correction_of_own_padding,
         killed_by=_integers(Axis(size=4, pad=(1, 2), kernel=2, padding=(2, 0))),
-        right=_corrects,
+        right=CORRECT,
     ),
     Defect(
         kind="correction",
         make=correction_strides_forgotten,
         killed_by=_integers(Axis(size=6, pad=(1, 2), kernel=2, stride=2)),
-        right=_corrects,
+        right=CORRECT,
     ),
     Defect(
         kind="correction",
@@ -132,13 +128,13 @@ DEFECTS: tuple[Defect, ...] = (
         killed_by=killer(
             "conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(value=3.0), channels=3, fills=("reals",), seed=43
         ),
-        right=_corrects,
+        right=CORRECT,
     ),
     Defect(
         kind="slice",
         make=slice_of_the_wrong_side,
         killed_by=killer("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
-        right=_slices,
+        right=SLICE,
     ),
 )
 """A row each."""

@@ -5,11 +5,19 @@ Law: on ``killed_by`` the pass of ``make`` fails ``check(..., complete=True)``, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from harness.case import Axis, Case, Pad, Step
 from harness.check import Fold
 from harness.fold import FoldExplicitPadding
+
+Make = Callable[[], Fold]
+"""Makes a pass."""
+
+BUNDLED: Make = cast(Make, FoldExplicitPadding)
+CORRECT: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
+SLICE: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +30,10 @@ class Defect:
     """
 
     kind: str
-    make: Callable[[], Fold]
+    make: Make
     killed_by: Case
     upstream: str = ""
-    right: Callable[[], Fold] = FoldExplicitPadding
+    right: Make = BUNDLED
     held_out: bool = False
 
     @property

@@ -14,7 +14,8 @@ from harness.fold.body import Body
 from harness.fold.rewrite import Path
 from harness.fold.site import PAD, op_name, read_pad, shape_of
 from harness.mutants.defect import BARE, Defect, killer, quantized
-from harness.mutants.spoil import BUNDLED, changed, each, flat, patched, rebuilding, retyped, without_pads
+from harness.mutants.spoil import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
+from harness.mutants.spoilt import BUNDLED
 
 
 def attributes_lost() -> Fold:
@@ -113,15 +114,16 @@ def weight_pad_folded() -> Fold:
             out.update_func(name, body.rebuilt())
         return out
 
-    return retyped(fold)
+    return lambda mod: with_types_anew(fold(mod), mod)
 
 
 def _fold_weight_pad(body: Body, var: relax.Var) -> None:
     call = body.values[var]
-    pad = body.value(call.args[1]) if len(call.args) > 1 else None
+    pad: Any = body.value(call.args[1]) if len(call.args) > 1 else None
     if op_name(pad) == PAD:
         layout, padding = str(call.attrs.kernel_layout), [int(width) for width in call.attrs.padding]
-        sides = [read_pad(pad).widths[layout.index(letter)] for letter in "DHW" if letter in layout]
+        widths = read_pad(pad).widths or ()
+        sides = [widths[layout.index(letter)] for letter in "DHW" if letter in layout]
         more = [own + width for own, width in zip(padding, flat(sides), strict=True)]
         body.replace(var, changed(call, [call.args[0], pad.args[0]], padding=more))
 

@@ -1,20 +1,21 @@
 """Ten defects that were written last. Law: nothing is ever tuned to them, so that they tell what tuning is worth."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from harness.case import Axis, Pad, Step
 from harness.check import Fold
-from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, correction, primfunc, rewrite, rules
+from harness.fold import Folded, Kind, Outcome, Refused, correction, pooling, primfunc, rules
 from harness.fold import fold as pass_module
 from harness.fold.arrival import Arrival
+from harness.fold.body import Body
 from harness.fold.facts import PadFacts, Site
 from harness.fold.values import FLOATS
-from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import CORRECTING, believing, concluding, patched, retyped
+from harness.mutants.defect import BARE, CORRECT, Defect, killer
+from harness.mutants.spoil import believing, concluding, patched, retyped
+from harness.mutants.spoilt import CORRECTING
 
 # --- values and pools ---------------------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ def window_checked_on_first_axis_only() -> Fold:
         alone = replace(site, consumer=replace(consumer, padding=padding))
         return _holds(replace(arrival, site=alone, widths=widths))
 
-    _holds = rules.every_window_holds_data
+    _holds = pooling.every_window_holds_data
     return retyped(patched(rules, every_window_holds_data=first))
 
 
@@ -86,8 +87,8 @@ def idle_mirror_kept() -> Fold:
             else facts
         )
 
-    _pad = rewrite.Body.pad
-    return patched(rewrite.Body, pad=constant)
+    _pad = Body.pad
+    return patched(Body, pad=constant)
 
 
 def partial_refused() -> Fold:
@@ -206,7 +207,7 @@ DEFECTS: tuple[Defect, ...] = (
         killed_by=killer(
             "conv2d", BARE, BARE, dtype="int8", out_dtype="int32", pad=Pad(value=3.0), constant_weight=True
         ),
-        right=partial(FoldExplicitPadding, nonzero="correct"),
+        right=CORRECT,
     ),
 )
 """A row each."""

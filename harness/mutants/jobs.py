@@ -4,27 +4,27 @@ from functools import cache
 from typing import Any
 
 from harness.case import Case
-from harness.check import Fold
-from harness.fold import FoldExplicitPadding
 from harness.mutants import BY_NAME
 from harness.mutants.baselines import BY_BASELINE, compared
-from harness.mutants.matrix import BUNDLED, Kills, matrix
+from harness.mutants.defect import BUNDLED
+from harness.mutants.matrix import RIGHT, Kills, matrix
+from harness.mutants.through import Passes
 from harness.targets import parse_target
 
 
 def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:
     """The kills of each case by the harness."""
-    return matrix(cases, {BUNDLED: FoldExplicitPadding(), **_folds(names)}, _target())
+    return matrix(cases, _passes(names), _target())
 
 
 def kill_as(baseline: str, cases: list[Case], names: tuple[str, ...], seed: int) -> list[Kills]:
     """The kills of each case by a baseline."""
-    return compared(BY_BASELINE[baseline], cases, {BUNDLED: FoldExplicitPadding(), **_folds(names)}, _target(), seed)
+    return compared(BY_BASELINE[baseline], cases, _passes(names), _target(), seed)
 
 
 @cache
-def _folds(names: tuple[str, ...]) -> dict[str, Fold]:
-    return {name: BY_NAME[name].make() for name in names}
+def _passes(names: tuple[str, ...]) -> Passes:
+    return Passes({RIGHT: BUNDLED(), **{name: BY_NAME[name].make() for name in names}})
 
 
 @cache

@@ -44,7 +44,7 @@ def absent_value_taken_as_match() -> Fold:
         def known(step: Any) -> Any:
             if not isinstance(step, Quantization) or step.zero_point.flat is not None:
                 return step
-            shape = (1,) * len(site.pad.widths)
+            shape = (1,) * len(site.pad.widths or ())
             one, match = Operand(shape=shape, flat=(1.0,)), Operand(shape=shape, flat=(int(site.pad.value),))
             return replace(step, scale=one, zero_point=match)
 
@@ -59,7 +59,7 @@ def nonconstant_dereferenced() -> Fold:
     def careless(site: Site) -> Outcome:
         for step in site.steps:
             if isinstance(step, Quantization):
-                max(step.zero_point.flat)
+                max(step.zero_point.flat)  # type: ignore[arg-type]  # the defect
         return decide(site)
 
     return deciding(careless)

@@ -9,28 +9,22 @@ the rebuilding changed.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import tvm
 from tvm import ir, relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from harness.check import Fold
-from harness.fold import Folded, FoldExplicitPadding, Kind, Outcome, Refused, rewrite, rules
+from harness.fold import Folded, Kind, Outcome, Refused, rewrite, rules
 from harness.fold.arrival import Arrival, arrive, common, crops
 from harness.fold.body import Body
 from harness.fold.facts import Operand, Options, PadFacts, Quantization, Site, Step, Widths
 from harness.fold.rules import decide
 from harness.fold.site import read_pad
+from harness.mutants.spoilt import BUNDLED, Spoilt
 
 Sides = list[Widths]
 """(before, after) of every spatial axis, in the order of the padding attribute."""
-
-BUNDLED = FoldExplicitPadding(check_input=False)
-"""What is spoilt. The harness asks itself whether a module is well formed."""
-
-CORRECTING = FoldExplicitPadding(nonzero="correct", check_input=False)
-SLICING = FoldExplicitPadding(channels="slice", check_input=False)
 
 _with_padding = rewrite._with_padding
 
@@ -40,18 +34,21 @@ _with_padding = rewrite._with_padding
 
 def patched(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
     """``fold`` with attributes of ``owner`` replaced while it runs."""
-
-    @tvm.transform.module_pass(opt_level=0, name="Planted")  # type: ignore[untyped-decorator]
-    def planted(mod: tvm.IRModule, _ctx: Any) -> tvm.IRModule:
-        with patch.multiple(owner, **replacements):
-            return fold(mod)
-
-    return planted  # type: ignore[no-any-return]
+    patches = tuple((owner, name, replacement) for name, replacement in replacements.items())
+    if isinstance(fold, Spoilt):
+        return replace(fold, patches=(*fold.patches, *patches))
+    return Spoilt(base=fold, patches=patches)
 
 
 def retyped(fold: Fold) -> Fold:
     """The types that the folded consumer has now: those of a pass that makes it with a BlockBuilder."""
-    return lambda mod: each(fold(mod), without_pads, but=mod)
+    assert isinstance(fold, Spoilt)
+    return replace(fold, after=with_types_anew)
+
+
+def with_types_anew(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
+    """What changed, with all its types inferred."""
+    return each(folded, without_pads, but=module)
 
 
 # --- what the rules are asked, and answer -------------------------------------------------------------
@@ -59,7 +56,8 @@ def retyped(fold: Fold) -> Fold:
 
 def deciding(wrong: Callable[[Site], Outcome]) -> Fold:
     """Another answer to each site."""
-    return retyped(patched(rewrite, decide=lambda site, options: wrong(site)))
+    patches = ((rewrite, "decide", lambda site, options: wrong(site)),)
+    return Spoilt(base=BUNDLED, patches=patches, after=with_types_anew, wrong=wrong)
 
 
 def believing(lie: Callable[[Site], Site]) -> Fold:
@@ -143,7 +141,7 @@ def without_pads(
 
 
 @mutator  # type: ignore[untyped-decorator]
-class _Retype(PyExprMutator):  # type: ignore[misc]
+class _Retype(PyExprMutator):
     """Infer all types anew, without the pads in ``removed``."""
 
     def __init__(self, removed: Any) -> None:

@@ -12,7 +12,6 @@ from harness.fold.facts import PadFacts, Site
 from harness.fold.rules import decide
 from harness.mutants.defect import BARE, Defect, H, W, killer
 from harness.mutants.spoil import (
-    BUNDLED,
     adding,
     concluding,
     deciding,
@@ -24,6 +23,7 @@ from harness.mutants.spoil import (
     without,
     without_pads,
 )
+from harness.mutants.spoilt import BUNDLED
 
 
 def begin_end_swapped() -> Fold:
@@ -39,7 +39,7 @@ def axes_swapped() -> Fold:
 def nchw_indices_for_nhwc() -> Fold:
     """The widths are taken from the axes 2 and 3, whatever the layout."""
     return concluding(
-        lambda site, folded: replace(folded, padding=flat(total(own_padding(site), list(site.pad.widths[2:]))))
+        lambda site, folded: replace(folded, padding=flat(total(own_padding(site), list((site.pad.widths or ())[2:]))))
     )
 
 
