@@ -83,7 +83,13 @@ def batch_channel_pad_dropped() -> Fold:
         sides = tuple((0, 0) if x in "NC" else s for x, s in zip(layout, site.pad.widths, strict=True))
         return replace(site, pad=replace(site.pad, widths=sides))
 
-    return deciding(lambda site: decide(site if site.pad.is_identity else narrow(site)))
+    def wrong(site: Site) -> Outcome:
+        outcome = decide(site if site.pad.is_identity else narrow(site))
+        if isinstance(outcome, Folded) and not site.pad.is_identity and outcome.padding is None:
+            return replace(outcome, padding=site.consumer.padding)  # nothing is left to add
+        return outcome
+
+    return deciding(wrong)
 
 
 def crop_summed() -> Fold:
