@@ -140,8 +140,8 @@ def without_pads(
     return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
 
 
-@mutator  # type: ignore[untyped-decorator]
-class _Retype(PyExprMutator):
+@mutator
+class _Retype(PyExprMutator):  # type: ignore[misc]
     """Infer all types anew, without the pads in ``removed``."""
 
     def __init__(self, removed: Any) -> None:
