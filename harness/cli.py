@@ -363,7 +363,7 @@ def mutants(
         baselines=baselines,
         shrinks=shrinks,
     )
-    console = _console(200)
+    console = _console()
     with _json_lines(json_path) as lines, Judge(Question(), workers) as judge:
         lines.write({"event": "start", "versions": _versions(), "defects": list(plan.names)})
         _start(judge)
@@ -426,11 +426,11 @@ def _replay_options(question: "Question") -> str:
     return options + (" --complete" if question.complete and question.fold else "")
 
 
-def _console(width: int = 120) -> Any:
+def _console() -> Any:
     """Without a terminal, lines are as wide as a log likes them."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 class JsonLines:

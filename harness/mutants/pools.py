@@ -31,7 +31,7 @@ def wide_pad_asserted() -> Fold:
 
 
 def count_include_pad_not_set() -> Fold:
-    """The zeros that were counted are not counted any more (microsoft/onnxruntime#21556, llvm-project#132700)."""
+    """The zeros that were counted are not counted any more."""
     return concluding(lambda site, folded: replace(folded, count_include_pad=None))
 
 
@@ -46,7 +46,7 @@ def own_begin_padding_tested_only() -> Fold:
 
 
 def ceil_mode_ignored() -> Fold:
-    """With ceil_mode a window that starts behind the data is lost (apache/tvm#18641)."""
+    """With ceil_mode a window that starts behind the data is lost."""
     return without(Kind.CEIL_MODE)
 
 
@@ -56,7 +56,7 @@ def ceil_mode_checked_on_first_axis_only() -> Fold:
 
 
 def ceil_overhang_counted() -> Fold:
-    """ceil_mode is turned into padding, which count_include_pad counts (apache/tvm#9835)."""
+    """ceil_mode is turned into padding, which count_include_pad counts."""
 
     def widened(call: ir.Call) -> dict[str, Any]:
         attrs = call.attrs

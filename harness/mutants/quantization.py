@@ -13,7 +13,7 @@ from harness.mutants.spoil import believing, deciding, with_zero_points, without
 
 
 def quantized_value_ignored() -> Fold:
-    """Any pad value in front of a quantized consumer is taken for the neutral one (apache/tvm#11127)."""
+    """Any pad value in front of a quantized consumer is taken for the neutral one."""
     return without(Kind.QUANTIZATION)
 
 
@@ -28,7 +28,7 @@ def first_zero_point_only() -> Fold:
 
 
 def zero_point_wrong_sign() -> Fold:
-    """Value and zero point are compared as bytes: 255 passes for -1 (google/XNNPACK#8647)."""
+    """Value and zero point are compared as bytes: 255 passes for -1."""
 
     def as_bytes(site: Site) -> Site:
         value = site.pad.value
@@ -54,7 +54,7 @@ def absent_value_taken_as_match() -> Fold:
 
 
 def nonconstant_dereferenced() -> Fold:
-    """A zero point that is a parameter of the function is read like a constant (apache/tvm#14445)."""
+    """A zero point that is a parameter of the function is read like a constant."""
 
     def careless(site: Site) -> Outcome:
         for step in site.steps:

@@ -17,6 +17,8 @@ from harness.report.describe import describe
 from harness.shrink import Shrunk
 
 QUIET_SECONDS = 30.0
+WIDTH = 160
+"""Columns of the table, however narrow the terminal: rows that are cut say nothing."""
 
 Write = Callable[[dict[str, Any]], None]
 """Appends a JSON line."""
@@ -74,7 +76,7 @@ def print_result(console: Console, result: Result) -> None:
     for title, held_out in (("defects", False), ("held out: written last, not used for tuning", True)):
         chosen = [tally for tally in tallies if BY_NAME[tally.name].held_out is held_out]
         if chosen:
-            console.print(_table(title, chosen, result))
+            console.print(_table(title, chosen, result), width=max(console.width, WIDTH), crop=False)
     for name, shrunk in result.shrunk.items():
         console.print(Text(f"{name}: {BY_NAME[name].text}", style="bold"), soft_wrap=True)
         console.print(Text(_shrunk_line(shrunk), style="dim"), soft_wrap=True)

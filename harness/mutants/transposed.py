@@ -16,7 +16,7 @@ from harness.mutants.spoil import concluding, deciding, flat, own_padding, pad_w
 
 
 def transposed_crop_not_scaled() -> Fold:
-    """The pad of a transposed convolution is taken from its padding without the stride (OpenVINO)."""
+    """The pad of a transposed convolution is taken from its padding without the stride."""
     return _transposing(lambda own, width: own - width)
 
 

@@ -11,7 +11,7 @@ from harness.mutants.spoil import believing, with_value, without
 
 
 def value_ignored() -> Fold:
-    """Any pad value is taken for the neutral one (apache/tvm#12353)."""
+    """Any pad value is taken for the neutral one."""
     return without(Kind.VALUE)
 
 
@@ -31,12 +31,12 @@ def value_truncated_on_floats() -> Fold:
 
 
 def max_pool_folds_zero() -> Fold:
-    """A max_pool is taken to pad with 0 (onnxsim#290, onnx/optimizer#318)."""
+    """A max_pool is taken to pad with 0."""
     return without(Kind.VALUE, where=lambda site, _: site.consumer.family == "max_pool" and site.pad.value == 0)
 
 
 def neutral_value_of_another_dtype() -> Fold:
-    """A max_pool is taken to pad every dtype with the lowest value of a narrower one (apache/tvm#11597)."""
+    """A max_pool is taken to pad every dtype with the lowest value of a narrower one."""
 
     def lowest(site: Site, _: Refused) -> bool:
         narrow = -128 if "int" in site.pad.dtype else -65504
@@ -46,7 +46,7 @@ def neutral_value_of_another_dtype() -> Fold:
 
 
 def mode_ignored() -> Fold:
-    """Reflected borders are taken for constant ones (tenstorrent/tt-tvm#53, apache/tvm#19848)."""
+    """Reflected borders are taken for constant ones."""
     return without(Kind.MODE)
 
 

@@ -27,7 +27,7 @@ from harness.mutants.spoilt import BUNDLED
 
 
 def begin_end_swapped() -> Fold:
-    """The widths of the two sides are swapped (tenstorrent/tt-tvm#42)."""
+    """The widths of the two sides are swapped."""
     return adding(lambda own, widths: total(own, [(after, before) for before, after in widths]))
 
 
@@ -44,22 +44,22 @@ def nchw_indices_for_nhwc() -> Fold:
 
 
 def end_from_begin() -> Fold:
-    """The width in front is added on both sides (openvinotoolkit/openvino#38265)."""
+    """The width in front is added on both sides."""
     return adding(lambda own, widths: total(own, [(before, before) for before, _ in widths]))
 
 
 def widths_always_one() -> Fold:
-    """Every pad is taken for one of (1, 1) (apache/tvm#11823)."""
+    """Every pad is taken for one of (1, 1)."""
     return adding(lambda own, widths: total(own, [(1, 1) for _ in widths]))
 
 
 def own_padding_overwritten() -> Fold:
-    """The consumer's own padding is lost (TVM CLML)."""
+    """The consumer's own padding is lost."""
     return adding(lambda own, widths: widths)
 
 
 def own_padding_end_from_begin() -> Fold:
-    """The consumer's own padding is read as if it had one entry per axis (microsoft/onnxruntime#22001)."""
+    """The consumer's own padding is read as if it had one entry per axis."""
     return adding(lambda own, widths: total([(before, before) for before, _ in own], widths))
 
 
@@ -93,7 +93,7 @@ def batch_channel_pad_dropped() -> Fold:
 
 
 def crop_summed() -> Fold:
-    """A negative width is added to the own padding (openxla/xla#48715, openvinotoolkit/openvino#17239)."""
+    """A negative width is added to the own padding."""
     return without(Kind.CROP)
 
 
