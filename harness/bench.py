@@ -1,10 +1,11 @@
 """What a case costs, by pipeline and by stage: naive, default and fast, one at a time and in batches, in one run.
 
-    round: draw cases -> each mode checks them, in turns -> CPU seconds per case -> ratios of the same round
+    round:          draw cases -> each mode checks them, in turns -> CPU seconds per case -> ratios of the same round
+    race of shards: the same campaign with one worker and with two, in turns -> wall-clock seconds -> their ratio
 
 Shared machines are noisy, so only ratios within a round are compared, and CPU time counts, that of child processes
 included: what runs beside it does not. Every mode pays for drawing the case, for all oracles, and for the sample that
-both pipelines run.
+both pipelines run. How workers scale is a matter of wall-clock time, and only as true as the machine is idle.
 """
 
 import resource
@@ -17,12 +18,20 @@ from pkgutil import resolve_name
 from typing import Any
 from unittest.mock import patch
 
+from hypothesis.strategies import SearchStrategy
+
+from harness.campaign import Listener, Settings, run
 from harness.case import Case
-from harness.draws import draw, shard_seed, strategy_of
+from harness.draws import SHARD_EXAMPLES, draw, shard_seed, strategy_of
+from harness.pool import Judge
 from harness.question import Question
 
 BATCH_CASES = 16
 WARM_UP_CASES = 2
+WARM_UP_EXAMPLES = 48
+"""Enough that both workers have loaded TVM and compiled something."""
+
+RACE_EXAMPLES = 400
 
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("build", "harness.check", "build"),
@@ -107,13 +116,57 @@ def rounds(question: Question, *, ops: tuple[str, ...], seed: int, seconds: floa
     run = _Runner(fold, targets, question)
     started = time.monotonic()
     run.round(draw(strategy, WARM_UP_CASES, shard_seed(seed, 0)), 0.0, MODES)  # everything is loaded and warm after it
-    for shard in range(1, 1_000_000):
-        before = cpu_seconds()
-        cases = draw(strategy, BATCH_CASES, shard_seed(seed, shard))
-        drawing = cpu_seconds() - before
-        yield run.round(cases, drawing, MODES[shard % 2 :] + MODES[: shard % 2])
+    for number, (cases, drawing) in enumerate(_drawn(strategy, seed)):
+        yield run.round(cases, drawing, MODES[number % 2 :] + MODES[: number % 2])
         if time.monotonic() - started > seconds:
             return
+
+
+def _drawn(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Case], float]]:
+    """Batches, each with its share of the CPU seconds that drawing its shard took. Shards are those of a campaign."""
+    for shard in range(1, 1_000_000):
+        before = cpu_seconds()
+        cases = draw(strategy, SHARD_EXAMPLES, shard_seed(seed, shard))
+        each = (cpu_seconds() - before) / len(cases)
+        for start in range(0, len(cases), BATCH_CASES):
+            batch = cases[start : start + BATCH_CASES]
+            yield batch, each * len(batch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """Wall-clock seconds of the same campaign, judged by one worker and by two."""
+
+    cases: int
+    one: float
+    two: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast two workers are as one."""
+        return self.one / self.two
+
+
+def races(question: Question, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Race]:
+    """Races until ``seconds`` of wall-clock time are over, at least one. Raises UsageError."""
+
+    def seconds_of(judge: Judge, race: int, examples: int) -> float:
+        settings = Settings(
+            ops=ops, question=question, seed=shard_seed(seed, race), examples=examples, workers=judge.workers
+        )
+        return run(replace(settings, shrink_seconds=0.0), judge, Listener()).seconds
+
+    with Judge(question, 1) as one, Judge(question, 2) as two:
+        for judge in (one, two):
+            judge.start()
+            seconds_of(judge, 0, WARM_UP_EXAMPLES)
+        started = time.monotonic()
+        for race in range(1, 1_000_000):
+            order = (one, two) if race % 2 else (two, one)
+            took = {judge.workers: seconds_of(judge, race, RACE_EXAMPLES) for judge in order}
+            yield Race(cases=RACE_EXAMPLES, one=took[1], two=took[2])
+            if time.monotonic() - started > seconds:
+                return
 
 
 class _Runner:
@@ -148,6 +201,12 @@ class _Runner:
 
 
 # --- clocks -------------------------------------------------------------------------------------------
+
+
+def peak_megabytes() -> tuple[float, float]:
+    """The most memory that this process held, and that any one which it started and that has ended did."""
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_maxrss / 1024, ended.ru_maxrss / 1024  # Linux counts in KiB
 
 
 def cpu_seconds() -> float:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 from harness import ops, possible
 from harness.pad import MIRRORED_MODES, MODES, NO_PAD, Axis, Pad, Widths
-from harness.plain import Plain, choose, flag, member, require, sequence, whole
+from harness.plain import Plain, choose, derived, flag, member, require, sequence, whole
 from harness.step import EXTRA, Step
 
 __all__ = ["FORMAT", "MIRRORED_MODES", "MODES", "USES", "Axis", "Case", "Dims", "Pad", "Place", "Step", "Widths"]
@@ -93,10 +93,12 @@ class Case(Plain):
             flag(name, getattr(self, name))
         for name, kind in (("axes", Axis), ("front", Step), ("steps", Step)):
             for item in sequence(name, getattr(self, name), empty=name != "axes"):
-                require(isinstance(item, kind), f"{name} must be of {kind.__name__}, not {item!r}")
+                if not isinstance(item, kind):
+                    raise ValueError(f"{name} must be of {kind.__name__}, not {item!r}")
         for name in ("data_layout", "kernel_layout", "weight_dtype", "out_dtype"):
             require(isinstance(getattr(self, name), str), f"{name} must be a string, not {getattr(self, name)!r}")
-        require(isinstance(self.pad, Pad), f"pad must be a Pad, not {self.pad!r}")
+        if not isinstance(self.pad, Pad):
+            raise ValueError(f"pad must be a Pad, not {self.pad!r}")
         choose("use", self.uses, USES, empty=True)
         choose("fill", self.fills, ops.FILLS)
         possible.check(self)
@@ -108,7 +110,7 @@ class Case(Plain):
         """The op's row."""
         return ops.BY_NAME[self.op]
 
-    @property
+    @derived
     def lettered_axes(self) -> tuple[tuple[str, Axis], ...]:
         """The spatial axes with their letters, in the order D, H, W."""
         return tuple(zip(self.spec.spatial, self.axes, strict=True))
@@ -123,7 +125,7 @@ class Case(Plain):
         """The kernel layout, spelled out; empty for pools."""
         return self.kernel_layout or self.spec.kernel_layout
 
-    @property
+    @derived
     def orders(self) -> tuple[str, ...]:
         """The layout in front of each step, and that of the consumer's operand behind the last one."""
         found = [self.data_order]
@@ -142,23 +144,23 @@ class Case(Plain):
 
     # --- shapes: letter -> length ---------------------------------------------------------------------
 
-    @property
+    @derived
     def pad_widths(self) -> dict[str, Widths]:
         """Explicit widths (before, after) per letter of the padded operand."""
         outer, inner = "OI" if self.pads_weight else "NC"
         return {outer: self.pad.batch, inner: self.pad.channel} | {letter: a.pad for letter, a in self.lettered_axes}
 
-    @property
+    @derived
     def data_dims(self) -> Dims:
         """The data as the function receives it; letters that its layout lacks have length 1."""
         return {"N": self.batch, "C": self.channels} | {letter: a.size for letter, a in self.lettered_axes}
 
-    @property
+    @derived
     def dims_in_front(self) -> Dims:
         """The data with its extra unit axes."""
         return self.data_dims | dict.fromkeys(EXTRA, 1)
 
-    @property
+    @derived
     def dims_along(self) -> tuple[Dims, ...]:
         """The tensors that the steps read, and behind the last one that which the consumer reads."""
         dims = self.dims_in_front
@@ -171,7 +173,7 @@ class Case(Plain):
             found.append(dims)
         return tuple(found)
 
-    @property
+    @derived
     def front_places(self) -> tuple[Place, ...]:
         """The steps in front of the pad."""
         return tuple(
@@ -179,7 +181,7 @@ class Case(Plain):
             for i, (step, dtype) in enumerate(zip(self.front, self.front_dtypes, strict=False))
         )
 
-    @property
+    @derived
     def step_places(self) -> tuple[Place, ...]:
         """The steps between pad and consumer."""
         along = zip(self.steps, self.step_dtypes, self.orders, self.dims_along, strict=False)
@@ -188,7 +190,7 @@ class Case(Plain):
             for i, (step, dtype, order, dims) in enumerate(along)
         )
 
-    @property
+    @derived
     def operand_dims(self) -> Dims:
         """The data operand of the consumer."""
         dims = self.data_dims if self.pads_weight else _padded(self.data_dims, self.pad_widths)
@@ -196,7 +198,7 @@ class Case(Plain):
             dims |= {letter: dims[letter] + before + after for letter, before, after in step.widths}
         return dims
 
-    @property
+    @derived
     def kernel_dims(self) -> Dims:
         """The weight as the function receives it. A transposed convolution has all input channels in I."""
         channels = self.operand_dims["C"]
@@ -208,12 +210,12 @@ class Case(Plain):
             outer["I"] -= sum(self.pad.channel)
         return outer | {letter: a.kernel for letter, a in self.lettered_axes}
 
-    @property
+    @derived
     def weight_dims(self) -> Dims:
         """The weight operand of the consumer."""
         return _padded(self.kernel_dims, self.pad_widths) if self.pads_weight else self.kernel_dims
 
-    @property
+    @derived
     def result_dims(self) -> Dims:
         """The consumer's result, as TVM's type inference has it; 0 or less where no window fits."""
         operand = self.operand_dims
@@ -244,12 +246,12 @@ class Case(Plain):
 
     # --- dtypes ---------------------------------------------------------------------------------------
 
-    @property
+    @derived
     def front_dtypes(self) -> tuple[str, ...]:
         """The dtype that each step in front of the pad reads, and what the last one makes."""
         return _flow(self.dtype, self.front)
 
-    @property
+    @derived
     def step_dtypes(self) -> tuple[str, ...]:
         """The dtype that each step behind the pad reads, and what the last one makes."""
         return _flow(self.front_dtypes[-1], self.steps)

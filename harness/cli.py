@@ -1,4 +1,4 @@
-"""The command line: ``foldproof fuzz | replay | show | shrink | mutants``.
+"""The command line: ``foldproof fuzz | replay | show | shrink | bench | mutants``.
 
 Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that names the value and the choices).
 """
@@ -7,7 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -328,6 +329,51 @@ def shrink(
 
 
 @cli.command()
+@click.option("--pass", "fold", metavar="MODULE:ATTR", help="Pass to run (default: the bundled one).")
+@click.option("--target", default="llvm", show_default=True, help="TVM target: kind, tag or JSON.")
+@click.option("--ops", metavar="A,B", help="Ops to draw (default: all).")
+@click.option("--time", "seconds", type=Duration(), default=180.0, show_default="3m", help="Budget, about.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same cases.")
+@click.option(
+    "--sample", type=Share(), default="2%", show_default=True, help="Share of the cases that both pipelines run."
+)
+@click.option("--no-workers", is_flag=True, help="Leave out the race of one worker and two.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write one JSON object a line."
+)
+def bench(
+    fold: str | None,
+    target: str,
+    ops: str | None,
+    seconds: float,
+    seed: int,
+    sample: float,
+    no_workers: bool,
+    json_path: Path | None,
+) -> None:
+    """Measure what a case costs: naive, default and fast pipeline, by stage; and what a second worker brings."""
+    from harness.bench import races, rounds
+    from harness.report.bench import print_bench, record, summary
+
+    question = replace(_question(fold, target, "fast", complete=False), sample=sample)
+    names = _op_names(ops)
+    found: list[Any] = []
+    raced: list[Any] = []
+    console = _console()
+    with _json_lines(json_path) as lines, _patience(console) as patience:
+        for each in rounds(question, ops=names, seed=seed, seconds=seconds * (1.0 if no_workers else 0.6)):
+            found.append(each)
+            lines.write(record(each))
+            patience(f"{len(found)} rounds: {each.ms('single'):.1f} ms a case, {each.ratio('single'):.1f} x naive")
+        for race in () if no_workers else races(question, ops=names, seed=seed, seconds=seconds * 0.4):
+            raced.append(race)
+            lines.write(record(race))
+            patience(f"{len(raced)} races of workers: {race.ratio:.2f} x")
+        lines.write(summary(found, raced))
+    print_bench(console, found, raced)
+
+
+@cli.command()
 @click.option("--only", metavar="A,B", help="Defects to run (default: all).")
 @click.option("--budget", type=click.IntRange(min=1), default=1000, show_default=True, help="Cases of each seed.")
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many seeds.")
@@ -431,6 +477,16 @@ def _console() -> Any:
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+@contextmanager
+def _patience(console: Any) -> Iterator[Callable[[str], None]]:
+    """A line that says how far a command has come, on a terminal only."""
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    with console.status("warming up") as status:
+        yield status.update
 
 
 class JsonLines:

@@ -65,12 +65,16 @@ class Operand:
         return self.dtype.startswith("u") and (self.is_weight or not (self.case.steps or self.case.front))
 
 
-def inputs(case: Case, fill: str) -> dict[str, Array]:
-    """All tensors that the result of ``case`` depends on, by name. A constant weight is that of the first fill."""
+def inputs(case: Case, fill: str, *, seed: int | None = None) -> dict[str, Array]:
+    """All tensors that the result of ``case`` depends on, by name. A constant weight is that of the first fill.
+
+    ``seed`` is the case's own unless another is given.
+    """
+    seed = case.seed if seed is None else seed
     arrays = {}
     for operand in _operands(case):
         constant = operand.is_weight and case.constant_weight
-        arrays[operand.name] = _filled(operand, case.fills[0] if constant else fill)
+        arrays[operand.name] = _filled(operand, case.fills[0] if constant else fill, seed)
     for place in (*case.front_places, *case.step_places):
         if not place.step.constant:
             arrays.update({place.parameter(name): values for name, values in constants(place).items()})
@@ -82,8 +86,8 @@ def parameters(case: Case, arrays: dict[str, Array]) -> dict[str, Array]:
     return {name: array for name, array in arrays.items() if name != "w" or not case.constant_weight}
 
 
-def _filled(operand: Operand, fill: str) -> Array:
-    words = [operand.case.seed, zlib.crc32(fill.encode()), zlib.crc32(operand.name.encode())]
+def _filled(operand: Operand, fill: str, seed: int) -> Array:
+    words = [seed, zlib.crc32(fill.encode()), zlib.crc32(operand.name.encode())]
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
     with np.errstate(all="ignore"):  # bfloat16 rounds the highest values on purpose
         array = FILLS[fill](operand, rng).astype(np.dtype(operand.dtype), order="C")

@@ -6,7 +6,10 @@ Law: ``cls.from_plain(value.to_plain()) == value`` and ``eval(repr(value)) == va
 import dataclasses
 import math
 import struct
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+
+T = TypeVar("T")
 
 
 def require(condition: bool, message: str) -> None:
@@ -17,38 +20,69 @@ def require(condition: bool, message: str) -> None:
 
 def whole(name: str, value: Any, *, least: int | None = None) -> None:
     """Require an int (no bool), of at least ``least``."""
-    require(type(value) is int, f"{name} must be a whole number, not {value!r}")
-    require(least is None or value >= least, f"{name} must be at least {least}, not {value}")
+    if type(value) is not int:
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
 def widths(name: str, value: Any, *, least: int | None = None) -> None:
     """Require a pair of whole numbers (before, after)."""
-    require(isinstance(value, tuple) and len(value) == 2, f"{name} must be a pair (before, after), not {value!r}")
+    if not (isinstance(value, tuple) and len(value) == 2):
+        raise ValueError(f"{name} must be a pair (before, after), not {value!r}")
     for width in value:
         whole(name, width, least=least)
 
 
 def flag(name: str, value: Any) -> None:
     """Require a bool."""
-    require(type(value) is bool, f"{name} must be true or false, not {value!r}")
+    if type(value) is not bool:
+        raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
 def sequence(name: str, value: Any, *, empty: bool = False) -> tuple[Any, ...]:
     """Require a tuple, not empty unless ``empty``."""
-    require(isinstance(value, tuple) and (empty or len(value) > 0), f"{name} must be a non-empty list, not {value!r}")
+    if not (isinstance(value, tuple) and (empty or value)):
+        raise ValueError(f"{name} must be a non-empty list, not {value!r}")
     return tuple(value)
 
 
 def member(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Require one of the choices."""
-    shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
-    require(value in choices, f"{name} {value!r} is none of {shown}")
+    if value not in choices:
+        shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
+        raise ValueError(f"{name} {value!r} is none of {shown}")
 
 
 def choose(name: str, values: Any, choices: tuple[str, ...], *, empty: bool = False) -> None:
     """Require every value of a tuple to be one of the choices."""
     for value in sequence(name, values, empty=empty):
         member(name, value, choices)
+
+
+class derived(Generic[T]):  # noqa: N801, it is used as a property is
+    """A property of a frozen value that is computed once. Of a dict, each reader gets one of its own."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute, self._name = compute, compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, value: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, value: "Plain", owner: type) -> T: ...
+    def __get__(self, value: Any, owner: type) -> Any:
+        if value is None:
+            return self
+        try:
+            memory = value._derived
+        except AttributeError:
+            memory = {}
+            object.__setattr__(value, "_derived", memory)
+        if self._name not in memory:
+            memory[self._name] = self._compute(value)
+        found = memory[self._name]
+        return found.copy() if type(found) is dict else found
 
 
 class Plain:
@@ -58,18 +92,28 @@ class Plain:
     either is a different test.
     """
 
-    __slots__ = ()
+    __slots__ = ("_derived", "_known")  # what is computed once; no fields
+    _derived: dict[str, Any]
+    _known: tuple[int, tuple[Any, ...]]
     nested: ClassVar[dict[str, type["Plain"]]] = {}
     floats: ClassVar[tuple[str, ...]] = ()
 
-    def _key(self) -> tuple[Any, ...]:
-        return tuple(_comparable(getattr(self, f.name)) for f in _fields(type(self)))
+    def _identity(self) -> tuple[int, tuple[Any, ...]]:
+        """The hash, and what is compared."""
+        try:
+            return self._known
+        except AttributeError:
+            key = tuple(_comparable(getattr(self, f.name)) for f in _fields(type(self)))
+            object.__setattr__(self, "_known", (hash((type(self).__name__, *key)), key))
+            return self._known
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Plain) and type(self) is type(other) and self._key() == other._key()
+        return self is other or (
+            isinstance(other, Plain) and type(self) is type(other) and self._identity() == other._identity()
+        )
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, *self._key()))
+        return self._identity()[0]
 
     def __repr__(self) -> str:
         shown = (f"{f.name}={_repr(getattr(self, f.name))}" for f in self._changed())
@@ -84,7 +128,7 @@ class Plain:
         return tuple(
             f
             for f in _fields(type(self))
-            if f.default is dataclasses.MISSING or _comparable(getattr(self, f.name)) != _comparable(f.default)
+            if f.default is dataclasses.MISSING or not _alike(getattr(self, f.name), f.default)
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -116,6 +160,10 @@ class Plain:
 
 def _fields(cls: type[Plain]) -> tuple["dataclasses.Field[Any]", ...]:
     return dataclasses.fields(cls)  # type: ignore[arg-type]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return a is b or _comparable(a) == _comparable(b)
 
 
 def _comparable(value: Any) -> Any:

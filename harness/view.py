@@ -239,18 +239,17 @@ def _tried(case: Case, computing: list[tuple[Place, Parameters]], center: Array,
     if case.dtype in ops.INTEGERS:
         center, unit = _whole(center), _whole(unit)
 
-    def seen(units: int) -> Array:
-        with np.errstate(all="ignore"):
-            tensor = known(np.asarray(center + units * unit).astype(dtype))
-        for place, parameters in computing:
-            tensor = _apply(place, tensor, parameters)
-        return np.where(tensor.open, math.nan, tensor.value.astype(np.float64))
-
-    low, high = seen(-2), seen(2)
+    units = np.arange(-_MOST_UNITS, _MOST_UNITS + 1).reshape(-1, *[1] * len(case.pad_order))
+    with np.errstate(all="ignore"):
+        tensor = known(np.asarray(center + units * unit).astype(dtype))
+    for place, parameters in computing:
+        tensor = _apply(place, tensor, parameters)
+    seen = np.where(tensor.open, math.nan, tensor.value.astype(np.float64))
+    low, high = seen[_MOST_UNITS - 2], seen[_MOST_UNITS + 2]
     bad_low, bad_high = ~np.isfinite(low), ~np.isfinite(high)
     lost = np.where(bad_low & ~bad_high, -1, np.where(bad_high & ~bad_low, 1, 0))
     upwards = (low >= 0) & ((high < 0) | (low == 0)) | bad_low
-    both = [np.abs([seen(-units), seen(units)]) for units in range(1, _MOST_UNITS + 1)]
+    both = [np.abs([seen[_MOST_UNITS - n], seen[_MOST_UNITS + n]]) for n in range(1, _MOST_UNITS + 1)]
     reach = tuple(float(np.max(found[np.isfinite(found)], initial=0)) for found in both)
     return View(center=center, unit=unit, below=np.where(upwards, 1, -1), lost=lost, reach=reach)
 

@@ -83,7 +83,7 @@ class Draft:
             fills=self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
         )
-        return _cheaper(case)
+        return cheaper(case)
 
     def _vary(self) -> None:
         """Now and then another form of the pad, a constant weight, an unknown batch: no matter to what is legal."""
@@ -101,15 +101,15 @@ class Draft:
         return any(step.source and "N" not in step.source for step in self.steps)
 
 
-def _fitted(axis: Axis) -> Axis:
-    """The axis, long enough for a window, and for what negative own padding crops."""
-    extent = (axis.kernel - 1) * axis.dilation + 1
-    padded = axis.size + sum(axis.pad)
+def _fitted(axis: Axis, *, widens_kernel: bool = False) -> Axis:
+    """The axis, long enough for a window, and for what negative own padding crops; the pad may be the kernel's."""
+    extent = (axis.kernel - 1 + (sum(axis.pad) if widens_kernel else 0)) * axis.dilation + 1
+    padded = axis.size + (0 if widens_kernel else sum(axis.pad))
     cropped = padded + sum(min(0, own) for own in axis.padding)
     return replace(axis, size=axis.size + max(0, extent - padded - sum(axis.padding), 1 - cropped))
 
 
-def _cheaper(case: Case) -> Case:
+def cheaper(case: Case) -> Case:
     """Fewer filters, less batch, shorter axes, until the case costs little enough."""
     if case.macs > MOST_MACS and case.filters > case.groups:
         case = replace(case, filters=case.groups)
@@ -127,9 +127,9 @@ def _shorter(case: Case, axis: Axis) -> Axis:
     mirrored = case.pad.mode in MIRRORED_MODES
     least = max(1, 1 - min(axis.pad), 1 - sum(axis.pad), max(axis.pad) + 1 if mirrored else 0)
     short = replace(axis, size=min(axis.size, least))
-    if case.pads_weight or case.spec.transposed:
+    if case.spec.transposed:
         return replace(short, size=axis.size) if sum(axis.padding) else short
-    return axis if case.ceil_mode else _fitted(short)
+    return axis if case.ceil_mode else _fitted(short, widens_kernel=case.pads_weight)
 
 
 # --- legal cases --------------------------------------------------------------------------------------

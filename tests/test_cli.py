@@ -235,6 +235,7 @@ def test_a_pass_a_factory_and_a_function_are_accepted(kind, folder):
     assert "garbage" not in run.stdout
 
 
+@pytest.mark.slow
 def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
     budget = ["--examples", 40, "--seed", 0, "--ops", "conv1d", "--workers", 1]
     run = foldproof("fuzz", "--pass", "passes:changes_nothing", *budget, "--complete", cwd=folder)
@@ -298,6 +299,7 @@ def test_ctrl_c_ends_a_campaign_with_its_summary(folder):
     assert json.loads((folder / "log").read_text().splitlines()[-1])["interrupted"] is True
 
 
+@pytest.mark.slow
 def test_a_pass_that_kills_its_process_is_a_defect_of_its_case(folder):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--shrink-time", "5s"]
     run = foldproof("fuzz", "--pass", "passes:dies", *budget, cwd=folder)

@@ -432,6 +432,17 @@ def test_code_that_calls_c_functions_is_placed_without_a_linker(monkeypatch):
     assert compile_functions({"unfolded": MathCalls}, FAST).fallback == ""
 
 
+def test_kernels_with_large_temporaries_are_placed_without_a_linker(monkeypatch):
+    """TVM takes what is more than a kilobyte, here the padded data, from its runtime."""
+    monkeypatch.setenv("PATH", "")
+    case = Case(op="conv2d", axes=(Axis(size=40, kernel=3, padding=(1, 1)),) * 2)
+    arrays = parameters(case, inputs(case, "integers"))
+    program = compile_functions({"unfolded": build(case)}, FAST)
+    assert program.fallback == ""
+    want = compile_functions({"unfolded": build(case)}, DEFAULT).run("unfolded", arrays)
+    assert bits(program.run("unfolded", arrays)) == bits(want)
+
+
 def test_without_a_linker_code_that_needs_one_is_compiled_by_the_default_pipeline_which_says_so(monkeypatch):
     monkeypatch.setenv("PATH", "")
     program = compile_functions({"unfolded": Kernels}, FAST)  # its parallel loop needs TVM's thread pool

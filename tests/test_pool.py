@@ -90,6 +90,7 @@ def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp
     assert isinstance(results[1], Verdict)
 
 
+@pytest.mark.slow
 def test_a_crash_shrinks_like_any_other_failure(passes):
     with Judge(Question(fold=passes + "dies_on_stride_two", complete=False), workers=1) as judge:
         judge.start()

@@ -51,6 +51,7 @@ def steady(text):
     return re.sub(r"after \d+ cases in \d+\.\d s", "after N cases in T s", text)
 
 
+@pytest.mark.slow
 def test_the_counterexample_is_what_the_command_prints(folder):
     result = run(command("foldproof fuzz"), folder)
     assert result.returncode == 1, result.stdout + result.stderr
@@ -76,6 +77,7 @@ def test_the_question_is_answered_as_printed(folder):
     assert f"```text\n{result.stdout}```" in README
 
 
+@pytest.mark.slow
 def test_the_whole_test_of_ones_own_pass_finds_that_it_is_wrong(folder):
     result = run("python -m pytest -q -p no:cacheprovider test_my_pass.py", folder)
     assert result.returncode == 1

@@ -10,14 +10,14 @@ import pytest
 import strategies
 from harness import ops
 from harness.build import build
-from harness.case import MODES, USES, Case
+from harness.case import MODES, USES, Axis, Case
 from harness.draws import draw, shard_seed
 from harness.fold import Folded, FoldExplicitPadding, Kind
 from harness.legality import Legality, legality
-from harness.pad import FORMS
+from harness.pad import FORMS, Pad
 from harness.step import STEP_KINDS
 from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE
-from strategies.drafts import MOST_MACS
+from strategies.drafts import MOST_MACS, cheaper
 from strategies.values import UNKNOWN_MODES
 
 INEXPRESSIBLE = {
@@ -83,6 +83,7 @@ def drawn_by(name):
     return [case for shard in range(5) for case in draw(strategy, 500, shard_seed(1, shard))]
 
 
+@pytest.mark.slow
 def test_chains_have_every_kind_of_step_and_pads_every_form():
     drawn = [case for name in ("cases", "foldable_cases", "unfoldable_cases") for case in drawn_by(name)]
     assert {step.kind for case in drawn for step in case.steps} == set(STEP_KINDS)
@@ -205,3 +206,10 @@ print(sha256("".join(case.dumps() for case in draw(strategies.cases(), 200, 11))
 def test_a_case_of_one_process_is_that_of_another():
     cases = draw(strategies.cases(), 50, 5)
     assert [Case.from_json(case.to_json()) for case in cases] == cases
+
+
+def test_a_case_that_costs_too_much_keeps_a_window_of_the_padded_kernel():
+    axis = Axis(size=24, pad=(3, 4), kernel=4, dilation=2)
+    costly = Case(op="conv3d", axes=(axis, axis, axis), pad=Pad(operand="weight"), channels=2, filters=4)
+    assert costly.macs > MOST_MACS
+    assert cheaper(costly).axes[0] == Axis(size=21, pad=(3, 4), kernel=4, dilation=2)

@@ -121,7 +121,7 @@ class FoldExplicitPadding:
 
     def transform_module(self, mod: tvm.IRModule, _ctx: Any) -> tvm.IRModule:
         """Called by TVM: the module with every foldable pad folded; ``mod`` itself if there is none."""
-        self._require(mod)
+        self._require(mod, check_input=self.check_input)
         pads = _PrimPads(mod)
         folded = {}
         for global_var, function in mod.functions_items():
@@ -136,13 +136,13 @@ class FoldExplicitPadding:
             out.update_func(global_var, function)
         return _without_unused(out, pads)
 
-    def explain(self, mod: tvm.IRModule) -> tuple[Report, ...]:
+    def explain(self, mod: tvm.IRModule, *, check_input: bool | None = None) -> tuple[Report, ...]:
         """What the pass does with each site of ``mod``, and why: a ``Report`` for each operand that a pad is.
 
         Function by function, those that fold first. ``str(report)`` is a line to read; ``report.outcome`` is ``Folded``
-        or ``Refused(kind, detail)``. Raises what the pass raises.
+        or ``Refused(kind, detail)``. Raises what the pass raises. ``check_input`` is the pass's own unless it is given.
         """
-        self._require(mod)
+        self._require(mod, check_input=self.check_input if check_input is None else check_input)
         pads = _PrimPads(mod)
         reports: list[Report] = []
         for global_var, function in mod.functions_items():
@@ -153,13 +153,13 @@ class FoldExplicitPadding:
     def _folding(self, global_var: ir.GlobalVar, pads: "_PrimPads") -> Folding:
         return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)
 
-    def _require(self, mod: Any) -> None:
+    def _require(self, mod: Any, *, check_input: bool) -> None:
         if not isinstance(mod, tvm.IRModule):
             raise TypeError(f"FoldExplicitPadding takes an IRModule, not {type(mod).__name__}")
         functions = list(mod.functions.values())
         if functions and not any(isinstance(function, relax.Function) for function in functions):
             raise ValueError("FoldExplicitPadding takes a module of Relax functions, and this one has none")
-        if self.check_input:
+        if check_input:
             try:
                 relax.analysis.well_formed(mod)
             except Exception as error:

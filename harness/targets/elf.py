@@ -89,6 +89,13 @@ _VIA_TABLE = (9, 41, 42)
 _JUMP = bytes.fromhex("ff2500000000")
 """``jmp *[rip+0]``: goes on at the address that stands behind it. C functions are out of the reach of a call."""
 _SLOT_BYTES = 16
+_POINTER_BYTES = 8
+
+_RUNTIME_POINTERS = {
+    "__TVMBackendAllocWorkspace": "TVMBackendAllocWorkspace",
+    "__TVMBackendFreeWorkspace": "TVMBackendFreeWorkspace",
+}
+"""Variables of a kernel with large temporaries -> the functions of the runtime whose addresses TVM writes into them."""
 
 
 class _Image:
@@ -135,7 +142,12 @@ class _Image:
         self, memory: bytearray, base: int, offset: int, kind: int, symbol: _Symbol, addend: int, slot: int
     ) -> None:
         inside = symbol.section in self._starts
-        target = base + self._starts[symbol.section] + symbol.value if inside else _external(symbol)
+        if kind in _VIA_TABLE and symbol.name in _RUNTIME_POINTERS:
+            # The second half of the slot is the variable, the first one its address.
+            struct.pack_into("<Q", memory, slot + _POINTER_BYTES, _function(_RUNTIME_POINTERS[symbol.name]))
+            target = base + slot + _POINTER_BYTES
+        else:
+            target = base + self._starts[symbol.section] + symbol.value if inside else _external(symbol)
         if kind == _ABS64:
             struct.pack_into("<Q", memory, offset, target + addend)
             return
@@ -184,10 +196,14 @@ def _external(symbol: _Symbol) -> int:
     """The address of a C function, as the dynamic linker finds it."""
     if symbol.section != _UNDEFINED:
         raise NotPlaceable(f"{symbol.name} is a variable, which TVM sets when it loads a library")
+    return _function(symbol.name)
+
+
+def _function(name: str) -> int:
     try:
-        function = getattr(_LIBC, symbol.name)
+        function = getattr(_LIBC, name)
     except AttributeError:
-        raise NotPlaceable(f"there is no {symbol.name} in this process") from None
+        raise NotPlaceable(f"there is no {name} in this process") from None
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
