@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.case import Case
 from harness.corpus import CorpusError, Entry, save
-from harness.draws import draw, shard_seed, strategy_of
+from harness.draws import shards, strategy_of
 from harness.failures import Failure, failure
 from harness.journal import Journal, JournalError
 from harness.pool import Job, Judge
@@ -24,10 +24,6 @@ from harness.question import Question
 from harness.shrink import Shrunk, shrink
 from harness.verdict import Verdict
 from harness.worker import Result
-
-SHARD_EXAMPLES = 500
-FIRST_SHARD_EXAMPLES = 60
-"""Shards double from the first one, so that workers have something to do soon."""
 
 BATCH_CASES = 8
 RERUNS = 3
@@ -328,23 +324,10 @@ def _in_time(settings: Settings, started: float) -> bool:
 def _batches(settings: Settings, done: Mapping[int, int]) -> Iterator[Batch]:
     """Shard after shard, until the budget of examples is used up. ``done`` are shards to leave out, and their cases."""
     strategy = strategy_of(settings.ops, settings.strategy)
-    left = settings.examples
-    shard = 0
-    while left is None or left > 0:
-        count = done.get(shard)
-        if count is None:
-            examples = min(SHARD_EXAMPLES, FIRST_SHARD_EXAMPLES * 2**shard)
-            examples = examples if left is None else min(examples, left)
-            cases = draw(strategy, examples, shard_seed(settings.seed, shard))[:examples]
-            count = len(cases)
-            if not cases:
-                return
-            for start in range(0, count, BATCH_CASES):
-                batch = cases[start : start + BATCH_CASES]
-                yield Batch(shard=shard, cases=batch, last=start + BATCH_CASES >= count)
-        if left is not None:
-            left -= count
-        shard += 1
+    for shard, cases in shards(strategy, settings.examples, settings.seed, done=done):
+        for start in range(0, len(cases), BATCH_CASES):
+            batch = cases[start : start + BATCH_CASES]
+            yield Batch(shard=shard, cases=batch, last=start + BATCH_CASES >= len(cases))
 
 
 # --- failures -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: ``foldproof fuzz | replay | show | shrink | bench``.
+"""The command line: ``foldproof fuzz | replay | show | shrink | bench | mutants``.
 
 Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that names the value and the choices).
 """
@@ -344,14 +344,6 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    names = ("foldproof", "hypothesis", "apache-tvm", "numpy")
-    return {name: version(name) for name in names} | {"python": platform.python_version()}
-
-
 def _start_record(settings: "Settings") -> dict[str, Any]:
     question = settings.question
     return {
@@ -369,6 +361,14 @@ def _start_record(settings: "Settings") -> dict[str, Any]:
         "examples": settings.examples,
         "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    versions = {name: version(name) for name in ("foldproof", "hypothesis", "apache-tvm", "numpy")}
+    return versions | {"python": platform.python_version()}
 
 
 @cli.command()
@@ -513,6 +513,53 @@ def bench(
     print_bench(console, found, raced)
 
 
+@cli.command()
+@click.option("--only", metavar="A,B", help="Defects to run (default: all).")
+@click.option("--budget", type=click.IntRange(min=1), default=1000, show_default=True, help="Cases of each seed.")
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many seeds.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The first seed.")
+@click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
+@click.option("--baselines/--no-baselines", default=True, help="Other ways of testing beside it.")
+@click.option("--shrink/--no-shrink", "shrinks", default=True, help="The small case of each defect.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write one JSON object a line."
+)
+def mutants(
+    only: str | None,
+    budget: int,
+    seeds: int,
+    seed: int,
+    workers: int,
+    baselines: bool,
+    shrinks: bool,
+    json_path: Path | None,
+) -> None:
+    """Measure the harness: how many cases does it take to kill passes that are wrong on purpose?"""
+    from harness.mutants.benchmark import Plan, run
+    from harness.mutants.report import Progress, print_result, records
+    from harness.pool import Judge
+    from harness.question import Question
+
+    plan = Plan(
+        names=_defect_names(only),
+        budget=budget,
+        seeds=seeds,
+        seed=seed,
+        workers=workers,
+        baselines=baselines,
+        shrinks=shrinks,
+    )
+    console = _console()
+    with _json_lines(json_path) as lines, Judge(Question(), workers) as judge:
+        lines.write({"event": "start", "versions": _versions(), "defects": list(plan.names)})
+        _start(judge)
+        result = run(plan, judge, Progress(console, plan, lines.write))
+        print_result(console, result)
+        for record in records(result):
+            lines.write(record)
+    sys.exit(130 if result.interrupted else 0 if len(result.killed) == len(plan.names) else 1)
+
+
 # --- what commands share ------------------------------------------------------------------------------
 
 
@@ -523,6 +570,16 @@ def _op_names(given: str | None) -> tuple[str, ...]:
     for name in names:
         if name not in ops.NAMES:
             raise UsageError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
+    return names
+
+
+def _defect_names(given: str | None) -> tuple[str, ...]:
+    from harness.mutants import BY_NAME
+
+    names = tuple(dict.fromkeys(given.split(","))) if given is not None else tuple(BY_NAME)
+    for name in names:
+        if name not in BY_NAME:
+            raise UsageError(f"defect {name!r} is none of {', '.join(BY_NAME)}")
     return names
 
 

@@ -5,8 +5,9 @@ judge.submit(cases) -> Job        job.results() -> a Verdict or Failure for each
 
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -111,6 +112,16 @@ class Judge:
             ) from error
         if complaint:
             raise UsageError(complaint)
+
+    def asking(self, question: Question) -> "Judge":
+        """The same workers with another question; they load its pass when it is asked."""
+        other = copy(self)
+        other.question, other.notice = question, ""
+        return other
+
+    def schedule(self, function: Callable[..., Any], *args: Any, seconds: float = CASE_SECONDS) -> Any:
+        """A future of what a worker makes of something else than a question."""
+        return self._pool.schedule(function, args=list(args), timeout=seconds)
 
     def submit(self, cases: Sequence[Case], *, pipeline: str | None = None) -> Job:
         """Ask about cases in a worker, through another ``pipeline`` if one is given; they wait in line."""
