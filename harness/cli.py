@@ -138,6 +138,14 @@ def cli() -> None:
 @click.option("--first", is_flag=True, help="Stop at the first failure: --max-failures 1.")
 @click.option("--max-failures", type=click.IntRange(min=1), help="Stop at so many distinct failures.")
 @click.option(
+    "--memory",
+    "megabytes",
+    type=click.IntRange(min=512),
+    default=4096,
+    show_default=True,
+    help="MB that a worker may hold; a case that needs more is a defect.",
+)
+@click.option(
     "--known",
     type=click.Path(path_type=Path),
     help="Case, or folder of cases, whose failures are known: counted, and no reason to fail.",
@@ -170,6 +178,7 @@ def fuzz(
     sample: float,
     first: bool,
     max_failures: int | None,
+    megabytes: int,
     known: Path | None,
     journal: Path | None,
     resume: Path | None,
@@ -184,7 +193,7 @@ def fuzz(
         raise UsageError(f"--resume {resume} goes on with the journal there, so --journal {journal} has no place")
     settings = Settings(
         ops=_op_names(ops),
-        question=replace(_question(fold, target, pipeline, complete), sample=sample),
+        question=replace(_question(fold, target, pipeline, complete), sample=sample, megabytes=megabytes),
         strategy=strategy,
         seed=int.from_bytes(os.urandom(3), "big") if seed is None else seed,
         seconds=seconds,
@@ -264,6 +273,7 @@ def _resumed(context: click.Context, given: "Settings", journal: "Journal") -> "
         pipeline=said["pipeline"],
         complete=said["complete"],
         sample=said["sample"],
+        megabytes=given.question.megabytes,
     )
     return replace(
         given,
