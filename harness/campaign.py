@@ -192,7 +192,13 @@ def failure_record(found: Found) -> dict[str, Any]:
 
 
 class Listener:
-    """Told what happens; the report subclasses it."""
+    """Told what happens; the report subclasses it.
+
+    ``stopped`` says that the user wants the campaign to end: a KeyboardInterrupt alone is lost if it is raised where
+    Python ignores exceptions, such as a callback of the garbage collector, of which Hypothesis has one.
+    """
+
+    stopped = False
 
     def progressed(self, summary: Summary) -> None:
         """A batch was judged."""
@@ -251,6 +257,8 @@ def _judge_shards(
                 _save_found(settings, new)
         summary.seconds = time.monotonic() - started
         listener.progressed(summary)
+        if listener.stopped:
+            raise KeyboardInterrupt
         if batch.last:
             if journal:
                 part.cases, part.seconds = part.executed, summary.seconds - finished

@@ -19,7 +19,7 @@ import click
 from harness.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
-    from harness.campaign import Settings, Summary
+    from harness.campaign import Listener, Settings, Summary
     from harness.journal import Journal
     from harness.pool import Judge
     from harness.question import Question
@@ -314,9 +314,10 @@ def _campaign(settings: "Settings", lines: "JsonLines", journal: "Journal | None
     console = _console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(_start_record(settings))
-    with _terminated_as_interrupted(), Judge(settings.question, settings.workers) as judge:
+    progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
+    with _interrupting(progress), Judge(settings.question, settings.workers) as judge:
         _start(judge)
-        with Progress(console, seconds=settings.seconds, examples=settings.examples) as progress:
+        with progress:
             summary = run(settings, judge, progress, journal)
         gone = [] if summary.interrupted else _no_longer_failing(judge, known)
     print_summary(console, summary, _replay_options(settings.question))
@@ -341,17 +342,19 @@ def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does."""
+def _interrupting(listener: "Listener") -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost."""
 
     def interrupt(_number: int, _frame: Any) -> None:
+        listener.stopped = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start_record(settings: "Settings") -> dict[str, Any]:
