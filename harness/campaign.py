@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.case import Case
-from harness.corpus import Entry, save
+from harness.corpus import CorpusError, Entry, save
 from harness.draws import draw, shard_seed, strategy_of
 from harness.failures import Failure
 from harness.pool import Job, Judge
 from harness.question import Question
+from harness.reproducer import Reproducer, reproducer
 from harness.shrink import Shrunk, shrink
 from harness.verdict import Verdict
 from harness.worker import Result
@@ -57,6 +58,7 @@ class Found:
     shrunk: Shrunk | None = None
     reproduced: int = 0
     path: Path | None = None
+    reproducer: Reproducer | None = None
 
     @property
     def smallest(self) -> Failure:
@@ -166,6 +168,8 @@ def failure_record(found: Found) -> dict[str, Any]:
         "minimal": bool(found.shrunk and found.shrunk.minimal),
         "reproduced": f"{found.reproduced}/{RERUNS}",
         "path": str(found.path) if found.path else None,
+        "script": str(found.reproducer.path) if found.reproducer and found.reproducer.path else None,
+        "script_confirmed": bool(found.reproducer and found.reproducer.confirmed),
     }
 
 
@@ -263,13 +267,15 @@ def _cases(settings: Settings, summary: Summary) -> Iterator[Case]:
 
 
 def shrink_found(settings: Settings, judge: Judge, found: Found) -> None:
-    """Shrink, save the small case instead of the first one, rerun it in fresh processes."""
+    """Shrink, save the small case instead of the first one, rerun it and its script in fresh processes."""
     found.shrunk = shrink(found.failure, judge, seconds=settings.shrink_seconds)
     found.reproduced = _reproduced(settings, found.smallest)
     first = found.path
     _save_found(settings, found)
     if first is not None and first != found.path:
         first.unlink()
+    if found.path is not None:
+        found.reproducer = _written(judge, found.path, found.smallest)
 
 
 def _reproduced(settings: Settings, failure: Failure) -> int:
@@ -277,6 +283,16 @@ def _reproduced(settings: Settings, failure: Failure) -> int:
     with Judge(settings.question, settings.workers, fresh=True) as fresh:
         results = fresh.ask([failure.case] * RERUNS)
     return sum(isinstance(result, Failure) and result.fingerprint == failure.fingerprint for result in results)
+
+
+def _written(judge: Judge, path: Path, failure: Failure) -> Reproducer:
+    text, complaint = judge.script(failure.case, failure)
+    if not text:
+        return Reproducer(complaint=complaint)
+    try:
+        return reproducer(path, text, failure)
+    except CorpusError as error:  # the case is saved, and its report must not be lost
+        return Reproducer(complaint=str(error))
 
 
 def _save_found(settings: Settings, found: Found) -> None:

@@ -259,7 +259,7 @@ def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, s
     assert "Traceback" not in run.stdout + run.stderr
     assert "CompileError/conv/pass" in run.stdout
     assert said in run.stdout
-    [path] = (folder / "foldproof-corpus").iterdir()
+    [path] = (folder / "foldproof-corpus").glob("*.case.json")
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
 
 
