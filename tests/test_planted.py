@@ -38,7 +38,8 @@ EXAMPLES = 500
 
 def foldproof(*args, cwd):
     """Run the command as a user would; the planted passes are importable."""
-    env = os.environ | {"PYTHONPATH": str(Path(planted.__file__).parent)}
+    path = [str(Path(planted.__file__).parent), os.environ.get("PYTHONPATH", "")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
     command = [sys.executable, "-m", "harness", *map(str, args)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
