@@ -23,7 +23,10 @@ def _command(function: Callable[..., None]) -> Any:
 
 @_command
 def check(given: tuple[Path, ...]) -> None:
-    """Look for what is wrong with the files; a line for each, and exit code 1."""
+    """Look for what is wrong with the files.
+
+    Ends with exit code 1 and a line for each problem, if there are any.
+    """
     from harness.keeping import problems
 
     paths = _files(given)
@@ -50,7 +53,10 @@ def stats(given: tuple[Path, ...]) -> None:
 @click.option("--remove", "removes", is_flag=True, help="Remove them, and the scripts beside them.")
 @_paths
 def minimize(given: tuple[Path, ...], removes: bool) -> None:
-    """Name the files whose coverage others contain; those with a note stay."""
+    """Name the files whose coverage others contain.
+
+    A file with a note stays, and one with a failure, unless another covers the same with the same failure.
+    """
     from harness import corpus as files
     from harness.keeping import redundant, remove
 
@@ -65,7 +71,7 @@ def minimize(given: tuple[Path, ...], removes: bool) -> None:
 
 @_command
 def migrate(given: tuple[Path, ...]) -> None:
-    """Bring files of older formats to the present one; the others are left alone."""
+    """Bring files of older formats to the present one."""
     from harness.keeping import migrate as migrated
 
     paths = _files(given)

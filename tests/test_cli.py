@@ -115,6 +115,10 @@ BAD = {
     "no file to show": (["show", "missing.case.json"], "missing.case.json: cannot be read"),
     "empty folder": (["replay", "empty"], "empty: holds no *.case.json file"),
     "no argument": (["replay"], "PATHS"),
+    "no corpus": (["corpus", "check"], "foldproof-corpus: does not exist"),
+    "empty corpus": (["corpus", "minimize", "empty"], "empty: holds no *.case.json file"),
+    "no such command on a corpus": (["corpus", "prune"], "No such command 'prune'"),
+    "a script but no case": (["show", "--script", "trivial.case.json"], "Missing argument 'CASE'"),
     "unwritable json": (["fuzz", "--examples", "1", "--json", "nowhere/log"], "nowhere/log: cannot be written"),
     "corpus is a file": (
         ["fuzz", "--examples", "1", "--corpus", "passes.py/x"],
