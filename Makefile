@@ -2,8 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 FUZZ ?= --time 60s
+MUTANTS ?=
 
-.PHONY: install test slow fuzz lint types clean
+.PHONY: install test slow fuzz mutants lint types clean
 
 install: $(STAMP)
 
@@ -21,6 +22,9 @@ slow: install
 
 fuzz: install
 	$(BIN)/foldproof fuzz $(FUZZ)
+
+mutants: install
+	$(BIN)/foldproof mutants $(MUTANTS)
 
 lint: install
 	$(BIN)/ruff check .

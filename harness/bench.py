@@ -20,9 +20,9 @@ from unittest.mock import patch
 
 from hypothesis.strategies import SearchStrategy
 
-from harness.campaign import SHARD_EXAMPLES, Listener, Settings, run
+from harness.campaign import Listener, Settings, run
 from harness.case import Case
-from harness.draws import draw, shard_seed, strategy_of
+from harness.draws import SHARD_EXAMPLES, draw, shard_seed, strategy_of
 from harness.pool import Judge
 from harness.question import Question
 
@@ -35,8 +35,9 @@ RACE_EXAMPLES = 400
 
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("build", "harness.check", "build"),
-    ("pass", "harness.check", "_apply"),
-    ("pass again, well formed", "harness.check", "_check_module"),
+    ("pass", "harness.check", "applied"),
+    ("well formed", "harness.check", "check_form"),
+    ("pass again", "harness.check", "check_again"),
     ("legalize", "harness.targets.legalize:Legalizer", "__call__"),
     ("read the graph", "harness.targets.fast", "Graph"),
     ("lower", "harness.targets.kernels", "lower"),

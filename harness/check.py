@@ -73,8 +73,15 @@ class Prepared:
 def prepare(case: Case, fold: Fold, *, complete: bool) -> Prepared:
     """What can be said of a case without compiling it. Raises a ``Failure``."""
     unfolded = build(case)
-    folded = _apply(case, fold, unfolded)
-    _check_module(case, fold, unfolded, folded)
+    folded = applied(case, fold, unfolded)
+    if not folded.same_as(unfolded):  # what ``build`` makes is well formed (tests/test_build.py), and was just given
+        check_form(case, unfolded, folded)
+        check_again(case, fold, folded)
+    return prepared_from(case, fold, unfolded, folded, complete=complete)
+
+
+def prepared_from(case: Case, fold: Fold, unfolded: ir.Module, folded: ir.Module, *, complete: bool) -> Prepared:
+    """A case whose folded module is well formed: what of it is to be compiled and run."""
     changed = not ir.same(unfolded, folded)
     finding = finding_of(case)
     modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
@@ -144,7 +151,8 @@ def _excuse(case: Case, error: CompileError) -> str | None:
 # --- fold ---------------------------------------------------------------------------------------------
 
 
-def _apply(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
+def applied(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
+    """What the pass makes of a module, which it leaves alone. Raises a ``Failure``."""
     before = unfolded.clone()
     try:
         folded = fold(unfolded)
@@ -157,10 +165,8 @@ def _apply(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
     return folded
 
 
-def _check_module(case: Case, fold: Fold, unfolded: ir.Module, folded: ir.Module) -> None:
-    """Well formed (which includes the types of all calls), of the same type, and left alone the second time."""
-    if folded.same_as(unfolded):
-        return  # what ``build`` makes is well formed (tests/test_build.py), and was just given to the pass
+def check_form(case: Case, unfolded: ir.Module, folded: ir.Module) -> None:
+    """Well formed (which includes the types of all calls), and of the same type. Raises a ``Failure``."""
     if objection := ir.ill_formed(folded):
         raise failure("IllFormed", case, "module", f"the folded module is not well formed: {objection}")
     if MAIN not in folded:
@@ -168,6 +174,10 @@ def _check_module(case: Case, fold: Fold, unfolded: ir.Module, folded: ir.Module
     want, got = unfolded[MAIN].ret_ty, folded[MAIN].ret_ty
     if not ir.same(want, got):
         raise failure("WrongType", case, "return type", f"the folded function returns {got}, but should return {want}")
+
+
+def check_again(case: Case, fold: Fold, folded: ir.Module) -> None:
+    """Left alone the second time. Raises a ``Failure``."""
     try:
         again = fold(folded)
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""The command line: ``foldproof fuzz | replay | show | shrink | bench | corpus``.
+"""The command line: ``foldproof fuzz | replay | show | shrink | bench | mutants | corpus``.
 
 Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that names the value and the choices).
 """
@@ -6,9 +6,10 @@ Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that n
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -22,6 +23,7 @@ from harness.loading import BUNDLED_NAMES, UsageError
 if TYPE_CHECKING:
     from harness.campaign import Settings, Summary
     from harness.case import Case
+    from harness.journal import Journal
     from harness.pool import Judge
     from harness.question import Question
 
@@ -138,11 +140,33 @@ cli.add_command(corpus_group)
     show_default=True,
     help="Share of the cases that both pipelines run, besides all failures.",
 )
-@click.option("--first", is_flag=True, help="Stop at the first failure.")
+@click.option("--first", is_flag=True, help="Stop at the first failure: --max-failures 1.")
+@click.option("--max-failures", type=click.IntRange(min=1), help="Stop at so many distinct failures.")
+@click.option(
+    "--memory",
+    "megabytes",
+    type=click.IntRange(min=512),
+    default=4096,
+    show_default=True,
+    help="MB that a worker may hold; a case that needs more is a defect.",
+)
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    help="Case, or folder of cases, whose failures are known: counted, and no reason to fail.",
+)
+@click.option("--journal", type=click.Path(path_type=Path, file_okay=False), help="Folder to write down what is done.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of a journal: go on with that campaign, which says all but budgets, --workers and files.",
+)
 @click.option(
     "--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for each failure's shrinking."
 )
+@click.pass_context
 def fuzz(
+    context: click.Context,
     fold: str | None,
     target: str,
     pipeline: str,
@@ -158,63 +182,184 @@ def fuzz(
     strategy: str | None,
     sample: float,
     first: bool,
+    max_failures: int | None,
+    megabytes: int,
+    known: Path | None,
+    journal: Path | None,
+    resume: Path | None,
     shrink_time: float,
 ) -> None:
     """Check random cases until a budget ends; shrink and save what fails."""
     from harness.campaign import Settings
     from harness.corpus import require_writable
+    from harness.journal import Journal
 
-    if seed is None:
-        seed = int.from_bytes(os.urandom(3), "big")
-    if seconds is None and examples is None:
-        seconds = DEFAULT_SECONDS
+    if resume is not None and journal is not None:
+        raise UsageError(f"--resume {resume} goes on with the journal there, so --journal {journal} has no place")
     settings = Settings(
         ops=_op_names(ops),
-        question=replace(_question(fold, target, pipeline, complete), sample=sample),
+        question=replace(_question(fold, target, pipeline, complete), sample=sample, megabytes=megabytes),
         strategy=strategy,
-        seed=seed,
+        seed=int.from_bytes(os.urandom(3), "big") if seed is None else seed,
         seconds=seconds,
         examples=examples,
         workers=workers,
-        first=first,
+        max_failures=1 if first else max_failures,
         corpus=None if no_save else corpus,
         shrink_seconds=shrink_time,
     )
-    if settings.corpus is not None:
-        require_writable(settings.corpus)
-    with _json_lines(json_path) as lines:
-        summary = _campaign(settings, lines)
+    with ExitStack() as stack:
+        kept = None
+        if resume is not None:
+            kept = stack.enter_context(Journal.resume(resume, _versions()))
+            settings = _resumed(context, settings, kept)
+        if settings.seconds is None and settings.examples is None:
+            settings = replace(settings, seconds=DEFAULT_SECONDS)
+        if settings.corpus is not None:
+            require_writable(settings.corpus)
+        known_cases = _known(known)
+        settings = replace(settings, known=tuple(known_cases.values()))
+        lines = stack.enter_context(_json_lines(json_path))
+        if journal is not None:
+            kept = stack.enter_context(Journal.create(journal, _start_record(settings)))
+        summary = _campaign(settings, lines, kept, known_cases)
+    _exit(summary)
+
+
+def _exit(summary: "Summary") -> NoReturn:
+    if summary.trouble:
+        click.echo(f"foldproof: {summary.trouble}", err=True)
+        sys.exit(1 if summary.failures else 2)
     if not summary.failures and summary.executed == 0 and not summary.interrupted:
         raise UsageError("the budget ended when not a single case was checked yet: nothing was tested")
     sys.exit(1 if summary.failures else 130 if summary.interrupted else 0)
 
 
-def _campaign(settings: "Settings", lines: "JsonLines") -> "Summary":
+_RESUMED = {
+    "fold": "pass",
+    "target": "target",
+    "pipeline": "pipeline",
+    "complete": "complete",
+    "ops": "ops",
+    "seed": "seed",
+    "strategy": "strategy",
+    "sample": "sample",
+}
+"""Options that a journal has the say on -> what it calls them."""
+
+
+def _resumed(context: click.Context, given: "Settings", journal: "Journal") -> "Settings":
+    """The settings of the journal's campaign, with the budgets, workers and files that are given now."""
+    from harness.question import Question
+
+    said = journal.start
+    asked = {
+        "fold": given.question.fold,
+        "target": given.question.target,
+        "pipeline": given.question.pipeline,
+        "complete": given.question.complete,
+        "ops": list(given.ops),
+        "seed": given.seed,
+        "strategy": given.strategy,
+        "sample": given.question.sample,
+    }
+    for option, name in _RESUMED.items():
+        if _is_given(context, option) and asked[option] != said[name]:
+            other = f"{name} {asked[option]!r} is another campaign"
+            raise UsageError(f"--resume {journal.folder} goes on with {name} {said[name]!r}: {other}")
+    spent = sum(shard["seconds"] for shard in journal.shards)
+    no_budget = given.seconds is None and given.examples is None
+    seconds, examples = (said["seconds"], said["examples"]) if no_budget else (given.seconds, given.examples)
+    if no_budget and seconds is not None:
+        seconds = max(seconds - spent, 0.001)
+    question = Question(
+        fold=said["pass"],
+        target=said["target"],
+        pipeline=said["pipeline"],
+        complete=said["complete"],
+        sample=said["sample"],
+        megabytes=given.question.megabytes,
+    )
+    return replace(
+        given,
+        question=question,
+        ops=tuple(said["ops"]),
+        seed=said["seed"],
+        strategy=said["strategy"],
+        seconds=seconds,
+        examples=examples,
+    )
+
+
+def _is_given(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+
+
+def _known(path: Path | None) -> dict[Path, str]:
+    """The files of known failures, and their fingerprints."""
+    from harness import corpus
+
+    found: dict[Path, str] = {}
+    for file in corpus.paths([path]) if path is not None else ():
+        fingerprint = corpus.load(file).found.get("failure")
+        if not isinstance(fingerprint, str):
+            raise UsageError(f"--known {file}: has no failure on record that could be known")
+        found[file] = fingerprint
+    return found
+
+
+def _campaign(settings: "Settings", lines: "JsonLines", journal: "Journal | None", known: dict[Path, str]) -> "Summary":
     from harness.campaign import failure_record, run
     from harness.draws import strategy_of
     from harness.pool import Judge
     from harness.report.progress import Progress
-    from harness.report.summary import print_summary
+    from harness.report.summary import print_known, print_summary
 
     strategy_of(settings.ops, settings.strategy)
     console = _console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(_start_record(settings))
-    with Judge(settings.question, settings.workers) as judge:
+    with _terminated_as_interrupted(), Judge(settings.question, settings.workers) as judge:
         _start(judge)
         with Progress(console, seconds=settings.seconds, examples=settings.examples) as progress:
-            summary = run(settings, judge, progress)
+            summary = run(settings, judge, progress, journal)
+        gone = [] if summary.interrupted else _no_longer_failing(judge, known)
     print_summary(console, summary, _replay_options(settings.question))
+    print_known(console, gone)
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
-    lines.write(summary.to_plain())
+    lines.write({**summary.to_plain(), "known_no_longer_failing": [str(path) for path in gone]})
     return summary
 
 
-def _start_record(settings: "Settings") -> dict[str, Any]:
-    import platform
-    from importlib.metadata import version
+def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
+    """The known failures whose cases do not fail in that way any more."""
+    from harness import corpus
+    from harness.failures import Failure
 
+    results = judge.ask([corpus.load(path).case for path in known])
+    return [
+        path
+        for (path, fingerprint), result in zip(known.items(), results, strict=True)
+        if not (isinstance(result, Failure) and result.fingerprint == fingerprint)
+    ]
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start_record(settings: "Settings") -> dict[str, Any]:
     question = settings.question
     return {
         "event": "start",
@@ -227,9 +372,18 @@ def _start_record(settings: "Settings") -> dict[str, Any]:
         "complete": question.complete,
         "strategy": settings.strategy,
         "workers": settings.workers,
-        "versions": {name: version(name) for name in ("foldproof", "hypothesis", "apache-tvm", "numpy")}
-        | {"python": platform.python_version()},
+        "seconds": settings.seconds,
+        "examples": settings.examples,
+        "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    versions = {name: version(name) for name in ("foldproof", "hypothesis", "apache-tvm", "numpy")}
+    return versions | {"python": platform.python_version()}
 
 
 @cli.command()
@@ -404,6 +558,53 @@ def bench(
     print_bench(console, found, raced)
 
 
+@cli.command()
+@click.option("--only", metavar="A,B", help="Defects to run (default: all).")
+@click.option("--budget", type=click.IntRange(min=1), default=1000, show_default=True, help="Cases of each seed.")
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many seeds.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The first seed.")
+@click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
+@click.option("--baselines/--no-baselines", default=True, help="Other ways of testing beside it.")
+@click.option("--shrink/--no-shrink", "shrinks", default=True, help="The small case of each defect.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write one JSON object a line."
+)
+def mutants(
+    only: str | None,
+    budget: int,
+    seeds: int,
+    seed: int,
+    workers: int,
+    baselines: bool,
+    shrinks: bool,
+    json_path: Path | None,
+) -> None:
+    """Measure the harness: how many cases does it take to kill passes that are wrong on purpose?"""
+    from harness.mutants.benchmark import Plan, run
+    from harness.mutants.report import Progress, print_result, records
+    from harness.pool import Judge
+    from harness.question import Question
+
+    plan = Plan(
+        names=_defect_names(only),
+        budget=budget,
+        seeds=seeds,
+        seed=seed,
+        workers=workers,
+        baselines=baselines,
+        shrinks=shrinks,
+    )
+    console = _console()
+    with _json_lines(json_path) as lines, Judge(Question(), workers) as judge:
+        lines.write({"event": "start", "versions": _versions(), "defects": list(plan.names)})
+        _start(judge)
+        result = run(plan, judge, Progress(console, plan, lines.write))
+        print_result(console, result)
+        for record in records(result):
+            lines.write(record)
+    sys.exit(130 if result.interrupted else 0 if len(result.killed) == len(plan.names) else 1)
+
+
 # --- what commands share ------------------------------------------------------------------------------
 
 
@@ -414,6 +615,16 @@ def _op_names(given: str | None) -> tuple[str, ...]:
     for name in names:
         if name not in ops.NAMES:
             raise UsageError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
+    return names
+
+
+def _defect_names(given: str | None) -> tuple[str, ...]:
+    from harness.mutants import BY_NAME
+
+    names = tuple(dict.fromkeys(given.split(","))) if given is not None else tuple(BY_NAME)
+    for name in names:
+        if name not in BY_NAME:
+            raise UsageError(f"defect {name!r} is none of {', '.join(BY_NAME)}")
     return names
 
 

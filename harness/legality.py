@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -52,6 +53,7 @@ class Legality(StrEnum):
     ILLEGAL = "illegal"
 
 
+@lru_cache(maxsize=64)
 def legality(case: Case) -> Legality:
     """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
     case = replace(case, constant_weight=False)  # it quantifies over the weights too
@@ -65,7 +67,7 @@ def legality(case: Case) -> Legality:
         return Legality.VACUOUS
     if _parameter_meets_border(case):
         return Legality.ILLEGAL
-    folds = list(right_folds(case))
+    folds = right_folds(case)
     if not folds:
         return Legality.ILLEGAL
     if _loses_data(folds[0]):
@@ -73,7 +75,7 @@ def legality(case: Case) -> Legality:
     if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
         return Legality.GEOMETRY  # a last window may reach what is cropped, or start behind the data, or not
     for dense in _denser(case):
-        if not any(True for _ in right_folds(dense)):
+        if not right_folds(dense):
             return Legality.GEOMETRY
     if all(_widens_sum(case) != _widens_sum(folded) for folded in folds):
         return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
@@ -82,9 +84,10 @@ def legality(case: Case) -> Legality:
     return Legality.OPEN if _leaves_open(case) or _computes_with_nan(case) else Legality.LEGAL
 
 
-def right_folds(case: Case) -> Iterator[Case]:
+@lru_cache(maxsize=64)
+def right_folds(case: Case) -> tuple[Case, ...]:
     """The cases whose pads went into the padding, and which mean the same as ``case``."""
-    return (folded for folded in merged(case) if _agree(case, folded))
+    return tuple(folded for folded in merged(case) if _agree(case, folded))
 
 
 def is_identity(case: Case) -> bool:
@@ -161,12 +164,15 @@ def _parameter_meets_border(case: Case) -> bool:
 
 
 def _loses_data(folded: Case) -> bool:
-    """Whether the steps make the same number of all data, so that a border of that number goes unnoticed anywhere."""
+    """Whether the steps make the same number of all data, so that a border of that number goes unnoticed anywhere.
+
+    Or nothing finite of any data: sums of infinities of both signs are NaN whatever the border holds.
+    """
     numbers: set[float] = set()
     for fill, seed in product(ADVERSARIAL, SEEDS):
         operand = chain(folded, inputs(folded, fill, seed=seed))[-1].value.astype(np.float64)
         numbers |= set(operand.reshape(-1).tolist())
-    return len(numbers) == 1
+    return len(numbers) == 1 or not any(map(math.isfinite, numbers))
 
 
 # --- the fold -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from harness.corpus import SUFFIX, rewrite
 from harness.failures import Failure
@@ -40,6 +41,17 @@ class Reproducer:
     def confirmed(self) -> bool:
         """Whether the script showed the failure in a process of its own."""
         return self.path is not None and not self.complaint
+
+    def to_plain(self) -> dict[str, Any]:
+        """As a record of a failure has it."""
+        path = str(self.path) if self.path else None
+        return {"script": path, "script_confirmed": self.confirmed, "script_complaint": self.complaint}
+
+    @classmethod
+    def from_plain(cls, record: dict[str, Any]) -> Self:
+        """What ``to_plain`` wrote."""
+        path = record["script"]
+        return cls(path=Path(path) if path else None, complaint=record["script_complaint"])
 
     def __str__(self) -> str:
         if self.path is None:

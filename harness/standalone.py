@@ -35,7 +35,8 @@ def told(stage: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds, all of which are shown
         print(error)
         lines = [line.strip() for line in str(error).splitlines() if line.strip(" |^")]
-        finish(failed=f"{stage} raised {type(error).__name__}: {lines[-1] if lines else ''}")
+        said = next((line for line in lines if "Check failed" in line), lines[-1] if lines else "")
+        finish(failed=f"{stage} raised {type(error).__name__}: {said}")
 
 
 def compiled(name: str, module: Any) -> Any:

@@ -4,14 +4,17 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-import planted
 import pytest
+import tvm
+from tvm import relax
+from tvm.relax.expr_functor import PyExprMutator, mutator
 
 import harness
-from harness import Axis, Case, Failure, Pad, Step, check, ops
+from harness import Axis, Case, Failure, Pad, Step, check, mutants, ops
 from harness.build import MAIN, build
 from harness.failures import KINDS, failure
 from harness.fold import FoldExplicitPadding
+from harness.fold.site import PAD, op_name
 from harness.legality import Legality, right_folds
 from harness.targets import TargetError, parse_target
 
@@ -58,7 +61,7 @@ def test_missed_folds_count_for_other_passes_only_if_asked():
 
 
 def test_the_pass_is_blamed_for_a_wrong_fold():
-    found = blamed(FOLDABLE, fold=planted.begin_end_swapped())
+    found = blamed(FOLDABLE, fold=mutants.begin_end_swapped())
     assert found.fingerprint == "Miscompile/conv/values"
     assert "out[0,0," in found.detail
     assert "should be" in found.detail
@@ -119,17 +122,17 @@ def test_undefined_values_are_counted_not_compared(monkeypatch):
     assert verdict.in_doubt
 
 
-@planted.tvm.transform.module_pass(opt_level=0, name="OtherValue")
+@tvm.transform.module_pass(opt_level=0, name="OtherValue")
 def other_pad_value(mod, _ctx):
     """Every pad of ``mod`` gets the value 77."""
 
-    @planted.mutator
-    class Change(planted.PyExprMutator):
+    @mutator
+    class Change(PyExprMutator):
         def visit_call_(self, call):
             call = super().visit_call_(call)
-            if planted.op_name(call) != planted.PAD or call.attrs.pad_value == 77:
+            if op_name(call) != PAD or call.attrs.pad_value == 77:
                 return call
-            return planted.relax.op.nn.pad(call.args[0], call.attrs.pad_width, call.attrs.pad_mode, 77)
+            return relax.op.nn.pad(call.args[0], call.attrs.pad_width, call.attrs.pad_mode, 77)
 
     out = mod.clone()
     for name, function in mod.functions_items():

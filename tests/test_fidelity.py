@@ -4,10 +4,9 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-import planted
 import pytest
 
-from harness import Axis, Case, Failure, check
+from harness import Axis, Case, Failure, check, mutants
 from harness.batch import check_batch
 from harness.draws import draw, strategy_of
 from harness.failures import failure
@@ -118,7 +117,7 @@ def test_elements_that_tvm_leaves_open_are_no_disagreement(monkeypatch):
 
 
 def test_a_failure_is_confirmed_by_the_default_pipeline(compilations):
-    found = blamed(CASE, fold=planted.begin_end_swapped(), sample=0.0)
+    found = blamed(CASE, fold=mutants.begin_end_swapped(), sample=0.0)
     assert found.fingerprint == "Miscompile/conv/values"
     assert compilations == ["fast", "default"]
 
@@ -163,7 +162,7 @@ def together(cases, fold):
 
 @pytest.mark.parametrize(
     ("fold", "fails"),
-    [(FoldExplicitPadding(), False), (planted.begin_end_swapped(), True), (lambda mod: mod, True)],
+    [(FoldExplicitPadding(), False), (mutants.begin_end_swapped(), True), (lambda mod: mod, True)],
     ids=["right", "wrong", "incomplete"],
 )
 def test_a_batch_gives_the_answers_of_its_cases_alone(fold, fails):

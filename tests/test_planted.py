@@ -1,19 +1,16 @@
 """Planted defects, through the command line: found, shrunk to a 1-minimal case, saved, replayed.
 
-``make test`` takes a few, ``make slow`` one defect of each kind; ``tests/test_planted_cases.py`` shows that each of all
+``make test`` takes a few, ``make slow`` one defect of each kind; ``tests/test_mutants.py`` shows that each of all
 the others differs.
 """
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-import planted
 import pytest
 
-from harness import check
+from harness import check, mutants
 from harness.corpus import load
 from harness.failures import Failure
 
@@ -37,11 +34,9 @@ EXAMPLES = 500
 
 
 def foldproof(*args, cwd):
-    """Run the command as a user would; the planted passes are importable."""
-    path = [str(Path(planted.__file__).parent), os.environ.get("PYTHONPATH", "")]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+    """Run the command as a user would."""
     command = [sys.executable, "-m", "harness", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
 QUICK = ("value_ignored", "stale_type")
@@ -50,7 +45,7 @@ QUICK = ("value_ignored", "stale_type")
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in CHOSEN])
 def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
-    spec = f"planted:{name}"
+    spec = f"harness.mutants:{name}"
     budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)
     run = foldproof("fuzz", "--pass", spec, *budget, "--corpus", "found", "--json", "log", cwd=tmp_path)
     assert run.returncode == 1, run.stdout + run.stderr
@@ -92,7 +87,7 @@ def assert_1_minimal(path, name, fingerprint):
 
 def failing(case, name):
     try:
-        check(case, fold=getattr(planted, name)())
+        check(case, fold=mutants.BY_NAME[name].make())
     except Failure as failure:
         return failure.fingerprint
     return None

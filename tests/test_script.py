@@ -11,10 +11,9 @@ from pathlib import Path
 
 import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
-import planted
 import pytest
 
-from harness import check, corpus
+from harness import check, corpus, mutants
 from harness.build import build
 from harness.case import Axis, Case, Pad, Step
 from harness.failures import Failure, failure
@@ -85,8 +84,8 @@ def ends(scripts, folder):
 
 
 def killed_by(name):
-    case = planted.KILLED_BY[name]
-    return case, getattr(planted, name)()
+    defect = mutants.BY_NAME[name]
+    return defect.killed_by, defect.make()
 
 
 SHOWN = {
@@ -126,7 +125,7 @@ def test_defects_of_tvm_and_missed_folds_are_shown(tmp_path):
     assert found["finding"][0] == 1
     assert found["finding"][1].startswith("FAILED: Before, out")
     assert found["not compiled"][0] == 1
-    assert found["not compiled"][1].startswith("FAILED: compiling Before raised InternalError: ")
+    assert found["not compiled"][1].startswith("FAILED: compiling Before raised InternalError: Check failed: ")
     assert found["missed"] == (1, "FAILED: After has a pad that Folded does without, and both return the same bits")
     assert found["agreed"] == (0, "ok: Before returns what NumPy says")
 
@@ -269,24 +268,22 @@ def test_a_hang_is_confirmed_by_a_script_that_does_not_end(tmp_path, monkeypatch
 
 
 def foldproof(*args, cwd):
-    path = [str(Path(planted.__file__).parent), os.environ.get("PYTHONPATH", "")]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
     command = [sys.executable, "-m", "harness", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture
 def saved(tmp_path):
-    """A case that ``planted:mode_ignored`` fails on."""
-    return corpus.save(tmp_path, corpus.Entry(case=planted.KILLED_BY["mode_ignored"])).name
+    """A case that ``harness.mutants:mode_ignored`` fails on."""
+    return corpus.save(tmp_path, corpus.Entry(case=mutants.BY_NAME["mode_ignored"].killed_by)).name
 
 
 @pytest.mark.slow
 def test_show_prints_the_script_or_writes_it(saved, tmp_path):
-    printed = foldproof("show", saved, "--script", "--pass", "planted:mode_ignored", cwd=tmp_path)
+    printed = foldproof("show", saved, "--script", "--pass", "harness.mutants:mode_ignored", cwd=tmp_path)
     assert printed.returncode == 1, printed.stderr
     assert printed.stdout.startswith("# Miscompile/conv/values: ")
-    assert "# pass planted:mode_ignored, target llvm" in printed.stdout
+    assert "# pass harness.mutants:mode_ignored, target llvm" in printed.stdout
     wrote = foldproof("show", saved, "--script", "x.py", cwd=tmp_path)
     assert (wrote.returncode, wrote.stdout) == (0, ""), wrote.stderr
     assert (tmp_path / "x.py").read_text().startswith("# no failure\n")
@@ -310,7 +307,7 @@ def test_show_says_in_a_line_why_there_is_no_script(saved, tmp_path):
 @pytest.mark.slow
 def test_without_a_corpus_no_script_is_written(tmp_path):
     budget = ["--examples", 20, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--shrink-time", "5s"]
-    run = foldproof("fuzz", "--pass", "planted:widths_always_one", *budget, "--no-save", cwd=tmp_path)
+    run = foldproof("fuzz", "--pass", "harness.mutants:widths_always_one", *budget, "--no-save", cwd=tmp_path)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "reproducer" not in run.stdout
     assert {path.name for path in tmp_path.iterdir()} <= {".hypothesis"}

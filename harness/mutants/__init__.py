@@ -1,0 +1,36 @@
+"""Defective passes, and how fast the harness kills them: ``foldproof mutants``.
+
+    foldproof fuzz --pass harness.mutants:begin_end_swapped --complete
+
+Nothing that a user imports imports this. Each defect is an attribute of this module: a function that makes the pass.
+"""
+
+from typing import Any
+
+from harness.mutants import (
+    call_tir,
+    chains,
+    correction,
+    graph,
+    held_out,
+    nested,
+    pools,
+    quantization,
+    transposed,
+    value,
+    widths,
+)
+from harness.mutants.defect import Defect
+
+_KINDS = (value, quantization, widths, pools, transposed, chains, call_tir, nested, correction, graph, held_out)
+
+DEFECTS: tuple[Defect, ...] = tuple(defect for kind in _KINDS for defect in kind.DEFECTS)
+"""All of them, those that were held out last."""
+
+BY_NAME: dict[str, Defect] = {defect.name: defect for defect in DEFECTS}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in BY_NAME:
+        raise AttributeError(f"module 'harness.mutants' has no attribute {name!r}")
+    return BY_NAME[name].make

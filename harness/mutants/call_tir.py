@@ -1,0 +1,70 @@
+"""Defects of reading a pad that is a call_tir to a PrimFunc."""
+
+from dataclasses import replace
+from typing import Any
+
+import tvm
+
+from harness.case import Pad
+from harness.check import Fold
+from harness.fold import fold as pass_module
+from harness.fold import primfunc
+from harness.fold.facts import PadFacts, Widths
+from harness.mutants.defect import BARE, Defect, killer
+from harness.mutants.spoil import patched, retyped
+
+
+def prim_widths_swapped() -> Fold:
+    """The widths of both sides are read from the wrong sides of the PrimFunc's condition."""
+
+    def swapped(*args: Any) -> tuple[Widths, ...] | None:
+        widths = _widths(*args)
+        return None if widths is None else tuple((after, before) for before, after in widths)
+
+    _widths = primfunc._widths
+    return retyped(patched(primfunc, _widths=swapped))
+
+
+def prim_value_taken_for_zero() -> Fold:
+    """The fill value of the PrimFunc is not read."""
+
+    def zero(function: Any) -> PadFacts | None:
+        facts = _read(function)
+        return None if facts is None else replace(facts, value=0)
+
+    _read = primfunc.read_prim_pad
+    return retyped(patched(pass_module, read_prim_pad=zero))
+
+
+def prim_func_removed_while_called() -> Fold:
+    """The PrimFunc of a folded pad goes, although another call of it is left."""
+
+    def without(mod: tvm.IRModule, pads: Any) -> tvm.IRModule:
+        for global_var, facts in pads.read.items():
+            if facts is not None:
+                del mod[global_var]
+        return mod
+
+    return patched(pass_module, _without_unused=without)
+
+
+def call_tir_ignored() -> Fold:
+    """Only ``relax.nn.pad`` is a pad."""
+    return patched(pass_module, read_prim_pad=lambda function: None)
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(kind="call_tir", make=prim_widths_swapped, killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Defect(
+        kind="call_tir",
+        make=prim_value_taken_for_zero,
+        killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
+    ),
+    Defect(
+        kind="call_tir",
+        make=prim_func_removed_while_called,
+        killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"), uses=("returned",)),
+    ),
+    Defect(kind="call_tir", make=call_tir_ignored, killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+)
+"""A row each."""

@@ -1,0 +1,219 @@
+"""Defects of chains: what a step makes of the border, and where its axes go."""
+
+from dataclasses import replace
+from typing import Any
+
+from tvm import ir
+
+from harness.case import Axis, Case, Pad
+from harness.case import Step as CaseStep
+from harness.check import Fold
+from harness.fold import Refused, rewrite, site, steps, values
+from harness.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
+from harness.fold.steps import Border, bounded
+from harness.fold.values import INTEGER_BITS, int_range
+from harness.mutants.defect import BARE, Defect, H, W, killer
+from harness.mutants.spoil import believing, patched, retyped, with_steps
+
+# --- values -------------------------------------------------------------------------------------------
+
+
+def border_not_evaluated() -> Fold:
+    """The pad value is taken to pass every elementwise step as it is."""
+
+    def evaluated(border: Border, step: Step) -> Border | Refused:
+        return replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step), fusible=False)
+
+    return retyped(patched(steps, _evaluated=evaluated))
+
+
+def clip_not_evaluated() -> Fold:
+    """The pad value is taken to lie within the bounds of every clip."""
+    return retyped(patched(values, clipped=lambda value, low, high, dtype: value))
+
+
+def relu_not_evaluated() -> Fold:
+    """A negative pad value is taken to pass a relu as it is."""
+    return retyped(patched(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
+
+
+def step_rounding_ignored() -> Fold:
+    """The border is computed in doubles, whatever each step rounds to."""
+
+    def exact(value: float, dtype: str) -> float | None:
+        if dtype not in INTEGER_BITS:
+            return None if value != value else value
+        low, high = int_range(dtype)
+        return value if low <= value <= high else None
+
+    return retyped(patched(values, _result=exact))
+
+
+# --- operands -----------------------------------------------------------------------------------------
+
+
+def first_operand_only() -> Fold:
+    """Of an operand with a number for each channel, only the first is looked at."""
+
+    def first(step: Step) -> Step:
+        if not isinstance(step, Binary) or not step.other.flat:
+            return step
+        return replace(step, other=replace(step.other, flat=step.other.flat[:1] * len(step.other.flat)))
+
+    return believing(lambda site: with_steps(site, first))
+
+
+_NEUTRAL = {"multiply": 1.0, "divide": 1.0, "add": 0.0, "subtract": 0.0, "maximum": float("-inf")}
+
+
+def runtime_operand_ignored() -> Fold:
+    """An operand that only the run knows is taken to change nothing."""
+
+    def assumed(step: Step) -> Step:
+        if not isinstance(step, Binary) or step.other.flat is not None or step.other.shape is None:
+            return step
+        neutral = _NEUTRAL.get(step.op, float("inf"))
+        return replace(step, other=Operand(shape=(1,) * len(step.other.shape), flat=(neutral,)))
+
+    return believing(lambda site: with_steps(site, assumed))
+
+
+def varying_operand_moved() -> Fold:
+    """An operand that follows a padded axis is taken to be the same everywhere."""
+
+    def uniform(site: Site) -> Site:
+        padded = {axis for axis, sides in enumerate(site.pad.widths or ()) if any(sides)}
+
+        def first(step: Step) -> Step:
+            if not isinstance(step, Binary) or not step.other.flat:
+                return step
+            shape = step.other.shape or ()
+            varies = any(length != 1 and axis in padded for axis, length in enumerate(shape))
+            one = Operand(shape=(1,) * len(shape), flat=step.other.flat[:1])
+            return replace(step, other=one) if varies else step
+
+        return with_steps(site, first)
+
+    return believing(uniform)
+
+
+# --- axes ---------------------------------------------------------------------------------------------
+
+
+def permute_not_mapped() -> Fold:
+    """The widths keep their places behind a permute."""
+
+    def rearranged(border: Border, step: Rearranged) -> Border:
+        return border if step.op == "permute_dims" else _rearranged(border, step)
+
+    _rearranged = steps._rearranged
+    return retyped(patched(steps, _rearranged=rearranged))
+
+
+def axis_read_behind_permute() -> Fold:
+    """The axis of a quantize or dequantize is read in the layout that a permute behind it makes."""
+
+    def misplaced(site: Site) -> Site:
+        order = next((step.origin for step in site.steps if isinstance(step, Rearranged)), None)
+
+        def moved(step: Step) -> Step:
+            if not isinstance(step, Quantization) or order is None:
+                return step
+            return replace(step, scale=_moved(step.scale, order), zero_point=_moved(step.zero_point, order))
+
+        return with_steps(site, moved)
+
+    return believing(misplaced)
+
+
+def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
+    """The operand with its axis number i counted behind the permute, and so meant for another axis in front."""
+    shape = [1] * len(origin)
+    for axis, length in enumerate(operand.shape or ()):
+        if length not in (None, 1) and (place := origin[axis]) is not None:
+            shape[place] = length
+    return replace(operand, shape=tuple(shape))
+
+
+def inserted_axis_in_front() -> Fold:
+    """A unit axis is taken to be inserted in front of all others."""
+
+    def origin(call: ir.Call) -> list[int | None]:
+        new = len(call.attrs.axis)
+        return [*([None] * new), *range(int(call.ty.ndim) - new)]
+
+    return retyped(patched(site, _ORIGINS={**site._ORIGINS, "expand_dims": origin}))
+
+
+def reshape_target_stale() -> Fold:
+    """A reshape that now reads the data still makes the shape that it made behind the pad."""
+
+    def again(body: Any, var: Any, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:
+        call, old = _again(body, var, step, index, operand, ty), body.values[var]
+        if step.op != "reshape":
+            return call
+        return ir.Call(call.op, [call.args[0], old.args[1]], call.attrs, call.ty_args, call.span, call.ty)
+
+    _again = rewrite._again
+    return retyped(patched(rewrite, _again=again))
+
+
+# --- the table ----------------------------------------------------------------------------------------
+
+
+def _conv(*chain: CaseStep, value: float = 0.0, **fields: Any) -> Case:
+    return killer("conv1d", BARE, pad=Pad(value=value), steps=chain, **fields)
+
+
+_PERMUTED = (CaseStep(kind="permute_dims", source="NHWC"),)
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(kind="chain", make=border_not_evaluated, killed_by=_conv(CaseStep(kind="add", operand=(1.0,)))),
+    Defect(kind="chain", make=clip_not_evaluated, killed_by=_conv(CaseStep(kind="clip", low=1.0))),
+    Defect(kind="chain", make=relu_not_evaluated, killed_by=_conv(CaseStep(kind="relu"), value=-3.0)),
+    Defect(
+        kind="chain",
+        make=step_rounding_ignored,
+        killed_by=_conv(CaseStep(kind="add"), CaseStep(kind="subtract"), value=2.0**-30),
+    ),
+    Defect(
+        kind="chain",
+        make=first_operand_only,
+        killed_by=_conv(CaseStep(kind="add", operand=(0.0, 1.0)), channels=2),
+    ),
+    Defect(
+        kind="chain",
+        make=runtime_operand_ignored,
+        killed_by=_conv(CaseStep(kind="add", operand=(3.0,), constant=False)),
+    ),
+    Defect(
+        kind="chain",
+        make=varying_operand_moved,
+        killed_by=_conv(CaseStep(kind="multiply", operand=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), axis="W")),
+    ),
+    Defect(kind="chain", make=permute_not_mapped, killed_by=killer("conv2d", H, W, steps=_PERMUTED)),
+    Defect(
+        kind="chain",
+        make=axis_read_behind_permute,
+        killed_by=killer(
+            "conv2d",
+            Axis(size=4, kernel=2),
+            Axis(size=4, pad=(1, 0), kernel=2),
+            dtype="int8",
+            channels=2,
+            pad=Pad(value=3.0),
+            steps=(CaseStep(scale=(1.0, 0.5), zero_point=(3, 3)), *_PERMUTED),
+        ),
+    ),
+    Defect(
+        kind="chain",
+        make=inserted_axis_in_front,
+        killed_by=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
+    ),
+    Defect(
+        kind="chain",
+        make=reshape_target_stale,
+        killed_by=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
+    ),
+)
+"""A row each."""

@@ -1,0 +1,140 @@
+"""Defects of what the pass does by option: corrections of borders that are not zero, slices of zero channels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tvm import ir
+
+from harness.case import Axis, Case, Pad, Step
+from harness.check import Fold
+from harness.fold import correction, rewrite
+from harness.fold.facts import Values
+from harness.mutants.defect import BARE, CORRECT, SLICE, Defect, killer
+from harness.mutants.spoil import changed, patched
+from harness.mutants.spoilt import CORRECTING, SLICING, options
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+# --- corrections --------------------------------------------------------------------------------------
+
+
+def _terming(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
+    """The term is that of another border."""
+
+    def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
+        return _term(call, wrong(call, border), padding, weight)
+
+    _term = correction.term
+    return patched(correction, fold=CORRECTING, term=term)
+
+
+def correction_of_first_channel() -> Fold:
+    """The correction takes the value of the first channel for that of all."""
+    return _terming(lambda call, border: Values((1,) * len(border.shape), border.flat[:1]))
+
+
+def correction_groups_forgotten() -> Fold:
+    """The correction takes the values of the first group for those of all."""
+
+    def first(call: ir.Call, border: Values) -> Values:
+        groups = int(call.attrs.groups)
+        return border if border.uniform else Values(border.shape, border.flat[: len(border.flat) // groups] * groups)
+
+    return _terming(first)
+
+
+def correction_of_own_padding() -> Fold:
+    """The correction takes the convolution's own zeros for border, too."""
+
+    def with_own_padding(mask: Array, call: ir.Call) -> Array:
+        padded: Array = _with_own_padding(mask - 1, call) + 1
+        return padded
+
+    _with_own_padding = correction._with_own_padding
+    return patched(correction, fold=CORRECTING, _with_own_padding=with_own_padding)
+
+
+def correction_strides_forgotten() -> Fold:
+    """The correction is that of a convolution with stride 1."""
+
+    def slide(kernel: Array, mask: Array, call: ir.Call) -> Array:
+        strides = [int(stride) for stride in call.attrs.strides]
+        dense = _slide(kernel, mask, changed(call, call.args, strides=[1] * len(strides)))
+        counts = _slide(kernel, mask, call).shape[1:]
+        return dense[(slice(None), *(slice(count) for count in counts))]
+
+    _slide = correction._slide
+    return patched(correction, fold=CORRECTING, _slide=slide)
+
+
+def corrected_floats() -> Fold:
+    """Floats are corrected without being asked, which rounds."""
+    return options(nonzero="correct-inexact")
+
+
+# --- slices -------------------------------------------------------------------------------------------
+
+
+def slice_of_the_wrong_side() -> Fold:
+    """The weight is sliced as if the zero channels stood at its other end."""
+
+    def sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
+        return _sliced(call, weight, channels[::-1])
+
+    _sliced = rewrite._sliced
+    return patched(rewrite, fold=SLICING, _sliced=sliced)
+
+
+# --- the table ----------------------------------------------------------------------------------------
+
+
+def _integers(*axes: Axis, **fields: Any) -> Case:
+    given = {"dtype": "int8", "out_dtype": "int32", "pad": Pad(value=3.0), "constant_weight": True, **fields}
+    return killer(f"conv{len(axes)}d", *axes, **given)
+
+
+_BY_CHANNEL = (Step(kind="minimum", operand=(1.0, 2.0)),)
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        kind="correction",
+        make=correction_of_first_channel,
+        killed_by=_integers(BARE, channels=2, steps=_BY_CHANNEL),
+        right=CORRECT,
+    ),
+    Defect(
+        kind="correction",
+        make=correction_groups_forgotten,
+        killed_by=_integers(BARE, channels=2, filters=2, groups=2, steps=_BY_CHANNEL),
+        right=CORRECT,
+    ),
+    Defect(
+        kind="correction",
+        make=correction_of_own_padding,
+        killed_by=_integers(Axis(size=4, pad=(1, 2), kernel=2, padding=(2, 0))),
+        right=CORRECT,
+    ),
+    Defect(
+        kind="correction",
+        make=correction_strides_forgotten,
+        killed_by=_integers(Axis(size=6, pad=(1, 2), kernel=2, stride=2)),
+        right=CORRECT,
+    ),
+    Defect(
+        kind="correction",
+        make=corrected_floats,
+        killed_by=killer(
+            "conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(value=3.0), channels=3, fills=("reals",), seed=43
+        ),
+        right=CORRECT,
+    ),
+    Defect(
+        kind="slice",
+        make=slice_of_the_wrong_side,
+        killed_by=killer("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
+        right=SLICE,
+    ),
+)
+"""A row each."""

@@ -1,0 +1,195 @@
+"""Defects of the rewriting: attributes, types, other readers, the module itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import tvm
+from tvm import ir, relax, tirx
+
+from harness.build import MAIN
+from harness.case import Axis, Pad, Step
+from harness.check import Fold
+from harness.fold import Folded, Kind, Refused, rewrite, rules
+from harness.fold.body import Body
+from harness.fold.rewrite import Path
+from harness.fold.site import PAD, op_name, read_pad, shape_of
+from harness.mutants.defect import BARE, Defect, killer, quantized
+from harness.mutants.spoil import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
+from harness.mutants.spoilt import BUNDLED
+
+
+def attributes_lost() -> Fold:
+    """The rebuilt consumer has dilation 1."""
+    return rebuilding(lambda call: {"dilation": [1 for _ in call.attrs.dilation]})
+
+
+def strides_lost() -> Fold:
+    """The rebuilt consumer has stride 1."""
+    return rebuilding(lambda call: {"strides": [1 for _ in call.attrs.strides]})
+
+
+def groups_lost() -> Fold:
+    """The rebuilt convolution has one group."""
+    return rebuilding(lambda call: {"groups": 1} if hasattr(call.attrs, "groups") else {})
+
+
+def out_dtype_lost() -> Fold:
+    """The rebuilt convolution accumulates in the dtype of its data."""
+    return rebuilding(lambda call: {"out_dtype": None} if hasattr(call.attrs, "out_dtype") else {})
+
+
+def raises_on_groups() -> Fold:
+    """Grouped convolutions are met with an exception instead of a refusal."""
+
+    def ungrouped(call: ir.Call) -> dict[str, Any]:
+        if getattr(call.attrs, "groups", 1) != 1:
+            raise NotImplementedError("groups")
+        return {}
+
+    return rebuilding(ungrouped)
+
+
+def stale_type() -> Fold:
+    """The dequantize that now reads the data keeps the type that it had behind the pad."""
+
+    def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
+        return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
+
+    _types = rewrite._types
+    return patched(rewrite, _types=stale)
+
+
+def shared_pad_removed() -> Fold:
+    """The folded pad goes, although something else reads it."""
+
+    def buried(body: Body, value: Any) -> None:
+        for arg in value.args:
+            if isinstance(arg, relax.Var) and body._removable(arg):
+                body.dead[arg] = True
+
+    return patched(Body, _bury=buried)
+
+
+def returned_pad_removed() -> Fold:
+    """Whatever else uses the folded pad gets its input instead."""
+
+    def bypassed(function: relax.Function) -> relax.Function:
+        return without_pads(function, lambda body, var, pad: True)
+
+    return lambda mod: each(BUNDLED(mod), bypassed, but=mod)
+
+
+def input_mutated() -> Fold:
+    """The module is changed in place."""
+
+    def fold(mod: tvm.IRModule) -> tvm.IRModule:
+        for name, function in BUNDLED(mod).functions_items():
+            mod.update_func(name, function)
+        return mod
+
+    return fold
+
+
+def not_idempotent() -> Fold:
+    """Every run leaves another mark."""
+
+    def fold(mod: tvm.IRModule) -> tvm.IRModule:
+        runs = int(mod[MAIN].attrs["runs"]) if mod[MAIN].attrs and "runs" in mod[MAIN].attrs else 0
+        out = BUNDLED(mod).clone()
+        out.update_func(out.get_global_var(MAIN), out[MAIN].with_attr("runs", runs + 1))
+        return out
+
+    return fold
+
+
+def weight_pad_folded() -> Fold:
+    """A pad on the weight operand is folded like one on the data."""
+
+    def fold(mod: tvm.IRModule) -> tvm.IRModule:
+        out = BUNDLED(mod).clone()
+        for name, function in out.functions_items():
+            body = Body(function, lambda _: None)
+            for var in body.consumers:
+                _fold_weight_pad(body, var)
+            out.update_func(name, body.rebuilt())
+        return out
+
+    return lambda mod: with_types_anew(fold(mod), mod)
+
+
+def _fold_weight_pad(body: Body, var: relax.Var) -> None:
+    call = body.values[var]
+    pad: Any = body.value(call.args[1]) if len(call.args) > 1 else None
+    if op_name(pad) == PAD:
+        layout, padding = str(call.attrs.kernel_layout), [int(width) for width in call.attrs.padding]
+        widths = read_pad(pad).widths or ()
+        sides = [widths[layout.index(letter)] for letter in "DHW" if letter in layout]
+        more = [own + width for own, width in zip(padding, flat(sides), strict=True)]
+        body.replace(var, changed(call, [call.args[0], pad.args[0]], padding=more))
+
+
+def shared_step_rewritten() -> Fold:
+    """A step behind the pad that others read too is rewritten for all of them, instead of computed twice."""
+
+    def bypassed(function: relax.Function) -> relax.Function:
+        return without_pads(function, lambda body, var, pad: all(body.step(user) for user, _ in body.users(var)))
+
+    return lambda mod: each(BUNDLED(mod), bypassed, but=mod)
+
+
+def shared_pad_refused() -> Fold:
+    """A pad with another reader stays in front of its consumer, too."""
+
+    def paths(body: Body, operand: Any) -> Iterator[Path]:
+        return (path for path in _paths(body, operand) if len(body.users(path.pad)) == 1)
+
+    _paths = rewrite._paths
+    return patched(rewrite, _paths=paths)
+
+
+def idle_pad_kept() -> Fold:
+    """Pads whose widths are all 0 stay."""
+    kept = patched(rewrite, _drop_identities=lambda folding, body: iter(()))
+    return patched(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
+
+
+def symbolic_refused() -> Fold:
+    """Pads of tensors with a symbolic length stay."""
+
+    def refused(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
+        lengths = shape_of(call) or []
+        if all(isinstance(length, tirx.IntImm) for length in lengths):
+            return None
+        return Refused(Kind.SYMBOLIC, "a length is symbolic")
+
+    return patched(rewrite, _refused_by_type=refused)
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        kind="graph", make=attributes_lost, killed_by=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, dilation=2))
+    ),
+    Defect(kind="graph", make=strides_lost, killed_by=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, stride=2))),
+    Defect(kind="graph", make=groups_lost, killed_by=killer("conv1d", BARE, channels=4, filters=2, groups=2)),
+    Defect(kind="graph", make=out_dtype_lost, killed_by=killer("conv1d", BARE, dtype="int8", out_dtype="int32")),
+    Defect(kind="graph", make=raises_on_groups, killed_by=killer("conv1d", BARE, channels=2, filters=2, groups=2)),
+    Defect(kind="graph", make=stale_type, killed_by=quantized(value=3.0, zero_point=(3,))),
+    Defect(kind="graph", make=shared_pad_removed, killed_by=killer("conv1d", BARE, uses=("read",))),
+    Defect(kind="graph", make=returned_pad_removed, killed_by=killer("conv1d", BARE, uses=("returned",))),
+    Defect(kind="graph", make=input_mutated, killed_by=killer("conv1d", BARE)),
+    Defect(kind="graph", make=not_idempotent, killed_by=killer("conv1d", BARE)),
+    Defect(
+        kind="graph",
+        make=weight_pad_folded,
+        killed_by=killer("conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(operand="weight")),
+    ),
+    Defect(
+        kind="graph",
+        make=shared_step_rewritten,
+        killed_by=killer("conv1d", BARE, steps=(Step(kind="relu"),), uses=("step",)),
+    ),
+    Defect(kind="graph", make=shared_pad_refused, killed_by=killer("conv1d", BARE, uses=("returned",))),
+    Defect(kind="graph", make=idle_pad_kept, killed_by=killer("max_pool1d", Axis(size=4, kernel=2))),
+    Defect(kind="graph", make=symbolic_refused, killed_by=killer("conv1d", BARE, symbolic=("N",))),
+)
+"""A row each."""

@@ -1,0 +1,32 @@
+"""What happens in a worker process: a few cases through the kill matrix, or through a baseline."""
+
+from functools import cache
+from typing import Any
+
+from harness.case import Case
+from harness.mutants import BY_NAME
+from harness.mutants.baselines import BY_BASELINE, compared
+from harness.mutants.defect import BUNDLED
+from harness.mutants.matrix import RIGHT, Kills, matrix
+from harness.mutants.through import Passes
+from harness.targets import parse_target
+
+
+def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:
+    """The kills of each case by the harness."""
+    return matrix(cases, _passes(names), _target())
+
+
+def kill_as(baseline: str, cases: list[Case], names: tuple[str, ...], seed: int) -> list[Kills]:
+    """The kills of each case by a baseline."""
+    return compared(BY_BASELINE[baseline], cases, _passes(names), _target(), seed)
+
+
+@cache
+def _passes(names: tuple[str, ...]) -> Passes:
+    return Passes({RIGHT: BUNDLED(), **{name: BY_NAME[name].make() for name in names}})
+
+
+@cache
+def _target() -> Any:
+    return parse_target("llvm")

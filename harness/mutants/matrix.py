@@ -1,0 +1,97 @@
+"""The kill matrix: a case through all defects, each distinct module compiled and run once against the one reference.
+
+    case --through--> distinct modules --one batch--> programs --conclude--> kills
+
+Law: a defect is killed by a case if ``check(case, its pass, complete=True)`` raises a failure of the pass, another one
+than the bundled pass gets.
+"""
+
+from collections.abc import Sequence
+
+from harness import ir
+from harness.case import Case
+from harness.check import Prepared, conclude, prepared_from
+from harness.failures import (
+    CompileError,
+    Failure,
+    IllFormed,
+    InputMutated,
+    Miscompile,
+    MissedFold,
+    NotIdempotent,
+    TargetCrashed,
+    TargetTimeout,
+    WrongType,
+    failure,
+)
+from harness.mutants.through import Distinct, Folded, Passes, fold_all
+from harness.targets import Program, Target, compile_batch
+
+BLAMING = (
+    Miscompile,
+    WrongType,
+    IllFormed,
+    InputMutated,
+    NotIdempotent,
+    MissedFold,
+    CompileError,
+    TargetCrashed,
+    TargetTimeout,
+)
+"""Failures that blame the pass. Those that blame TVM or the harness kill nothing."""
+
+RIGHT = ""
+"""The name of the bundled pass among those that are wrong."""
+
+Kills = dict[str, Failure]
+"""Name of a defect -> the failure of its pass."""
+
+
+def matrix(cases: Sequence[Case], passes: Passes, target: Target) -> list[Kills]:
+    """The kills of each case. ``RIGHT`` is one of the passes."""
+    through = [fold_all(case, passes) for case in cases]
+    ready = [(each, _prepared(each)) for row in through for each in row.distinct if each.failure is None and each.names]
+    programs = _compiled([prepared for _, prepared in ready], target)
+    for i, (each, prepared) in enumerate(ready):
+        each.failure = _concluded(prepared, target, programs.get(i))
+    return [kills_of(row) for row in through]
+
+
+def kills_of(row: Folded) -> Kills:
+    """The failures that blame a pass, and which the bundled one does not have."""
+    found = row.failures | {name: each.failure for each in row.distinct if each.failure for name in each.names}
+    right = found.pop(RIGHT, None)
+    return {
+        name: failed
+        for name, failed in found.items()
+        if isinstance(failed, BLAMING) and (right is None or failed.fingerprint != right.fingerprint)
+    }
+
+
+def _prepared(each: Distinct) -> Prepared:
+    return prepared_from(each.case, _no_fold, each.unfolded, each.folded, complete=True)
+
+
+def _no_fold(module: ir.Module) -> ir.Module:
+    """Never called: what is asked of a pass has been asked."""
+    return module
+
+
+def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
+    """The program of each, by its place; none if one of them does not compile, which then shows alone."""
+    places = [i for i, each in enumerate(prepared) if each.modules]
+    try:
+        programs = compile_batch([prepared[i].modules for i in places], target)
+    except Exception:  # noqa: BLE001, each is compiled again, alone
+        return {}
+    return dict(zip(places, programs, strict=True))
+
+
+def _concluded(prepared: Prepared, target: Target, program: Program | None) -> Failure | None:
+    try:
+        conclude(prepared, target, program=program)
+    except Failure as found:
+        return found
+    except Exception as error:  # noqa: BLE001, one case must not end the benchmark, and this blames no pass
+        return failure("HarnessError", prepared.case, type(error).__name__, f"{type(error).__name__}: {error}")
+    return None

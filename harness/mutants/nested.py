@@ -1,0 +1,118 @@
+"""Defects of pads of pads, and of pads that go in part."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from tvm import ir
+
+from harness.case import Axis, Pad, Step
+from harness.check import Fold
+from harness.fold import Folded, Kind, Outcome, Refused, rewrite, rules, steps
+from harness.fold.facts import Padded, PadFacts, Site
+from harness.fold.steps import Border
+from harness.fold.values import cast
+from harness.mutants.defect import BARE, Defect, killer
+from harness.mutants.spoil import concluding, patched, retyped
+
+# --- pads of pads -------------------------------------------------------------------------------------
+
+
+def _merging(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
+    """Neighbours become one whatever the forgiven refusals say."""
+
+    def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
+        return (refused for refused in _refusals(inner, outer) if not forgives(refused, inner, outer))
+
+    _refusals = rules.Nested.refusals
+    return retyped(patched(rules.Nested, refusals=staticmethod(refusals)))
+
+
+def nested_values_not_compared() -> Fold:
+    """A pad of a pad becomes one, although their values differ."""
+    return _merging(lambda refused, inner, outer: refused.kind == Kind.VALUE)
+
+
+def nested_signs_of_zero_not_compared() -> Fold:
+    """Pads of 0.0 and -0.0 become one."""
+
+    def equal(refused: Refused, inner: PadFacts, outer: PadFacts) -> bool:
+        return refused.kind == Kind.VALUE and cast(inner.value, inner.dtype) == cast(outer.value, outer.dtype)
+
+    return _merging(equal)
+
+
+def nested_crop_summed() -> Fold:
+    """A crop and the pad behind it become their sum, which brings back what was cropped."""
+    return _merging(lambda refused, inner, outer: refused.kind == Kind.CROP)
+
+
+def nested_corner_ignored() -> Fold:
+    """What a pad of another axis puts over the border is forgotten."""
+
+    def padded(border: Border, step: Padded) -> Border | Refused:
+        behind = _padded(border, step)
+        return behind if isinstance(behind, Refused) else replace(behind, values=border.values)
+
+    _padded = steps._padded
+    return retyped(patched(steps, _padded=padded))
+
+
+# --- pads that go in part -----------------------------------------------------------------------------
+
+
+def rebuilt_pad_value_lost() -> Fold:
+    """The smaller pad that stays, and the one that two became, have the value 0."""
+
+    def pad_call(source: Any, pad: PadFacts, like: ir.Call) -> ir.Call:
+        return _pad_call(source, replace(pad, value=0.0), like)
+
+    _pad_call = rewrite._pad_call
+    return patched(rewrite, _pad_call=pad_call)
+
+
+def partial_batch_lost() -> Fold:
+    """Of the widths that stay, those of the batch are lost."""
+
+    def lost(site: Site, folded: Folded) -> Outcome:
+        at = site.consumer.layout.index("N")
+        if folded.kept is None or at >= len(folded.kept):
+            return folded
+        kept = tuple((0, 0) if axis == at else sides for axis, sides in enumerate(folded.kept))
+        return replace(folded, kept=kept if any(map(any, kept)) else None)
+
+    return concluding(lost)
+
+
+# --- the table ----------------------------------------------------------------------------------------
+
+
+def _again(value: float, *sides: int, letter: str = "W") -> tuple[Step, ...]:
+    return (Step(kind="pad", value=value, widths=((letter, sides[0], sides[1]),)),)
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(kind="nested", make=nested_values_not_compared, killed_by=killer("conv1d", BARE, steps=_again(3.0, 1, 0))),
+    Defect(
+        kind="nested",
+        make=nested_signs_of_zero_not_compared,
+        killed_by=killer("max_pool1d", Axis(size=3, pad=(1, 0)), pad=Pad(value=0.0), steps=_again(-0.0, 1, 0)),
+    ),
+    Defect(
+        kind="nested",
+        make=nested_crop_summed,
+        killed_by=killer("conv1d", Axis(size=6, pad=(-1, 0), kernel=2), steps=_again(0.0, 1, 0)),
+    ),
+    Defect(
+        kind="nested",
+        make=nested_corner_ignored,
+        killed_by=killer("conv1d", BARE, steps=_again(3.0, 0, 1, letter="C")),
+    ),
+    Defect(
+        kind="partial",
+        make=rebuilt_pad_value_lost,
+        killed_by=killer("max_pool1d", BARE, pad=Pad(value=float("-inf"), channel=(0, 1))),
+    ),
+    Defect(kind="partial", make=partial_batch_lost, killed_by=killer("conv1d", BARE, pad=Pad(batch=(0, 1)))),
+)
+"""A row each."""

@@ -1,0 +1,146 @@
+"""Defects of scales and zero points."""
+
+from dataclasses import replace
+from typing import Any
+
+from harness.case import Step as CaseStep
+from harness.check import Fold
+from harness.fold import Kind, Outcome
+from harness.fold.facts import Operand, Quantization, Site, Step
+from harness.fold.rules import decide
+from harness.mutants.defect import BARE, Defect, killer, quantized
+from harness.mutants.spoil import believing, deciding, with_zero_points, without
+
+
+def quantized_value_ignored() -> Fold:
+    """Any pad value in front of a quantized consumer is taken for the neutral one."""
+    return without(Kind.QUANTIZATION)
+
+
+def zero_instead_of_zero_point() -> Fold:
+    """The value in front of a dequantize is compared with 0."""
+    return believing(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
+
+
+def first_zero_point_only() -> Fold:
+    """Only the first of the per-channel zero points is looked at."""
+    return believing(lambda site: with_zero_points(site, lambda points: points[:1]))
+
+
+def zero_point_wrong_sign() -> Fold:
+    """Value and zero point are compared as bytes: 255 passes for -1."""
+
+    def as_bytes(site: Site) -> Site:
+        value = site.pad.value
+        return with_zero_points(site, lambda points: tuple(value if (p - value) % 256 == 0 else p for p in points))
+
+    return believing(as_bytes)
+
+
+def absent_value_taken_as_match() -> Fold:
+    """A zero point that is not constant is taken for the pad value."""
+
+    def assumed(site: Site) -> Site:
+        def known(step: Any) -> Any:
+            if not isinstance(step, Quantization) or step.zero_point.flat is not None:
+                return step
+            shape = (1,) * len(site.pad.widths or ())
+            one, match = Operand(shape=shape, flat=(1.0,)), Operand(shape=shape, flat=(int(site.pad.value),))
+            return replace(step, scale=one, zero_point=match)
+
+        return replace(site, steps=tuple(map(known, site.steps)))
+
+    return believing(assumed)
+
+
+def nonconstant_dereferenced() -> Fold:
+    """A zero point that is a parameter of the function is read like a constant."""
+
+    def careless(site: Site) -> Outcome:
+        for step in site.steps:
+            if isinstance(step, Quantization):
+                max(step.zero_point.flat)  # type: ignore[arg-type]  # the defect
+        return decide(site)
+
+    return deciding(careless)
+
+
+def varying_parameters_moved() -> Fold:
+    """A dequantize whose parameters follow a padded axis is moved in front of the pad as it is."""
+
+    def uniform(site: Site) -> Site:
+        def first(operand: Operand) -> Operand:
+            return Operand(shape=(1,) * len(operand.shape or ()), flat=operand.flat and operand.flat[:1])
+
+        def flattened(step: Any) -> Any:
+            if not isinstance(step, Quantization):
+                return step
+            return replace(step, scale=first(step.scale), zero_point=first(step.zero_point))
+
+        return replace(site, steps=tuple(map(flattened, site.steps)))
+
+    return believing(uniform)
+
+
+def quantize_dequantize_taken_for_identity() -> Fold:
+    """A quantize and the dequantize behind it are taken to cancel, whatever their zero points."""
+
+    def cancelled(site: Site) -> Site:
+        kept: list[Step] = []
+        for step in site.steps:
+            if kept and (kept[-1].op, step.op) == ("quantize", "dequantize"):
+                kept.pop()
+            else:
+                kept.append(step)
+        return replace(site, steps=tuple(kept))
+
+    return believing(cancelled)
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        kind="quantization",
+        upstream="apache/tvm#11127",
+        make=quantized_value_ignored,
+        killed_by=quantized(value=3.0, zero_point=(4,)),
+    ),
+    Defect(kind="quantization", make=zero_instead_of_zero_point, killed_by=quantized(value=0.0, zero_point=(3,))),
+    Defect(
+        kind="quantization", make=first_zero_point_only, killed_by=quantized(value=3.0, zero_point=(3, 4), channels=2)
+    ),
+    Defect(
+        kind="quantization",
+        upstream="google/XNNPACK#8647",
+        make=zero_point_wrong_sign,
+        killed_by=quantized(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
+    ),
+    Defect(
+        kind="quantization",
+        make=absent_value_taken_as_match,
+        killed_by=quantized(value=0.0, zero_point=(3,), constant=False),
+    ),
+    Defect(
+        kind="quantization",
+        upstream="apache/tvm#14445",
+        make=nonconstant_dereferenced,
+        killed_by=quantized(value=3.0, zero_point=(3,), constant=False),
+    ),
+    Defect(
+        kind="quantization",
+        make=varying_parameters_moved,
+        killed_by=quantized(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
+    ),
+    Defect(
+        kind="quantization",
+        make=quantize_dequantize_taken_for_identity,
+        killed_by=killer(
+            "conv1d",
+            BARE,
+            steps=(
+                CaseStep(kind="quantize", zero_point=(3,), out_dtype="int8"),
+                CaseStep(kind="dequantize", zero_point=(4,)),
+            ),
+        ),
+    ),
+)
+"""A row each."""

@@ -1,0 +1,183 @@
+"""The table of the benchmark, its JSON lines, and its progress."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.failures import Failure
+from harness.mutants import BY_NAME
+from harness.mutants.benchmark import HARNESS, Listener, Plan, Result
+from harness.mutants.tally import Tally, finite, middle
+from harness.report.describe import describe
+from harness.shrink import Shrunk
+
+QUIET_SECONDS = 30.0
+WIDTH = 160
+"""Columns of the table, however narrow the terminal: rows that are cut say nothing."""
+
+Write = Callable[[dict[str, Any]], None]
+"""Appends a JSON line."""
+
+
+class Progress(Listener):
+    """Writes each first kill as a JSON line when it comes, and now and then a line for a person."""
+
+    def __init__(self, console: Console, plan: Plan, write: Write) -> None:
+        self._console, self._plan, self._write = console, plan, write
+        self._started = self._last = time.monotonic()
+
+    def counted(self, way: str, seed: int, number: int) -> None:
+        """A line every half minute, and one at the end of a seed."""
+        now = time.monotonic()
+        if number == self._plan.budget or now - self._last > QUIET_SECONDS:
+            self._last = now
+            line = f"{way}, seed {seed}: {number}/{self._plan.budget} cases, {now - self._started:.0f} s"
+            self._console.print(line, style="dim", markup=False)
+
+    def killed(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
+        """One line of JSON."""
+        self._write(
+            {
+                "event": "kill",
+                "by": way,
+                "defect": name,
+                "seed": seed,
+                "case_number": number,
+                "fingerprint": failure.fingerprint,
+                "case": failure.case.to_json(),
+            }
+        )
+
+    def shrunk(self, name: str, shrunk: Shrunk) -> None:
+        """One line of JSON."""
+        self._write({"event": "shrunk", "defect": name, **_shrunk_record(shrunk)})
+
+
+def _shrunk_record(shrunk: Shrunk) -> dict[str, Any]:
+    return {
+        "fingerprint": shrunk.failure.fingerprint,
+        "case": shrunk.case.to_json(),
+        "minimal": shrunk.minimal,
+        "seconds": round(shrunk.seconds, 3),
+    }
+
+
+# --- the table ----------------------------------------------------------------------------------------
+
+
+def print_result(console: Console, result: Result) -> None:
+    """The table, those that were held out apart, the shrunk cases, a closing line."""
+    tallies = list(result.tallies.values())
+    for title, held_out in (("defects", False), ("held out: written last, not used for tuning", True)):
+        chosen = [tally for tally in tallies if BY_NAME[tally.name].held_out is held_out]
+        if chosen:
+            console.print(_table(title, chosen, result), width=max(console.width, WIDTH), crop=False)
+    for name, shrunk in result.shrunk.items():
+        console.print(Text(f"{name}: {BY_NAME[name].text}", style="bold"), soft_wrap=True)
+        console.print(Text(_shrunk_line(shrunk), style="dim"), soft_wrap=True)
+        console.print(Text(describe(shrunk.case), style="cyan"), soft_wrap=True)
+    console.print(_closing(result), soft_wrap=True)
+
+
+def _table(title: str, tallies: list[Tally], result: Result) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("defect", no_wrap=True)
+    for column in ("killed", "median", "worst", "kills per 100 cases"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("symptom", no_wrap=True)
+    for name in result.baselines:
+        table.add_column(name, justify="right", no_wrap=True)
+    budget = result.plan.budget
+    for tally in tallies:
+        others = [_baseline_cell(of[tally.name], budget) for of in result.baselines.values()]
+        style = "" if tally.killed else "bold red"
+        table.add_row(tally.name, *_cells(tally, budget), *others, style=style)
+    return table
+
+
+def _cells(tally: Tally, budget: int) -> tuple[str, ...]:
+    low, high = (100 * end for end in tally.interval)
+    rate = f"{100 * tally.rate:5.1f} [{low:4.1f}, {high:4.1f}]"
+    return _seeds(tally), _number(tally.median, budget), _number(tally.worst, budget), rate, tally.symptom or "-"
+
+
+def _seeds(tally: Tally) -> str:
+    return f"{len(tally.first)}/{len(tally.seeds)}"
+
+
+def _baseline_cell(tally: Tally, budget: int) -> str:
+    return f"{_seeds(tally)} {_number(tally.median, budget)}" if tally.first else "-"
+
+
+def _number(number: float, budget: int) -> str:
+    """Cases; a fraction is the median of an even number of seeds."""
+    return f">{budget}" if math.isinf(number) else f"{number:g}"
+
+
+def _shrunk_line(shrunk: Shrunk) -> str:
+    size = "1-minimal" if shrunk.minimal else "shrunk as far as its time allowed"
+    return f"{shrunk.failure.fingerprint}, {size} after {shrunk.tried} cases in {shrunk.seconds:.1f} s"
+
+
+def _closing(result: Result) -> Text:
+    tallies = list(result.tallies.values())
+    plan = result.plan
+    parts = [
+        f"{len(result.killed)} of {len(tallies)} defects killed by each of {plan.seeds} seeds "
+        f"(from {plan.seed}) within {plan.budget} cases",
+        f"median {_number(middle(tallies), plan.budget)}, "
+        f"worst {_number(max((t.worst for t in tallies), default=math.inf), plan.budget)}",
+    ]
+    for name, of in result.baselines.items():
+        parts.append(f"{name} {sum(tally.killed for tally in of.values())}")
+    parts.append(f"{result.seconds:.1f} s" + (", interrupted" if result.interrupted else ""))
+    good = len(result.killed) == len(tallies) and not result.interrupted
+    return Text("; ".join(parts), style="bold green" if good else "bold red")
+
+
+# --- JSON ---------------------------------------------------------------------------------------------
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    """The lines of the end: a row per defect and way of testing, then the summary."""
+    ways = {HARNESS: result.tallies, **result.baselines}
+    rows: list[dict[str, Any]] = []
+    for way, tallies in ways.items():
+        for name, tally in tallies.items():
+            defect = BY_NAME[name]
+            about = {"kind": defect.kind, "upstream": defect.upstream, "held_out": defect.held_out}
+            rows.append({"event": "defect", "by": way, "defect": name, **about, **tally.to_plain()})
+    return [*rows, _summary(result)]
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    plan, tallies = result.plan, list(result.tallies.values())
+    held_out = [tally for tally in tallies if BY_NAME[tally.name].held_out]
+    return {
+        "event": "summary",
+        "seed": plan.seed,
+        "seeds": plan.seeds,
+        "budget": plan.budget,
+        "workers": plan.workers,
+        **_totals(tallies),
+        "held_out": _totals(held_out),
+        "baselines": {name: _totals(list(of.values())) for name, of in result.baselines.items()},
+        "shrunk": len(result.shrunk),
+        "minimal": sum(shrunk.minimal for shrunk in result.shrunk.values()),
+        "seconds": round(result.seconds, 3),
+        "interrupted": result.interrupted,
+    }
+
+
+def _totals(tallies: list[Tally]) -> dict[str, Any]:
+    return {
+        "defects": len(tallies),
+        "killed": sum(tally.killed for tally in tallies),
+        "median_cases": finite(middle(tallies)),
+        "worst_cases": finite(max((tally.worst for tally in tallies), default=math.inf)),
+    }

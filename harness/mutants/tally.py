@@ -1,0 +1,111 @@
+"""What a benchmark counts for one defect: kills, cases until the first, the rate with its interval.
+
+seed -> cases in the order drawn -> killed or not      first: seed -> number of the case that killed, from 1
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from harness.failures import Failure
+
+Z = 1.959963984540054
+"""97.5th percentile of the normal distribution: two sides of 95 %."""
+
+
+def wilson(kills: int, cases: int) -> tuple[float, float]:
+    """The 95 % interval of a rate by Wilson's score, which needs no library; (0, 1) of no cases.
+
+    (E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927.)
+    """
+    if cases == 0:
+        return 0.0, 1.0
+    rate, square = kills / cases, Z * Z / cases
+    middle = rate + square / 2
+    reach = Z * math.sqrt(rate * (1 - rate) / cases + square / (4 * cases))
+    low, high = (middle - reach) / (1 + square), (middle + reach) / (1 + square)
+    return 0.0 if kills == 0 else low, 1.0 if kills == cases else high
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """The kills of one defect by one way of testing. ``seeds`` are those that were begun."""
+
+    name: str
+    seeds: list[int] = field(default_factory=list)
+    cases: int = 0
+    kills: int = 0
+    first: dict[int, int] = field(default_factory=dict)
+    symptoms: Counter[str] = field(default_factory=Counter)
+    failure: Failure | None = None
+
+    def add(self, seed: int, number: int, failure: Failure | None) -> bool:
+        """Count case ``number`` of a seed; whether it is the first that kills."""
+        self.cases += 1
+        if failure is None:
+            return False
+        self.kills += 1
+        self.symptoms[f"{failure.kind} {failure.symptom}"] += 1
+        self.failure = self.failure or failure
+        new = seed not in self.first
+        self.first.setdefault(seed, number)
+        return new
+
+    @property
+    def killed(self) -> bool:
+        """Whether every seed killed it."""
+        return bool(self.seeds) and all(seed in self.first for seed in self.seeds)
+
+    @property
+    def until(self) -> list[float]:
+        """Cases until killed, of each seed; infinite where it was not."""
+        return [self.first.get(seed, math.inf) for seed in self.seeds]
+
+    @property
+    def median(self) -> float:
+        return median(self.until) if self.seeds else math.inf
+
+    @property
+    def worst(self) -> float:
+        return max(self.until, default=math.inf)
+
+    @property
+    def rate(self) -> float:
+        return self.kills / self.cases if self.cases else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.kills, self.cases)
+
+    @property
+    def symptom(self) -> str:
+        """The one that was seen most often."""
+        return self.symptoms.most_common(1)[0][0] if self.symptoms else ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """As a line of ``--json`` has it; null where a seed did not kill."""
+        low, high = self.interval
+        return {
+            "killed_by_seeds": len(self.first),
+            "seeds": len(self.seeds),
+            "median_cases": finite(self.median),
+            "worst_cases": finite(self.worst),
+            "kills": self.kills,
+            "cases": self.cases,
+            "rate": round(self.rate, 6),
+            "rate_low": round(low, 6),
+            "rate_high": round(high, 6),
+            "symptoms": dict(self.symptoms.most_common()),
+        }
+
+
+def finite(number: float) -> float | None:
+    """The number, None for JSON if it is infinite."""
+    return None if math.isinf(number) else number
+
+
+def middle(tallies: list[Tally]) -> float:
+    """The median over defects of the median over seeds."""
+    return median(tally.median for tally in tallies) if tallies else math.inf

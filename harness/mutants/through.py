@@ -1,0 +1,125 @@
+"""A case through many passes: the distinct modules that they make, and the failures of those that make none.
+
+    unfolded --base, watched--> Run: what every pass makes that answers alike
+             --each other pass--> modules, equal ones once
+
+Passes are functions of the module: of what equals the input, a pass makes what it made of that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness import ir
+from harness.build import build
+from harness.case import Case
+from harness.check import Fold, applied, check_again, check_form
+from harness.failures import Failure
+from harness.mutants.spoilt import Run, Spoilt, places_of, watched
+
+
+class Passes:
+    """Passes by name, and the places of the bundled pass that they replace."""
+
+    def __init__(self, folds: Mapping[str, Fold]) -> None:
+        self.folds = folds
+        self.places = places_of(folds.values())
+
+
+@dataclass(slots=True, kw_only=True)
+class Distinct:
+    """A module, and the names of the passes that made it; ``failure`` is what is wrong with it."""
+
+    case: Case
+    unfolded: ir.Module
+    folded: ir.Module
+    changed: bool
+    names: list[str] = field(default_factory=list)
+    failure: Failure | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Folded:
+    """A case through all passes."""
+
+    case: Case
+    distinct: list[Distinct] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+def fold_all(case: Case, passes: Passes, *, form: bool = True) -> Folded:
+    """The case through every pass. ``form`` asks of each module what ``check`` asks before anything runs."""
+    through = _Through(case, passes, form)
+    for name, fold in passes.folds.items():
+        try:
+            through.made(fold).names.append(name)
+        except Failure as found:
+            through.row.failures[name] = found
+    return through.row
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shared:
+    """What every pass makes that does what its base does: in ``run``, and in ``again``, the run on what it made."""
+
+    run: Run
+    again: Run
+    each: Distinct
+    idempotent: bool
+
+
+class _Through:
+    """One case on its way."""
+
+    def __init__(self, case: Case, passes: Passes, form: bool) -> None:
+        self.row = Folded(case=case)
+        self._case, self._passes, self._form = case, passes, form
+        self._unfolded = build(case)
+        self._shared: dict[Any, _Shared | None] = {}
+
+    def made(self, fold: Fold) -> Distinct:
+        """What a pass makes. Raises a ``Failure``."""
+        shared = self._shared_by(fold) if isinstance(fold, Spoilt) else None
+        if shared is None or not isinstance(fold, Spoilt) or not fold.same_in(shared.run):
+            each = self._distinct(applied(self._case, fold, self._unfolded.clone()))
+        elif shared.idempotent and fold.same_in(shared.again):
+            return shared.each
+        else:
+            each = shared.each
+        if self._form and each.failure is None and each.changed:
+            check_again(self._case, fold, each.folded)
+        return each
+
+    def _shared_by(self, fold: Spoilt) -> _Shared | None:
+        key = (id(fold.base), fold.after)
+        if key not in self._shared:
+            self._shared[key] = self._share(fold)
+        return self._shared[key]
+
+    def _share(self, fold: Spoilt) -> _Shared | None:
+        """None where the base raises: then each pass says so itself."""
+        try:
+            run, folded = self._watched(fold, self._unfolded)
+            again, twice = self._watched(fold, folded)
+        except Exception:  # noqa: BLE001, each pass shows it alone
+            return None
+        return _Shared(run=run, again=again, each=self._distinct(folded), idempotent=ir.same(folded, twice))
+
+    def _watched(self, fold: Spoilt, module: ir.Module) -> tuple[Run, ir.Module]:
+        run = watched(fold.base, module.clone(), self._passes.places)
+        return run, run.folded if fold.after is None else fold.after(run.folded, module)
+
+    def _distinct(self, folded: ir.Module) -> Distinct:
+        """The entry of an equal module, or a new one."""
+        known = next((each for each in self.row.distinct if ir.same(each.folded, folded)), None)
+        if known is not None:
+            return known
+        changed = not ir.same(folded, self._unfolded)
+        each = Distinct(case=self._case, unfolded=self._unfolded, folded=folded, changed=changed)
+        self.row.distinct.append(each)
+        if self._form:
+            try:
+                check_form(self._case, self._unfolded, folded)
+            except Failure as found:
+                each.failure = found
+        return each

@@ -1,0 +1,95 @@
+"""Defects of transposed convolutions."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tvm import ir
+
+from harness.case import Axis, Pad
+from harness.check import Fold
+from harness.fold import Folded, Kind, Outcome, Refused
+from harness.fold.facts import Site
+from harness.fold.rules import decide
+from harness.mutants.defect import Defect, killer
+from harness.mutants.spoil import concluding, deciding, flat, own_padding, pad_widths, rebuilding, without
+
+
+def transposed_crop_not_scaled() -> Fold:
+    """The pad of a transposed convolution is taken from its padding without the stride."""
+    return _transposing(lambda own, width: own - width)
+
+
+def transposed_padding_added() -> Fold:
+    """A transposed convolution is folded like a forward one."""
+    return _transposing(lambda own, width: own + width)
+
+
+def output_padding_lost() -> Fold:
+    """The rebuilt transposed convolution has no output_padding."""
+
+    def lost(call: ir.Call) -> dict[str, Any]:
+        return {"output_padding": [0 for _ in call.attrs.strides]} if hasattr(call.attrs, "output_padding") else {}
+
+    return rebuilding(lost)
+
+
+def transposed_growth_clamped() -> Fold:
+    """A padding that the fold makes negative, which grows the result of a transposed convolution, becomes 0."""
+
+    def clamped(site: Site, folded: Folded) -> Outcome:
+        if site.consumer.family != "conv_transpose" or folded.padding is None:
+            return folded
+        return replace(folded, padding=tuple(max(0, width) for width in folded.padding))
+
+    return concluding(clamped)
+
+
+def transposed_value_ignored() -> Fold:
+    """Any pad value in front of a transposed convolution is taken for 0."""
+    kinds = (Kind.VALUE, Kind.QUANTIZATION)
+    return without(*kinds, where=lambda site, _: site.consumer.family == "conv_transpose")
+
+
+def _transposing(wrong: Callable[[int, int], int]) -> Fold:
+    def fold(site: Site) -> Outcome:
+        folded = decide(site)
+        if site.consumer.family != "conv_transpose" or isinstance(folded, Refused) or site.pad.is_identity:
+            return folded
+        padding = tuple(map(wrong, flat(own_padding(site)), flat(pad_widths(site))))
+        return replace(folded, padding=padding) if min(padding) >= 0 else folded
+
+    return deciding(fold)
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        kind="transposed",
+        upstream="OpenVINO",
+        make=transposed_crop_not_scaled,
+        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
+    ),
+    Defect(
+        kind="transposed",
+        make=transposed_padding_added,
+        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=4, padding=(1, 0))),
+    ),
+    Defect(
+        kind="transposed",
+        make=output_padding_lost,
+        killed_by=killer(
+            "conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0), output_padding=1)
+        ),
+    ),
+    Defect(
+        kind="transposed",
+        make=transposed_growth_clamped,
+        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2)),
+    ),
+    Defect(
+        kind="transposed",
+        make=transposed_value_ignored,
+        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), pad=Pad(value=3.0)),
+    ),
+)
+"""A row each."""

@@ -1,0 +1,95 @@
+"""Defects of the pad's value and mode."""
+
+import math
+
+from harness.case import Axis, Pad
+from harness.check import Fold
+from harness.fold import Kind, Refused
+from harness.fold.facts import Site
+from harness.mutants.defect import BARE, Defect, killer
+from harness.mutants.spoil import believing, with_value, without
+
+
+def value_ignored() -> Fold:
+    """Any pad value is taken for the neutral one."""
+    return without(Kind.VALUE)
+
+
+def value_compared_before_cast() -> Fold:
+    """The attribute is compared, not what the integer tensor makes of it: 0.99, which is 0 there, is not folded."""
+
+    def uncast(site: Site) -> Site:
+        value, integral = site.pad.value, "int" in site.pad.dtype and math.isfinite(site.pad.value)
+        return with_value(site, math.copysign(math.ceil(abs(value)), value)) if integral else site
+
+    return believing(uncast)
+
+
+def value_truncated_on_floats() -> Fold:
+    """The value is compared as an integer: 0.5 passes for 0 in a float tensor."""
+    return believing(lambda site: with_value(site, float(int(site.pad.value))) if abs(site.pad.value) < 1 else site)
+
+
+def max_pool_folds_zero() -> Fold:
+    """A max_pool is taken to pad with 0."""
+    return without(Kind.VALUE, where=lambda site, _: site.consumer.family == "max_pool" and site.pad.value == 0)
+
+
+def neutral_value_of_another_dtype() -> Fold:
+    """A max_pool is taken to pad every dtype with the lowest value of a narrower one."""
+
+    def lowest(site: Site, _: Refused) -> bool:
+        narrow = -128 if "int" in site.pad.dtype else -65504
+        return site.consumer.family == "max_pool" and site.pad.value <= narrow
+
+    return without(Kind.VALUE, where=lowest)
+
+
+def mode_ignored() -> Fold:
+    """Reflected borders are taken for constant ones."""
+    return without(Kind.MODE)
+
+
+def mode_checked_for_convolutions_only() -> Fold:
+    """One branch of the pass forgets the mode."""
+    return without(Kind.MODE, where=lambda site, _: site.consumer.family != "conv")
+
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        kind="value",
+        upstream="apache/tvm#12353",
+        make=value_ignored,
+        killed_by=killer("conv1d", BARE, pad=Pad(value=3.0)),
+    ),
+    Defect(
+        kind="value",
+        make=value_compared_before_cast,
+        killed_by=killer("conv1d", BARE, dtype="int8", out_dtype="int32", pad=Pad(value=0.99)),
+    ),
+    Defect(kind="value", make=value_truncated_on_floats, killed_by=killer("conv1d", BARE, pad=Pad(value=0.5))),
+    Defect(
+        kind="value",
+        upstream="onnxsim#290, onnx/optimizer#318",
+        make=max_pool_folds_zero,
+        killed_by=killer("max_pool1d", BARE),
+    ),
+    Defect(
+        kind="value",
+        upstream="apache/tvm#11597",
+        make=neutral_value_of_another_dtype,
+        killed_by=killer("max_pool1d", Axis(size=4, pad=(2, 2), kernel=2), dtype="int16", pad=Pad(value=-128.0)),
+    ),
+    Defect(
+        kind="mode",
+        upstream="tenstorrent/tt-tvm#53, apache/tvm#19848",
+        make=mode_ignored,
+        killed_by=killer("conv1d", BARE, pad=Pad(mode="reflect")),
+    ),
+    Defect(
+        kind="mode",
+        make=mode_checked_for_convolutions_only,
+        killed_by=killer("avg_pool1d", BARE, pad=Pad(mode="replicate")),
+    ),
+)
+"""A row each."""
