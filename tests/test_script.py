@@ -249,6 +249,14 @@ def test_a_script_that_shows_the_failure_is_confirmed_and_one_that_does_not_is_n
     assert sorted(tmp_path.iterdir()) == [tmp_path / "x.repro.py"]
 
 
+@pytest.mark.parametrize("complaint", ["", "died of SIGSEGV"])
+@pytest.mark.parametrize("path", [None, Path("a/x.repro.py")])
+def test_a_record_says_what_came_of_a_script(path, complaint):
+    shown = Reproducer(path=path, complaint=complaint)
+    assert Reproducer.from_plain(shown.to_plain()) == shown
+    assert shown.to_plain()["script_confirmed"] is (path is not None and not complaint)
+
+
 def test_a_crash_is_confirmed_by_the_death_of_the_script(tmp_path):
     case = corpus.load(CORPUS / "avg_pool1d-ceil-mode-divides-by-zero.case.json").case
     crashed = failure("TargetCrashed", case, "SIGFPE", "the process that compiled and ran the case died: SIGFPE")
