@@ -108,16 +108,27 @@ def test_a_planted_defect_is_shown_without_foldproof_and_without_the_pass(tmp_pa
         assert last.startswith(said), last
 
 
+@pytest.mark.slow
+def test_every_planted_defect_has_a_script_that_shows_it(tmp_path):
+    scripts = {}
+    for name in mutants.BY_NAME:
+        case, fold = killed_by(name)
+        scripts[name] = written(case, fold, result(case, fold, complete=True))
+    for name, (code, last) in ends(scripts, tmp_path).items():
+        assert (code, last[:8]) == (1, "FAILED: "), (name, last)
+
+
 def test_defects_of_tvm_and_missed_folds_are_shown(tmp_path):
     case = corpus.load(CORPUS / "conv2d-axes-out-of-order.case.json").case
     copied = corpus.load(CORPUS / "max_pool1d-symbolic-copy.case.json").case
-    missed = result(PLAIN, lambda module: module, complete=True)
+    used = replace(PLAIN, uses=("returned",))
+    missed = result(used, lambda module: module, complete=True)
     blamed = failure("OracleDisagreement", PLAIN, "values", "as if")
     found = ends(
         {
             "finding": written(case, BUNDLED),
             "not compiled": written(copied, BUNDLED, failure("CompileError", copied, "unfolded", "TVM raised")),
-            "missed": written(PLAIN, lambda module: module, missed),
+            "missed": written(used, lambda module: module, missed),
             "agreed": written(PLAIN, BUNDLED, blamed),
         },
         tmp_path,
@@ -126,7 +137,10 @@ def test_defects_of_tvm_and_missed_folds_are_shown(tmp_path):
     assert found["finding"][1].startswith("FAILED: Before, out")
     assert found["not compiled"][0] == 1
     assert found["not compiled"][1].startswith("FAILED: compiling Before raised InternalError: Check failed: ")
-    assert found["missed"] == (1, "FAILED: After has a pad that Folded does without, and both return the same bits")
+    assert found["missed"] == (
+        1,
+        "FAILED: After has a pad that Folded does without, and their results have the same bits",
+    )
     assert found["agreed"] == (0, "ok: Before returns what NumPy says")
 
 
