@@ -1,6 +1,7 @@
 """A campaign: shards of random cases under a budget, judged by worker processes.
 
     seed -> shard seeds -> cases (Hypothesis, here) -> batches -> workers -> results -> Summary
+                                                                     +-- whole shards -> journal
 
 A shard is a pure function of (settings, seed), so any machine can run it again. Generation never waits for a verdict,
 and a failure never ends a campaign unless that is asked for: it is counted by fingerprint and shrunk at the end.
@@ -8,16 +9,16 @@ and a failure never ends a campaign unless that is asked for: it is counted by f
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from harness.case import Case
-from harness.corpus import Entry, save
+from harness.corpus import CorpusError, Entry, save
 from harness.draws import shards, strategy_of
-from harness.failures import Failure
+from harness.failures import Failure, failure
+from harness.journal import Journal, JournalError
 from harness.pool import Job, Judge
 from harness.question import Question
 from harness.shrink import Shrunk, shrink
@@ -30,7 +31,10 @@ RERUNS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a campaign does. ``seconds`` and ``examples`` are budgets; the first that is used up ends it."""
+    """What a campaign does. ``seconds`` and ``examples`` are budgets; the first that is used up ends it.
+
+    It also ends with ``max_failures`` distinct failures. ``known`` are fingerprints that are counted, and no failures.
+    """
 
     ops: tuple[str, ...] = ()
     question: Question = field(default_factory=Question)
@@ -39,7 +43,8 @@ class Settings:
     seconds: float | None = None
     examples: int | None = None
     workers: int = 1
-    first: bool = False
+    max_failures: int | None = None
+    known: tuple[str, ...] = ()
     corpus: Path | None = None
     shrink_seconds: float = 60.0
 
@@ -64,7 +69,8 @@ class Summary:
     """What a campaign saw. ``cases`` were drawn and distinct within their shard; ``executed`` have a result.
 
     ``sampled`` cases were run by both pipelines and gave the same bits; ``fallbacks`` counts why the fast pipeline left
-    a case to the default one.
+    a case to the default one. ``known`` counts known failures, which are none of ``failures`` nor of ``failed``.
+    ``resumed`` cases were judged before; ``trouble`` says what ended the campaign early, if it was no defect.
     """
 
     seed: int
@@ -84,17 +90,27 @@ class Summary:
     findings: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Found] = field(default_factory=dict)
+    known: Counter[str] = field(default_factory=Counter)
+    resumed: int = 0
     interrupted: bool = False
+    trouble: str = ""
 
     @property
     def cases_per_second(self) -> float:
-        return self.executed / self.seconds if self.seconds else 0.0
+        """Of this process: what a journal brought in took its time elsewhere."""
+        return (self.executed - self.resumed) / self.seconds if self.seconds else 0.0
 
-    def add(self, case: Case, result: Result) -> Found | None:
+    def add(self, case: Case, result: Result, known: Container[str] = ()) -> Found | None:
         """Count a result; the record of a failure that was not seen before, else None."""
         self.executed += 1
         if isinstance(result, Failure):
-            return self._add_failure(case, result)
+            if result.fingerprint in known:
+                self.known[result.fingerprint] += 1
+                self.by_op[case.op, "known"] += 1
+                return None
+            self.failed += 1
+            self.by_op[case.op, "failed"] += 1
+            return self._add_found(Found(failure=result))
         outcome = "folded" if result.folded else "refused"
         self.folded += result.folded
         self.refused += not result.folded
@@ -106,15 +122,13 @@ class Summary:
         self._count(result)
         return None
 
-    def _add_failure(self, case: Case, failure: Failure) -> Found | None:
-        self.failed += 1
-        self.by_op[case.op, "failed"] += 1
-        found = self.failures.get(failure.fingerprint)
+    def _add_found(self, new: Found) -> Found | None:
+        found = self.failures.get(new.failure.fingerprint)
         if found is not None:
-            found.count += 1
+            found.count += new.count
             return None
-        self.failures[failure.fingerprint] = Found(failure=failure)
-        return self.failures[failure.fingerprint]
+        self.failures[new.failure.fingerprint] = new
+        return new
 
     def _count(self, verdict: Verdict) -> None:
         self.reasons.update({kind for kind, _ in verdict.reasons})
@@ -126,36 +140,48 @@ class Summary:
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
 
+    def absorb(self, plain: dict[str, Any]) -> None:
+        """Count what a shard of the journal counted, its failures included."""
+        for name in NUMBERS:
+            setattr(self, name, getattr(self, name) + plain[name])
+        for name in COUNTERS:
+            getattr(self, name).update(plain[name])
+        for key, n in plain["by_op"].items():
+            op, outcome = key.split(" ", 1)
+            self.by_op[op, outcome] += n
+        for record in plain["failures"]:
+            seen = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
+            path = Path(record["path"]) if record["path"] else None
+            self._add_found(Found(failure=seen, count=record["count"], path=path))
+
     def to_plain(self) -> dict[str, Any]:
         """The last line of ``--json``."""
         return {
             "event": "summary",
             "seed": self.seed,
-            "cases": self.cases,
-            "executed": self.executed,
-            "folded": self.folded,
-            "refused": self.refused,
-            "failed": self.failed,
-            "in_doubt": self.in_doubt,
-            "sampled": self.sampled,
+            **{name: getattr(self, name) for name in NUMBERS},
             "failures": [failure_record(found) for found in self.failures.values()],
             "seconds": round(self.seconds, 3),
             "cases_per_second": round(self.cases_per_second, 3),
             "by_op": {f"{op} {outcome}": n for (op, outcome), n in sorted(self.by_op.items())},
-            "reasons": dict(self.reasons),
-            "rules": dict(self.rules),
-            "legality": dict(self.legality),
-            "undefined": dict(self.undefined),
-            "findings": dict(self.findings),
-            "fallbacks": dict(self.fallbacks),
+            **{name: dict(getattr(self, name)) for name in COUNTERS},
+            "resumed": self.resumed,
             "interrupted": self.interrupted,
+            "trouble": self.trouble,
         }
+
+
+NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "sampled")
+COUNTERS = ("reasons", "rules", "legality", "undefined", "findings", "fallbacks", "known")
+"""What a summary counts, as a journal and ``--json`` name it."""
 
 
 def failure_record(found: Found) -> dict[str, Any]:
     """A failure as a line of ``--json`` has it."""
     return {
         "fingerprint": found.smallest.fingerprint,
+        "kind": found.smallest.kind,
+        "symptom": found.smallest.symptom,
         "count": found.count,
         "detail": found.smallest.detail,
         "case": found.smallest.case.to_json(),
@@ -181,51 +207,110 @@ class Listener:
         """A failure was shrunk, saved and rerun."""
 
 
-def run(settings: Settings, judge: Judge, listener: Listener) -> Summary:
+def run(settings: Settings, judge: Judge, listener: Listener, journal: Journal | None = None) -> Summary:
     """Run a campaign to the end of its budget, then shrink and save what was found. The judge must be started.
 
-    Raises UsageError for an unknown op or a strategy that is none, CorpusError if a case cannot be saved.
-    Ctrl-C ends it early: the summary then says ``interrupted``, and what was found is saved as it is.
+    What ``journal`` has is not judged again; ``seconds`` are those of this run. Raises UsageError for an unknown op or
+    a strategy that is none. Ctrl-C ends it early: the summary then says ``interrupted``; a corpus or a journal that
+    cannot be written does so too, and the summary says ``trouble``. What was found is in it all the same.
     """
     summary = Summary(seed=settings.seed)
+    for shard in journal.shards if journal else ():
+        summary.absorb(shard)
+    summary.resumed = summary.executed
     started = time.monotonic()
     try:
-        for job in _jobs(settings, judge, summary, started):
-            for case, result in zip(job.cases, job.results(), strict=True):
-                new = summary.add(case, result)
-                if new is not None:
-                    _save_found(settings, new)
-                    listener.found(new)
-            summary.seconds = time.monotonic() - started
-            listener.progressed(summary)
-            if settings.first and summary.failures:
-                break
+        _judge_shards(settings, judge, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
         for found in summary.failures.values():
-            listener.shrinking(found)
-            shrink_found(settings, judge, found)
-            listener.shrunk(found)
+            if not _shrunk_before(journal, found):
+                listener.shrinking(found)
+                shrink_found(settings, judge, found)
+                if journal:
+                    journal.shrank(failure_record(found))
+                listener.shrunk(found)
     except KeyboardInterrupt:
         summary.interrupted = True
+        summary.seconds = summary.seconds or time.monotonic() - started
+    except (CorpusError, JournalError) as error:
+        summary.trouble = str(error)
         summary.seconds = summary.seconds or time.monotonic() - started
     return summary
 
 
-def _jobs(settings: Settings, judge: Judge, summary: Summary, started: float) -> Iterator[Job]:
+def _judge_shards(
+    settings: Settings, judge: Judge, listener: Listener, journal: Journal | None, summary: Summary, started: float
+) -> None:
+    part, finished = Summary(seed=settings.seed), 0.0
+    for batch, job in _jobs(settings, judge, summary, journal, started):
+        for case, result in zip(job.cases, job.results(), strict=True):
+            part.add(case, result, settings.known)
+            new = summary.add(case, result, settings.known)
+            if new is not None:
+                listener.found(new)
+                _save_found(settings, new)
+        summary.seconds = time.monotonic() - started
+        listener.progressed(summary)
+        if batch.last:
+            if journal:
+                part.cases, part.seconds = part.executed, summary.seconds - finished
+                journal.finished({"shard": batch.shard, **_shard_record(part, summary)})
+            part, finished = Summary(seed=settings.seed), summary.seconds
+        if settings.max_failures is not None and len(summary.failures) >= settings.max_failures:
+            return
+
+
+def _shard_record(part: Summary, summary: Summary) -> dict[str, Any]:
+    for fingerprint, found in part.failures.items():
+        found.path = summary.failures[fingerprint].path
+    return {name: value for name, value in part.to_plain().items() if name != "event"}
+
+
+def _shrunk_before(journal: Journal | None, found: Found) -> bool:
+    """Whether the journal has a failure's shrunk case; then ``found`` gets it."""
+    record = journal.shrunk.get(found.failure.fingerprint) if journal else None
+    if record is None or not (record["path"] is None or Path(record["path"]).exists()):
+        return False
+    smallest = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
+    found.shrunk = Shrunk(failure=smallest, tried=0, seconds=0.0, minimal=record["minimal"])
+    found.reproduced = int(record["reproduced"].split("/")[0])
+    found.path = Path(record["path"]) if record["path"] else None
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A few cases of one shard; ``last`` says that it ends the shard."""
+
+    shard: int
+    cases: Sequence[Case]
+    last: bool
+
+
+def _jobs(
+    settings: Settings, judge: Judge, summary: Summary, journal: Journal | None, started: float
+) -> Iterator[tuple[Batch, Job]]:
     """Jobs in the order drawn, with enough of them under way that no worker waits while the next shard is drawn."""
-    cases = _cases(settings, summary)
-    waiting: list[Job] = []
+    batches = _batches(settings, {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {})
+    waiting: list[tuple[Batch, Job]] = []
     exhausted = False
     while True:
         while not exhausted and len(waiting) < 2 * settings.workers + 2:
-            batch = list(islice(cases, BATCH_CASES)) if _in_time(settings, started) else []
-            exhausted = len(batch) < BATCH_CASES
-            if batch:
-                waiting.append(judge.submit(batch))
+            batch = next(batches, None) if _in_time(settings, started) else None
+            exhausted = batch is None
+            if batch is not None:
+                if journal:
+                    journal.runs(batch.shard, batch.cases)
+                summary.cases += len(batch.cases)
+                waiting.append((batch, judge.submit(batch.cases)))
         if not waiting:
             return
         if not _in_time(settings, started):
-            waiting = [job for job in waiting if job.future.running() or job.future.done() or not job.future.cancel()]
+            waiting = [
+                (batch, job)
+                for batch, job in waiting
+                if job.future.running() or job.future.done() or not job.future.cancel()
+            ]
             exhausted = True
             if not waiting:
                 return
@@ -236,12 +321,13 @@ def _in_time(settings: Settings, started: float) -> bool:
     return settings.seconds is None or time.monotonic() - started < settings.seconds
 
 
-def _cases(settings: Settings, summary: Summary) -> Iterator[Case]:
-    """The cases of shard after shard, until the budget of examples is used up."""
+def _batches(settings: Settings, done: Mapping[int, int]) -> Iterator[Batch]:
+    """Shard after shard, until the budget of examples is used up. ``done`` are shards to leave out, and their cases."""
     strategy = strategy_of(settings.ops, settings.strategy)
-    for case in shards(strategy, settings.examples, settings.seed):
-        summary.cases += 1
-        yield case
+    for shard, cases in shards(strategy, settings.examples, settings.seed, done=done):
+        for start in range(0, len(cases), BATCH_CASES):
+            batch = cases[start : start + BATCH_CASES]
+            yield Batch(shard=shard, cases=batch, last=start + BATCH_CASES >= len(cases))
 
 
 # --- failures -----------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that n
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -19,6 +20,7 @@ from harness.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
     from harness.campaign import Settings, Summary
+    from harness.journal import Journal
     from harness.pool import Judge
     from harness.question import Question
 
@@ -133,11 +135,33 @@ def cli() -> None:
     show_default=True,
     help="Share of the cases that both pipelines run, besides all failures.",
 )
-@click.option("--first", is_flag=True, help="Stop at the first failure.")
+@click.option("--first", is_flag=True, help="Stop at the first failure: --max-failures 1.")
+@click.option("--max-failures", type=click.IntRange(min=1), help="Stop at so many distinct failures.")
+@click.option(
+    "--memory",
+    "megabytes",
+    type=click.IntRange(min=512),
+    default=4096,
+    show_default=True,
+    help="MB that a worker may hold; a case that needs more is a defect.",
+)
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    help="Case, or folder of cases, whose failures are known: counted, and no reason to fail.",
+)
+@click.option("--journal", type=click.Path(path_type=Path, file_okay=False), help="Folder to write down what is done.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of a journal: go on with that campaign, which says all but budgets, --workers and files.",
+)
 @click.option(
     "--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for each failure's shrinking."
 )
+@click.pass_context
 def fuzz(
+    context: click.Context,
     fold: str | None,
     target: str,
     pipeline: str,
@@ -153,57 +177,181 @@ def fuzz(
     strategy: str | None,
     sample: float,
     first: bool,
+    max_failures: int | None,
+    megabytes: int,
+    known: Path | None,
+    journal: Path | None,
+    resume: Path | None,
     shrink_time: float,
 ) -> None:
     """Check random cases until a budget ends; shrink and save what fails."""
     from harness.campaign import Settings
     from harness.corpus import require_writable
+    from harness.journal import Journal
 
-    if seed is None:
-        seed = int.from_bytes(os.urandom(3), "big")
-    if seconds is None and examples is None:
-        seconds = DEFAULT_SECONDS
+    if resume is not None and journal is not None:
+        raise UsageError(f"--resume {resume} goes on with the journal there, so --journal {journal} has no place")
     settings = Settings(
         ops=_op_names(ops),
-        question=replace(_question(fold, target, pipeline, complete), sample=sample),
+        question=replace(_question(fold, target, pipeline, complete), sample=sample, megabytes=megabytes),
         strategy=strategy,
-        seed=seed,
+        seed=int.from_bytes(os.urandom(3), "big") if seed is None else seed,
         seconds=seconds,
         examples=examples,
         workers=workers,
-        first=first,
+        max_failures=1 if first else max_failures,
         corpus=None if no_save else corpus,
         shrink_seconds=shrink_time,
     )
-    if settings.corpus is not None:
-        require_writable(settings.corpus)
-    with _json_lines(json_path) as lines:
-        summary = _campaign(settings, lines)
+    with ExitStack() as stack:
+        kept = None
+        if resume is not None:
+            kept = stack.enter_context(Journal.resume(resume, _versions()))
+            settings = _resumed(context, settings, kept)
+        if settings.seconds is None and settings.examples is None:
+            settings = replace(settings, seconds=DEFAULT_SECONDS)
+        if settings.corpus is not None:
+            require_writable(settings.corpus)
+        known_cases = _known(known)
+        settings = replace(settings, known=tuple(known_cases.values()))
+        lines = stack.enter_context(_json_lines(json_path))
+        if journal is not None:
+            kept = stack.enter_context(Journal.create(journal, _start_record(settings)))
+        summary = _campaign(settings, lines, kept, known_cases)
+    _exit(summary)
+
+
+def _exit(summary: "Summary") -> NoReturn:
+    if summary.trouble:
+        click.echo(f"foldproof: {summary.trouble}", err=True)
+        sys.exit(1 if summary.failures else 2)
     if not summary.failures and summary.executed == 0 and not summary.interrupted:
         raise UsageError("the budget ended when not a single case was checked yet: nothing was tested")
     sys.exit(1 if summary.failures else 130 if summary.interrupted else 0)
 
 
-def _campaign(settings: "Settings", lines: "JsonLines") -> "Summary":
+_RESUMED = {
+    "fold": "pass",
+    "target": "target",
+    "pipeline": "pipeline",
+    "complete": "complete",
+    "ops": "ops",
+    "seed": "seed",
+    "strategy": "strategy",
+    "sample": "sample",
+}
+"""Options that a journal has the say on -> what it calls them."""
+
+
+def _resumed(context: click.Context, given: "Settings", journal: "Journal") -> "Settings":
+    """The settings of the journal's campaign, with the budgets, workers and files that are given now."""
+    from harness.question import Question
+
+    said = journal.start
+    asked = {
+        "fold": given.question.fold,
+        "target": given.question.target,
+        "pipeline": given.question.pipeline,
+        "complete": given.question.complete,
+        "ops": list(given.ops),
+        "seed": given.seed,
+        "strategy": given.strategy,
+        "sample": given.question.sample,
+    }
+    for option, name in _RESUMED.items():
+        if _is_given(context, option) and asked[option] != said[name]:
+            other = f"{name} {asked[option]!r} is another campaign"
+            raise UsageError(f"--resume {journal.folder} goes on with {name} {said[name]!r}: {other}")
+    spent = sum(shard["seconds"] for shard in journal.shards)
+    no_budget = given.seconds is None and given.examples is None
+    seconds, examples = (said["seconds"], said["examples"]) if no_budget else (given.seconds, given.examples)
+    if no_budget and seconds is not None:
+        seconds = max(seconds - spent, 0.001)
+    question = Question(
+        fold=said["pass"],
+        target=said["target"],
+        pipeline=said["pipeline"],
+        complete=said["complete"],
+        sample=said["sample"],
+        megabytes=given.question.megabytes,
+    )
+    return replace(
+        given,
+        question=question,
+        ops=tuple(said["ops"]),
+        seed=said["seed"],
+        strategy=said["strategy"],
+        seconds=seconds,
+        examples=examples,
+    )
+
+
+def _is_given(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+
+
+def _known(path: Path | None) -> dict[Path, str]:
+    """The files of known failures, and their fingerprints."""
+    from harness import corpus
+
+    found: dict[Path, str] = {}
+    for file in corpus.paths([path]) if path is not None else ():
+        fingerprint = corpus.load(file).found.get("failure")
+        if not isinstance(fingerprint, str):
+            raise UsageError(f"--known {file}: has no failure on record that could be known")
+        found[file] = fingerprint
+    return found
+
+
+def _campaign(settings: "Settings", lines: "JsonLines", journal: "Journal | None", known: dict[Path, str]) -> "Summary":
     from harness.campaign import failure_record, run
     from harness.draws import strategy_of
     from harness.pool import Judge
     from harness.report.progress import Progress
-    from harness.report.summary import print_summary
+    from harness.report.summary import print_known, print_summary
 
     strategy_of(settings.ops, settings.strategy)
     console = _console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(_start_record(settings))
-    with Judge(settings.question, settings.workers) as judge:
+    with _terminated_as_interrupted(), Judge(settings.question, settings.workers) as judge:
         _start(judge)
         with Progress(console, seconds=settings.seconds, examples=settings.examples) as progress:
-            summary = run(settings, judge, progress)
+            summary = run(settings, judge, progress, journal)
+        gone = [] if summary.interrupted else _no_longer_failing(judge, known)
     print_summary(console, summary, _replay_options(settings.question))
+    print_known(console, gone)
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
-    lines.write(summary.to_plain())
+    lines.write({**summary.to_plain(), "known_no_longer_failing": [str(path) for path in gone]})
     return summary
+
+
+def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
+    """The known failures whose cases do not fail in that way any more."""
+    from harness import corpus
+    from harness.failures import Failure
+
+    results = judge.ask([corpus.load(path).case for path in known])
+    return [
+        path
+        for (path, fingerprint), result in zip(known.items(), results, strict=True)
+        if not (isinstance(result, Failure) and result.fingerprint == fingerprint)
+    ]
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start_record(settings: "Settings") -> dict[str, Any]:
@@ -219,6 +367,8 @@ def _start_record(settings: "Settings") -> dict[str, Any]:
         "complete": question.complete,
         "strategy": settings.strategy,
         "workers": settings.workers,
+        "seconds": settings.seconds,
+        "examples": settings.examples,
         "versions": _versions(),
     }
 

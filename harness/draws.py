@@ -4,7 +4,7 @@ Law: nothing here depends on a verdict. Hypothesis only generates; execution, bu
 "Same" holds for equal versions of foldproof, Hypothesis and Python.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import hypothesis
@@ -29,17 +29,25 @@ FIRST_SHARD_EXAMPLES = 60
 """Shards double from the first one, so that workers have something to do soon."""
 
 
-def shards(strategy: SearchStrategy[Case], examples: int | None, seed: int) -> Iterator[Case]:
-    """The cases of shard after shard, distinct within each, until a budget is used up (None: without end)."""
+def shards(
+    strategy: SearchStrategy[Case], examples: int | None, seed: int, *, done: Mapping[int, int] | None = None
+) -> Iterator[tuple[int, list[Case]]]:
+    """Shard after shard, each with its distinct cases, until a budget is used up (None: without end).
+
+    Shards that are ``done`` are left out; the budget counts how many cases they had.
+    """
     left, shard = examples, 0
     while left is None or left > 0:
-        most = min(SHARD_EXAMPLES, FIRST_SHARD_EXAMPLES * 2**shard)
-        most = most if left is None else min(most, left)
-        drawn = draw(strategy, most, shard_seed(seed, shard))[:most]
-        if not drawn:
-            return
-        yield from drawn
-        left = None if left is None else left - len(drawn)
+        count = (done or {}).get(shard)
+        if count is None:
+            most = min(SHARD_EXAMPLES, FIRST_SHARD_EXAMPLES * 2**shard)
+            most = most if left is None else min(most, left)
+            cases = draw(strategy, most, shard_seed(seed, shard))[:most]
+            if not cases:
+                return
+            yield shard, cases
+            count = len(cases)
+        left = None if left is None else left - count
         shard += 1
 
 

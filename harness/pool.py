@@ -4,6 +4,7 @@ judge.submit(cases) -> Job        job.results() -> a Verdict or Failure for each
 """
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -43,7 +44,7 @@ class Job:
             return list(self.future.result())
         except ProcessExpired as error:
             if len(self.cases) == 1:
-                return [self._confirmed(_crashed(self.cases[0], error.exitcode))]
+                return [self._confirmed(_crashed(self.cases[0], error.exitcode, self._judge.last_words()))]
             lost = failure("TargetCrashed", self.cases[0], "not alone", _NOT_ALONE.format("died", len(self.cases)))
         except FutureTimeoutError:
             if len(self.cases) == 1:
@@ -66,11 +67,18 @@ class Job:
 _NOT_ALONE = "a worker {} while it checked {} cases, of which this is the first; none of them does so alone"
 
 
-def _crashed(case: Case, code: int | None) -> Failure:
+def _crashed(case: Case, code: int | None, words: str) -> Failure:
     code = code or 0
     # pebble gives the negative signal number where a signal killed the worker
     cause = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
-    return failure("TargetCrashed", case, cause, f"the process that compiled and ran the case died: {cause}")
+    if code == worker.OUT_OF_MEMORY:
+        cause = "out of memory"
+    said = f"; it wrote: {words}" if words else ""
+    return failure("TargetCrashed", case, cause, f"the process that compiled and ran the case died: {cause}{said}")
+
+
+MOST_WORDS = 300
+"""Characters of what a worker wrote to stderr before it died that a failure quotes."""
 
 
 class Judge:
@@ -83,10 +91,12 @@ class Judge:
 
     def __init__(self, question: Question, workers: int, *, fresh: bool = False) -> None:
         self.question, self.workers = question, workers
+        self._stderr = _Words()
         self._pool = ProcessPool(
             max_workers=workers,
             max_tasks=1 if fresh else RECYCLE_TASKS,
             initializer=worker.quiet,
+            initargs=[self._stderr.path],
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -96,6 +106,11 @@ class Judge:
     def __exit__(self, *_: object) -> None:
         self._pool.stop()
         self._pool.join()
+        self._stderr.close()
+
+    def last_words(self) -> str:
+        """The end of what workers wrote to stderr since this was asked last, in a line."""
+        return self._stderr.new()
 
     def start(self) -> None:
         """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
@@ -132,3 +147,29 @@ class Judge:
     def ask(self, cases: Sequence[Case]) -> list[Result]:
         """Ask about each case apart, in parallel, and wait."""
         return [result for job in [self.submit([case]) for case in cases] for result in job.results()]
+
+
+class _Words:
+    """A file in memory that workers append to: it has no name in any folder, so nothing is left of it (Linux).
+
+    All workers share it: what another one wrote at the same time may stand in between.
+    """
+
+    def __init__(self) -> None:
+        self._file = os.memfd_create("foldproof-stderr", os.MFD_CLOEXEC) if hasattr(os, "memfd_create") else None
+        self.path = None if self._file is None else f"/proc/{os.getpid()}/fd/{self._file}"
+        self._read = 0
+
+    def new(self) -> str:
+        """The last ``MOST_WORDS`` characters of what is new, as a line."""
+        if self._file is None:
+            return ""
+        size = os.fstat(self._file).st_size
+        start, self._read = max(self._read, size - 4 * MOST_WORDS), size
+        text = os.pread(self._file, size - start, start).decode(errors="replace")
+        return " ".join(text.split())[-MOST_WORDS:]
+
+    def close(self) -> None:
+        """Nothing can be read any more."""
+        if self._file is not None:
+            os.close(self._file)

@@ -4,8 +4,11 @@ The process that holds Hypothesis imports none of this module's contents but the
 """
 
 import contextlib
+import ctypes
 import os
+import resource
 import signal
+import sys
 from typing import Any
 
 from harness.case import Case
@@ -19,16 +22,25 @@ Result = Verdict | Failure
 _LOADED: dict[tuple[str | None, str, str], tuple[Any, Any]] = {}
 
 
-def quiet() -> None:
-    """Worker start: what the compiler writes to stdout and stderr does not belong into the campaign's output."""
+def quiet(stderr: str | None = None) -> None:
+    """Worker start. What the compiler writes does not belong into the campaign's output: stderr goes into a file.
+
+    The worker ends with the process that started it, whatever ends that (Linux).
+    """
     os.environ.setdefault("TVM_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the coordinator decides
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for stream, path in ((1, os.devnull), (2, stderr or os.devnull)):
         with contextlib.suppress(OSError):
-            os.dup2(null, stream)
+            os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)
+
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
 
 
 def prepare(question: Question) -> tuple[str, str]:
@@ -41,11 +53,32 @@ def prepare(question: Question) -> tuple[str, str]:
 
 
 def judge(cases: list[Case], question: Question) -> list[Result]:
-    """``check`` of each case, in order."""
+    """``check`` of each case, in order. A lack of memory ends the process, unless it can be said of a case."""
     from harness.batch import check_batch
 
     fold, target = _load(question)
-    return check_batch(cases, fold, target, complete=question.complete, sample=question.sample)
+    limited(question.megabytes)
+    try:
+        results = check_batch(cases, fold, target, complete=question.complete, sample=question.sample)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    if any(map(_lacked_memory, results)):
+        os._exit(OUT_OF_MEMORY)  # what is left of this process is not to be trusted
+    return results
+
+
+OUT_OF_MEMORY = 77
+"""Exit code of a worker that met its limit."""
+
+
+def limited(megabytes: int) -> None:
+    """This process gets no more memory than that; asking for more fails, as on a machine that has no more."""
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def _lacked_memory(result: Result) -> bool:
+    said = result.detail if isinstance(result, Failure) else ""
+    return "MemoryError" in said or "bad_alloc" in said
 
 
 def _load(question: Question) -> tuple[Any, Any]:

@@ -237,6 +237,19 @@ UNREAD = Axis(size=4, pad=(0, 1), kernel=2, stride=2)
 # The first tap of a window reads own padding, the second skips the border: -1 and 1, then 1 and 3, then 3 and 5.
 SKIPPED = Axis(size=5, pad=(1, 0), kernel=2, stride=2, dilation=2, padding=(1, 0))
 
+# Windows that lie in the border are cropped; inf - inf is NaN, and so are sums of -inf * w, w of both signs.
+CROPPED = Axis(pad=(2, 4), kernel=2, stride=3, dilation=2, padding=(6, 13))
+INFINITE = Case(
+    op="conv2d_transpose",
+    axes=(CROPPED, CROPPED),
+    pad=Pad(value=INF),
+    steps=(Step(kind="subtract", operand=(INF,)),),
+    batch=2,
+    channels=6,
+    filters=3,
+    groups=3,
+)
+
 VACUOUS = [
     ("trailing, max_pool", of("max_pool1d", UNREAD, value=7.0)),
     ("trailing, conv", of("conv1d", UNREAD, value=7.0)),
@@ -247,6 +260,7 @@ VACUOUS = [
     ("trailing, though legal", of("conv1d", UNREAD)),
     ("trailing, of a nested pad", of("conv1d", Axis(size=4, kernel=2, stride=2), steps=(nested(7.0, W=(0, 1)),))),
     ("nothing is left of the data", conv(step("multiply", 0.0), value=NAN)),
+    ("nothing finite is left of the data", INFINITE),
     ("trailing, beside channels", of("max_pool1d", UNREAD, pad={"channel": (0, 1)}, value=7.0)),
 ]
 

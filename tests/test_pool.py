@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,20 @@ def dies_once(mod):
         os._exit(3)
     return mod
 
+def speaks_and_dies_on_stride_two(mod):
+    if stride(mod) == 2:
+        print("garbage on stdout", flush=True)
+        os.write(2, b"Check failed: stride\\n  is two\\n")
+        os.abort()
+    return mod
+
+HOARD = []
+
+def eats_memory_on_stride_two(mod):
+    while stride(mod) == 2:
+        HOARD.append(bytearray(1 << 26))
+    return mod
+
 def hangs_on_stride_two(mod):
     if stride(mod) == 2:
         time.sleep(1000)
@@ -61,7 +77,12 @@ def strided(stride):
 
 @pytest.mark.parametrize(
     ("name", "fingerprint"),
-    [("dies_on_stride_two", "TargetCrashed/conv/SIGSEGV"), ("exits_on_stride_two", "TargetCrashed/conv/exit code 7")],
+    [
+        ("dies_on_stride_two", "TargetCrashed/conv/SIGSEGV"),
+        ("exits_on_stride_two", "TargetCrashed/conv/exit code 7"),
+        ("speaks_and_dies_on_stride_two", "TargetCrashed/conv/SIGABRT"),
+        ("eats_memory_on_stride_two", "TargetCrashed/conv/out of memory"),
+    ],
 )
 def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name, fingerprint):
     with Judge(Question(fold=passes + name, complete=False), workers=1) as judge:
@@ -69,6 +90,57 @@ def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name
         results = judge.submit([strided(1), strided(2), strided(3)]).results()
     assert [isinstance(result, Verdict) for result in results] == [True, False, True]
     assert results[1].fingerprint == fingerprint
+
+
+def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
+    with Judge(Question(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        [result] = judge.ask([strided(2)])
+    assert "died: SIGABRT; it wrote: " in result.detail
+    assert "Check failed: stride is two" in result.detail
+    assert "garbage" not in result.detail
+
+
+def test_workers_end_with_the_process_that_started_them(passes, tmp_path):
+    program = f"""
+import os, sys, time
+from harness.case import Axis, Case
+from harness.pool import Judge
+from harness.question import Question
+if __name__ == "__main__":
+    judge = Judge(Question(fold="{passes}hangs_on_stride_two", complete=False), workers=2)
+    judge.start()
+    for size in (5, 6):
+        judge.submit([Case(op="conv1d", axes=(Axis(size=size, pad=(1, 0), stride=2),))])
+    time.sleep(4)
+    print(*open(f"/proc/{{os.getpid()}}/task/{{os.getpid()}}/children").read().split(), flush=True)
+    time.sleep(100)
+"""
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, str(tmp_path / "program.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        children = descendants(process.pid) if process.stdout.readline() else []
+        process.kill()
+    assert len(children) >= 2
+    deadline = time.monotonic() + 10
+    while any(map(alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+
+
+def descendants(pid):
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def alive(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypatch):

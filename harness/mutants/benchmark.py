@@ -94,7 +94,7 @@ def run(plan: Plan, judge: Judge, listener: Listener) -> Result:
     started = time.monotonic()
     try:
         for seed in range(plan.seed, plan.seed + plan.seeds):
-            cases = shards(strategies.cases(), plan.budget, seed)
+            cases = (case for _, shard in shards(strategies.cases(), plan.budget, seed) for case in shard)
             _count(result.tallies, HARNESS, seed, _kills(plan, cases, _by_harness(judge)), listener)
         for baseline in BASELINES if plan.baselines else ():
             for seed in range(plan.seed, plan.seed + plan.seeds):

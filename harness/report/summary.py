@@ -1,6 +1,8 @@
 """The end of a campaign: a table op x outcome, what was counted, and each distinct failure with its replay line."""
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -10,7 +12,7 @@ from harness import ops
 from harness.campaign import RERUNS, Found, Summary
 from harness.report.describe import describe
 
-OUTCOMES = ("folded", "refused", "failed", "in doubt")
+OUTCOMES = ("folded", "refused", "failed", "known", "in doubt")
 
 
 def print_summary(console: Console, summary: Summary, replay_options: str) -> None:
@@ -34,7 +36,7 @@ def _outcomes(summary: Summary) -> Table:
         counts = [summary.by_op[name, outcome] for outcome in OUTCOMES]
         if any(counts):
             table.add_row(name, *(_number(n) for n in counts))
-    total = [summary.folded, summary.refused, summary.failed, summary.in_doubt]
+    total = [summary.folded, summary.refused, summary.failed, summary.known.total(), summary.in_doubt]
     table.add_row("all", *(_number(n) for n in total), style="bold")
     return table
 
@@ -51,6 +53,7 @@ def _counted(summary: Summary) -> Table:
         ("in doubt: TVM leaves it undefined", summary.undefined),
         ("in doubt: known defects of TVM", summary.findings),
         ("left to the default pipeline", summary.fallbacks),
+        ("known failures", summary.known),
     )
     for title, counter in rows:
         if counter:
@@ -77,6 +80,12 @@ def failure_text(found: Found, replay_options: str) -> RenderableType:
     return Group(*lines)
 
 
+def print_known(console: Console, gone: Sequence[Path]) -> None:
+    """What is to be said of known failures: those that fail no more can leave the list."""
+    for path in gone:
+        console.print(Text(f"known failure {path} no longer fails", style="bold"), soft_wrap=True)
+
+
 def _shrunk_line(found: Found) -> str:
     if found.shrunk is None:
         return "not shrunk"
@@ -91,8 +100,9 @@ def _closing_line(summary: Summary) -> Text:
     kinds = len(summary.failures)
     verdict = f"{kinds} distinct failure{'s' if kinds != 1 else ''}" if kinds else "no failure"
     interrupted = ", interrupted" if summary.interrupted else ""
+    resumed = f", {summary.resumed} of them before" if summary.resumed else ""
     text = (
-        f"{summary.executed} cases in {summary.seconds:.1f} s ({summary.cases_per_second:.1f} cases/s), "
+        f"{summary.executed} cases{resumed} in {summary.seconds:.1f} s ({summary.cases_per_second:.1f} cases/s), "
         f"seed {summary.seed}: {verdict}{interrupted}"
     )
     return Text(text, style="bold red" if kinds else "bold green")
