@@ -21,6 +21,7 @@ from harness.failures import Failure, failure
 from harness.journal import Journal, JournalError
 from harness.pool import Job, Judge
 from harness.question import Question
+from harness.reproducer import Reproducer, reproducer
 from harness.shrink import Shrunk, shrink
 from harness.verdict import Verdict
 from harness.worker import Result
@@ -58,6 +59,7 @@ class Found:
     shrunk: Shrunk | None = None
     reproduced: int = 0
     path: Path | None = None
+    reproducer: Reproducer | None = None
 
     @property
     def smallest(self) -> Failure:
@@ -188,11 +190,18 @@ def failure_record(found: Found) -> dict[str, Any]:
         "minimal": bool(found.shrunk and found.shrunk.minimal),
         "reproduced": f"{found.reproduced}/{RERUNS}",
         "path": str(found.path) if found.path else None,
+        **(found.reproducer or Reproducer()).to_plain(),
     }
 
 
 class Listener:
-    """Told what happens; the report subclasses it."""
+    """Told what happens; the report subclasses it.
+
+    ``stopped`` says that the user wants the campaign to end: a KeyboardInterrupt alone is lost if it is raised where
+    Python ignores exceptions, such as a callback of the garbage collector, of which Hypothesis has one.
+    """
+
+    stopped = False
 
     def progressed(self, summary: Summary) -> None:
         """A batch was judged."""
@@ -251,6 +260,8 @@ def _judge_shards(
                 _save_found(settings, new)
         summary.seconds = time.monotonic() - started
         listener.progressed(summary)
+        if listener.stopped:
+            raise KeyboardInterrupt
         if batch.last:
             if journal:
                 part.cases, part.seconds = part.executed, summary.seconds - finished
@@ -275,6 +286,7 @@ def _shrunk_before(journal: Journal | None, found: Found) -> bool:
     found.shrunk = Shrunk(failure=smallest, tried=0, seconds=0.0, minimal=record["minimal"])
     found.reproduced = int(record["reproduced"].split("/")[0])
     found.path = Path(record["path"]) if record["path"] else None
+    found.reproducer = Reproducer.from_plain(record) if "script" in record and found.path else None
     return True
 
 
@@ -334,13 +346,15 @@ def _batches(settings: Settings, done: Mapping[int, int]) -> Iterator[Batch]:
 
 
 def shrink_found(settings: Settings, judge: Judge, found: Found) -> None:
-    """Shrink, save the small case instead of the first one, rerun it in fresh processes."""
+    """Shrink, save the small case instead of the first one, rerun it and its script in fresh processes."""
     found.shrunk = shrink(found.failure, judge, seconds=settings.shrink_seconds)
     found.reproduced = _reproduced(settings, found.smallest)
     first = found.path
     _save_found(settings, found)
     if first is not None and first != found.path:
         first.unlink()
+    if found.path is not None:
+        found.reproducer = _written(judge, found.path, found.smallest)
 
 
 def _reproduced(settings: Settings, failure: Failure) -> int:
@@ -348,6 +362,16 @@ def _reproduced(settings: Settings, failure: Failure) -> int:
     with Judge(settings.question, settings.workers, fresh=True) as fresh:
         results = fresh.ask([failure.case] * RERUNS)
     return sum(isinstance(result, Failure) and result.fingerprint == failure.fingerprint for result in results)
+
+
+def _written(judge: Judge, path: Path, failure: Failure) -> Reproducer:
+    text, complaint = judge.script(failure.case, failure)
+    if not text:
+        return Reproducer(complaint=complaint)
+    try:
+        return reproducer(path, text, failure)
+    except CorpusError as error:  # the case is saved, and its report must not be lost
+        return Reproducer(complaint=str(error))
 
 
 def _save_found(settings: Settings, found: Found) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``foldproof fuzz | replay | show | shrink | bench | mutants``.
+"""The command line: ``foldproof fuzz | replay | show | shrink | bench | mutants | corpus``.
 
 Exit codes: 0 fine, 1 a defect was found, 2 bad input (one line on stderr that names the value and the choices).
 """
@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
+from harness.cli_corpus import DEFAULT_CORPUS
+from harness.cli_corpus import corpus as corpus_group
 from harness.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
-    from harness.campaign import Settings, Summary
+    from harness.campaign import Listener, Settings, Summary
+    from harness.case import Case
     from harness.journal import Journal
     from harness.pool import Judge
     from harness.question import Question
 
 DEFAULT_SECONDS = 60.0
-DEFAULT_CORPUS = Path("foldproof-corpus")
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -100,6 +102,9 @@ def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(package_name="foldproof", prog_name="foldproof")
 def cli() -> None:
     """Prove that folding explicit padding in Apache TVM is right: run with and without the pass, and compare."""
+
+
+cli.add_command(corpus_group)
 
 
 @cli.command()
@@ -314,9 +319,10 @@ def _campaign(settings: "Settings", lines: "JsonLines", journal: "Journal | None
     console = _console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(_start_record(settings))
-    with _terminated_as_interrupted(), Judge(settings.question, settings.workers) as judge:
+    progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
+    with _interrupting(progress), Judge(settings.question, settings.workers) as judge:
         _start(judge)
-        with Progress(console, seconds=settings.seconds, examples=settings.examples) as progress:
+        with progress:
             summary = run(settings, judge, progress, journal)
         gone = [] if summary.interrupted else _no_longer_failing(judge, known)
     print_summary(console, summary, _replay_options(settings.question))
@@ -341,17 +347,19 @@ def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does."""
+def _interrupting(listener: "Listener") -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost."""
 
     def interrupt(_number: int, _frame: Any) -> None:
+        listener.stopped = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start_record(settings: "Settings") -> dict[str, Any]:
@@ -417,8 +425,17 @@ def replay(fold: str | None, target: str, pipeline: str, complete: bool, workers
 
 @cli.command()
 @_question_options
+@click.option(
+    "--script",
+    "script_path",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="-",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Print, or write to FILE, a script that shows the case without foldproof and the pass.",
+)
 @click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
-def show(fold: str | None, target: str, pipeline: str, complete: bool, path: Path) -> None:
+def show(fold: str | None, target: str, pipeline: str, complete: bool, script_path: Path | None, path: Path) -> None:
     """Show a saved case: TVMScript before and after, the reason of each site, the verdict."""
     from harness import corpus
     from harness.loading import load_fold
@@ -426,11 +443,32 @@ def show(fold: str | None, target: str, pipeline: str, complete: bool, path: Pat
     from harness.targets import parse_target
 
     entry = corpus.load(path)
+    if script_path is not None:
+        _show_script(path, entry.case, script_path, _question(fold, target, pipeline, complete))
     loaded, loaded_target = load_fold(fold), parse_target(target, pipeline)
     _tell(loaded_target.notice)
     question = _question(fold, target, pipeline, complete)
     passed = show_entry(_console(), entry, loaded, loaded_target, complete=question.complete)
     sys.exit(0 if passed else 1)
+
+
+def _show_script(path: Path, case: "Case", script_path: Path, question: "Question") -> NoReturn:
+    """In a worker, which may die of the case; exit code 1 if the case fails."""
+    from harness.corpus import rewrite
+    from harness.failures import Failure
+    from harness.pool import Judge
+
+    with Judge(question, 1) as judge:
+        _start(judge)
+        [result] = judge.ask([case])
+        text, complaint = judge.script(case, result)
+    if not text:
+        raise UsageError(f"{path}: no script: {complaint}")
+    if str(script_path) == "-":
+        click.echo(text, nl=False)
+    else:
+        rewrite(script_path, text)
+    sys.exit(1 if isinstance(result, Failure) else 0)
 
 
 @cli.command()

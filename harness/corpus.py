@@ -54,14 +54,23 @@ class Entry:
 
 def load(path: Path) -> Entry:
     """The entry in a file. Raises CorpusError that names the file and what is wrong with it."""
+    return parsed(path, content(path))
+
+
+def content(path: Path) -> Any:
+    """What a file holds, as JSON. Raises CorpusError."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read: {error.strerror}") from error
     except RecursionError as error:
         raise CorpusError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise CorpusError(f"{path}: is not JSON: {error}") from error
+
+
+def parsed(path: Path, content: Any) -> Entry:
+    """The entry that the JSON in a file stands for. Raises CorpusError."""
     try:
         return _entry(content)
     except RecursionError as error:
@@ -124,6 +133,21 @@ def save(folder: Path, entry: Entry) -> Path:
     except OSError as error:
         raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
     return path
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Put ``text`` in the place of what a file holds, whole or not at all. Raises CorpusError."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def require_writable(folder: Path) -> None:

@@ -144,6 +144,16 @@ class Judge:
         future = self._pool.schedule(worker.judge, args=[list(cases), question], timeout=CASE_SECONDS)
         return Job(self, cases, future, question.pipeline)
 
+    def script(self, case: Case, result: Result) -> tuple[str, str]:
+        """(the script that shows what came of a case, empty if there is none; why there is none in a line)."""
+        try:
+            text, complaint = self.schedule(worker.write_script, case, result, self.question).result()
+        except FutureTimeoutError:
+            return "", f"the pass alone took over {CASE_SECONDS:.0f} s"
+        except ProcessExpired:
+            return "", "the pass alone ends its process: without the pass there is nothing to show"
+        return text, complaint
+
     def ask(self, cases: Sequence[Case]) -> list[Result]:
         """Ask about each case apart, in parallel, and wait."""
         return [result for job in [self.submit([case]) for case in cases] for result in job.results()]

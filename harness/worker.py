@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.case import Case
 from harness.failures import Failure
-from harness.loading import UsageError
+from harness.loading import BUNDLED, UsageError
 from harness.question import Question
 from harness.verdict import Verdict
 
@@ -79,6 +79,19 @@ def limited(megabytes: int) -> None:
 def _lacked_memory(result: Result) -> bool:
     said = result.detail if isinstance(result, Failure) else ""
     return "MemoryError" in said or "bad_alloc" in said
+
+
+def write_script(case: Case, result: Result, question: Question) -> tuple[str, str]:
+    """(the script that shows ``result``, empty if there is none; why there is none), see ``harness.script``."""
+    from harness.script import NoScript, script
+
+    fold, target = _load(question)
+    try:
+        return script(case, fold, target, result, fold_name=question.fold or BUNDLED), ""
+    except NoScript as error:
+        return "", str(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001, the pass, which can raise anything; the report says so
+        return "", f"making it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _load(question: Question) -> tuple[Any, Any]:

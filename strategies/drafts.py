@@ -3,6 +3,7 @@
 draw -> Draft (channels and sizes those in front of the pad) -> finished() -> Case, small enough to run fast
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -47,6 +48,7 @@ class Draft:
     steps: list[Step] = field(default_factory=list)
     symbolic: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
 
     @property
     def operand_dtype(self) -> str:
@@ -80,7 +82,7 @@ class Draft:
             count_include_pad=self.count_include_pad,
             symbolic=self.symbolic,
             uses=self.uses,
-            fills=self.draw(values.fills(self.spec.family)),
+            fills=self.fills or self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
         )
         return cheaper(case)
@@ -135,10 +137,21 @@ def _shorter(case: Case, axis: Axis) -> Axis:
 # --- legal cases --------------------------------------------------------------------------------------
 
 
-def legal(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None, ordered: bool = True) -> Draft:
-    """A pad that may be folded: constant, neutral, spatial widths >= 0, at least one of them above 0."""
+def legal(
+    draw: st.DrawFn,
+    spec: ops.Op,
+    *,
+    dtype: str | None = None,
+    ordered: bool = True,
+    axes: Sequence[Axis] | None = None,
+) -> Draft:
+    """A pad that may be folded: constant, neutral, spatial widths >= 0, at least one of them above 0.
+
+    Whatever is drawn here and thrown away by the caller costs time, and gives Hypothesis the same case again: a caller
+    with a dtype or ``axes`` of its own gives them.
+    """
     dtype = draw(values.dtypes()) if dtype is None else dtype
-    drawn = [draw(spatial_axes(rank=spec.rank, transposed=spec.transposed)) for _ in range(spec.rank)]
+    drawn = list(axes or ()) or [_axis(draw, spec) for _ in range(spec.rank)]
     if not any(any(axis.pad) for axis in drawn):
         drawn[0] = draw(spatial_axes(rank=spec.rank, pad=_ONE_AND_TWO, transposed=spec.transposed))
     draft = Draft(draw, spec, dtype, drawn, Pad())
@@ -155,6 +168,10 @@ def legal(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None, ordered: b
             draft.axes = [replace(axis, padding=(0, 0), size=axis.size + sum(axis.padding)) for axis in draft.axes]
     draft.uses = draw(st.sampled_from([(), (), (), (), ("returned",), ("read",)]))
     return draft
+
+
+def _axis(draw: st.DrawFn, spec: ops.Op) -> Axis:
+    return draw(spatial_axes(rank=spec.rank, transposed=spec.transposed))
 
 
 def _draw_weight(draft: Draft, *, ordered: bool) -> None:

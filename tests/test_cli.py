@@ -115,6 +115,10 @@ BAD = {
     "no file to show": (["show", "missing.case.json"], "missing.case.json: cannot be read"),
     "empty folder": (["replay", "empty"], "empty: holds no *.case.json file"),
     "no argument": (["replay"], "PATHS"),
+    "no corpus": (["corpus", "check"], "foldproof-corpus: does not exist"),
+    "empty corpus": (["corpus", "minimize", "empty"], "empty: holds no *.case.json file"),
+    "no such command on a corpus": (["corpus", "prune"], "No such command 'prune'"),
+    "a script but no case": (["show", "--script", "trivial.case.json"], "Missing argument 'CASE'"),
     "unwritable json": (["fuzz", "--examples", "1", "--json", "nowhere/log"], "nowhere/log: cannot be written"),
     "corpus is a file": (
         ["fuzz", "--examples", "1", "--corpus", "passes.py/x"],
@@ -259,7 +263,7 @@ def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, s
     assert "Traceback" not in run.stdout + run.stderr
     assert "CompileError/conv/pass" in run.stdout
     assert said in run.stdout
-    [path] = (folder / "foldproof-corpus").iterdir()
+    [path] = (folder / "foldproof-corpus").glob("*.case.json")
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
 
 

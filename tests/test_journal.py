@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import planted
 import pytest
 
 from harness.case import Axis, Case
@@ -20,7 +18,6 @@ from harness.journal import JOURNAL, RUNNING, Journal, JournalError
 VERSIONS = {"foldproof": "1", "hypothesis": "2", "python": "3"}
 START = {"seed": 5, "versions": VERSIONS}
 CASE = Case(op="max_pool1d", axes=(Axis(size=4),))
-ENV = os.environ | {"PYTHONPATH": str(Path(planted.__file__).parent)}
 
 
 def command(*args):
@@ -28,7 +25,7 @@ def command(*args):
 
 
 def fuzz(*args, cwd):
-    return subprocess.run(command(*args), cwd=cwd, env=ENV, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command(*args), cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
 def written(folder):
@@ -125,14 +122,14 @@ def killed_and_resumed(tmp_path, kills, *options):
     for attempt in range(kills):
         begun = attempt > 0 and (tmp_path / "kept" / JOURNAL).exists() and (tmp_path / "kept" / JOURNAL).stat().st_size
         args = ("--resume", "kept", "--workers", 1) if begun else start
-        with subprocess.Popen(command(*args), cwd=tmp_path, env=ENV, stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command(*args), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
             time.sleep(moments.uniform(0.5, 6.0))
             process.send_signal(signal.SIGKILL)
     return fuzz("--resume", "kept", "--workers", 1, "--json", "resumed", cwd=tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fold", [None, "planted:own_padding_overwritten"])
+@pytest.mark.parametrize("fold", [None, "harness.mutants:own_padding_overwritten"])
 def test_a_campaign_that_was_killed_ends_with_the_numbers_of_one_that_was_not(fold, tmp_path):
     options = ("--pass", fold, "--shrink-time", "5s") if fold else ()
     whole = fuzz(*OPS, *options, "--json", "whole", "--corpus", "other", cwd=tmp_path)
@@ -162,7 +159,7 @@ def test_a_journal_says_what_the_campaign_is(tmp_path):
 
 
 def test_known_failures_keep_a_campaign_green_and_say_when_they_are_gone(tmp_path):
-    wrong = ("--pass", "planted:begin_end_swapped")
+    wrong = ("--pass", "harness.mutants:begin_end_swapped")
     campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")
     assert fuzz(*campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
     gone = save(tmp_path / "found", Entry(case=CASE, found={"failure": "Miscompile/max_pool/values"}))
@@ -186,7 +183,7 @@ def test_a_case_without_a_failure_is_no_known_failure(tmp_path):
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_campaign_within_10_s_with_its_summary(end, tmp_path):
     args = command("--time", "60s", "--ops", "max_pool1d", "--workers", 1, "--json", "log", "--no-save")
-    with subprocess.Popen(args, cwd=tmp_path, env=ENV, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(args, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("seed ")
         time.sleep(5.0)
         process.send_signal(end)

@@ -57,13 +57,24 @@ def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
         assert found["minimal"]
         assert found["reproduced"] == "3/3"
         assert f"replay: foldproof replay {found['path']} --pass {spec}" in run.stdout
+        assert_reproducer(tmp_path, found, run.stdout)
         assert_1_minimal(tmp_path / found["path"], name, found["fingerprint"])
 
-    saved = sorted((tmp_path / "found").iterdir())
+    saved = sorted((tmp_path / "found").glob("*.case.json"))
     assert sorted(tmp_path / found["path"] for found in summary["failures"]) == saved
     assert foldproof("replay", *saved, "--pass", spec, cwd=tmp_path).returncode == 1
     bundled = foldproof("replay", *saved, cwd=tmp_path)
     assert bundled.returncode == 0, bundled.stdout
+
+
+def assert_reproducer(folder, found, printed):
+    """The script stands beside the case, and showed the failure, unless that was the pass raising."""
+    assert found["script"] == found["path"].replace(".case.json", ".repro.py")
+    assert (folder / found["script"]).exists()
+    raised = found["fingerprint"].endswith("/pass")
+    assert found["script_confirmed"] is not raised
+    told = "not confirmed: without the pass there is nothing to run" if raised else "confirmed in a fresh process"
+    assert f"reproducer: {found['script']} ({told})" in printed
 
 
 def assert_1_minimal(path, name, fingerprint):

@@ -77,6 +77,8 @@ def failure_text(found: Found, replay_options: str) -> RenderableType:
     lines.append(Text(f"  {_shrunk_line(found)}", style="dim"))
     if found.path is not None:
         lines.append(Text(f"  replay: foldproof replay {found.path}{replay_options}", style="bold"))
+    if found.reproducer is not None:
+        lines.append(Text(f"  reproducer: {found.reproducer}", style="bold" if found.reproducer.confirmed else "dim"))
     return Group(*lines)
 
 

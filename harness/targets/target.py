@@ -49,6 +49,11 @@ class Target:
     pipeline: str = FAST
     notice: str = ""
 
+    @property
+    def spec(self) -> Any:
+        """What makes the TVM target: a name, or a JSON object."""
+        return _spec(self.name)
+
     def with_pipeline(self, pipeline: str) -> "Target":
         """The same target, compiled for in another way: ``fast`` becomes ``default`` where it cannot be."""
         notice = _why_not_fast(self.tvm_target) if pipeline == FAST else ""
@@ -61,8 +66,7 @@ def parse_target(name: str = DEFAULT_TARGET, pipeline: str = FAST) -> Target:
     ``llvm`` alone means opt-level 0; ``'{"kind": "llvm", "opt-level": 3}'`` is LLVM's default. Raises TargetError.
     """
     try:
-        spec: Any = json.loads(name) if name.lstrip().startswith("{") else name
-        target = tvm.target.Target({"kind": "llvm", "opt-level": 0} if spec == "llvm" else spec)
+        target = tvm.target.Target(_spec(name))
         device = tvm.device("cpu" if target.kind.name in _HOST_KINDS else target.kind.name)
     except Exception as error:  # TVM raises ValueError, TVMError, TypeError and JSONDecodeError for bad targets
         raise TargetError(f"target {name!r} is unknown to TVM: {_last_line(error)}") from error
@@ -71,6 +75,12 @@ def parse_target(name: str = DEFAULT_TARGET, pipeline: str = FAST) -> Target:
     if not device.exist:
         raise TargetError(f"target {name!r}: this machine has no {target.kind.name} device")
     return Target(name, target, device).with_pipeline(pipeline)
+
+
+def _spec(name: str) -> Any:
+    if name == "llvm":
+        return {"kind": "llvm", "opt-level": 0}
+    return json.loads(name) if name.lstrip().startswith("{") else name
 
 
 def _why_not_fast(target: tvm.target.Target) -> str:

@@ -1,0 +1,78 @@
+"""Which aims kill which defects: the rates that the weights of the aims rest on.
+
+    python benchmarks/aim_kills.py [--examples 50] [--seed 7] [--workers 2] [--json FILE]
+
+Draws so many cases of every aim, puts them through the kill matrix, and prints the weights (shares of the cases) for
+which the least of all kill rates is largest: multiplicative weights on the game between aims and defects. Held-out
+defects take no part.
+"""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+
+from harness import ops
+from harness.draws import draw, shard_seed
+from harness.mutants import DEFECTS
+from harness.mutants.jobs import kill
+from harness.pool import Judge
+from harness.question import Question
+from strategies.aims import AIMS, Aim
+from strategies.cases import aimed
+
+BATCH = 8
+ROUNDS = 100_000
+
+
+def rates_of(judge: Judge, aim: Aim, names: tuple[str, ...], *, examples: int, seed: int) -> dict[str, float]:
+    """The share of an aim's cases that kills each defect."""
+    cases = draw(aimed((aim,), ops.NAMES), examples, seed)
+    batches = [cases[i : i + BATCH] for i in range(0, len(cases), BATCH)]
+    rows = [row for job in [judge.schedule(kill, b, names, seconds=600.0) for b in batches] for row in job.result()]
+    return {name: sum(name in row for row in rows) / len(rows) for name in names}
+
+
+def best_weights(rates: np.ndarray) -> np.ndarray:
+    """Of aims x defects: the mix of aims whose least killed defect is killed most."""
+    defects = np.ones(rates.shape[1]) / rates.shape[1]
+    chosen = np.zeros(rates.shape[0])
+    step = 8.0 * np.sqrt(np.log(rates.shape[1]) / ROUNDS) / max(rates.max(), 1e-9)
+    for _ in range(ROUNDS):
+        best = int(np.argmax(rates @ defects))
+        chosen[best] += 1
+        defects *= np.exp(-step * rates[best])
+        defects /= defects.sum()
+    return chosen / chosen.sum()
+
+
+@click.command(help="Kill rates of every aim, and the weights that they speak for.")
+@click.option("--examples", default=50, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=7, show_default=True, type=click.IntRange(min=0))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write the rates of each aim.")
+def main(examples: int, seed: int, workers: int, path: Path | None) -> None:
+    """Print a line per aim, the defects that hardly any case kills, and the weights."""
+    console = Console(soft_wrap=True, highlight=False)
+    names = tuple(defect.name for defect in DEFECTS if not defect.held_out)
+    rows: dict[str, dict[str, float]] = {}
+    with Judge(Question(), workers) as judge:
+        for number, aim in enumerate(AIMS):
+            rows[aim.name] = rates_of(judge, aim, names, examples=examples, seed=shard_seed(seed, number))
+            best = sorted(rows[aim.name].items(), key=lambda item: -item[1])[:5]
+            console.print(aim.name, "|", ", ".join(f"{name} {rate:.0%}" for name, rate in best))
+            if path is not None:
+                path.write_text(json.dumps(rows))
+    rates = np.array([[rows[aim.name][name] for name in names] for aim in AIMS])
+    weights = best_weights(rates)
+    mixed = weights @ rates
+    for i in np.argsort(mixed)[:15]:
+        console.print(f"{names[i]}: {mixed[i]:.2%} of the cases; best aim {rates[:, i].max():.0%}")
+    for i in np.argsort(-weights):
+        console.print(f"{weights[i]:.1%} {AIMS[i].name}")
+
+
+if __name__ == "__main__":
+    main()
