@@ -3,7 +3,8 @@
     cases --each pass--> distinct modules --one batch--> run on one input, compared within a tolerance
 
 Written from their descriptions. An output that differs by more than the tolerance kills, and a pass or a compiler that
-raises; nothing else is looked at: no fold that was missed, no type, no module that is ill formed.
+raises; nothing else is looked at: no fold that was missed, no type, no module that is ill formed. As for the harness,
+the fast pipeline compiles, whose kernels are TVM's.
 """
 
 import math

@@ -3,7 +3,8 @@
     case --through--> distinct modules --one batch--> programs --conclude--> kills
 
 Law: a defect is killed by a case if ``check(case, its pass, complete=True)`` raises a failure of the pass, another one
-than the bundled pass gets.
+than the bundled pass gets. What runs goes through the fast pipeline; where the default one differs, ``check`` would
+call it a PipelineDisagreement (tests/test_mutants.py compares the two on every defect).
 """
 
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -73,10 +74,11 @@ def _shrunk_record(shrunk: Shrunk) -> dict[str, Any]:
 def print_result(console: Console, result: Result) -> None:
     """The table, those that were held out apart, the shrunk cases, a closing line."""
     tallies = list(result.tallies.values())
+    wide = Console(file=console.file, highlight=False, width=max(console.width, WIDTH))
     for title, held_out in (("defects", False), ("held out: written last, not used for tuning", True)):
         chosen = [tally for tally in tallies if BY_NAME[tally.name].held_out is held_out]
         if chosen:
-            console.print(_table(title, chosen, result), width=max(console.width, WIDTH), crop=False)
+            wide.print(_table(title, chosen, result))
     for name, shrunk in result.shrunk.items():
         console.print(Text(f"{name}: {BY_NAME[name].text}", style="bold"), soft_wrap=True)
         console.print(Text(_shrunk_line(shrunk), style="dim"), soft_wrap=True)
@@ -135,6 +137,11 @@ def _closing(result: Result) -> Text:
     ]
     for name, of in result.baselines.items():
         parts.append(f"{name} {sum(tally.killed for tally in of.values())}")
+    if result.shrunk:
+        minimal = sum(shrunk.minimal for shrunk in result.shrunk.values())
+        parts.append(
+            f"{minimal} of {len(result.shrunk)} cases 1-minimal, shrunk in {_shrink_seconds(result)} s (median)"
+        )
     parts.append(f"{result.seconds:.1f} s" + (", interrupted" if result.interrupted else ""))
     good = len(result.killed) == len(tallies) and not result.interrupted
     return Text("; ".join(parts), style="bold green" if good else "bold red")
@@ -169,9 +176,16 @@ def _summary(result: Result) -> dict[str, Any]:
         "baselines": {name: _totals(list(of.values())) for name, of in result.baselines.items()},
         "shrunk": len(result.shrunk),
         "minimal": sum(shrunk.minimal for shrunk in result.shrunk.values()),
+        "median_shrink_seconds": _shrink_seconds(result),
+        "survivors": [tally.name for tally in tallies if not tally.killed],
         "seconds": round(result.seconds, 3),
         "interrupted": result.interrupted,
     }
+
+
+def _shrink_seconds(result: Result) -> float | None:
+    seconds = [shrunk.seconds for shrunk in result.shrunk.values()]
+    return round(median(seconds), 3) if seconds else None
 
 
 def _totals(tallies: list[Tally]) -> dict[str, Any]:
