@@ -70,8 +70,8 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case
 
 
 RUN_EXAMPLES = 10
-"""Cases of one run of Hypothesis. Behind the tenth it mutates what it drew, and five cases in six keep their aim: of 950
-cases in one run, 57 aims of 91 were seen, in runs of 10 all but four, for the same time."""
+"""Cases of one run of Hypothesis. Behind the tenth it mutates what it drew, and five cases in six keep their aim: 950
+draws in one run saw 57 of 91 aims, in runs of 10 all but four, in the same time."""
 
 
 def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]:

@@ -55,7 +55,7 @@ def steady(text):
 def test_the_counterexample_is_what_the_command_prints(folder):
     result = run(command("foldproof fuzz"), folder)
     assert result.returncode == 1, result.stdout + result.stderr
-    assert "3 distinct failures" in result.stdout
+    assert "4 distinct failures" in result.stdout
     [shown] = [block for block in blocks("text") if block.startswith("Miscompile")]
     for line in shown.splitlines():
         assert steady(line) in steady(result.stdout)
