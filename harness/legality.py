@@ -139,7 +139,16 @@ def border_is_read(case: Case) -> bool:
     added = {letter: (sum(b for b, _ in pads), sum(a for _, a in pads)) for letter, pads in widths.items()}
     if not any(any(sides) for sides in added.values()):
         return True  # nothing to fold: that is no matter of windows
-    return case.spec.transposed or any(_reads(case, letter, axis, added[letter]) for letter, axis in case.lettered_axes)
+    reads = _spreads if case.spec.transposed else _reads
+    return any(reads(case, letter, axis, added[letter]) for letter, axis in case.lettered_axes)
+
+
+def _spreads(case: Case, letter: str, axis: Axis, added: Widths) -> bool:
+    """Whether a transposed convolution spreads an element of the border to a place that its padding does not crop."""
+    length = added[0] + axis.size + added[1]
+    border = (*range(added[0]), *range(length - added[1], length))
+    places = (at * axis.stride + tap * axis.dilation for at, tap in product(border, range(axis.kernel)))
+    return any(0 <= place - axis.padding[0] < case.result_dims[letter] for place in places)
 
 
 def _reads(case: Case, letter: str, axis: Axis, added: Widths) -> bool:

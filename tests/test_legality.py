@@ -53,7 +53,7 @@ LEGAL = [
     ("avg_pool: crop", of("avg_pool1d", replace(PADDED, pad=(-1, 0)))),
     (
         "transposed: negative padding, which grows the result",
-        of("conv1d_transpose", Axis(size=4, pad=(1, 0), stride=2, padding=(1, 0))),
+        of("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(1, 0))),
     ),
     ("max_pool: crop", of("max_pool1d", replace(PADDED, pad=(0, -1)), value=7.0)),
     ("avg_pool: not counted, no own padding", of("avg_pool1d", PADDED)),
@@ -179,7 +179,7 @@ LEGAL += [
     ("avg_pool behind relu", conv(step("relu"), op="avg_pool1d", value=-1.0)),
     (
         "transposed behind relu",
-        conv(step("relu"), op="conv1d_transpose", axis=Axis(size=4, pad=(1, 0), padding=(1, 0))),
+        conv(step("relu"), op="conv1d_transpose", axis=Axis(size=4, pad=(1, 0), kernel=2, padding=(1, 0))),
     ),
     ("cast in range because of a clip in front", conv(INT8, front=(step("clip", low=-5.0, high=5.0),))),
     ("symbolic", conv(step("relu"), symbolic=("N", "W"))),
@@ -250,6 +250,9 @@ INFINITE = Case(
     groups=3,
 )
 
+# Four elements in front, spread over steps of 3 to places 0, 3, 6, 9 and the ones behind: 12 are cropped.
+SPREAD = Axis(size=4, pad=(4, 0), kernel=2, stride=3, padding=(12, 0))
+
 VACUOUS = [
     ("trailing, max_pool", of("max_pool1d", UNREAD, value=7.0)),
     ("trailing, conv", of("conv1d", UNREAD, value=7.0)),
@@ -261,6 +264,7 @@ VACUOUS = [
     ("trailing, of a nested pad", of("conv1d", Axis(size=4, kernel=2, stride=2), steps=(nested(7.0, W=(0, 1)),))),
     ("nothing is left of the data", conv(step("multiply", 0.0), value=NAN)),
     ("nothing finite is left of the data", INFINITE),
+    ("cropped by a transposed convolution", of("conv1d_transpose", SPREAD, value=7.0)),
     ("trailing, beside channels", of("max_pool1d", UNREAD, pad={"channel": (0, 1)}, value=7.0)),
 ]
 

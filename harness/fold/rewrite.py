@@ -126,18 +126,28 @@ def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
 
 
 def _mergeable(body: Body, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
-    """The pad that ``var`` pads again, if nothing else reads it, and the one pad that does both."""
+    """The pad that ``var`` pads again, and the one pad that does both.
+
+    A pad that others read stays for them, so that one pad for both saves none; unless ``var`` crops, which a transposed
+    convolution does not take.
+    """
     outer = body.pad(var)
     if outer is None or var in body.dead or body.in_place:
         return None
     inner_var = body.alias(body.source(var))
     inner = body.pad(inner_var)
-    if inner is None or len(list(_through_aliases(body, inner_var))) != 1:
+    if inner is None:
+        return None
+    if len(list(_through_aliases(body, inner_var))) != 1 and not _crops(outer):
         return None
     if not body.visible(body.source(inner_var), var):
         return None
     merged = merge(inner, outer)
     return None if isinstance(merged, Refused) else (inner_var, merged)
+
+
+def _crops(pad: PadFacts) -> bool:
+    return any(width < 0 for sides in pad.widths or () for width in sides)
 
 
 def _pad_call(source: Any, pad: PadFacts, like: ir.Call) -> ir.Call:
