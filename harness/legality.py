@@ -70,13 +70,16 @@ def legality(case: Case) -> Legality:
     folds = right_folds(case)
     if not folds:
         return Legality.ILLEGAL
-    if _loses_data(folds[0]):
+    if _loses_data(folds[0]) or _drowns(folds[0]):
         return Legality.VACUOUS
     if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
         return Legality.GEOMETRY  # a last window may reach what is cropped, or start behind the data, or not
     for dense in _denser(case):
-        if not right_folds(dense):
+        right = right_folds(dense)
+        if not right:
             return Legality.GEOMETRY
+        if _drowns(right[0]):
+            return Legality.VACUOUS
     if all(_widens_sum(case) != _widens_sum(folded) for folded in folds):
         return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
     if _is_contracted(case):
@@ -182,6 +185,15 @@ def _loses_data(folded: Case) -> bool:
         operand = chain(folded, inputs(folded, fill, seed=seed))[-1].value.astype(np.float64)
         numbers |= set(operand.reshape(-1).tolist())
     return len(numbers) == 1 or not any(map(math.isfinite, numbers))
+
+
+def _drowns(folded: Case) -> bool:
+    """Whether a pad that stays, of batch or channels, makes NaN or an infinity of every result, whatever the data."""
+    values = [folded.pad.value, *(step.value for step in folded.steps if step.kind == "pad")]
+    if all(map(math.isfinite, values)):
+        return False
+    results = (reference(folded, inputs(folded, fill, seed=seed)) for fill, seed in product(ADVERSARIAL, SEEDS))
+    return not any(np.isfinite(result.value.astype(np.float64)).any() for result in results)
 
 
 # --- the fold -----------------------------------------------------------------------------------------

@@ -250,6 +250,8 @@ INFINITE = Case(
     groups=3,
 )
 
+# What is seen of the border, places 6 to 9, is NaN anyway: the channel that is padded beside it reaches as far.
+DROWNED = Axis(size=5, pad=(1, 2), kernel=4, dilation=3, padding=(6, 3))
 # Four elements in front, spread over steps of 3 to places 0, 3, 6, 9 and the ones behind: 12 are cropped.
 SPREAD = Axis(size=4, pad=(4, 0), kernel=2, stride=3, padding=(12, 0))
 
@@ -264,6 +266,7 @@ VACUOUS = [
     ("trailing, of a nested pad", of("conv1d", Axis(size=4, kernel=2, stride=2), steps=(nested(7.0, W=(0, 1)),))),
     ("nothing is left of the data", conv(step("multiply", 0.0), value=NAN)),
     ("nothing finite is left of the data", INFINITE),
+    ("a channel of NaN beside", of("conv1d_transpose", DROWNED, value=NAN, pad={"channel": (0, 1)})),
     ("cropped by a transposed convolution", of("conv1d_transpose", SPREAD, value=7.0)),
     ("trailing, beside channels", of("max_pool1d", UNREAD, pad={"channel": (0, 1)}, value=7.0)),
 ]
