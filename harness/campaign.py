@@ -232,6 +232,8 @@ def run(settings: Settings, judge: Judge, listener: Listener, journal: Journal |
         _judge_shards(settings, judge, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
         for found in summary.failures.values():
+            if listener.stopped:
+                raise KeyboardInterrupt
             if not _shrunk_before(journal, found):
                 listener.shrinking(found)
                 shrink_found(settings, judge, found)

@@ -348,11 +348,13 @@ def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
 
 @contextmanager
 def _interrupting(listener: "Listener") -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost."""
+    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost, or have to wait."""
+    from harness.draws import Drawing
 
     def interrupt(_number: int, _frame: Any) -> None:
         listener.stopped = True
-        raise KeyboardInterrupt
+        if not Drawing.busy:
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

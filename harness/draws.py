@@ -74,6 +74,12 @@ RUN_EXAMPLES = 10
 draws in one run saw 57 of 91 aims, in runs of 10 all but four, in the same time."""
 
 
+class Drawing:
+    """``busy`` while Hypothesis draws: an exception from a signal handler would meet it in the middle of its books."""
+
+    busy = False
+
+
 def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]:
     """Up to ``examples`` distinct cases, in the order drawn; fewer where a strategy has hardly more.
 
@@ -86,6 +92,7 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]
             raise UsageError(f"the strategy drew {case!r}, which is no Case")
         drawn[case] = None
 
+    Drawing.busy = True
     try:
         for run in range(2 * -(-examples // RUN_EXAMPLES)):
             if len(drawn) >= examples:
@@ -95,6 +102,8 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]
         raise
     except Exception as error:  # the user's strategy can raise anything
         raise UsageError(f"the strategy raised {type(error).__name__}: {error}") from error
+    finally:
+        Drawing.busy = False
     return list(drawn)[:examples]
 
 
