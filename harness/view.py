@@ -62,11 +62,12 @@ class View:
 
 def view(case: Case) -> View:
     """The view of the consumer on the data of ``case``."""
-    return _view(case) if case.front or case.steps else View()
+    return seen_by_consumer(case) if case.front or case.steps else View()
 
 
 @lru_cache(maxsize=64)
-def _view(case: Case) -> View:
+def seen_by_consumer(case: Case) -> View:
+    """``view`` of a case with steps."""
     places = [(place, _aligned(case, place)) for place in (*case.front_places, *case.step_places)]
     computing = [(place, parameters) for place, parameters in places if place.step.kind in _BACKWARDS]
     if not computing:
