@@ -96,7 +96,8 @@ class Nested:
 
     1. both modes are "constant", all widths are constants
     2. nothing that the inner pad crops is padded again by the outer one
-    3. if both add anything: their values are the same in the dtype of the tensor (no NaN, -0.0 is not 0.0)
+    3. if both add anything that is left in the end: their values are the same in the dtype of the tensor (no NaN, -0.0
+       is not 0.0)
     """
 
     @staticmethod
@@ -112,7 +113,7 @@ class Nested:
         for axis, (first, second) in enumerate(zip(inner.widths, outer.widths, strict=True)):
             if any(a < 0 < b for a, b in zip(first, second, strict=True)):
                 yield Refused(Kind.CROP, f"axis {axis} is cropped by {first} and then padded by {second}")
-        if _grows(inner) and _grows(outer):
+        if _remains(inner, outer) and _grows(outer):
             a, b = cast(inner.value, inner.dtype), cast(outer.value, outer.dtype)
             if a is None or b is None or a != b or math.copysign(1, a) != math.copysign(1, b):
                 yield Refused(Kind.VALUE, f"the pads add {inner.value!r} and {outer.value!r}")
@@ -122,11 +123,17 @@ class Nested:
         assert inner.widths is not None
         assert outer.widths is not None
         sums = tuple((a + c, b + d) for (a, b), (c, d) in zip(inner.widths, outer.widths, strict=True))
-        return replace(inner, widths=sums, value=inner.value if _grows(inner) else outer.value)
+        return replace(inner, widths=sums, value=inner.value if _remains(inner, outer) else outer.value)
 
 
 def _grows(pad: PadFacts) -> bool:
     return pad.widths is not None and any(width > 0 for sides in pad.widths for width in sides)
+
+
+def _remains(inner: PadFacts, outer: PadFacts) -> bool:
+    """Whether the outer pad leaves anything of what the inner one adds."""
+    sides = zip(inner.widths or (), outer.widths or (), strict=True)
+    return any(width > 0 and width + min(0, crop) > 0 for pair in sides for width, crop in zip(*pair, strict=True))
 
 
 class Rule:
