@@ -12,33 +12,11 @@ from collections.abc import Sequence
 from harness import ir
 from harness.case import Case
 from harness.check import Prepared, conclude, prepared_from
-from harness.failures import (
-    CompileError,
-    Failure,
-    IllFormed,
-    InputMutated,
-    Miscompile,
-    MissedFold,
-    NotIdempotent,
-    TargetCrashed,
-    TargetTimeout,
-    WrongType,
-    failure,
-)
+from harness.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
 from harness.mutants.through import Distinct, Folded, Passes, fold_all
 from harness.targets import Program, Target, compile_batch
 
-BLAMING = (
-    Miscompile,
-    WrongType,
-    IllFormed,
-    InputMutated,
-    NotIdempotent,
-    MissedFold,
-    CompileError,
-    TargetCrashed,
-    TargetTimeout,
-)
+BLAMING = tuple(kind for kind in KINDS if kind not in (OracleDisagreement, PipelineDisagreement, HarnessError))
 """Failures that blame the pass. Those that blame TVM or the harness kill nothing."""
 
 RIGHT = ""
