@@ -37,8 +37,12 @@ def _decided(rule: "type[Rule]", site: Site, options: Options) -> Outcome:
     refused = next(common(site), None)
     if refused is not None:
         return refused
-    outcomes = [_along(letters, rule, site, options) for letters in rule.letters(site, options)]
-    return next((outcome for outcome in outcomes if isinstance(outcome, Folded)), outcomes[-1])
+    tried: list[Outcome] = []
+    for letters in rule.letters(site, options):
+        tried.append(_along(letters, rule, site, options))
+        if isinstance(tried[-1], Folded):
+            break
+    return tried[-1]
 
 
 def _along(letters: str, rule: "type[Rule]", site: Site, options: Options) -> Outcome:
