@@ -158,6 +158,7 @@ def test_a_journal_says_what_the_campaign_is(tmp_path):
     assert last_line(tmp_path / "log")["executed"] > last_line(tmp_path / "log")["resumed"] > 0
 
 
+@pytest.mark.slow
 def test_known_failures_keep_a_campaign_green_and_say_when_they_are_gone(tmp_path):
     wrong = ("--pass", "harness.mutants:begin_end_swapped")
     campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")

@@ -85,7 +85,7 @@ def strided(stride):
     ],
 )
 def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name, fingerprint):
-    with Judge(Question(fold=passes + name, complete=False), workers=1) as judge:
+    with Judge(Question(fold=passes + name, complete=False, megabytes=1024), workers=1) as judge:
         judge.start()
         results = judge.submit([strided(1), strided(2), strided(3)]).results()
     assert [isinstance(result, Verdict) for result in results] == [True, False, True]
@@ -143,6 +143,7 @@ def alive(pid):
         return False
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypatch):
     monkeypatch.setattr(pool, "CASE_SECONDS", 8.0)
     with Judge(Question(fold=passes + "hangs_on_stride_two", complete=False), workers=1) as judge:

@@ -98,6 +98,7 @@ def test_chains_have_every_kind_of_step_and_pads_every_form():
     assert any(len(case.pad_order) != len(case.data_order) for case in drawn)
 
 
+@pytest.mark.slow
 def test_unfoldable_chains_have_what_the_run_alone_knows_and_several_pads():
     drawn = drawn_by("unfoldable_cases")
     assert any(not step.constant for case in drawn for step in case.steps if step.kind == "multiply")
@@ -105,6 +106,7 @@ def test_unfoldable_chains_have_what_the_run_alone_knows_and_several_pads():
     assert {case.pad.mode for case in drawn if case.steps} >= set(MODES)
 
 
+@pytest.mark.slow
 def test_foldable_cases_reach_every_op_and_rule():
     counts = reached("foldable_cases")
     assert set(counts["op"]) == set(ops.NAMES)

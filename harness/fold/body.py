@@ -70,7 +70,8 @@ class Body:
         self.replaced: VarMap[Any] = VarMap()
         self.inserted: VarMap[list[relax.VarBinding]] = VarMap()
         self.preceding: VarMap[list[relax.VarBinding]] = VarMap()
-        self._facts: VarMap[PadFacts | None] = VarMap()
+        self._facts: VarMap[PadFacts] = VarMap()
+        self._reads: VarMap[list[tuple[relax.Var, int]]] = VarMap()
         self._sources: VarMap[Any] = VarMap()
         self._steps: VarMap[tuple[Step, int] | None] = VarMap()
         self.dead: VarMap[bool] = VarMap()
@@ -90,8 +91,8 @@ class Body:
         name = op_name(value)
         if plain and name in CONSUMERS:
             self.consumers.append(var)
-        elif plain and _is_pad(name, value, self.prim_pads):
-            self.pads.append(var)
+        elif plain:
+            self._note_pad(name, var, value)
         if isinstance(value, relax.If):
             self._use(value.cond, var)
             self._collect(value.true_branch)
@@ -102,8 +103,22 @@ class Body:
             self._use(value, var)
         self.in_place = self.in_place or _may_write(name, value)
 
+    def _note_pad(self, name: str, var: relax.Var, value: Any) -> None:
+        if name == PAD:
+            self._facts[var] = read_pad(value)
+        elif name == CALL_TIR and _is_pad(name, value, self.prim_pads):
+            facts = self.prim_pads(value.args[0])
+            assert facts is not None
+            self._facts[var] = facts
+        else:
+            return
+        self.pads.append(var)
+
     def _use(self, value: Any, user: relax.Var | None) -> None:
-        for var, position in _operands(value):
+        reads = _operands(value)
+        if user is not None:
+            self._reads[user] = reads
+        for var, position in reads:
             self._users.setdefault(var, {})[_key(user, position)] = (user, position)
 
     def users(self, var: relax.Var) -> list[Use]:
@@ -124,16 +139,7 @@ class Body:
 
     def pad(self, var: Any) -> PadFacts | None:
         """The facts of the pad that ``var`` is bound to, None if that is none."""
-        if not isinstance(var, relax.Var):
-            return None
-        if var not in self._facts:
-            value: Any = self.values.get(var)
-            name = op_name(value)
-            if name == PAD:
-                self._facts[var] = read_pad(value)
-            else:
-                self._facts[var] = self.prim_pads(value.args[0]) if _is_pad(name, value, self.prim_pads) else None
-        return self._facts[var]
+        return self._facts.get(var) if isinstance(var, relax.Var) else None
 
     def source(self, pad: relax.Var) -> Any:
         """What the pad that ``pad`` is bound to pads."""
@@ -158,14 +164,14 @@ class Body:
 
     def replace(self, var: relax.Var, value: ir.Call) -> None:
         """Bind ``var`` to ``value`` from now on; what only the old value read goes."""
-        old = self.values[var]
-        self._forget(old, var)
-        self._facts.pop(var)
+        unread = self._forget(var)
         self._sources.pop(var)
         self._steps.pop(var)
+        if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
+            self._facts[var] = read_pad(value)
         self.values[var] = self.replaced[var] = value
         self._use(value, var)
-        self._bury(old)
+        self._bury(unread)
 
     def add(self, var: relax.Var, value: ir.Call, *, behind: relax.Var) -> None:
         """Bind a new variable right behind another one."""
@@ -183,22 +189,22 @@ class Body:
     def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var) -> None:
         self.values[var], self.home[var] = value, self.home[neighbour]
         self._use(value, var)
-        if _is_pad(op_name(value), value, self.prim_pads):
-            self.pads.append(var)
+        self._note_pad(op_name(value), var, value)
 
-    def _forget(self, value: Any, user: relax.Var) -> None:
-        for var, position in _operands(value):
+    def _forget(self, user: relax.Var) -> list[relax.Var]:
+        """The variables that ``user`` reads no more."""
+        reads = self._reads[user]
+        for var, position in reads:
             self._users[var].pop(_key(user, position), None)
+        return [var for var, _ in reads]
 
-    def _bury(self, value: Any) -> None:
+    def _bury(self, unread: list[relax.Var]) -> None:
         """Pads, steps and aliases that nothing reads any more go, and what they alone read with them."""
-        unread = [var for var, _ in _operands(value)]
         while unread:
             var = unread.pop()
             if not self._users.get(var) and var not in self.dead and self._removable(var):
                 self.dead[var] = True
-                self._forget(self.values[var], var)
-                unread += [read for read, _ in _operands(self.values[var])]
+                unread += self._forget(var)
 
     def _removable(self, var: relax.Var) -> bool:
         """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
@@ -279,16 +285,14 @@ class Body:
 _PLAIN = (relax.Var, ir.GenericConst)
 
 
-def _operands(value: Any) -> Iterator[tuple[relax.Var, int]]:
+def _operands(value: Any) -> list[tuple[relax.Var, int]]:
     """The variables that a value reads, with the number of the operand where it is a call of variables."""
     if isinstance(value, relax.Var):
-        yield value, 0
-        return
+        return [(value, 0)]
     args = value.args[:] if isinstance(value, ir.Call) else [None]  # a slice is five times as fast as an iterator here
     if all(isinstance(arg, _PLAIN) for arg in args):
-        yield from ((arg, i) for i, arg in enumerate(args) if isinstance(arg, relax.Var))
-    else:
-        yield from ((var, 0) for var in relax.analysis.free_vars(value))
+        return [(arg, i) for i, arg in enumerate(args) if isinstance(arg, relax.Var)]
+    return [(var, 0) for var in relax.analysis.free_vars(value)]
 
 
 def _may_write(name: str, value: Any) -> bool:

@@ -214,8 +214,7 @@ def _decide(folding: Folding, body: Body, path: Path, use: Use) -> Outcome:
     """The rules' outcome for the use of what a path leads to, and the backend's."""
     user, operand = use
     call = body.values.get(user) if user is not None else None
-    weight = folding.options.channels != "keep" or folding.options.nonzero != "refuse"
-    consumer = read_consumer(call, operand, _place(body, user), weight=weight)
+    consumer = read_consumer(call, operand, _place(body, user), elements=folding.options.channels != "keep")
     pad = body.pad(path.pad)
     assert pad is not None
     source = body.source(path.pad)

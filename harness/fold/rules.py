@@ -329,7 +329,7 @@ def _ambiguous_layout(arrival: Arrival) -> Iterator[Refused]:
     """
     consumer = arrival.site.consumer
     widths = {arrival.widths[letter] for letter in consumer.spatial}
-    if not _in_order(consumer) and len(widths) > 1:
+    if len(widths) > 1 and not _in_order(consumer):
         layouts = f"{consumer.layout}/{consumer.kernel_layout}"
         yield Refused(Kind.LAYOUT, f"TVM reads padding of layout {layouts} by letter in types, by position in kernels")
 

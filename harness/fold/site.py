@@ -61,10 +61,10 @@ def read_pad(call: ir.Call) -> PadFacts:
     )
 
 
-def read_consumer(value: Any, operand: int, place: str, *, weight: bool = False) -> Consumer:
+def read_consumer(value: Any, operand: int, place: str, *, elements: bool = False) -> Consumer:
     """Facts of whatever uses a pad as its operand number ``operand``; ``place`` names it where it is no operator.
 
-    ``weight`` asks for what is known of a convolution's weight, which means looking at its elements.
+    ``elements`` asks for what only the elements of a convolution's weight tell.
     """
     name = op_name(value)
     if name not in CONSUMERS:
@@ -92,16 +92,16 @@ def read_consumer(value: Any, operand: int, place: str, *, weight: bool = False)
         out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
-        weight=_weight(value.args[1], attrs.out_dtype) if weight and not pools else "",
+        weight="" if pools else _weight(value.args[1], attrs.out_dtype, elements=elements),
     )
 
 
-def _weight(value: Any, out_dtype: Any) -> str:
+def _weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
     """See ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
     dtype = str(value.ty.dtype)
     if dtype in INTEGER_BITS:
         return "integer"
-    if not isinstance(value, ir.GenericConst):
+    if not elements or not isinstance(value, ir.GenericConst):
         return ""
     highest = min(HIGHEST.get(name, 0.0) for name in (dtype, dtype if out_dtype is None else str(out_dtype)))
     return "finite" if bool((abs(value.value.numpy().astype("float64")) <= highest).all()) else ""

@@ -62,10 +62,10 @@ def stale_type() -> Fold:
 def shared_pad_removed() -> Fold:
     """The folded pad goes, although something else reads it."""
 
-    def buried(body: Body, value: Any) -> None:
-        for arg in value.args:
-            if isinstance(arg, relax.Var) and body._removable(arg):
-                body.dead[arg] = True
+    def buried(body: Body, unread: list[relax.Var]) -> None:
+        for var in unread:
+            if body._removable(var):
+                body.dead[var] = True
 
     return patched(Body, _bury=buried)
 
