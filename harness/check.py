@@ -49,7 +49,7 @@ def check(
     for the bundled pass alone. On a target of the fast pipeline, every failure and a share of ``sample`` (0 to 1) of
     the other cases goes through the default pipeline too. Raises TargetError for an unknown target.
     """
-    pass_: Any = FoldExplicitPadding() if fold is None else fold
+    pass_: Any = FoldExplicitPadding(check_input=False) if fold is None else fold  # what ``build`` makes is well formed
     complete = (isinstance(pass_, FoldExplicitPadding) and pass_.complete) if complete is None else complete
     target = parse_target(target) if isinstance(target, str) else target
 

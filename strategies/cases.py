@@ -14,31 +14,35 @@ from harness.case import Case
 from strategies import breaks, chain_breaks, chains, drafts
 from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE, Aim
 
+Choices = st.SearchStrategy[tuple[Aim, st.SearchStrategy[ops.Op]]]
+"""Aims, each with the ops that it fits. Made once: a new sampled_from hashes all that it samples from."""
 
-@cache
-def _fitting(aims: tuple[Aim, ...], names: tuple[str, ...]) -> tuple[tuple[Aim, tuple[ops.Op, ...]], ...]:
+
+def _fitting(aims: tuple[Aim, ...], names: tuple[str, ...]) -> list[tuple[Aim, st.SearchStrategy[ops.Op]]]:
     specs = tuple(ops.BY_NAME[name] for name in names)
     pairs = ((aim, tuple(spec for spec in specs if aim.fits(spec))) for aim in aims)
-    return tuple((aim, fitting) for aim, fitting in pairs if fitting)
-
-
-@st.composite
-def aimed(draw: st.DrawFn, aims: tuple[Aim, ...], names: tuple[str, ...]) -> Case:
-    """Cases of the named ops that aim at one of ``aims``, drawn uniformly."""
-    aim, specs = draw(st.sampled_from(_fitting(aims, names)))
-    return _drawn(draw, aim, draw(st.sampled_from(specs)))
+    return [(aim, st.sampled_from(fitting)) for aim, fitting in pairs if fitting]
 
 
 @cache
-def _weighted(names: tuple[str, ...]) -> tuple[tuple[Aim, tuple[ops.Op, ...]], ...]:
-    return tuple(pair for pair in _fitting(AIMS, names) for _ in range(pair[0].weight))
+def _uniform(aims: tuple[Aim, ...], names: tuple[str, ...]) -> Choices:
+    return st.sampled_from(_fitting(aims, names))
+
+
+@cache
+def _weighted(names: tuple[str, ...]) -> Choices:
+    return st.sampled_from([pair for pair in _fitting(AIMS, names) for _ in range(pair[0].weight)])
+
+
+def aimed(aims: tuple[Aim, ...], names: tuple[str, ...]) -> st.SearchStrategy[Case]:
+    """Cases of the named ops that aim at one of ``aims``, drawn uniformly."""
+    return _chosen(_uniform(aims, names))
 
 
 @st.composite
-def _measured(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
-    """Cases that aim at anything, by weight."""
-    aim, specs = draw(st.sampled_from(_weighted(names)))
-    return _drawn(draw, aim, draw(st.sampled_from(specs)))
+def _chosen(draw: st.DrawFn, choices: Choices) -> Case:
+    aim, specs = draw(choices)
+    return _drawn(draw, aim, draw(specs))
 
 
 def _drawn(draw: st.DrawFn, aim: Aim, spec: ops.Op) -> Case:
@@ -81,5 +85,5 @@ def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
 def cases(*names: str) -> st.SearchStrategy[Case]:
     """Cases of the named ops: nineteen in twenty aim at something, the others have several conditions broken."""
     chosen = _names(names)
-    kinds = (_measured(chosen), _mixed(chosen))
+    kinds = (_chosen(_weighted(chosen)), _mixed(chosen))
     return st.sampled_from([0] * 19 + [1]).flatmap(lambda kind: kinds[kind])

@@ -20,6 +20,7 @@ def run(*args, cwd):
     return subprocess.run(command, cwd=cwd, env=dict(os.environ), capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_it_prints_tables_and_writes_rounds_and_a_summary(tmp_path):
     done = run("--time", "1s", "--no-workers", "--ops", "max_pool1d,conv1d", "--json", "bench.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -15,8 +15,8 @@ from tvm import ir, relax, tirx
 
 from harness.targets.structural import StructuralCache
 
-CAPACITY = 1024
-"""PrimFuncs remembered, some 20 kB each. One operator call in five equals one of the last thousand."""
+CAPACITY = 256
+"""PrimFuncs remembered, some 20 kB each: most calls that equal an earlier one are of the same case or batch."""
 
 _LEGALIZE = "FLegalize"
 _CALL_TIR = ir.Op.get("relax.call_tir")
