@@ -34,7 +34,7 @@ _SHORT = st.builds(
 def one_side_excluded(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """Own padding on one side of an axis, which the divisor leaves out; the explicit zeros on the other are counted."""
     axes = [draw(_SHORT) for _ in range(spec.rank)]
-    own, pad = draw(st.sampled_from([((0, 1), (1, 0)), ((1, 0), (0, 1))]))
+    own, pad = draw(st.sampled_from([((0, 1), (1, 0)), ((0, 1), (1, 0)), ((1, 0), (0, 1))]))
     axes[draw(st.integers(0, spec.rank - 1))] = Axis(size=draw(st.integers(2, 4)), pad=pad, kernel=2, padding=own)
     draft = legal(draw, spec, axes=axes)
     draft.axes, draft.count_include_pad = axes, False
@@ -50,8 +50,13 @@ def overhanging(draw: st.DrawFn, spec: ops.Op) -> Draft:
 
 
 def overhanging_crop(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """The same, where own padding takes away some of the pad, and a fold would keep the number of windows."""
-    return _with_ceil(draw, spec, draw(st.sampled_from(_OVERHANGING_CROPS)))
+    """The same, where own padding takes away some of the pad, and a fold would keep the number of windows.
+
+    What the last window divides by changes only if padding was not counted.
+    """
+    draft = _with_ceil(draw, spec, draw(st.sampled_from(_OVERHANGING_CROPS)))
+    draft.count_include_pad = draw(st.sampled_from([False, False, False, True]))
+    return draft
 
 
 def _overhangs_alike(axis: Axis) -> bool:
@@ -65,20 +70,35 @@ def _overhangs_alike(axis: Axis) -> bool:
 
 
 _OVERHANGING_CROPS = [
-    axis
+    Axis(size=size, pad=pad, kernel=3, stride=2, padding=own)
     for size in range(3, 8)
     for pad in ((0, 2), (1, 2), (0, 1), (2, 2))
     for own in ((-1, -1), (0, -1))
-    if _overhangs_alike(axis := Axis(size=size, pad=pad, kernel=3, stride=2, padding=own))
+    if size + sum(pad) + sum(own) >= 3 and _overhangs_alike(Axis(size=size, pad=pad, kernel=3, stride=2, padding=own))
 ]
 
 
 def dilated_ceil(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """ceil_mode and dilation: a window spans more than its kernel says."""
-    pad = draw(st.sampled_from([(0, 1), (1, 0), (0, 2)]))
-    stride, dilation = draw(st.integers(2, 3)), draw(st.integers(2, 3))
-    axis = Axis(size=draw(st.integers(4, 7)), pad=pad, kernel=2, stride=stride, dilation=dilation)
-    return _with_ceil(draw, spec, axis)
+    """ceil_mode and dilation: a window spans more than its kernel says, and that decides."""
+    return _with_ceil(draw, spec, draw(st.sampled_from(_DILATED)))
+
+
+def _windows_alike(axis: Axis, extent: int) -> bool:
+    """Whether windows that span ``extent`` are as many if the pad becomes padding."""
+    apart = ops.window_count(axis.size + sum(axis.pad), extent, axis.stride, (0, 0), ceil_mode=True)
+    return apart == ops.window_count(axis.size, extent, axis.stride, axis.pad, ceil_mode=True)
+
+
+_DILATED = [
+    axis
+    for size in range(4, 8)
+    for pad in ((0, 1), (0, 2), (1, 1), (1, 2))
+    for stride in (2, 3)
+    for dilation in (2, 3)
+    if size + sum(pad) > dilation
+    and _windows_alike(axis := Axis(size=size, pad=pad, kernel=2, stride=stride, dilation=dilation), 1 + dilation)
+    != _windows_alike(axis, axis.kernel)
+]
 
 
 def _with_ceil(draw: st.DrawFn, spec: ops.Op, axis: Axis) -> Draft:
@@ -96,8 +116,8 @@ SIGNED = tuple(dtype for dtype in ops.DTYPES if dtype != "uint8")
 
 
 def _one(draw: st.DrawFn, spec: ops.Op, padded: Axis) -> tuple[int, list[Axis]]:
-    """Axes of which one, at the place that is given, is padded."""
-    i = draw(st.integers(0, spec.rank - 1))
+    """Axes of which one is padded, and its place: more often the last one than another."""
+    i = draw(st.sampled_from([spec.rank - 1, *range(spec.rank)]))
     axes = [Axis(size=3, kernel=2) for _ in range(spec.rank)]
     axes[i] = padded
     return i, axes
@@ -132,6 +152,22 @@ def other_pad_in_front(draw: st.DrawFn, spec: ops.Op) -> Draft:
     return draft
 
 
+def lowest_finite(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """The lowest finite value, which a max_pool starts from, and no infinity."""
+    draft = _bare(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)))
+    starts_at = "float32" if draft.dtype == "bfloat16" else draft.dtype
+    draft.pad = Pad(value=-ops.HIGHEST[starts_at])
+    return draft
+
+
+def lowest_beside(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """The lowest value, along batch and channels too: what stays in a smaller pad has a value that is not 0."""
+    draft = _bare(draw, spec)
+    batch, channel = draw(st.sampled_from([((0, 1), (0, 0)), ((1, 0), (0, 1)), ((0, 1), (1, 0))]))
+    draft.pad = replace(draft.pad, batch=batch, channel=channel)
+    return draft
+
+
 def signs_of_zero(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """A pad of 0.0 and one of -0.0: equal, and not the same."""
     pads = st.sampled_from([(1, 1), (1, 0), (2, 0)])
@@ -147,7 +183,9 @@ def signs_of_zero(draw: st.DrawFn, spec: ops.Op) -> Draft:
 
 _ONE_STEP: tuple[tuple[float, Steps], ...] = (
     (0.0, (Step(kind="clip", low=1.0, high=6.0),)),
+    (0.0, (Step(kind="clip", low=-6.0, high=-1.0),)),
     (-3.0, (Step(kind="clip", low=0.0, high=6.0),)),
+    (3.0, (Step(kind="clip", low=-2.0, high=0.0),)),
     (3.0, (step("minimum", 0.0),)),
     (3.0, (step("relu"),)),
     (0.0, (step("maximum", 2.0),)),
@@ -170,6 +208,22 @@ def one_step(draw: st.DrawFn, spec: ops.Op) -> Draft:
     draft.steps = list(made)
     settle(draft)
     return draft
+
+
+def vanishing(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A value that a convolution makes 0 when it casts its operand to out_dtype, and one that stays."""
+    dtype, out_dtype, value = draw(st.sampled_from(_VANISHING))
+    draft = _bare(draw, spec, dtype=dtype)
+    draft.out_dtype, draft.pad = out_dtype, Pad(value=value)
+    return draft
+
+
+_VANISHING = (
+    ("float64", "float32", 1e-60),
+    ("float64", "float16", 1e-10),
+    ("float32", "float16", 1e-10),
+    ("float64", "float32", 2.0**-149),
+)
 
 
 def below_zero(draw: st.DrawFn, spec: ops.Op) -> Draft:
@@ -243,7 +297,7 @@ def channels_moved(draw: st.DrawFn, spec: ops.Op) -> Draft:
 def axis_inserted(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """A spatial axis of one element, not the first of all, that is inserted behind the pad."""
     draft = _bare(draw, spec)
-    i = draw(st.integers(0, spec.rank - 1))
+    i = draw(st.integers(1, spec.rank - 1))
     draft.axes[i] = Axis()
     behind = draft.data_layout or spec.data_layout
     kind = draw(st.sampled_from(["expand_dims", "reshape"]))
@@ -281,19 +335,22 @@ def corrected(draw: st.DrawFn, spec: ops.Op) -> Draft:
     draft = _bare(draw, spec, dtype=draw(st.sampled_from(["int8", "int8", "int16", "uint8"])))
     draft.weight_dtype = ""
     draft.axes = [
-        replace(axis, size=axis.size + 3, kernel=2, stride=draw(st.integers(1, 3)), dilation=draw(st.integers(1, 2)))
+        replace(axis, size=axis.size + 3, kernel=2, stride=draw(_STRIDES), dilation=draw(st.integers(1, 2)))
         for axis in draft.axes
     ]
     i = draw(st.integers(0, spec.rank - 1))
-    draft.axes[i] = replace(draft.axes[i], padding=draw(st.sampled_from([(0, 0), (1, 0), (0, 2)])))
+    draft.axes[i] = replace(draft.axes[i], padding=draw(st.sampled_from([(1, 0), (0, 2), (1, 1), (0, 0)])))
     draft.pad = Pad(value=draw(st.sampled_from([3.0, 100.0, 1.0])))
-    draft.groups = draw(st.sampled_from([1, 2, 2]))
+    draft.groups = draw(st.sampled_from([2, 2, 1]))
     draft.channels, draft.filters = 2 * draft.groups, 2 * draft.groups
-    if draw(st.booleans()):
+    if draft.groups > 1 or draw(st.booleans()):  # with one value for all channels, any group's border is every group's
         draft.steps = [Step(kind="minimum", operand=tuple(float(1 + j) for j in range(draft.channels)))]
     draft.constant_weight = draw(st.booleans())
     draft.out_dtype = "int32"
     return draft
+
+
+_STRIDES = st.sampled_from([2, 3, 1])
 
 
 def floats_of_another_value(draw: st.DrawFn, spec: ops.Op) -> Draft:

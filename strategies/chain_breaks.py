@@ -261,6 +261,12 @@ def batch_of_other_value(draft: Draft) -> None:
     draft.pad = replace(draft.pad, value=draft.draw(wrong(draft.dtype)), batch=batch, channel=channel)
 
 
+def mirrored_call_tir(draft: Draft) -> None:
+    """A PrimFunc that mirrors, and whose border is no wider than the data allows."""
+    draft.axes = [replace(a, size=max(a.size, max(a.pad) + 1)) for a in draft.axes]
+    draft.pad = replace(draft.pad, form="call_tir", mode=draft.draw(st.sampled_from(["reflect", "circular"])))
+
+
 def mirrored_chain(draft: Draft) -> None:
     """A mirrored border through a chain that would map a constant one to what is neutral."""
     draft.axes = [replace(a, size=max(a.size, max(a.pad) + 1)) for a in draft.axes]

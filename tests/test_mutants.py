@@ -201,7 +201,7 @@ def foldproof(*args, cwd):
 
 
 def test_the_command_prints_a_table_and_lines(tmp_path):
-    names = "begin_end_swapped,value_ignored,lowest_finite_refused"
+    names = "begin_end_swapped,value_ignored,dilation_lost"
     run = foldproof(
         "--only", names, "--budget", 20, "--seeds", 1, "--workers", 1, "--no-shrink", "--json", "log", cwd=tmp_path
     )
@@ -219,7 +219,16 @@ def test_the_command_prints_a_table_and_lines(tmp_path):
 
 def test_a_defect_that_lives_fails_the_command(tmp_path):
     run = foldproof(
-        "--only", "integer_sum_widened", "--budget", 2, "--seeds", 1, "--workers", 1, "--no-baselines", cwd=tmp_path
+        "--only",
+        "neutral_value_of_another_dtype",
+        "--budget",
+        2,
+        "--seeds",
+        1,
+        "--workers",
+        1,
+        "--no-baselines",
+        cwd=tmp_path,
     )
     assert run.returncode == 1
     assert ">2" in run.stdout

@@ -11,6 +11,7 @@ from harness.mutants import (
     call_tir,
     chains,
     correction,
+    formerly,
     graph,
     held_out,
     nested,
@@ -22,7 +23,20 @@ from harness.mutants import (
 )
 from harness.mutants.defect import Defect
 
-_KINDS = (value, quantization, widths, pools, transposed, chains, call_tir, nested, correction, graph, held_out)
+_KINDS = (
+    value,
+    quantization,
+    widths,
+    pools,
+    transposed,
+    chains,
+    call_tir,
+    nested,
+    correction,
+    graph,
+    formerly,
+    held_out,
+)
 
 DEFECTS: tuple[Defect, ...] = tuple(defect for kind in _KINDS for defect in kind.DEFECTS)
 """All of them, those that were held out last."""
