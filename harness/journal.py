@@ -18,11 +18,10 @@ from typing import Any, Self
 
 from harness.case import Case
 from harness.loading import UsageError
+from harness.versions import SAME_CASES
 
 JOURNAL, RUNNING = "journal.jsonl", "running.jsonl"
 FORMAT = 1
-SAME_CASES = ("foldproof", "hypothesis", "python")
-"""Versions that have to be equal for a seed to give the same cases."""
 
 
 class JournalError(UsageError):
