@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -55,12 +56,18 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for asked in self._asked.values():
-            asked[1].cancel()
         self._client.close(timeout=CONNECT_SECONDS)
 
-    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Iterator[Answer]:
+    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Generator[Answer]:
         """See ``elsewhere.Machines``. Twice as many shards are under way as the cluster has threads."""
+        try:
+            yield from self._answers(settings, plan, going_on)
+        finally:
+            if self._client.status == "running":
+                with suppress(OSError):  # the scheduler may go at any time
+                    self._executor.shutdown(wait=False)  # for what is still under way nobody waits any more
+
+    def _answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Iterator[Answer]:
         ahead, trouble = plan.ahead(), None
         while trouble is None:
             going = going_on()
@@ -175,7 +182,9 @@ def _client(address: str) -> Any:
     except ImportError as error:
         raise UsageError("--scheduler needs the package distributed: pip install 'foldproof[dask]'") from error
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would say is said in a line of ours
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.startswith("distributed"):  # what it would say is said in a line of ours
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         asyncio.run(_identified(address))  # a Client that has not reached its scheduler takes 10 s more, and complains
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

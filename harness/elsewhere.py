@@ -8,7 +8,8 @@ case is the first of its failure, and where ``max_failures`` ends the campaign, 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,7 +38,7 @@ class Answer:
 class Machines(Protocol):
     """Whatever judges shards."""
 
-    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Iterator[Answer]:
+    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Generator[Answer, None, None]:
         """An answer for each shard of the plan, as they arrive; the plan has counted it then.
 
         Ends early, with what has arrived, when ``going_on`` says so; raises Trouble if the machines cannot go on.
@@ -51,12 +52,14 @@ def judging(machines: Machines) -> Judging:
         settings: Settings, judge: Judge, listener: Listener, journal: Journal | None, summary: Summary, started: float
     ) -> None:
         done = {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {}
-        books = Books(settings=settings, listener=listener, journal=journal, summary=summary, started=started)
-        books.done.update(done)
+        books = Books(
+            settings=settings, listener=listener, journal=journal, summary=summary, started=started, done=done
+        )
         try:
-            for answer in machines.answers(settings, Plan(settings.examples, done), books.going_on):
-                if not books.enter(answer):
-                    return
+            with closing(machines.answers(settings, Plan(settings.examples, done), books.going_on)) as answers:
+                for answer in answers:
+                    if not books.enter(answer):
+                        return
         finally:
             summary.seconds = time.monotonic() - started
             if not books.closed:
