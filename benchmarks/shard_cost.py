@@ -39,6 +39,8 @@ from harness.shard import in_process
 ANSWER = "FOLDPROOF_SHARD_COST_ANSWER"
 """Where a Dask worker finds the answer that it gives to every errand."""
 
+IDLE_SECONDS = 15.0
+
 
 def echo(asked: str) -> str:
     """Runs on a Dask worker instead of ``in_process``."""
@@ -69,9 +71,10 @@ def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     merge, fsync, line = entered(settings, answer, shards)
     row("coordinator, merge and journal: CPU, wall with fsync", f"{1e3 * merge:.2f} ms, {1e3 * fsync:.2f} ms")
     row("journal: line", f"{line} B")
-    coordinator, scheduler, rate = through_dask(settings, answer, tasks)
+    coordinator, scheduler, idle, rate = through_dask(settings, answer, tasks)
     row("coordinator, all of the above and Dask's client: CPU", f"{1e3 * coordinator:.2f} ms")
     row("scheduler: CPU", f"{1e3 * scheduler:.2f} ms")
+    row("scheduler with two workers and nothing to do: CPU", f"{1e3 * idle:.2f} ms/s")
     row("through two workers that judge nothing", f"{rate:.0f} shards/s")
     Console().print(table)
 
@@ -101,8 +104,8 @@ def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float,
     return cpu / shards, wall / shards, size // shards
 
 
-def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float]:
-    """CPU seconds of coordinator and scheduler for each task; tasks per second."""
+def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float, float]:
+    """CPU seconds of coordinator and scheduler for each task, of the idle scheduler each second; tasks per second."""
     import shard_cost  # not __main__: the workers import ``echo`` by this name
 
     harness.cluster.in_process = shard_cost.echo  # type: ignore[attr-defined]
@@ -110,6 +113,9 @@ def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, fl
         folder = Path(name).resolve()
         (folder / "answer.json").write_text(answer)
         with dask(folder) as (address, scheduler), Cluster(address) as cluster:
+            idle = processor_seconds(scheduler)
+            time.sleep(IDLE_SECONDS)
+            idle = (processor_seconds(scheduler) - idle) / IDLE_SECONDS
             plan = Plan(None, dict.fromkeys(range(4), 1))  # the shards of 500 cases
             journal = Journal.create(folder / "journal", {})
             books = Books(
@@ -124,7 +130,7 @@ def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, fl
             for arrived in islice(cluster.answers(settings, plan, lambda: True), tasks):
                 books.enter(arrived)
             wall, cpu = time.monotonic() - wall, time.process_time() - cpu
-            return cpu / tasks, (processor_seconds(scheduler) - ticks) / tasks, tasks / wall
+            return cpu / tasks, (processor_seconds(scheduler) - ticks) / tasks, idle, tasks / wall
 
 
 @contextmanager

@@ -46,8 +46,9 @@ class Plan:
         self._settle()
 
     def _settle(self) -> None:
-        """``first`` is the first shard that is not counted; what those before it have is off the budget."""
-        while count := self._counted.get(self.first):
+        """``first`` is the first shard that is not counted; those before it are off the budget, and forgotten."""
+        while self._counted.get(self.first):
+            count = self._counted.pop(self.first)
             self._left = None if self._left is None else self._left - count
             self.first += 1
 
