@@ -2,7 +2,7 @@
 
 Dask runs the shards of lost machines again. What goes wrong for good is said in a sentence (Trouble), never dropped:
 a shard that loses one worker after another (``distributed.scheduler.allowed-failures``), a worker of other versions, a
-scheduler that is gone. ``distributed`` is an extra: nothing else imports it.
+scheduler that is gone. ``distributed`` is an extra: it is imported when a Cluster is made, and in Dask workers.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._client.close(timeout=CONNECT_SECONDS)
 
-    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Generator[Answer]:
+    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Generator[Answer, None, None]:
         """See ``elsewhere.Machines``. Twice as many shards are under way as the cluster has threads."""
         try:
             yield from self._answers(settings, plan, going_on)
