@@ -9,16 +9,19 @@ and a failure never ends a campaign unless that is asked for: it is counted by f
 
 import time
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from harness.case import Case
 from harness.corpus import CorpusError, Entry, save
+from harness.digest import Digest
 from harness.draws import shards, strategy_of
 from harness.failures import Failure, failure
 from harness.journal import Journal, JournalError
+from harness.loading import UsageError
 from harness.pool import Job, Judge
 from harness.question import Question
 from harness.reproducer import Reproducer, reproducer
@@ -142,8 +145,9 @@ class Summary:
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
 
-    def absorb(self, plain: dict[str, Any]) -> None:
-        """Count what a shard of the journal counted, its failures included."""
+    def absorb(self, plain: Mapping[str, Any]) -> list[Found]:
+        """Count what a shard counted, its failures included; the records of those that were not seen before."""
+        new = []
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + plain[name])
         for name in COUNTERS:
@@ -154,7 +158,8 @@ class Summary:
         for record in plain["failures"]:
             seen = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
             path = Path(record["path"]) if record["path"] else None
-            self._add_found(Found(failure=seen, count=record["count"], path=path))
+            new.append(self._add_found(Found(failure=seen, count=record["count"], path=path)))
+        return [found for found in new if found is not None]
 
     def to_plain(self) -> dict[str, Any]:
         """The last line of ``--json``."""
@@ -216,20 +221,38 @@ class Listener:
         """A failure was shrunk, saved and rerun."""
 
 
-def run(settings: Settings, judge: Judge, listener: Listener, journal: Journal | None = None) -> Summary:
+class Trouble(UsageError):  # noqa: N818, it is said in a summary, and is no error of the harness
+    """What ends a campaign early and is no defect; the message says it in a line."""
+
+
+Judging = Callable[[Settings, Judge, Listener, Journal | None, Summary, float], None]
+"""Judges shard after shard until a budget ends: counts them, tells the listener, writes them down, saves failures."""
+
+
+def run(
+    settings: Settings,
+    judge: Judge,
+    listener: Listener,
+    journal: Journal | None = None,
+    judging: Judging | None = None,
+) -> Summary:
     """Run a campaign to the end of its budget, then shrink and save what was found. The judge must be started.
 
     What ``journal`` has is not judged again; ``seconds`` are those of this run. Raises UsageError for an unknown op or
     a strategy that is none. Ctrl-C ends it early: the summary then says ``interrupted``; a corpus or a journal that
     cannot be written does so too, and the summary says ``trouble``. What was found is in it all the same.
+    ``judging`` is another way to have the shards judged than by ``judge``, which then shrinks only.
     """
     summary = Summary(seed=settings.seed)
-    for shard in journal.shards if journal else ():
+    for shard in sorted(journal.shards, key=itemgetter("shard")) if journal else ():
         summary.absorb(shard)
     summary.resumed = summary.executed
     started = time.monotonic()
     try:
-        _judge_shards(settings, judge, listener, journal, summary, started)
+        for fingerprint, found in summary.failures.items():
+            if journal and found.path is None and fingerprint not in journal.shrunk:
+                save_found(settings, found)  # shards that arrive ahead of others are written down before this is done
+        (judging or _judge_shards)(settings, judge, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
         for found in summary.failures.values():
             if listener.stopped:
@@ -243,7 +266,7 @@ def run(settings: Settings, judge: Judge, listener: Listener, journal: Journal |
     except KeyboardInterrupt:
         summary.interrupted = True
         summary.seconds = summary.seconds or time.monotonic() - started
-    except (CorpusError, JournalError) as error:
+    except (CorpusError, JournalError, Trouble) as error:
         summary.trouble = str(error)
         summary.seconds = summary.seconds or time.monotonic() - started
     return summary
@@ -252,14 +275,15 @@ def run(settings: Settings, judge: Judge, listener: Listener, journal: Journal |
 def _judge_shards(
     settings: Settings, judge: Judge, listener: Listener, journal: Journal | None, summary: Summary, started: float
 ) -> None:
-    part, finished = Summary(seed=settings.seed), 0.0
+    part, digest, finished = Summary(seed=settings.seed), Digest(), 0.0
     for batch, job in _jobs(settings, judge, summary, journal, started):
         for case, result in zip(job.cases, job.results(), strict=True):
             part.add(case, result, settings.known)
+            digest.add(case, result)
             new = summary.add(case, result, settings.known)
             if new is not None:
                 listener.found(new)
-                _save_found(settings, new)
+                save_found(settings, new)
         summary.seconds = time.monotonic() - started
         listener.progressed(summary)
         if listener.stopped:
@@ -267,15 +291,16 @@ def _judge_shards(
         if batch.last:
             if journal:
                 part.cases, part.seconds = part.executed, summary.seconds - finished
-                journal.finished({"shard": batch.shard, **_shard_record(part, summary)})
-            part, finished = Summary(seed=settings.seed), summary.seconds
+                journal.finished({"shard": batch.shard, "digest": str(digest), **shard_record(part, summary)})
+            part, digest, finished = Summary(seed=settings.seed), Digest(), summary.seconds
         if settings.max_failures is not None and len(summary.failures) >= settings.max_failures:
             return
 
 
-def _shard_record(part: Summary, summary: Summary) -> dict[str, Any]:
+def shard_record(part: Summary, summary: Summary) -> dict[str, Any]:
+    """A shard as a journal has it; ``summary`` knows which failures were saved."""
     for fingerprint, found in part.failures.items():
-        found.path = summary.failures[fingerprint].path
+        found.path = summary.failures[fingerprint].path if fingerprint in summary.failures else None
     return {name: value for name, value in part.to_plain().items() if name != "event"}
 
 
@@ -310,7 +335,7 @@ def _jobs(
     exhausted = False
     while True:
         while not exhausted and len(waiting) < 2 * settings.workers + 2:
-            batch = next(batches, None) if _in_time(settings, started) else None
+            batch = next(batches, None) if in_time(settings, started) else None
             exhausted = batch is None
             if batch is not None:
                 if journal:
@@ -319,7 +344,7 @@ def _jobs(
                 waiting.append((batch, judge.submit(batch.cases)))
         if not waiting:
             return
-        if not _in_time(settings, started):
+        if not in_time(settings, started):
             waiting = [
                 (batch, job)
                 for batch, job in waiting
@@ -331,7 +356,8 @@ def _jobs(
         yield waiting.pop(0)
 
 
-def _in_time(settings: Settings, started: float) -> bool:
+def in_time(settings: Settings, started: float) -> bool:
+    """Whether the budget of time of a campaign that ``started`` then goes on."""
     return settings.seconds is None or time.monotonic() - started < settings.seconds
 
 
@@ -339,9 +365,13 @@ def _batches(settings: Settings, done: Mapping[int, int]) -> Iterator[Batch]:
     """Shard after shard, until the budget of examples is used up. ``done`` are shards to leave out, and their cases."""
     strategy = strategy_of(settings.ops, settings.strategy)
     for shard, cases in shards(strategy, settings.examples, settings.seed, done=done):
-        for start in range(0, len(cases), BATCH_CASES):
-            batch = cases[start : start + BATCH_CASES]
-            yield Batch(shard=shard, cases=batch, last=start + BATCH_CASES >= len(cases))
+        yield from batched(shard, cases)
+
+
+def batched(shard: int, cases: Sequence[Case]) -> Iterator[Batch]:
+    """The cases of a shard, a few at a time."""
+    for start in range(0, len(cases), BATCH_CASES):
+        yield Batch(shard=shard, cases=cases[start : start + BATCH_CASES], last=start + BATCH_CASES >= len(cases))
 
 
 # --- failures -----------------------------------------------------------------------------------------
@@ -352,7 +382,7 @@ def shrink_found(settings: Settings, judge: Judge, found: Found) -> None:
     found.shrunk = shrink(found.failure, judge, seconds=settings.shrink_seconds)
     found.reproduced = _reproduced(settings, found.smallest)
     first = found.path
-    _save_found(settings, found)
+    save_found(settings, found)
     if first is not None and first != found.path:
         first.unlink()
     if found.path is not None:
@@ -376,7 +406,8 @@ def _written(judge: Judge, path: Path, failure: Failure) -> Reproducer:
         return Reproducer(complaint=str(error))
 
 
-def _save_found(settings: Settings, found: Found) -> None:
+def save_found(settings: Settings, found: Found) -> None:
+    """Save the smallest case of a failure, if there is a corpus to save into."""
     if settings.corpus is None:
         return
     failure = found.smallest

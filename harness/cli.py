@@ -19,9 +19,10 @@ import click
 from harness.cli_corpus import DEFAULT_CORPUS
 from harness.cli_corpus import corpus as corpus_group
 from harness.loading import BUNDLED_NAMES, UsageError
+from harness.versions import versions
 
 if TYPE_CHECKING:
-    from harness.campaign import Listener, Settings, Summary
+    from harness.campaign import Judging, Listener, Settings, Summary
     from harness.case import Case
     from harness.journal import Journal
     from harness.pool import Judge
@@ -164,6 +165,11 @@ cli.add_command(corpus_group)
 @click.option(
     "--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for each failure's shrinking."
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Judge on the Dask cluster of this scheduler, such as tcp://host:8786; --workers then only shrink.",
+)
 @click.pass_context
 def fuzz(
     context: click.Context,
@@ -188,6 +194,7 @@ def fuzz(
     journal: Path | None,
     resume: Path | None,
     shrink_time: float,
+    scheduler: str | None,
 ) -> None:
     """Check random cases until a budget ends; shrink and save what fails."""
     from harness.campaign import Settings
@@ -211,7 +218,7 @@ def fuzz(
     with ExitStack() as stack:
         kept = None
         if resume is not None:
-            kept = stack.enter_context(Journal.resume(resume, _versions()))
+            kept = stack.enter_context(Journal.resume(resume, versions()))
             settings = _resumed(context, settings, kept)
         if settings.seconds is None and settings.examples is None:
             settings = replace(settings, seconds=DEFAULT_SECONDS)
@@ -219,10 +226,11 @@ def fuzz(
             require_writable(settings.corpus)
         known_cases = _known(known)
         settings = replace(settings, known=tuple(known_cases.values()))
+        judging = _judging(scheduler, stack)
         lines = stack.enter_context(_json_lines(json_path))
         if journal is not None:
             kept = stack.enter_context(Journal.create(journal, _start_record(settings)))
-        summary = _campaign(settings, lines, kept, known_cases)
+        summary = _campaign(settings, lines, kept, known_cases, judging)
     _exit(summary)
 
 
@@ -308,7 +316,23 @@ def _known(path: Path | None) -> dict[Path, str]:
     return found
 
 
-def _campaign(settings: "Settings", lines: "JsonLines", journal: "Journal | None", known: dict[Path, str]) -> "Summary":
+def _judging(scheduler: str | None, stack: ExitStack) -> "Judging | None":
+    """How shards are judged: None is here."""
+    if scheduler is None:
+        return None
+    from harness.cluster import Cluster
+    from harness.elsewhere import judging
+
+    return judging(stack.enter_context(Cluster(scheduler)))
+
+
+def _campaign(
+    settings: "Settings",
+    lines: "JsonLines",
+    journal: "Journal | None",
+    known: dict[Path, str],
+    judging: "Judging | None" = None,
+) -> "Summary":
     from harness.campaign import failure_record, run
     from harness.draws import strategy_of
     from harness.pool import Judge
@@ -323,7 +347,7 @@ def _campaign(settings: "Settings", lines: "JsonLines", journal: "Journal | None
     with _interrupting(progress), Judge(settings.question, settings.workers) as judge:
         _start(judge)
         with progress:
-            summary = run(settings, judge, progress, journal)
+            summary = run(settings, judge, progress, journal, judging)
         gone = [] if summary.interrupted else _no_longer_failing(judge, known)
     print_summary(console, summary, _replay_options(settings.question))
     print_known(console, gone)
@@ -379,16 +403,8 @@ def _start_record(settings: "Settings") -> dict[str, Any]:
         "workers": settings.workers,
         "seconds": settings.seconds,
         "examples": settings.examples,
-        "versions": _versions(),
+        "versions": versions(),
     }
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    versions = {name: version(name) for name in ("foldproof", "hypothesis", "apache-tvm", "numpy")}
-    return versions | {"python": platform.python_version()}
 
 
 @cli.command()
@@ -601,7 +617,7 @@ def mutants(
     )
     console = _console()
     with _json_lines(json_path) as lines, Judge(Question(), workers) as judge:
-        lines.write({"event": "start", "versions": _versions(), "defects": list(plan.names)})
+        lines.write({"event": "start", "versions": versions(), "defects": list(plan.names)})
         _start(judge)
         result = run(plan, judge, Progress(console, plan, lines.write))
         print_result(console, result)

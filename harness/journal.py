@@ -1,6 +1,6 @@
 """The journal of a campaign: what is done stays done, whatever ends the process.
 
-    DIR/journal.jsonl    start line, then a line per finished shard and per shrunk failure; appended, fsync'ed
+    DIR/journal.jsonl    start line, a line per finished shard (in any order) and per shrunk failure; appended, fsync'ed
     DIR/running.jsonl    the cases that are under way; not fsync'ed: it survives the process, not a power cut
 
 Laws. A shard is in the journal whole or not at all, so nothing is counted twice: an unfinished one runs again. A last
@@ -18,11 +18,10 @@ from typing import Any, Self
 
 from harness.case import Case
 from harness.loading import UsageError
+from harness.versions import SAME_CASES
 
 JOURNAL, RUNNING = "journal.jsonl", "running.jsonl"
 FORMAT = 1
-SAME_CASES = ("foldproof", "hypothesis", "python")
-"""Versions that have to be equal for a seed to give the same cases."""
 
 
 class JournalError(UsageError):

@@ -32,11 +32,18 @@ def quiet(stderr: str | None = None) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the coordinator decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     for stream, path in ((1, os.devnull), (2, stderr or os.devnull)):
         with contextlib.suppress(OSError):
             os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)
+
+
+def end_with_parent(parent: int | None = None) -> None:
+    """This process is killed when the thread that started it ends; at once if its process, ``parent``, has (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)
 
 
 _PR_SET_PDEATHSIG = 1

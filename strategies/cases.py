@@ -13,6 +13,7 @@ from harness import ops
 from harness.case import Case
 from strategies import breaks, chain_breaks, chains, drafts
 from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE, Aim
+from strategies.values import member_of
 
 Choices = st.SearchStrategy[tuple[Aim, st.SearchStrategy[ops.Op]]]
 """Aims, each with the ops that it fits. Made once: a new sampled_from hashes all that it samples from."""
@@ -26,12 +27,12 @@ def _fitting(aims: tuple[Aim, ...], names: tuple[str, ...]) -> list[tuple[Aim, s
 
 @cache
 def _uniform(aims: tuple[Aim, ...], names: tuple[str, ...]) -> Choices:
-    return st.sampled_from(_fitting(aims, names))
+    return member_of(_fitting(aims, names))
 
 
 @cache
 def _weighted(names: tuple[str, ...]) -> Choices:
-    return st.sampled_from([pair for pair in _fitting(AIMS, names) for _ in range(pair[0].weight)])
+    return member_of([pair for pair in _fitting(AIMS, names) for _ in range(pair[0].weight)])
 
 
 def aimed(aims: tuple[Aim, ...], names: tuple[str, ...]) -> st.SearchStrategy[Case]:

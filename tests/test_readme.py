@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,19 @@ def test_the_whole_test_of_ones_own_pass_finds_that_it_is_wrong(folder):
     result = run("python -m pytest -q -p no:cacheprovider test_my_pass.py", folder)
     assert result.returncode == 1
     assert re.search(r"(Miscompile|WrongType|CompileError)_conv", result.stdout)
+
+
+@pytest.mark.slow
+def test_the_cluster_of_the_readme_works_as_written(folder):
+    [block] = [block for block in blocks("sh") if block.startswith("dask scheduler")]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = os.environ | {"PATH": path}
+    shell = ["sh", "-c", block]
+    with subprocess.Popen(shell, cwd=folder, env=env, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            assert process.wait(200) == 0
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def test_every_case_of_the_table_of_defects_exists():

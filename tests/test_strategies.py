@@ -180,7 +180,7 @@ def test_the_same_seed_gives_the_same_cases_and_another_seed_others():
 
 
 CONSTANTS = "\n".join(
-    [f"I{i} = {1000 + 37 * i}" for i in range(200)]
+    [f"I{i} = {100 + i}" for i in range(300)]
     + [f"F{i} = {0.125 + i / 7}" for i in range(200)]
     + [f"S{i} = 'text {i}'" for i in range(200)]
 )

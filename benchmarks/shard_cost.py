@@ -1,0 +1,175 @@
+"""What a shard costs beside its cases, in bytes and CPU time: the numbers of docs/scale.md.
+
+    python benchmarks/shard_cost.py [--cases 500] [--shards 500] [--tasks 2000] [--pass MODULE:ATTR]
+
+Judges one shard for real, in a process of its own as on a Dask worker. Then its answer is entered --shards times by
+the coordinator (merge, journal, fsync), and sent --tasks times through a real scheduler from two workers that judge
+nothing.
+"""
+
+import json
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import harness.cluster
+from harness.campaign import Listener, Settings, Summary
+from harness.cluster import Cluster, errand
+from harness.draws import Plan
+from harness.elsewhere import Answer, Books
+from harness.journal import JOURNAL, Journal
+from harness.loading import BUNDLED_NAMES
+from harness.question import Question
+from harness.shard import in_process
+
+ANSWER = "FOLDPROOF_SHARD_COST_ANSWER"
+"""Where a Dask worker finds the answer that it gives to every errand."""
+
+IDLE_SECONDS = 15.0
+
+
+def echo(asked: str) -> str:
+    """Runs on a Dask worker instead of ``in_process``."""
+    answer = json.loads(Path(os.environ[ANSWER]).read_text())
+    given = json.loads(asked)
+    return json.dumps(answer | {"shard": given["shard"], "most": given["most"], "cases": given["most"]})
+
+
+@click.command()
+@click.option("--cases", default=500, show_default=True, help="Cases of the shard that is judged.")
+@click.option("--shards", default=500, show_default=True, help="How often its answer is entered.")
+@click.option("--tasks", default=2000, show_default=True, help="How many tasks go through the scheduler.")
+@click.option("--pass", "fold", help="Pass to test (default: the bundled one).")
+def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
+    """Print the table."""
+    settings = Settings(question=Question(fold=fold, complete=fold in BUNDLED_NAMES), seed=1)
+    table = Table(title=f"a shard of {cases} cases, {fold or 'bundled pass'}", title_justify="left")
+    table.add_column("what")
+    table.add_column("cost", justify="right")
+    _, *started = judged(settings, 1)
+    answer, wall, cpu = judged(settings, cases)
+    row = table.add_row
+    row("judging it: wall, CPU", f"{wall:.1f} s, {cpu:.1f} s")
+    row("of which a shard of 1 case takes (start of two processes, TVM)", f"{started[0]:.1f} s, {started[1]:.1f} s")
+    asked = errand(settings, 1, cases)
+    row("task: JSON, pickled with its function", f"{len(asked)} B, {len(pickle.dumps((in_process, asked)))} B")
+    row("answer: JSON", f"{len(answer)} B")
+    merge, fsync, line = entered(settings, answer, shards)
+    row("coordinator, merge and journal: CPU, wall with fsync", f"{1e3 * merge:.2f} ms, {1e3 * fsync:.2f} ms")
+    row("journal: line", f"{line} B")
+    coordinator, scheduler, idle, rate = through_dask(settings, answer, tasks)
+    row("coordinator, all of the above and Dask's client: CPU", f"{1e3 * coordinator:.2f} ms")
+    row("scheduler: CPU", f"{1e3 * scheduler:.2f} ms")
+    row("scheduler with two workers and nothing to do: CPU", f"{1e3 * idle:.2f} ms/s")
+    row("through two workers that judge nothing", f"{rate:.0f} shards/s")
+    Console().print(table)
+
+
+def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
+    """The answer to a shard, wall and CPU seconds of judging it as a Dask worker does."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    command = [sys.executable, "-m", "harness.shard", str(os.getpid()), "here"]
+    asked = errand(settings, 1, cases)
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)  # noqa: S603, ourselves
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, time.monotonic() - started, cpu
+
+
+def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float, int]:
+    """CPU and wall seconds of entering a shard, bytes of its line."""
+    with tempfile.TemporaryDirectory(dir=".") as folder, Journal.create(Path(folder), {}) as journal:
+        books = Books(
+            settings=settings, listener=Listener(), journal=journal, summary=Summary(seed=1), started=time.monotonic()
+        )
+        size, cpu, wall = (Path(folder) / JOURNAL).stat().st_size, time.process_time(), time.monotonic()
+        for shard in range(shards):
+            books.enter(Answer(**json.loads(answer) | {"shard": shard}))
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        size = (Path(folder) / JOURNAL).stat().st_size - size
+    return cpu / shards, wall / shards, size // shards
+
+
+def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float, float]:
+    """CPU seconds of coordinator and scheduler for each task, of the idle scheduler each second; tasks per second."""
+    import shard_cost  # not __main__: the workers import ``echo`` by this name
+
+    harness.cluster.in_process = shard_cost.echo  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        folder = Path(name).resolve()
+        (folder / "answer.json").write_text(answer)
+        with dask(folder) as (address, scheduler), Cluster(address) as cluster:
+            idle = processor_seconds(scheduler)
+            time.sleep(IDLE_SECONDS)
+            idle = (processor_seconds(scheduler) - idle) / IDLE_SECONDS
+            plan = Plan(None, dict.fromkeys(range(4), 1))  # the shards of 500 cases
+            journal = Journal.create(folder / "journal", {})
+            books = Books(
+                settings=replace(settings, examples=None),
+                listener=Listener(),
+                journal=journal,
+                summary=Summary(seed=1),
+                started=time.monotonic(),
+                done=dict.fromkeys(range(4), 1),
+            )
+            ticks, cpu, wall = processor_seconds(scheduler), time.process_time(), time.monotonic()
+            for arrived in islice(cluster.answers(settings, plan, lambda: True), tasks):
+                books.enter(arrived)
+            wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+            return cpu / tasks, (processor_seconds(scheduler) - ticks) / tasks, idle, tasks / wall
+
+
+@contextmanager
+def dask(folder: Path) -> Iterator[tuple[str, int]]:
+    """A scheduler with two workers: (address, process of the scheduler)."""
+    file = folder / "scheduler.json"
+    here = os.pathsep.join([str(Path(__file__).parent.resolve()), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {ANSWER: str(folder / "answer.json"), "PYTHONPATH": here}
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(kind: str, *args: str) -> None:
+        code = f"from distributed.cli.dask_{kind} import main; main()"
+        command = [sys.executable, "-c", code, *args, "--scheduler-file", str(file), "--no-dashboard"]
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(command, env=env, cwd=folder, **quiet))  # noqa: S603, ourselves
+
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        for _ in range(2):
+            start("worker", "--nthreads", "1", "--no-nanny")
+        waited(file.exists)
+        yield json.loads(file.read_text())["address"], started[0].pid
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait()
+
+
+def waited(condition: Callable[[], bool]) -> None:
+    """Return when it holds."""
+    while not condition():
+        time.sleep(0.1)
+
+
+def processor_seconds(pid: int) -> float:
+    """User and system time of a process so far (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()
