@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 
 import click
 
@@ -22,7 +22,7 @@ from harness.loading import BUNDLED_NAMES, UsageError
 from harness.versions import versions
 
 if TYPE_CHECKING:
-    from harness.campaign import Judging, Listener, Settings, Summary
+    from harness.campaign import Judging, Settings, Summary
     from harness.case import Case
     from harness.journal import Journal
     from harness.pool import Judge
@@ -370,8 +370,14 @@ def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
     ]
 
 
+class Stoppable(Protocol):
+    """What is told that the user wants an end."""
+
+    stopped: bool
+
+
 @contextmanager
-def _interrupting(listener: "Listener") -> Iterator[None]:
+def _interrupting(listener: "Stoppable") -> Iterator[None]:
     """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost, or have to wait."""
     from harness.draws import Drawing
 
@@ -616,10 +622,12 @@ def mutants(
         shrinks=shrinks,
     )
     console = _console()
-    with _json_lines(json_path) as lines, Judge(Question(), workers) as judge:
-        lines.write({"event": "start", "versions": versions(), "defects": list(plan.names)})
-        _start(judge)
-        result = run(plan, judge, Progress(console, plan, lines.write))
+    with _json_lines(json_path) as lines:
+        progress = Progress(console, plan, lines.write)
+        with _interrupting(progress), Judge(Question(), workers) as judge:
+            lines.write({"event": "start", "versions": versions(), "defects": list(plan.names)})
+            _start(judge)
+            result = run(plan, judge, progress)
         print_result(console, result)
         for record in records(result):
             lines.write(record)

@@ -73,7 +73,9 @@ class Result:
 
 
 class Listener:
-    """Told what happens; the report subclasses it."""
+    """Told what happens; the report subclasses it. ``stopped`` says that the user wants an end, as for a campaign."""
+
+    stopped = False
 
     def counted(self, way: str, seed: int, number: int) -> None:
         """So many cases of a seed are counted, by the harness or a baseline."""
@@ -103,6 +105,8 @@ def run(plan: Plan, judge: Judge, listener: Listener) -> Result:
                 _count(result.baselines[baseline.name], baseline.name, seed, kills, listener)
         result.seconds = time.monotonic() - started
         for tally in result.tallies.values() if plan.shrinks else ():
+            if listener.stopped:
+                raise KeyboardInterrupt
             if tally.failure is not None:
                 _shrink(plan, judge, tally, result, listener)
     except KeyboardInterrupt:
@@ -119,6 +123,8 @@ def _count(tallies: dict[str, Tally], way: str, seed: int, kills: Iterator[Kills
             if tally.add(seed, number, found.get(name)):
                 listener.killed(way, seed, number, name, found[name])
         listener.counted(way, seed, number)
+        if listener.stopped:
+            raise KeyboardInterrupt
 
 
 # --- jobs ---------------------------------------------------------------------------------------------
