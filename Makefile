@@ -3,8 +3,9 @@ BIN := .venv/bin
 STAMP := .venv/installed
 FUZZ ?= --time 60s
 MUTANTS ?=
+MUTATION ?=
 
-.PHONY: install test slow fuzz mutants lint types clean
+.PHONY: install test slow fuzz mutants mutation lint types clean
 
 install: $(STAMP)
 
@@ -26,6 +27,11 @@ fuzz: install
 mutants: install
 	$(BIN)/foldproof mutants $(MUTANTS)
 
+# Changes the source of harness/fold, thousands of times; hours. `mutmut results` lists what lives, MUTATION names mutants.
+mutation: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutation]'
+	$(BIN)/mutmut run $(MUTATION)
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,4 +41,4 @@ types: install
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
