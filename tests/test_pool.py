@@ -159,7 +159,7 @@ def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp
         judge.start()
         results = judge.submit([strided(1), strided(2)]).results()
     assert results[0].fingerprint == "TargetCrashed/conv/not alone"
-    assert "a worker died while it checked 2 cases" in results[0].detail
+    assert "a worker died (exit code 3) while it checked 2 cases" in results[0].detail
     assert isinstance(results[1], Verdict)
 
 
