@@ -108,6 +108,10 @@ class Judge:
         self._processes.stop()
         self._stderr.close()
 
+    def processes(self) -> list[int]:
+        """The workers that exist at this moment."""
+        return self._processes.pids()
+
     def last_words(self) -> str:
         """The end of what workers wrote to stderr since this was asked last, in a line."""
         return self._stderr.new()

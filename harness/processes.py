@@ -4,7 +4,8 @@
 
 Laws. Processes share nothing: a lock would stay locked if its holder were killed. A process that died while it had no
 task is replaced without a word. SIGKILL comes from outside (a person, a machine that runs out of memory), so a task
-whose process was killed is done again, once, and a line on stderr says so. Time limits go by a clock that nobody sets.
+whose process was killed is done again, twice at most, and a line on stderr says so. Time limits go by a clock that
+nobody sets.
 """
 
 import atexit
@@ -38,6 +39,9 @@ class WorkerDied(Exception):  # noqa: N818, as the future of a task has it
         super().__init__(f"exit code {exitcode}")
         self.exitcode = exitcode
 
+
+_MOST_AGAIN = 2
+"""How often a task is done again whose process was killed."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,6 +87,11 @@ class Processes:
         for task in self._waiting:
             task.future.cancel()
 
+    def pids(self) -> list[int]:
+        """The processes that exist at this moment."""
+        with _CHILDREN:
+            return [w.process.pid for w in self._workers if w.process is not None and w.process.pid is not None]
+
     def _serve(self, worker: "_Worker") -> None:
         """A thread's life: tasks, one by one."""
         while (task := self._next(worker)) is not None:
@@ -116,13 +125,14 @@ class _Worker:
 
     def do(self, task: _Task) -> Any:
         """What the task returned. Raises what it raised, WorkerDied, or TimeoutError; the last two end the process."""
-        try:
-            raised, value = self._answer(task)
-        except WorkerDied as death:
-            if death.exitcode != -signal.SIGKILL or self._closed:
-                raise
-            _LOG.warning("foldproof: a worker was killed (SIGKILL), which no case does; what it had is done again")
-            raised, value = self._answer(task)
+        for left in reversed(range(_MOST_AGAIN + 1)):
+            try:
+                raised, value = self._answer(task)
+                break
+            except WorkerDied as death:
+                if death.exitcode != -signal.SIGKILL or self._closed or not left:
+                    raise
+                _LOG.warning("foldproof: a worker was killed (SIGKILL), which no case does; what it had is done again")
         if self._tasks >= self._most_tasks:
             self.end()
         if raised:
