@@ -125,7 +125,7 @@ class Judge:
             raise UsageError(f"pass {question.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
         except WorkerDied as error:
             raise UsageError(
-                f"pass {question.fold!r}: importing it ended the process (exit code {error.exitcode})"
+                f"pass {question.fold!r}: the process ended while it imported it ({_cause(error.exitcode)})"
             ) from error
         if complaint:
             raise UsageError(complaint)

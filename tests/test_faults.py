@@ -81,7 +81,7 @@ def test_what_a_pass_writes_disturbs_neither_the_answers_nor_the_report(tmp_path
 @pytest.mark.slow
 def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_case(tmp_path):
     place, dies = Place(tmp_path), ("--pass", "fault_passes:dilated_groups")
-    campaign = ("--ops", "conv1d", "--seed", 1, "--examples", 12, "--workers", 2)
+    campaign = ("--ops", "conv1d", "--seed", 1, "--examples", 12, "--workers", 2, "--shrink-time", "240s")
     run = place.fuzz(*dies, *campaign, *FILES)
     assert run.returncode == 1, run.stdout + run.stderr
     [found] = summary(tmp_path / "log")["failures"]
