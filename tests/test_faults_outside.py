@@ -16,7 +16,7 @@ from faults import Place, assert_clean, assert_findings_on_disk, kill, outcome, 
 
 from harness.journal import JOURNAL
 
-CAMPAIGN = ("--ops", "conv1d,max_pool1d", "--seed", 3, "--examples", 70, "--workers", 2)
+CAMPAIGN = ("--ops", "max_pool1d", "--seed", 1, "--examples", 70, "--workers", 2)
 WRONG = ("--pass", "fault_passes:ThenDisturbed")
 FILES = ("--corpus", "found", "--json", "log")
 
@@ -159,14 +159,12 @@ def test_a_clock_that_jumps_changes_nothing(whole, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tail", ["cut", "garbled"])
-def test_a_journal_with_a_damaged_tail_is_gone_on_with(tail, whole, tmp_path):
+def test_a_journal_with_a_damaged_tail_is_gone_on_with(whole, tmp_path):
     place, chance = Place(tmp_path), random.Random(0)
     assert place.fuzz(*WRONG, *CAMPAIGN, *FILES, "--journal", "kept").returncode == 1
     path = tmp_path / "kept" / JOURNAL
     lines = path.read_bytes().splitlines(keepends=True)
     last = max(i for i, line in enumerate(lines) if b'"event": "shard"' in line)
     cut = lines[last][: chance.randrange(len(lines[last]))]
-    garbage = b"" if tail == "cut" else chance.randbytes(3000)
-    path.write_bytes(b"".join(lines[:last]) + cut + garbage)
+    path.write_bytes(b"".join(lines[:last]) + cut + chance.randbytes(3000))
     unharmed(place, whole)
