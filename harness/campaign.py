@@ -384,7 +384,7 @@ def shrink_found(settings: Settings, judge: Judge, found: Found) -> None:
     first = found.path
     save_found(settings, found)
     if first is not None and first != found.path:
-        first.unlink()
+        first.unlink(missing_ok=True)  # a campaign beside this one, or this one before it was killed, did it
     if found.path is not None:
         found.reproducer = _written(judge, found.path, found.smallest)
 

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
@@ -714,12 +714,17 @@ class JsonLines:
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # said already: each line is flushed
+                self._file.close()
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append a line."""
-        if self._file:
+        """Append a line. Raises UsageError, on a full disk for one."""
+        if self._file is None:
+            return
+        try:
             print(json.dumps(record, allow_nan=False), file=self._file, flush=True)
+        except OSError as error:
+            raise UsageError(f"--json {self._file.name}: cannot be written: {error.strerror}") from error
 
 
 def _json_lines(path: Path | None) -> JsonLines:

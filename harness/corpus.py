@@ -9,10 +9,11 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.case import Case
 from harness.loading import UsageError
@@ -121,23 +122,55 @@ def save(folder: Path, entry: Entry) -> Path:
     path = folder / name(entry)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            file.write(dumps(entry))
-        try:
-            os.link(file.name, path)  # unlike a rename, this fails if the name is taken
-        except FileExistsError:
-            if load(path).case != entry.case:
-                raise CorpusError(f"{path}: holds another case of the same name; nothing was written") from None
-        finally:
-            os.unlink(file.name)
+        while not created(path, dumps(entry)):
+            try:
+                there = load(path)
+            except CorpusError:
+                if path.exists():
+                    raise
+                continue  # another campaign has just put a smaller case in its place
+            if there.case != entry.case:
+                raise CorpusError(f"{path}: holds another case of the same name; nothing was written")
+            break
     except OSError as error:
         raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
     return path
 
 
+def created(path: Path, text: str) -> bool:
+    """Make a file, whole or not at all; False if there is one of that name. Raises OSError.
+
+    Where the file system can (Linux), it has no name before it is whole: ``kill -9`` leaves nothing behind.
+    """
+    with _unnamed(path.parent) as file, suppress(FileExistsError):
+        file.write(text)
+        file.flush()
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:  # unlike a rename, a link fails if the name is taken; with a src_dir_fd it follows the link in /proc
+            os.link(_name_of(file), path, src_dir_fd=folder)
+        finally:
+            os.close(folder)
+        return True
+    return False
+
+
+def _unnamed(folder: Path) -> IO[str]:
+    if hasattr(os, "O_TMPFILE"):
+        with suppress(OSError):  # a file system that has no such files
+            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "w", encoding="utf-8")
+    return tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", encoding="utf-8")
+
+
+def _name_of(file: IO[str]) -> str:
+    return file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
+
+
 def rewrite(path: Path, text: str) -> None:
     """Put ``text`` in the place of what a file holds, whole or not at all. Raises CorpusError."""
     try:
+        with suppress(OSError):  # a file system without hard links
+            if created(path, text):
+                return
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
             try:
                 file.write(text)
@@ -154,8 +187,7 @@ def require_writable(folder: Path) -> None:
     """Raise CorpusError unless cases can be saved into ``folder``; makes it if needed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
+        _unnamed(folder).close()
     except OSError as error:
         raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
 

@@ -47,9 +47,10 @@ class Journal:
         except OSError as error:
             raise JournalError(f"journal {folder}: cannot be written: {error.strerror}") from error
         _lock(file, folder)
-        if (folder / JOURNAL).stat().st_size:
+        if b"\n" in (folder / JOURNAL).read_bytes():
             file.close()
             raise JournalError(f"journal {folder}: holds a campaign already; --resume {folder} goes on with it")
+        file.truncate(0)  # of a campaign that ended in its first line
         journal = cls(folder=folder, start={"event": "start", "format": FORMAT, **start}, _file=file)
         journal._write(journal.start)
         return journal

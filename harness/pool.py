@@ -3,22 +3,19 @@
 judge.submit(cases) -> Job        job.results() -> a Verdict or Failure for each case
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
-
-from pebble import ProcessExpired, ProcessPool
 
 from harness import worker
 from harness.case import Case
 from harness.failures import Failure, TargetCrashed, TargetTimeout, failure
 from harness.fidelity import confirmed
 from harness.loading import UsageError
+from harness.processes import Processes, WorkerDied
 from harness.question import Question
 from harness.worker import Result
 
@@ -42,19 +39,22 @@ class Job:
         """A result per case. Where the worker died or hung, each case is asked again, alone, to find the one."""
         try:
             return list(self.future.result())
-        except ProcessExpired as error:
+        except WorkerDied as error:
             if len(self.cases) == 1:
                 return [self._confirmed(_crashed(self.cases[0], error.exitcode, self._judge.last_words()))]
-            lost = failure("TargetCrashed", self.cases[0], "not alone", _NOT_ALONE.format("died", len(self.cases)))
-        except FutureTimeoutError:
+            kind, how = "TargetCrashed", f"died ({_cause(error.exitcode)})"
+        except TimeoutError:
             if len(self.cases) == 1:
                 detail = f"no answer within {CASE_SECONDS:.0f} s"
                 return [self._confirmed(failure("TargetTimeout", self.cases[0], "timeout", detail))]
-            lost = failure("TargetTimeout", self.cases[0], "not alone", _NOT_ALONE.format("hung", len(self.cases)))
+            kind, how = "TargetTimeout", "hung"
         alone = [result for job in [self._judge.submit([case]) for case in self.cases] for result in job.results()]
         if any(isinstance(result, TargetCrashed | TargetTimeout) for result in alone):
             return alone
-        return [lost, *alone[1:]]  # what does not happen again has happened all the same
+        # What does not happen again has happened all the same; it takes the place of a verdict, not of another failure.
+        i = next((i for i, result in enumerate(alone) if not isinstance(result, Failure)), 0)
+        alone[i] = failure(kind, self.cases[i], "not alone", _NOT_ALONE.format(how, len(self.cases)))
+        return alone
 
     def _confirmed(self, lost: Failure) -> Failure:
         """A worker lost to a single case: what the default pipeline makes of that case decides who is to blame."""
@@ -64,21 +64,26 @@ class Job:
         return confirmed(lost, default if isinstance(default, Failure) else None)
 
 
-_NOT_ALONE = "a worker {} while it checked {} cases, of which this is the first; none of them does so alone"
+_NOT_ALONE = "a worker {} while it checked {} cases, of which this is one; none of them does so alone"
 
 
-def _crashed(case: Case, code: int | None, words: str) -> Failure:
-    code = code or 0
-    # pebble gives the negative signal number where a signal killed the worker
-    cause = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
+def _cause(code: int) -> str:
     if code == worker.OUT_OF_MEMORY:
-        cause = "out of memory"
+        return "out of memory"
+    return signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
+
+
+def _crashed(case: Case, code: int, words: str) -> Failure:
+    cause = _cause(code)
     said = f"; it wrote: {words}" if words else ""
     return failure("TargetCrashed", case, cause, f"the process that compiled and ran the case died: {cause}{said}")
 
 
 MOST_WORDS = 300
 """Characters of what a worker wrote to stderr before it died that a failure quotes."""
+
+MOST_BYTES = 1 << 26
+"""What is kept of all that workers write to stderr, about."""
 
 
 class Judge:
@@ -92,21 +97,20 @@ class Judge:
     def __init__(self, question: Question, workers: int, *, fresh: bool = False) -> None:
         self.question, self.workers = question, workers
         self._stderr = _Words()
-        self._pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=1 if fresh else RECYCLE_TASKS,
-            initializer=worker.quiet,
-            initargs=[self._stderr.path],
-            context=multiprocessing.get_context("spawn"),
+        self._processes = Processes(
+            workers, tasks=1 if fresh else RECYCLE_TASKS, initializer=worker.quiet, initargs=[self._stderr.path]
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.stop()
-        self._pool.join()
+        self._processes.stop()
         self._stderr.close()
+
+    def processes(self) -> list[int]:
+        """The workers that exist at this moment."""
+        return self._processes.pids()
 
     def last_words(self) -> str:
         """The end of what workers wrote to stderr since this was asked last, in a line."""
@@ -116,14 +120,12 @@ class Judge:
         """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
         question = self.question
         try:
-            complaint, self.notice = self._pool.schedule(
-                worker.prepare, args=[question], timeout=START_SECONDS
-            ).result()
-        except FutureTimeoutError as error:
+            complaint, self.notice = self.schedule(worker.prepare, question, seconds=START_SECONDS).result()
+        except TimeoutError as error:
             raise UsageError(f"pass {question.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
-        except ProcessExpired as error:
+        except WorkerDied as error:
             raise UsageError(
-                f"pass {question.fold!r}: importing it ended the process (exit code {error.exitcode})"
+                f"pass {question.fold!r}: the process ended while it imported it ({_cause(error.exitcode)})"
             ) from error
         if complaint:
             raise UsageError(complaint)
@@ -136,21 +138,22 @@ class Judge:
 
     def schedule(self, function: Callable[..., Any], *args: Any, seconds: float = CASE_SECONDS) -> Any:
         """A future of what a worker makes of something else than a question."""
-        return self._pool.schedule(function, args=list(args), timeout=seconds)
+        return self._processes.schedule(function, args, seconds)
 
     def submit(self, cases: Sequence[Case], *, pipeline: str | None = None) -> Job:
         """Ask about cases in a worker, through another ``pipeline`` if one is given; they wait in line."""
+        self._stderr.trim()
         question = self.question if pipeline is None else replace(self.question, pipeline=pipeline)
-        future = self._pool.schedule(worker.judge, args=[list(cases), question], timeout=CASE_SECONDS)
+        future = self.schedule(worker.judge, list(cases), question, seconds=CASE_SECONDS)
         return Job(self, cases, future, question.pipeline)
 
     def script(self, case: Case, result: Result) -> tuple[str, str]:
         """(the script that shows what came of a case, empty if there is none; why there is none in a line)."""
         try:
             text, complaint = self.schedule(worker.write_script, case, result, self.question).result()
-        except FutureTimeoutError:
+        except TimeoutError:
             return "", f"the pass alone took over {CASE_SECONDS:.0f} s"
-        except ProcessExpired:
+        except WorkerDied:
             return "", "the pass alone ends its process: without the pass there is nothing to show"
         return text, complaint
 
@@ -178,6 +181,12 @@ class _Words:
         start, self._read = max(self._read, size - 4 * MOST_WORDS), size
         text = os.pread(self._file, size - start, start).decode(errors="replace")
         return " ".join(text.split())[-MOST_WORDS:]
+
+    def trim(self) -> None:
+        """A file in memory must not fill it: forget what is too much."""
+        if self._file is not None and os.fstat(self._file).st_size > MOST_BYTES:
+            os.ftruncate(self._file, 0)
+            self._read = 0
 
     def close(self) -> None:
         """Nothing can be read any more."""

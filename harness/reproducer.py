@@ -3,6 +3,7 @@
 NAME.case.json -> NAME.repro.py -> confirmed, or why not in a line
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -68,9 +69,20 @@ def reproducer(case_path: Path, text: str, failure: Failure) -> Reproducer:
     return Reproducer(path=path, complaint=_complaint(path, failure))
 
 
+_TIED = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the command that follows, which ends with the process that started it, whatever ends that (Linux)."""
+
+
 def _complaint(path: Path, failure: Failure) -> str:
     """Run the script: why it does not show the failure, in a line; empty if it does."""
     command = [sys.executable, "-P", str(path)]  # -P: what lies beside the script is no module
+    if sys.platform == "linux":
+        command = [sys.executable, "-IS", "-c", _TIED, str(os.getpid()), *command]
     try:
         done = subprocess.run(  # noqa: S603, our own script
             command, capture_output=True, text=True, errors="replace", timeout=SCRIPT_SECONDS, start_new_session=True

@@ -5,6 +5,7 @@ The process that holds Hypothesis imports none of this module's contents but the
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import resource
 import signal
@@ -32,7 +33,8 @@ def quiet(stderr: str | None = None) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the coordinator decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_parent()
+    parent = multiprocessing.parent_process()
+    end_with_parent(None if parent is None else parent.pid)
     for stream, path in ((1, os.devnull), (2, stderr or os.devnull)):
         with contextlib.suppress(OSError):
             os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)

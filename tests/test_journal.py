@@ -68,6 +68,26 @@ def test_a_torn_tail_is_dropped_and_written_over(tail, tmp_path):
         assert [shard["shard"] for shard in journal.shards] == [0, 1]
 
 
+@pytest.mark.parametrize("garbage", [b"", b"\0" * 40, random.Random(1).randbytes(200)], ids=["cut", "zeros", "random"])
+def test_a_last_line_that_ends_anywhere_in_whatever_is_dropped(garbage, tmp_path):
+    path = written(tmp_path) / JOURNAL
+    whole = path.read_bytes()
+    begin = whole[:-1].rindex(b"\n") + 1
+    for end in range(begin, len(whole) - 1):
+        path.write_bytes(whole[:end] + garbage)
+        with Journal.resume(tmp_path, VERSIONS) as journal:
+            assert journal.shards == []
+            journal.finished({"shard": 0, "cases": 7})
+        assert path.read_bytes() == whole
+
+
+def test_a_campaign_that_ended_in_the_first_line_of_its_journal_is_none(tmp_path):
+    whole = (written(tmp_path) / JOURNAL).read_bytes()
+    (tmp_path / JOURNAL).write_bytes(whole[:40])
+    written(tmp_path)
+    assert (tmp_path / JOURNAL).read_bytes() == whole
+
+
 def test_a_second_campaign_does_not_write_over_the_first(tmp_path):
     written(tmp_path)
     before = (tmp_path / JOURNAL).read_bytes()

@@ -42,6 +42,12 @@ def dies_once(mod):
         os._exit(3)
     return mod
 
+def dies_once_and_raises_on_stride_two(mod):
+    dies_once(mod)
+    if stride(mod) == 2:
+        raise RuntimeError("boom")
+    return mod
+
 def speaks_and_dies_on_stride_two(mod):
     if stride(mod) == 2:
         print("garbage on stdout", flush=True)
@@ -159,8 +165,34 @@ def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp
         judge.start()
         results = judge.submit([strided(1), strided(2)]).results()
     assert results[0].fingerprint == "TargetCrashed/conv/not alone"
-    assert "a worker died while it checked 2 cases" in results[0].detail
+    assert "a worker died (exit code 3) while it checked 2 cases" in results[0].detail
     assert isinstance(results[1], Verdict)
+
+
+def test_a_death_that_does_not_happen_again_takes_the_place_of_no_other_failure(passes, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
+    with Judge(Question(fold=passes + "dies_once_and_raises_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(2), strided(1), strided(3)]).results()
+    assert [getattr(result, "fingerprint", "") for result in results] == [
+        "CompileError/conv/pass",
+        "TargetCrashed/conv/not alone",
+        "",
+    ]
+
+
+def test_what_workers_write_is_kept_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(pool, "MOST_BYTES", 1000)
+    words = pool._Words()
+    with open(words.path, "ab", buffering=0) as file:
+        file.write(b"x" * 900)
+        words.trim()
+        assert words.new() == "x" * pool.MOST_WORDS
+        file.write(b"x" * 900)
+        words.trim()
+        file.write(b"the end")
+    assert words.new() == "the end"
+    words.close()
 
 
 @pytest.mark.slow

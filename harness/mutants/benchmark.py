@@ -9,13 +9,10 @@ again. Counting goes on when a defect is dead: the kill rate is one per case.
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
-
-from pebble import ProcessExpired
 
 import strategies
 from harness.case import Case
@@ -27,6 +24,7 @@ from harness.mutants.defect import Defect
 from harness.mutants.matrix import Kills
 from harness.mutants.tally import Tally
 from harness.pool import Judge
+from harness.processes import WorkerDied
 from harness.question import Question
 from harness.shrink import Shrunk, shrink
 
@@ -162,7 +160,7 @@ def _answers(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...])
     try:
         found: list[Kills] = future.result()
         return found
-    except (ProcessExpired, FutureTimeoutError) as error:
+    except (WorkerDied, TimeoutError) as error:
         if len(cases) > 1:
             return [each for case in cases for each in _answers(kill, [case], kill([case], names), names)]
         return [_lost(kill, cases[0], names, error)]
@@ -171,7 +169,7 @@ def _answers(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...])
 def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> Kills:
     """Whose fault it is that a worker is lost to a case: nobody's, if the bundled pass loses it, too."""
     if len(names) == 1:
-        kind = "TargetTimeout" if isinstance(error, FutureTimeoutError) else "TargetCrashed"
+        kind = "TargetTimeout" if isinstance(error, TimeoutError) else "TargetCrashed"
         return {names[0]: failure(kind, case, "worker lost", "the process that compiled and ran the case was lost")}
     found: Kills = {}
     for half in (names[: len(names) // 2], names[len(names) // 2 :]):
