@@ -118,7 +118,7 @@ def differences(place: Place, whole: dict[str, Any]) -> list[str]:
     A batch whose worker was killed three times is reported: a failure "not alone" in the place of a passed case.
     """
     ended = summary(place.folder / "log")
-    reported = [failure for failure in ended["failures"] if failure["symptom"] == "not alone"]
+    reported = not_alone(ended)
     ended["failures"] = [failure for failure in ended["failures"] if failure not in reported]
     times, wrong = sum(failure["count"] for failure in reported), []
     if numbers(ended, times) != numbers(whole, 0) or (not reported and outcome(ended) != outcome(whole)):
@@ -127,6 +127,11 @@ def differences(place: Place, whole: dict[str, Any]) -> list[str]:
     if saved != sorted(Path(failure["path"]).name for failure in whole["failures"] + reported):
         wrong.append(f"seed {ended['seed']}: the corpus holds {saved}")
     return wrong
+
+
+def not_alone(ended: dict[str, Any]) -> list[dict[str, Any]]:
+    """What became of batches that were killed too often."""
+    return [failure for failure in ended["failures"] if failure["symptom"] == "not alone"]
 
 
 def numbers(ended: dict[str, Any], reported: int) -> tuple[Any, ...]:
@@ -147,6 +152,8 @@ def compared(seed: int, options: tuple[Any, ...], place: Place, killed: Campaign
     wrong = differences(killed.place, whole) if code == 1 else []
     tally.wrong += wrong
     said = "the same as undisturbed" if code == 1 and not wrong else f"NOT the same, exit code {code}"
+    given_up = sum(failure["count"] for failure in not_alone(summary(killed.place.folder / "log"))) if code == 1 else 0
+    said += f", {given_up} not alone" if given_up else ""
     failures = ", ".join(f"{f['fingerprint']} {f['count']}" for f in whole["failures"])
     print(f"seed {seed}: {tally.kills - before} kills, {killed.reported} reported, {said}: {failures}", flush=True)
 

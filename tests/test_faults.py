@@ -13,7 +13,7 @@ from harness.failures import Failure
 from harness.pool import Judge
 from harness.question import Question
 
-CAMPAIGN = ("--ops", "conv1d", "--seed", 0, "--examples", 16, "--workers", 2, "--shrink-time", "1s")
+CAMPAIGN = ("--ops", "conv1d", "--seed", 0, "--examples", 16, "--workers", 2, "--shrink-time", "0.1s")
 FILES = ("--corpus", "found", "--journal", "kept", "--json", "log")
 FAULTY = ("--pass", "fault_passes:faulty")
 
@@ -80,7 +80,7 @@ def test_what_a_pass_writes_disturbs_neither_the_answers_nor_the_report(tmp_path
 
 @pytest.mark.slow
 def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_case(tmp_path):
-    place, dies = Place(tmp_path), ("--pass", "fault_passes:dilated_groups")
+    place, dies = Place(tmp_path), ("--pass", "fault_passes:dilated_groups", "--pipeline", "default")
     campaign = ("--ops", "conv1d", "--seed", 1, "--examples", 12, "--workers", 2, "--shrink-time", "240s")
     run = place.fuzz(*dies, *campaign, *FILES)
     assert run.returncode == 1, run.stdout + run.stderr
@@ -90,7 +90,7 @@ def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_
     case = load(tmp_path / found["path"]).case
     assert case.groups > 1
     assert case.axes[0].dilation == 3
-    with Judge(Question(fold=dies[1], complete=False), workers=2) as judge:
+    with Judge(Question(fold=dies[1], complete=False, pipeline="default"), workers=2) as judge:
         results = judge.ask([case, *case.simpler()])
     same = [isinstance(result, Failure) and result.fingerprint == found["fingerprint"] for result in results]
     assert same == [True] + [False] * (len(results) - 1)
