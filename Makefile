@@ -5,7 +5,7 @@ FUZZ ?= --time 60s
 MUTANTS ?=
 MUTATION ?=
 
-.PHONY: install test slow fuzz mutants mutation lint types clean
+.PHONY: install test slow faults fuzz mutants mutation lint types clean
 
 install: $(STAMP)
 
@@ -16,10 +16,13 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 test: install
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not faults"
 
 slow: install
 	$(BIN)/python -m pytest -n auto -m slow
+
+faults: install
+	$(BIN)/python -m pytest -n auto -m faults
 
 fuzz: install
 	$(BIN)/foldproof fuzz $(FUZZ)

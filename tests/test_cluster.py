@@ -171,7 +171,7 @@ def test_a_cluster_gives_what_a_local_run_gives(cluster, tmp_path):
     same(tmp_path, "local", "far")
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_each_goes_on_with_the_journal_of_the_other(cluster, tmp_path):
     whole = fuzz(*SMALL, "--examples", 150, "--journal", "whole", "--json", "whole.json", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
@@ -184,7 +184,7 @@ def test_each_goes_on_with_the_journal_of_the_other(cluster, tmp_path):
         same(tmp_path, "whole", name)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("fold", [None, "harness.mutants:begin_end_swapped"])
 def test_a_cluster_that_loses_a_worker_midway_gives_what_a_local_run_gives(fold, tmp_path):
     args = (*SMALL, "--examples", 300, "--shrink-time", "0.1s", "--no-save", *(("--pass", fold) if fold else ()))
@@ -231,7 +231,7 @@ class Heard(Listener):
         self.fingerprints.append((found.failure.fingerprint, found.failure.case))
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("most", [1, 3])
 def test_a_campaign_ends_with_the_same_failures_in_whatever_order_shards_arrive(most):
     question = Question(fold="harness.mutants:begin_end_swapped", complete=False)
@@ -330,7 +330,7 @@ def test_ctrl_c_ends_the_shards_on_the_workers_too(cluster, tmp_path):
     eventually(lambda: not cluster.shards_under_way(), "shards that nobody waits for go on", 10)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_budget_of_time_ends_a_campaign_with_the_shards_that_are_done(cluster, tmp_path):
     args = (*SMALL, "--time", "12s", "--scheduler", cluster.address, "--json", "log", "--journal", "kept")
     ended = fuzz(*args, cwd=tmp_path)
@@ -341,7 +341,7 @@ def test_a_budget_of_time_ends_a_campaign_with_the_shards_that_are_done(cluster,
     eventually(lambda: not cluster.shards_under_way(), "shards that nobody waits for go on", 10)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_scheduler_that_dies_is_trouble_and_what_is_done_is_kept(tmp_path):
     with processes_end() as started:
         cluster = Cluster(tmp_path, started)
@@ -363,7 +363,7 @@ def test_a_scheduler_that_dies_is_trouble_and_what_is_done_is_kept(tmp_path):
     assert resumed.returncode == 0, resumed.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_shard_that_kills_its_workers_ends_the_campaign_and_says_so(tmp_path):
     (tmp_path / "bad_passes.py").write_text(PASSES)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])

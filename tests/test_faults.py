@@ -35,7 +35,7 @@ def raising(tmp_path_factory):
     return line
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("fault", "symptom"),
     [("segfaults", "SIGSEGV"), ("aborts", "SIGABRT"), ("exits", "exit code 0"), ("eats", "out of memory")],
@@ -51,7 +51,7 @@ def test_a_pass_that_ends_its_process_costs_no_other_case(fault, symptom, raisin
     unharmed(place, line)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_pass_that_never_returns_costs_no_other_case(raising, tmp_path):
     place = Place(tmp_path, {"FAULT": "loops"})
     files = ("--no-save", "--journal", "kept", "--json", "log", "--pipeline", "default")
@@ -63,7 +63,7 @@ def test_a_pass_that_never_returns_costs_no_other_case(raising, tmp_path):
     unharmed(place, line, limit=6.0, save=False)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_what_a_pass_writes_disturbs_neither_the_answers_nor_the_report(tmp_path):
     place = Place(tmp_path)
     assert place.fuzz(*FAULTY, *CAMPAIGN, "--no-save", "--json", "log").returncode == 0
@@ -78,7 +78,7 @@ def test_what_a_pass_writes_disturbs_neither_the_answers_nor_the_report(tmp_path
     unharmed(place, quiet)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_case(tmp_path):
     place, dies = Place(tmp_path), ("--pass", "fault_passes:dilated_groups", "--pipeline", "default")
     campaign = ("--ops", "conv1d", "--seed", 1, "--examples", 12, "--workers", 2, "--shrink-time", "240s")

@@ -36,7 +36,7 @@ def whole(tmp_path_factory):
 # --- kills --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_kills_at_random_moments_lose_nothing_and_count_nothing_twice():
     script = Path(__file__).parent.parent / "benchmarks" / "kills.py"
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -46,7 +46,7 @@ def test_kills_at_random_moments_lose_nothing_and_count_nothing_twice():
     assert "5 kills (" in run.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_killed_worker_is_said_and_costs_no_case(whole, tmp_path):
     place = Place(tmp_path)
     process = place.start(*WRONG, *CAMPAIGN, *FILES, "--journal", "kept")
@@ -86,7 +86,7 @@ DISTURBANCES = {
 
 
 @mounts
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(("disturbance", "repair", "said"), DISTURBANCES.values(), ids=DISTURBANCES)
 def test_a_corpus_that_cannot_be_written_any_more(disturbance, repair, said, whole, disk, tmp_path):
     place = Place(tmp_path, {"MARK_FILE": str(tmp_path / "mark"), "DISTURBANCE": f"cd {tmp_path}; {disturbance}"})
@@ -119,7 +119,7 @@ def test_a_report_that_cannot_be_written_is_said_in_a_line(disk, tmp_path):
 # --- company, clocks, journals ------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_two_campaigns_on_one_corpus_write_each_finding_once(whole, tmp_path):
     place = Place(tmp_path)
     both = [
@@ -143,7 +143,7 @@ time.time = lambda: real() + next(jumps)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_clock_that_jumps_changes_nothing(whole, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(JUMPING)
     place = Place(tmp_path)
@@ -158,7 +158,7 @@ def test_a_clock_that_jumps_changes_nothing(whole, tmp_path):
     assert 2.9 < summary(tmp_path / "log")["seconds"] < 30.0
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_journal_with_a_damaged_tail_is_gone_on_with(whole, tmp_path):
     place, chance = Place(tmp_path), random.Random(0)
     assert place.fuzz(*WRONG, *CAMPAIGN, *FILES, "--journal", "kept").returncode == 1
