@@ -90,7 +90,11 @@ def weight_padded(draft: Draft) -> None:
     axes = [draft.draw(spatial_axes(rank=rank, transposed=transposed, pads_kernel=True)) for _ in draft.axes]
     if not any(any(axis.pad) for axis in axes):
         axes[0] = draft.draw(padded)
-    draft.axes = axes
+    # A transposed convolution spreads each element over the whole padded kernel: a wide one is dear enough undilated.
+    wide = [transposed and sum(axis.pad) > 3 for axis in axes]
+    draft.axes = [
+        replace(axis, dilation=1, padding=(0, 0)) if is_wide else axis for axis, is_wide in zip(axes, wide, strict=True)
+    ]
     draft.pad = Pad(operand="weight")
 
 
