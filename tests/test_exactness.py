@@ -22,7 +22,7 @@ from terms import BITS, ORDERS, accumulate, holds, rounded, terms, whole
 
 import strategies
 from harness import ops
-from harness.case import Axis, Case, Pad
+from harness.case import MIRRORED_MODES, Axis, Case, Pad
 from harness.draws import draw
 from harness.inputs import inputs
 from harness.reference import chain, padded, reference
@@ -223,7 +223,7 @@ def test_a_maximum_is_the_largest_element_of_its_window(rank):
 
 def ones_fit(case, most):
     """Whether a sum of ones, and of pad values, stays below ``most`` of the lowest bit: then any magnitude fits."""
-    border = Fraction(0 if case.pad.mode != "constant" else case.pad.value)
+    border = Fraction(0 if case.pad.mode in MIRRORED_MODES else case.pad.value)
     with np.errstate(all="ignore"):
         kept = int(border) if case.pad_dtype in ops.INTEGERS else float(border)
         border = abs(Fraction(float(np.array(kept).astype(np.dtype(case.pad_dtype)))))
