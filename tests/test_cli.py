@@ -248,6 +248,7 @@ def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
     assert "--pass passes:changes_nothing --complete" in run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

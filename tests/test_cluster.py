@@ -162,6 +162,7 @@ def same(folder, one, other):
     assert outcome(folder / f"{one}.json") == outcome(folder / f"{other}.json")
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_what_a_local_run_gives(cluster, tmp_path):
     args = (*SMALL, "--examples", 70, "--no-save")
     for name, options in (("local", ()), ("far", ("--scheduler", cluster.address))):
@@ -261,6 +262,7 @@ def test_an_address_without_a_scheduler_is_refused_in_a_line_that_names_it(addre
     assert refused.stderr.startswith(f"foldproof: --scheduler {address}: cannot be reached: ")
 
 
+@pytest.mark.slow
 def test_whoever_listens_and_says_nothing_is_no_scheduler(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
@@ -271,6 +273,7 @@ def test_whoever_listens_and_says_nothing_is_no_scheduler(tmp_path):
     assert f"--scheduler {address}: cannot be reached: " in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers_is_refused(tmp_path):
     with processes_end() as started:
         address = Cluster(tmp_path, started, workers=0).address
@@ -311,6 +314,7 @@ def test_a_worker_of_other_versions_is_refused(cluster, tmp_path):
     assert json.loads((tmp_path / "log").read_text().splitlines()[-1])["trouble"]
 
 
+@pytest.mark.slow
 def test_a_pass_that_the_workers_do_not_have_is_said_so(cluster, tmp_path):
     (tmp_path / "mine.py").write_text("def nothing(mod):\n    return mod\n")
     refused = fuzz(*SMALL, "--examples", 20, "--pass", "mine:nothing", "--scheduler", cluster.address, cwd=tmp_path)

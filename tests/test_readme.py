@@ -71,6 +71,7 @@ def test_the_pipeline_prints_what_the_readme_says(folder):
     assert result.stdout.strip() in README
 
 
+@pytest.mark.slow
 def test_the_question_is_answered_as_printed(folder):
     (folder / "stem.py").write_text(code("# stem.py"))
     result = run("python stem.py", folder)

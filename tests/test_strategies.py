@@ -58,6 +58,7 @@ def reached(name, **options):
     return counts
 
 
+@pytest.mark.slow
 def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
     counts = reached("cases")
     assert set(counts["op"]) == set(ops.NAMES)
