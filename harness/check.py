@@ -25,6 +25,7 @@ from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding, Refused
 from harness.inputs import inputs, parameters
 from harness.legality import Legality, legality, right_folds, unproved_copy
+from harness.loading import load_fold
 from harness.reference import Reference, outputs
 from harness.targets import DEFAULT, FAST, Program, Target, compile_functions, parse_target
 from harness.verdict import Verdict
@@ -49,7 +50,7 @@ def check(
     for the bundled pass alone. On a target of the fast pipeline, every failure and a share of ``sample`` (0 to 1) of
     the other cases goes through the default pipeline too. Raises TargetError for an unknown target.
     """
-    pass_: Any = FoldExplicitPadding(check_input=False) if fold is None else fold  # what ``build`` makes is well formed
+    pass_: Any = load_fold(None) if fold is None else fold
     complete = (isinstance(pass_, FoldExplicitPadding) and pass_.complete) if complete is None else complete
     target = parse_target(target) if isinstance(target, str) else target
 

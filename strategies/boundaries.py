@@ -59,14 +59,18 @@ def overhanging_crop(draw: st.DrawFn, spec: ops.Op) -> Draft:
     return draft
 
 
-def _overhangs_alike(axis: Axis) -> bool:
-    """Whether the last window overhangs, and there are as many windows if the pad becomes padding."""
+def _windows_alike(axis: Axis, extent: int) -> bool:
+    """Whether windows that span ``extent`` elements are as many if the pad becomes padding."""
     own, pad = axis.padding, axis.pad
     merged = (own[0] + pad[0], own[1] + pad[1])
-    apart = ops.window_count(axis.size + sum(pad), axis.kernel, axis.stride, own, ceil_mode=True)
-    together = ops.window_count(axis.size, axis.kernel, axis.stride, merged, ceil_mode=True)
-    exact = (axis.size + sum(merged) - axis.kernel) % axis.stride == 0
-    return apart == together and not exact
+    apart = ops.window_count(axis.size + sum(pad), extent, axis.stride, own, ceil_mode=True)
+    return apart == ops.window_count(axis.size, extent, axis.stride, merged, ceil_mode=True)
+
+
+def _overhangs_alike(axis: Axis) -> bool:
+    """Whether the last window overhangs, and there are as many windows if the pad becomes padding."""
+    exact = (axis.size + sum(axis.padding) + sum(axis.pad) - axis.kernel) % axis.stride == 0
+    return _windows_alike(axis, axis.kernel) and not exact
 
 
 _OVERHANGING_CROPS = [
@@ -81,12 +85,6 @@ _OVERHANGING_CROPS = [
 def dilated_ceil(draw: st.DrawFn, spec: ops.Op) -> Draft:
     """ceil_mode and dilation: a window spans more than its kernel says, and that decides."""
     return _with_ceil(draw, spec, draw(st.sampled_from(_DILATED)))
-
-
-def _windows_alike(axis: Axis, extent: int) -> bool:
-    """Whether windows that span ``extent`` are as many if the pad becomes padding."""
-    apart = ops.window_count(axis.size + sum(axis.pad), extent, axis.stride, (0, 0), ceil_mode=True)
-    return apart == ops.window_count(axis.size, extent, axis.stride, axis.pad, ceil_mode=True)
 
 
 _DILATED = [

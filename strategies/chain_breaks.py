@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness import ops
 from harness.case import Axis, Pad, Step
 from strategies import values
+from strategies.breaks import mirrored
 from strategies.chains import CLIP, fits, move, neutral, settle, step, ungroup, zero_keepers
 from strategies.drafts import Draft
 
@@ -263,11 +264,10 @@ def batch_of_other_value(draft: Draft) -> None:
 
 def mirrored_call_tir(draft: Draft) -> None:
     """A PrimFunc that mirrors, and whose border is no wider than the data allows."""
-    draft.axes = [replace(a, size=max(a.size, max(a.pad) + 1)) for a in draft.axes]
-    draft.pad = replace(draft.pad, form="call_tir", mode=draft.draw(st.sampled_from(["reflect", "circular"])))
+    mirrored(draft, mode=draft.draw(st.sampled_from(["reflect", "circular"])))
+    draft.pad = replace(draft.pad, form="call_tir")
 
 
 def mirrored_chain(draft: Draft) -> None:
     """A mirrored border through a chain that would map a constant one to what is neutral."""
-    draft.axes = [replace(a, size=max(a.size, max(a.pad) + 1)) for a in draft.axes]
-    draft.pad = replace(draft.pad, mode=draft.draw(st.sampled_from(["reflect", "replicate", "circular"])))
+    mirrored(draft, mode=draft.draw(st.sampled_from(["reflect", "replicate", "circular"])))

@@ -14,6 +14,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from harness import ops
+from harness.plain import require
 
 SEEDS = st.integers(0, 99)
 
@@ -60,9 +61,13 @@ T = TypeVar("T")
 
 
 def member_of(values: Sequence[T]) -> st.SearchStrategy[T]:
-    """``sampled_from`` for up to 300 values: two integers choose, each value as often as any other within 3 %."""
+    """``sampled_from`` for up to 300 values: two integers choose, each value as often as any other within 3 %.
+
+    Raises ValueError for more.
+    """
     if len(values) <= 100:
         return st.sampled_from(values)
+    require(len(values) <= 300, f"{len(values)} values to choose from are more than 300")
     return st.tuples(_DIGITS, _DIGITS).map(lambda digits: values[(100 * digits[0] + digits[1]) % len(values)])
 
 

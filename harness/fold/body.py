@@ -30,7 +30,7 @@ PrimPads = Callable[[ir.GlobalVar], PadFacts | None]
 
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
     """Whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
-    return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
+    return any(_pad_facts(op_name(value), value, prim_pads) is not None for value in _all_values(sequence))
 
 
 def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
@@ -45,13 +45,14 @@ def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
                 yield from _all_values(value.body)
 
 
-def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
+def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
+    """The facts of a pad of either form; None of anything else."""
     if name == PAD:
-        return True
+        return read_pad(value)
     if name != CALL_TIR or not isinstance(value.args[0], ir.GlobalVar) or len(value.args) != 2:
-        return False  # a third operand are symbolic values that the kernel is called with
+        return None  # a third operand are symbolic values that the kernel is called with
     tuple_ = value.args[1]
-    return isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 and prim_pads(value.args[0]) is not None
+    return prim_pads(value.args[0]) if isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 else None
 
 
 class Body:
@@ -104,15 +105,10 @@ class Body:
         self.in_place = self.in_place or _may_write(name, value)
 
     def _note_pad(self, name: str, var: relax.Var, value: Any) -> None:
-        if name == PAD:
-            self._facts[var] = read_pad(value)
-        elif name == CALL_TIR and _is_pad(name, value, self.prim_pads):
-            facts = self.prim_pads(value.args[0])
-            assert facts is not None
+        facts = _pad_facts(name, value, self.prim_pads)
+        if facts is not None:
             self._facts[var] = facts
-        else:
-            return
-        self.pads.append(var)
+            self.pads.append(var)
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
         reads = _operands(value)

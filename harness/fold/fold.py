@@ -81,7 +81,7 @@ class FoldExplicitPadding:
     pad and consumer into composite functions. TVM's default pipeline legalizes first thing, so put the pass in front
     of it.
 
-    **Complexity.** Linear in the number of bindings, about 100 us for each (benchmarks/fold_time.py), without pads a
+    **Complexity.** Linear in the number of bindings, about 90 us for each (benchmarks/fold_time.py), without pads a
     single walk. The input module is left untouched. Raises TypeError for what is no IRModule, ValueError for one
     without Relax functions or that is not well formed.
 

@@ -11,7 +11,6 @@ from harness.mutants import (
     call_tir,
     chains,
     correction,
-    formerly,
     graph,
     held_out,
     nested,
@@ -34,7 +33,6 @@ _KINDS = (
     nested,
     correction,
     graph,
-    formerly,
     held_out,
 )
 

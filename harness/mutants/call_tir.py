@@ -53,6 +53,21 @@ def call_tir_ignored() -> Fold:
     return patched(pass_module, read_prim_pad=lambda function: None)
 
 
+def prim_mirror_taken_for_constant() -> Fold:
+    """A PrimFunc that mirrors is read as one that pads with 0, half of the difference on either side."""
+
+    def constant(function: Any) -> PadFacts | None:
+        facts = _read(function)
+        if facts is None or facts.mode == "constant" or facts.widths is not None:
+            return facts
+        source, target = (function.params[i].ty.shape for i in (0, -1))
+        more = [int(b) - int(a) for a, b in zip(source, target, strict=True)]
+        return replace(facts, mode="constant", widths=tuple((n // 2, n - n // 2) for n in more))
+
+    _read = primfunc.read_prim_pad
+    return retyped(patched(pass_module, read_prim_pad=constant))
+
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(kind="call_tir", make=prim_widths_swapped, killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
     Defect(
@@ -66,5 +81,10 @@ DEFECTS: tuple[Defect, ...] = (
         killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"), uses=("returned",)),
     ),
     Defect(kind="call_tir", make=call_tir_ignored, killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Defect(
+        kind="call_tir",
+        make=prim_mirror_taken_for_constant,
+        killed_by=killer("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
+    ),
 )
 """A row each."""

@@ -74,6 +74,19 @@ def corrected_floats() -> Fold:
     return options(nonzero="correct-inexact")
 
 
+def correction_corners_counted_twice() -> Fold:
+    """The correction sums the borders of the axes, so that the corners count more than once."""
+
+    def mask(lengths: list[int], sides: list[tuple[int, int]]) -> np.ndarray[Any, Any]:
+        found = np.zeros(lengths, np.int64)
+        for axis in range(len(lengths)):
+            found += _mask(lengths, [both if i == axis else (0, 0) for i, both in enumerate(sides)])
+        return found
+
+    _mask = correction._mask
+    return patched(correction, fold=CORRECTING, _mask=mask)
+
+
 # --- slices -------------------------------------------------------------------------------------------
 
 
@@ -135,6 +148,14 @@ DEFECTS: tuple[Defect, ...] = (
         make=slice_of_the_wrong_side,
         killed_by=killer("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
         right=SLICE,
+    ),
+    Defect(
+        kind="correction",
+        make=correction_corners_counted_twice,
+        killed_by=killer(
+            "conv2d", BARE, BARE, dtype="int8", out_dtype="int32", pad=Pad(value=3.0), constant_weight=True
+        ),
+        right=CORRECT,
     ),
 )
 """A row each."""

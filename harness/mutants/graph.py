@@ -1,6 +1,7 @@
 """Defects of the rewriting: attributes, types, other readers, the module itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import tvm
@@ -11,6 +12,7 @@ from harness.case import Axis, Pad, Step
 from harness.check import Fold
 from harness.fold import Folded, Kind, Refused, rewrite, rules
 from harness.fold.body import Body
+from harness.fold.facts import PadFacts
 from harness.fold.rewrite import Path
 from harness.fold.site import PAD, op_name, read_pad, shape_of
 from harness.mutants.defect import BARE, Defect, killer, quantized
@@ -165,6 +167,21 @@ def symbolic_refused() -> Fold:
     return patched(rewrite, _refused_by_type=refused)
 
 
+def idle_mirror_kept() -> Fold:
+    """Of pads whose widths are all 0, only constant ones are deleted."""
+
+    def constant(body: Any, var: Any) -> PadFacts | None:
+        facts = _pad(body, var)
+        return (
+            replace(facts, mode="idle", widths=None)
+            if facts and facts.is_identity and facts.mode != "constant"
+            else facts
+        )
+
+    _pad = Body.pad
+    return patched(Body, pad=constant)
+
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(
         kind="graph", make=attributes_lost, killed_by=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, dilation=2))
@@ -191,5 +208,10 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(kind="graph", make=shared_pad_refused, killed_by=killer("conv1d", BARE, uses=("returned",))),
     Defect(kind="graph", make=idle_pad_kept, killed_by=killer("max_pool1d", Axis(size=4, kernel=2))),
     Defect(kind="graph", make=symbolic_refused, killed_by=killer("conv1d", BARE, symbolic=("N",))),
+    Defect(
+        kind="graph",
+        make=idle_mirror_kept,
+        killed_by=killer("conv1d", Axis(size=4, kernel=2), pad=Pad(mode="reflect")),
+    ),
 )
 """A row each."""

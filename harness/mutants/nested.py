@@ -58,6 +58,16 @@ def nested_corner_ignored() -> Fold:
     return retyped(patched(steps, _padded=padded))
 
 
+def nested_value_of_the_outer() -> Fold:
+    """A pad of a pad gets the value of the outer one, even if that one only crops."""
+
+    def merged(inner: PadFacts, outer: PadFacts) -> PadFacts:
+        return replace(_merged(inner, outer), value=outer.value)
+
+    _merged = rules.Nested.merged
+    return retyped(patched(rules.Nested, merged=staticmethod(merged)))
+
+
 # --- pads that go in part -----------------------------------------------------------------------------
 
 
@@ -82,6 +92,15 @@ def partial_batch_lost() -> Fold:
         return replace(folded, kept=kept if any(map(any, kept)) else None)
 
     return concluding(lost)
+
+
+def partial_refused() -> Fold:
+    """A pad of batch or channels beside the spatial axes stays whole."""
+
+    def whole(site: Site, folded: Folded) -> Outcome:
+        return folded if folded.kept is None else Refused(Kind.CHANNEL, "the pad changes the channels")
+
+    return concluding(whole)
 
 
 # --- the table ----------------------------------------------------------------------------------------
@@ -114,5 +133,11 @@ DEFECTS: tuple[Defect, ...] = (
         killed_by=killer("max_pool1d", BARE, pad=Pad(value=float("-inf"), channel=(0, 1))),
     ),
     Defect(kind="partial", make=partial_batch_lost, killed_by=killer("conv1d", BARE, pad=Pad(batch=(0, 1)))),
+    Defect(kind="partial", make=partial_refused, killed_by=killer("conv1d", BARE, pad=Pad(channel=(0, 1)))),
+    Defect(
+        kind="nested",
+        make=nested_value_of_the_outer,
+        killed_by=killer("conv1d", BARE, steps=(Step(kind="pad", value=3.0, widths=(("W", -1, 0),)),)),
+    ),
 )
 """A row each."""

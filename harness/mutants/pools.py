@@ -8,13 +8,13 @@ from tvm import ir
 
 from harness.case import Axis, Pad, Step
 from harness.check import Fold
-from harness.fold import Folded, Kind, Outcome, arrival, rules, steps
+from harness.fold import Folded, Kind, Outcome, arrival, pooling, rules, steps
 from harness.fold.arrival import Arrival
 from harness.fold.facts import PadFacts, Site, Widths
 from harness.fold.site import op_name
 from harness.fold.steps import Bounds
 from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import concluding, own_padding, pad_widths, patched, rebuilding, retyped, without
+from harness.mutants.spoil import believing, concluding, own_padding, pad_widths, patched, rebuilding, retyped, without
 
 LOWEST = Pad(value=-math.inf)
 
@@ -109,6 +109,31 @@ def other_pads_out_of_bounds() -> Fold:
     return retyped(patched(steps, fold=patched(arrival, including=unchanged), including=unchanged))
 
 
+def ceil_extent_without_dilation() -> Fold:
+    """With ceil_mode, windows are counted as if their dilation were 1."""
+
+    def dense(site: Site) -> Site:
+        consumer = site.consumer
+        return replace(site, consumer=replace(consumer, dilation=(1,) * len(consumer.dilation)))
+
+    return believing(dense)
+
+
+def window_checked_on_first_axis_only() -> Fold:
+    """Whether a window holds data is looked at along the first spatial axis alone."""
+
+    def first(arrival: Arrival) -> bool:
+        site, consumer = arrival.site, arrival.site.consumer
+        widths = {x: sides if x == consumer.spatial[0] else (0, 0) for x, sides in arrival.widths.items()}
+        rank = len(consumer.spatial)
+        padding = tuple(own if i % rank == 0 else 0 for i, own in enumerate(consumer.padding))
+        alone = replace(site, consumer=replace(consumer, padding=padding))
+        return _holds(replace(arrival, site=alone, widths=widths))
+
+    _holds = pooling.every_window_holds_data
+    return retyped(patched(rules, every_window_holds_data=first))
+
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(kind="pools", make=wide_pad_asserted, killed_by=killer("max_pool1d", BARE, pad=LOWEST)),
     Defect(
@@ -180,6 +205,23 @@ DEFECTS: tuple[Defect, ...] = (
             front=(Step(kind="relu"),),
             pad=Pad(value=-5.0),
             steps=(Step(kind="pad", value=0.0, widths=(("W", 1, 0),)),),
+        ),
+    ),
+    Defect(
+        kind="pools",
+        make=ceil_extent_without_dilation,
+        killed_by=killer(
+            "max_pool1d",
+            Axis(size=4, pad=(0, 1), kernel=2, stride=2, dilation=2),
+            pad=Pad(value=float("-inf")),
+            ceil_mode=True,
+        ),
+    ),
+    Defect(
+        kind="bounded",
+        make=window_checked_on_first_axis_only,
+        killed_by=killer(
+            "max_pool2d", Axis(size=4, kernel=2), Axis(size=4, pad=(2, 0), kernel=2), front=(Step(kind="relu"),)
         ),
     ),
 )

@@ -62,6 +62,19 @@ def _transposing(wrong: Callable[[int, int], int]) -> Fold:
     return deciding(fold)
 
 
+def transposed_first_stride_only() -> Fold:
+    """The widths of every axis of a transposed convolution are scaled by the first stride."""
+
+    def scaled(site: Site, folded: Folded) -> Outcome:
+        consumer = site.consumer
+        if consumer.family != "conv_transpose" or folded.padding is None:
+            return folded
+        pairs = zip(consumer.padding, folded.padding, consumer.strides * 2, strict=True)
+        return replace(folded, padding=tuple(own + (new - own) // by * consumer.strides[0] for own, new, by in pairs))
+
+    return concluding(scaled)
+
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(
         kind="transposed",
@@ -90,6 +103,15 @@ DEFECTS: tuple[Defect, ...] = (
         kind="transposed",
         make=transposed_value_ignored,
         killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), pad=Pad(value=3.0)),
+    ),
+    Defect(
+        kind="transposed",
+        make=transposed_first_stride_only,
+        killed_by=killer(
+            "conv2d_transpose",
+            Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)),
+            Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0)),
+        ),
     ),
 )
 """A row each."""

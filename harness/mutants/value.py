@@ -4,10 +4,11 @@ import math
 
 from harness.case import Axis, Pad
 from harness.check import Fold
-from harness.fold import Kind, Refused
+from harness.fold import Folded, Kind, Outcome, Refused, rules
 from harness.fold.facts import Site
+from harness.fold.values import FLOATS
 from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import believing, with_value, without
+from harness.mutants.spoil import believing, concluding, patched, retyped, with_value, without
 
 
 def value_ignored() -> Fold:
@@ -55,6 +56,23 @@ def mode_checked_for_convolutions_only() -> Fold:
     return without(Kind.MODE, where=lambda site, _: site.consumer.family != "conv")
 
 
+def lowest_finite_refused() -> Fold:
+    """Of floats, a max_pool folds -inf alone, not the lowest finite value."""
+
+    def strict(site: Site, folded: Folded) -> Outcome:
+        finite = site.consumer.family == "max_pool" and site.pad.dtype in FLOATS and site.pad.value != float("-inf")
+        return Refused(Kind.VALUE, "the pad value is not -inf") if finite and not site.steps else folded
+
+    return concluding(strict)
+
+
+def out_dtype_cast_ignored() -> Fold:
+    """The pad value is compared with 0 before a convolution casts it to its out_dtype."""
+    return retyped(patched(rules, _as_summed=lambda value, site: value))
+
+
+_LOWEST = Pad(value=-(2.0**128 - 2.0**104))
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(
         kind="value",
@@ -90,6 +108,12 @@ DEFECTS: tuple[Defect, ...] = (
         kind="mode",
         make=mode_checked_for_convolutions_only,
         killed_by=killer("avg_pool1d", BARE, pad=Pad(mode="replicate")),
+    ),
+    Defect(kind="value", make=lowest_finite_refused, killed_by=killer("max_pool1d", BARE, pad=_LOWEST)),
+    Defect(
+        kind="value",
+        make=out_dtype_cast_ignored,
+        killed_by=killer("conv1d", BARE, dtype="float64", out_dtype="float32", pad=Pad(value=1e-60)),
     ),
 )
 """A row each."""

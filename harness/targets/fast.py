@@ -25,8 +25,8 @@ from harness.targets.structural import StructuralCache
 from harness.targets.target import Target, Unsupported
 
 KERNELS = 256
-"""Kernels kept: a batch compiles only those that equal none of them. 1,024 take 17 MB more (with as many PrimFuncs, see
-``legalize``) and save no time that could be measured over 1,500 cases."""
+"""Kernels kept: a batch compiles only those that equal none of them. In 500 cases 7 % did, no more with 1,024 kept,
+which take 17 MB more (with as many PrimFuncs, see ``legalize``)."""
 
 _POISONS = (0xA5, 0x5A, 0x3C, 0xC3)
 """One for each function of a program, in turn: elements that no kernel wrote differ from function to function."""
