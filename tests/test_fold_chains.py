@@ -4,6 +4,8 @@ Before and after side by side, compared structurally; that the results are the s
 for random ones in tests/test_soundness.py.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import tvm
@@ -337,6 +339,20 @@ def test_pads_of_the_same_value_become_one_even_where_that_does_not_fold():
     assert_folds(Before, Expected)
     reports = [str(report) for report in FoldExplicitPadding().explain(Before)]
     assert reports[0] == "main: lv -> pad lv1: folded (nested)"
+
+
+def test_three_nested_pads_become_one_and_that_one_folds():
+    """The second merge reads what the first has made."""
+    data, weight = [((1, 3, 8), "float32")], relax.const(np.ones((4, 3, 3), "float32"))
+
+    def padded(value, last):
+        pads = ((0, 0, 0, 0, 1, 0), (0, 0, 0, 0, 2, 3), (0, 0, 0, 0, 0, 4))
+        return emitted(data, *(partial(O.nn.pad, pad_width=widths, pad_value=value) for widths in pads), last)
+
+    conv = partial(O.nn.conv1d, weight=weight)
+    assert_folds(padded(0.0, conv), emitted(data, partial(conv, padding=(3, 7))))
+    merged = partial(O.nn.pad, pad_width=(0, 0, 0, 0, 3, 7), pad_value=7.0)
+    assert_folds(padded(7.0, O.nn.relu), emitted(data, merged, O.nn.relu))
 
 
 def test_a_crop_behind_a_pad_that_undoes_it_leaves_none():
@@ -756,6 +772,22 @@ def test_a_correction_needs_a_weight_of_integers():
         lambda x: O.nn.conv1d(x, relax.const(np.full((2, 2, 3), 1e9, "float32")), out_dtype="int32"),
     )
     assert_stays(module, Kind.VALUE, nonzero="correct")
+
+
+@pytest.mark.parametrize("last", [1.0, INF])
+def test_zero_channels_go_with_a_weight_of_floats_only_if_that_is_finite(last):
+    """0 * inf is NaN: the elements of a constant decide."""
+    numbers = np.arange(24, dtype="float32")
+    numbers[-1] = last
+    weight = relax.const(numbers.reshape(2, 4, 3))
+    data, pad = [((1, 3, 6), "float32")], lambda x: O.nn.pad(x, [0, 0, 0, 1, 0, 0])
+    module = emitted(data, pad, lambda x: O.nn.conv1d(x, weight))
+    if last == INF:
+        assert_stays(module, Kind.CHANNEL, channels="slice")
+    else:
+        [report] = FoldExplicitPadding(channels="slice").explain(module)
+        assert str(report).endswith("(conv, padding=[0, 0], the weight without its first 0 and last 1 input channels)")
+        assert_same_results(module, np.arange(18, dtype="float32").reshape(1, 3, 6), channels="slice")
 
 
 def test_zero_channels_stay_where_the_cast_of_a_weight_is_infinite():

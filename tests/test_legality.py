@@ -267,6 +267,7 @@ VACUOUS = [
     ("nothing is left of the data", conv(step("multiply", 0.0), value=NAN)),
     ("nothing finite is left of the data", INFINITE),
     ("a channel of NaN beside", of("conv1d_transpose", DROWNED, value=NAN, pad={"channel": (0, 1)})),
+    ("NaN everywhere", of("conv1d", Axis(size=4, pad=(1, 0), kernel=2), value=NAN, pad={"channel": (0, 1)})),
     ("cropped by a transposed convolution", of("conv1d_transpose", SPREAD, value=7.0)),
     ("trailing, beside channels", of("max_pool1d", UNREAD, pad={"channel": (0, 1)}, value=7.0)),
 ]

@@ -53,6 +53,8 @@ def _folded_to(outcome: Folded) -> Iterator[str]:
         yield f"padding={list(outcome.padding)}"
     if outcome.kept is not None:
         yield f"a pad of {[width for sides in outcome.kept for width in sides]} stays"
+    if outcome.channels is not None:
+        yield "the weight without its first {} and last {} input channels".format(*outcome.channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
