@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import time
 
 import numpy as np
 import pytest
+import tvm
 import tvm_ffi
-from tvm import relax
+from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
 from tvm.script import tirx as T
@@ -22,10 +24,11 @@ from harness.draws import draw, strategy_of
 from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding
 from harness.inputs import inputs, parameters
-from harness.targets import compile_batch, compile_functions, fast, objects, parse_target
+from harness.targets import compile_batch, compile_functions, elf, fast, kernels, objects, parse_target
 from harness.targets.buffers import Buffer
 from harness.targets.elf import NotPlaceable, place
 from harness.targets.legalize import Legalizer
+from harness.targets.pad_kernel import constant_pad
 from harness.targets.structural import StructuralCache
 
 FAST, DEFAULT = parse_target("llvm", "fast"), parse_target("llvm", "default")
@@ -403,6 +406,55 @@ def test_what_is_remembered_is_what_legalize_ops_would_give():
     assert legalizer.known.hits >= len(modules)
 
 
+def test_pads_are_built_node_for_node_as_tvm_legalises_them():
+    rng, plain = random.Random(1), relax.transform.LegalizeOps()
+    built = 0
+    for _ in range(150):
+        module = padded(rng)
+        call = module["main"].body.blocks[0].bindings[0].value
+        want, got = or_error(plain, module), or_error(constant_pad, call)
+        if isinstance(want, str):
+            assert got == want
+            continue
+        [function] = [function for _, function in want.functions_items() if isinstance(function, tirx.PrimFunc)]
+        tvm.ir.assert_structural_equal(got, function)
+        built += 1
+    assert built > 100
+
+
+def or_error(make, argument):
+    try:
+        return make(argument)
+    except Exception as error:
+        return str(error).strip().splitlines()[-1]
+
+
+def padded(rng):
+    """A module with one constant pad of up to six axes: widths of all signs, values within and beyond the dtype."""
+    dtype = rng.choice(["float16", "float32", "float64", "bfloat16", "int8", "int32", "int64", "uint8", "bool"])
+    lengths = [rng.choice([1, 2, 3, 5, 8]) for _ in range(rng.randint(1, 6))]
+    widths = []
+    for length in lengths:
+        before, after = rng.choice([0, 0, 1, 2, -1, length, -length]), rng.choice([0, 0, 1, 3, -1])
+        widths += [before, after] if length + before + after > 0 else [0, 0]
+    value = rng.choice([0.0, -0.0, 1.0, 3.7, -1.5, float("nan"), float("inf"), 1e38, -128.0, 255.0])
+    mode = rng.choice(["constant", "constant", "edge"])
+    builder, data = relax.BlockBuilder(), relax.Var("x", relax.TensorType(lengths, dtype))
+    with builder.function("main", [data]):
+        builder.emit_func_output(builder.emit(relax.op.nn.pad(data, widths, mode, value)))
+    return builder.get()
+
+
+def test_pads_that_mirror_and_lengths_that_are_no_numbers_are_left_to_tvm():
+    data, symbolic = (relax.Var("x", relax.TensorType(shape, "int8")) for shape in ((4,), (tirx.Var("n", "int64"),)))
+    unknown = relax.Var("x", relax.TensorType(None, "int8", ndim=1))
+    assert constant_pad(relax.op.nn.pad(data, [1, 1])) is not None
+    assert [constant_pad(relax.op.nn.pad(data, [1, 1], mode)) for mode in ("reflect", "replicate", "circular")] == [
+        None
+    ] * 3
+    assert [constant_pad(relax.op.nn.pad(each, [1, 1])) for each in (symbolic, unknown)] == [None] * 2
+
+
 def hashes(module):
     return sorted(tvm_ffi.structural_hash(function, map_free_vars=True) for function in module.functions.values())
 
@@ -437,6 +489,31 @@ def test_linked_code_gives_the_same_bits_as_placed_code(monkeypatch):
     arrays = {"x": X, "y": X.astype("float16")}
     assert linked.fallback == placed.fallback == ""
     assert bits(linked.run("unfolded", arrays)) == bits(placed.run("unfolded", arrays))
+
+
+def test_the_object_is_tvms_without_what_is_for_a_debugger(tmp_path):
+    functions = [function for module in (Kernels, MathCalls) for function in prim_funcs(module)]
+    symbols = [f"kernel{i}" for i in range(len(functions))]
+    sections = []
+    for generate in (tvm.get_global_func("target.build.llvm"), lambda module, _: kernels.generate(module, FAST)):
+        path = tmp_path / "kernels.o"
+        generate(kernels.lower(dict(zip(symbols, functions, strict=True)), FAST), FAST.tvm_target).write_to_file(
+            str(path), "o"
+        )
+        sections.append(elf_sections(path.read_bytes()))
+    theirs, ours = sections
+    assert theirs[".text"] == ours[".text"] != b""
+    assert ours.keys() < theirs.keys()
+    assert {name for name in theirs if "debug" in name} == theirs.keys() - ours.keys()
+
+
+def prim_funcs(module):
+    return [function for _, function in module.functions_items() if isinstance(function, tirx.PrimFunc)]
+
+
+def elf_sections(content):
+    image = elf._Image(content)
+    return {section.name: content[section.offset :][: section.size] for section in image._sections}
 
 
 def test_code_that_calls_c_functions_is_placed_without_a_linker(monkeypatch):

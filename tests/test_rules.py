@@ -778,6 +778,9 @@ def test_zero_channels_go_with_their_weights_by_option(at, expected):
         (pad((1, 0), 0, value=5.0), pad(0, (3, 4), value=5.0), pad((1, 0), (3, 4), value=5.0)),
         (pad(0, (-1, 0), value=5.0), pad(0, (-2, -1), value=6.0), pad(0, (-3, -1), value=6.0)),
         (pad(0, (2, 2), value=5.0), pad(0, (-1, -3), value=6.0), pad(0, (1, -1), value=5.0)),
+        # nothing is left of what the inner pad added, so that its value is no matter
+        (pad(0, (0, 2), value=5.0), pad(0, (1, -2), value=6.0), pad(0, (1, 0), value=6.0)),
+        (pad(0, (0, 2), value=5.0), pad(0, (1, -1), value=6.0), Kind.VALUE),
         (
             pad(0, (1, 1), value=0.4, dtype="int8"),
             pad(0, (1, 1), dtype="int8"),

@@ -54,8 +54,22 @@ def lower(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModul
 
 
 def generate(module: tvm.IRModule, target: Target) -> tvm.runtime.Module:
-    """The module in LLVM's terms."""
+    """The module in LLVM's terms. Its object file will hold no debug information, its code is the same."""
+    for var, function in module.functions_items():
+        body = tirx.AttrStmt("default", "pragma_import_llvm", ir.StringImm(_NO_DEBUG_INFORMATION), function.body)
+        module.update_func(var, function.with_body(body))
+        break  # flags are those of the whole module
     return tvm.get_global_func("target.build.llvm")(module, target.tvm_target)
+
+
+_NO_DEBUG_INFORMATION = """
+!llvm.module.flags = !{!0, !1}
+!0 = !{i32 2, !"CodeView", i32 1}
+!1 = !{i32 4, !"Dwarf Version", i32 0}
+"""
+"""TVM describes every variable for a debugger, which is a quarter of what it takes to emit an object, and has no option
+to leave that out. An imported LLVM module with flags can: CodeView, which is for Windows only, and no version of DWARF.
+(LLVM, ``AsmPrinter::doInitialization``.)"""
 
 
 # --- calling ------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 
 What an operator is legalised to depends on its attributes, on the types of its operands and on the values of constants
 among them, all of which ``StructuralCache`` compares, and on the target, which has a memory of its own.
+
+Constant pads are built without TE (``pad_kernel``), if this TVM makes of a pad what that builds.
 """
 
 from dataclasses import dataclass
@@ -11,8 +13,10 @@ from functools import cache
 from typing import Any
 
 import tvm
+import tvm_ffi
 from tvm import ir, relax, tirx
 
+from harness.targets.pad_kernel import constant_pad
 from harness.targets.structural import StructuralCache
 
 CAPACITY = 256
@@ -20,6 +24,7 @@ CAPACITY = 256
 
 _LEGALIZE = "FLegalize"
 _CALL_TIR = ir.Op.get("relax.call_tir")
+_PAD = ir.Op.get("relax.nn.pad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,9 @@ class Legalizer:
         if known is not None:
             var = builder.add_func(known.function, known.name)
             return relax.call_tir(var, [call.args[i] for i in known.operands], known.ty)
-        legalised = call.op.get_attr(_LEGALIZE)(builder, call)
+        legalised = _padded(builder, call)
+        if legalised is None:
+            legalised = call.op.get_attr(_LEGALIZE)(builder, call)
         self._remember(builder, call, legalised)
         return legalised
 
@@ -64,6 +71,26 @@ class Legalizer:
         if len(operands) == len(taken) and _static(legalised.ty_args[0]):
             var = legalised.args[0]
             self.known.put(call, _Known(builder.get()[var], var.name_hint, tuple(operands), legalised.ty_args[0]))
+
+
+def _padded(builder: relax.BlockBuilder, call: ir.Call) -> ir.Call | None:
+    """The call of a constant pad's PrimFunc; None of anything else, and if this TVM makes others."""
+    function = constant_pad(call) if call.op == _PAD and _pads_are_known() else None
+    if function is None:
+        return None
+    return relax.call_tir(builder.add_func(function, "pad"), [call.args[0]], call.ty)
+
+
+@cache
+def _pads_are_known() -> bool:
+    """Whether LegalizeOps makes of a pad what ``constant_pad`` does: another TVM may make another PrimFunc of it."""
+    builder, data = relax.BlockBuilder(), relax.Var("x", relax.TensorType((2, 3, 4), "float32"))
+    call = builder.normalize(relax.op.nn.pad(data, [0, 0, 1, 0, -1, 2], pad_value=0.5))
+    with builder.function("main", [data]):
+        builder.emit_func_output(call)
+    module = relax.transform.LegalizeOps()(builder.get())
+    [made] = [function for function in module.functions.values() if isinstance(function, tirx.PrimFunc)]
+    return bool(tvm_ffi.structural_equal(made, constant_pad(call)))
 
 
 @cache
