@@ -1,11 +1,11 @@
 """A long campaign, watched from outside: does a worker grow, does it leak files or maps, does it slow down?
 
-    python benchmarks/long_run.py [--examples 20000] [--seed 0] [--workers 2] [--pass MODULE:ATTR]
+    python benchmarks/long_run.py [--examples 20000 | --time 1h] [--seed 0] [--workers 2] [--pass MODULE:ATTR]
 
 Each worker's resident memory, open files and memory maps are read from /proc (Linux) as results arrive. Prints a table
-of workers (they are replaced after so many batches), the rates of the four quarters, and what is left in /dev/shm and
-in the temporary folder, which is one of its own. Exits with 1 if a case fails, if a worker grew by more than 50 MB, or
-if anything is left.
+of workers (they are replaced after so many batches) and one of how it went over time, the rates of the four quarters,
+and what is left in /dev/shm and in the temporary folder, which is one of its own. Exits with 1 if a case fails, if a
+worker grew by more than 50 MB, or if anything is left.
 """
 
 import os
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.campaign import Listener, Settings, Summary, run
+from harness.cli import Duration
 from harness.pool import Judge
 from harness.question import Question
 from harness.report.summary import print_summary
@@ -28,6 +29,9 @@ from harness.report.summary import print_summary
 MOST_GROWTH_MB = 50.0
 SETTLED = 20
 """Samples of a worker before its growth counts: TVM is loaded, and each op was compiled once."""
+SAMPLE_SECONDS = 0.2
+PERIODS = 12
+"""Rows of the table of how it went over time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +43,46 @@ class Sample:
     maps: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far a campaign was: cases, seconds since its start, MB of this process, of workers together."""
+
+    cases: int
+    seconds: float
+    own_megabytes: float
+    worker_megabytes: float
+
+
 @dataclass(slots=True)
 class Watch(Listener):
-    """Samples all workers whenever results arrive, and remembers when each case was done."""
+    """Samples all workers as results arrive, and remembers when each case was done."""
 
     samples: dict[int, list[Sample]] = field(default_factory=dict)
     times: list[tuple[int, float]] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
 
     def progressed(self, summary: Summary) -> None:
         self.times.append((summary.executed, summary.seconds))
+        if self.moments and summary.seconds - self.moments[-1].seconds < SAMPLE_SECONDS:
+            return
+        together = 0.0
         for pid in workers():
             sample = sampled(pid)
             if sample is not None:
                 self.samples.setdefault(pid, []).append(sample)
+                together += sample.megabytes
+        self.moments.append(Moment(summary.executed, summary.seconds, megabytes(os.getpid()), together))
+
+    def periods(self) -> Iterator[tuple[Moment, Moment, list[Moment]]]:
+        """For equal parts of the time: the last moment of the part before, the last of this one, all of this one."""
+        end = self.moments[-1].seconds
+        parts: list[list[Moment]] = [[] for _ in range(PERIODS)]
+        for moment in self.moments:
+            parts[min(PERIODS - 1, int(moment.seconds / end * PERIODS))].append(moment)
+        before = Moment(0, 0.0, 0.0, 0.0)
+        for part in filter(None, parts):
+            yield before, part[-1], part
+            before = part[-1]
 
     def rates(self) -> list[float]:
         """Cases per second in each quarter of the cases."""
@@ -90,22 +121,30 @@ def sampled(pid: int) -> Sample | None:
     return Sample(int(status["VmRSS"].split()[0]) / 1024, files, maps.count("\n"))
 
 
+def megabytes(pid: int) -> float:
+    """Resident memory of a process that exists."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
 def left_behind() -> set[str]:
     """Everything in /dev/shm and in the temporary folder."""
     return {str(path) for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())) for path in folder.iterdir()}  # noqa: S108
 
 
-@click.command(help="Run a campaign of so many cases, and watch its workers.")
-@click.option("--examples", default=20_000, show_default=True, type=click.IntRange(min=100))
+@click.command(help="Run a campaign of so many cases, or for so long, and watch its workers.")
+@click.option("--examples", type=click.IntRange(min=100), help="Default: 20,000 without --time.")
+@click.option("--time", "seconds", type=Duration(), help="As for foldproof fuzz: 90s, 10m, 1h.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--workers", "count", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
-def main(examples: int, seed: int, count: int, fold: str | None) -> None:
+def main(examples: int | None, seconds: float | None, seed: int, count: int, fold: str | None) -> None:
     """Print the tables; exit with 1 if anything is not as it should be."""
     console, watch = Console(width=120, highlight=False), Watch()
     os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp()
     before, question = left_behind(), Question(fold=fold, complete=fold is None)
-    settings = Settings(question=question, seed=seed, examples=examples, workers=count)
+    examples = 20_000 if examples is None and seconds is None else examples
+    settings = Settings(question=question, seed=seed, examples=examples, seconds=seconds, workers=count)
     with Judge(question, count) as judge:
         judge.start()
         summary = run(settings, judge, watch)
@@ -129,12 +168,31 @@ def main(examples: int, seed: int, count: int, fold: str | None) -> None:
             f"{min(maps)} to {max(maps)}",
         )
     console.print(table)
+    console.print(over_time(watch))
     rates = watch.rates()
     console.print("cases/s by quarter: " + ", ".join(f"{rate:.1f}" for rate in rates))
     console.print(f"last quarter / first quarter: {rates[-1] / rates[0]:.3f}")
     console.print(f"most growth of a worker: {max(growths):.1f} MB (at most {MOST_GROWTH_MB:.0f})")
     console.print(f"left behind: {', '.join(new) or 'nothing'}")
     raise SystemExit(1 if summary.failures or max(growths) > MOST_GROWTH_MB or new else 0)
+
+
+def over_time(watch: Watch) -> Table:
+    """Cases per second and memory, part by part."""
+    table = Table("from s", "to s", "cases", "cases/s", "MB coordinator", "MB workers, mean", "most", title="over time")
+    for first, last, part in watch.periods():
+        done, took = last.cases - first.cases, max(last.seconds - first.seconds, 1e-9)
+        together = [moment.worker_megabytes for moment in part]
+        mean = sum(together) / len(together)
+        megabytes = (last.own_megabytes, mean, max(together))
+        table.add_row(
+            f"{first.seconds:.0f}",
+            f"{last.seconds:.0f}",
+            str(done),
+            f"{done / took:.1f}",
+            *map("{:.0f}".format, megabytes),
+        )
+    return table
 
 
 if __name__ == "__main__":

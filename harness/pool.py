@@ -25,7 +25,7 @@ CASE_SECONDS = 60.0
 START_SECONDS = 300.0
 """Time limit of importing TVM and the user's pass."""
 
-RECYCLE_TASKS = 200
+RECYCLE_TASKS = 300
 """A worker is replaced after as many batches: each module that it loads leaves memory maps behind."""
 
 

@@ -107,6 +107,17 @@ def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
     assert "garbage" not in result.detail
 
 
+def test_what_workers_write_is_forgotten_once_it_is_too_much(monkeypatch):
+    monkeypatch.setattr(pool, "MOST_BYTES", 1000)
+    with Judge(Question(complete=False), workers=1) as judge:
+        judge.start()
+        judge.schedule(os.write, 2, b"a" * 1001).result()
+        judge.ask([strided(1)])
+        assert os.stat(judge._stderr.path).st_size == 0
+        judge.schedule(os.write, 2, b"last words").result()
+        assert judge.last_words() == "last words"
+
+
 def test_workers_end_with_the_process_that_started_them(passes, tmp_path):
     program = f"""
 import os, sys, time

@@ -1,11 +1,14 @@
-"""Live progress of a campaign: one line that is rewritten on a terminal, a line a minute elsewhere."""
+"""Live progress of a campaign: a bar and a line that are rewritten on a terminal, a line a minute elsewhere."""
 
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from harness.campaign import Found, Listener, Summary
@@ -14,7 +17,7 @@ QUIET_SECONDS = 60.0
 
 
 class Progress(Listener):
-    """Shows cases, cases/s, shares and failures while a campaign runs. Use as a context manager."""
+    """Shows cases, cases/s, shares, failures and the time left while a campaign runs. Use as a context manager."""
 
     def __init__(self, console: Console, *, seconds: float | None, examples: int | None) -> None:
         self._console, self._seconds, self._examples = console, seconds, examples
@@ -35,7 +38,7 @@ class Progress(Listener):
     def progressed(self, summary: Summary) -> None:
         """Rewrite the line, or print one when a minute has passed."""
         if self._live:
-            self._live.update(self._line(summary))
+            self._live.update(self._bar(summary))
         elif time.monotonic() - self._last_line >= QUIET_SECONDS:
             self._last_line = time.monotonic()
             self._console.print(self._line(summary), soft_wrap=True)
@@ -54,6 +57,20 @@ class Progress(Listener):
         else:
             self._console.print(text)
 
+    def _bar(self, summary: Summary) -> Table:
+        left = self._left(summary)
+        share = None if left is None else summary.seconds / max(summary.seconds + left, 1e-9)
+        row = Table.grid(padding=(0, 2))
+        row.add_row(ProgressBar(total=1.0, completed=share or 0.0, pulse=share is None, width=24), self._line(summary))
+        return row
+
+    def _left(self, summary: Summary) -> float | None:
+        """Seconds until the first of the budgets is used up, at the pace so far; None without one, or before a case."""
+        ends = [] if self._seconds is None else [self._seconds - summary.seconds]
+        if self._examples and summary.cases_per_second:
+            ends.append((self._examples - summary.executed) / summary.cases_per_second)
+        return max(0.0, min(ends)) if ends else None
+
     def _line(self, summary: Summary) -> Text:
         done = max(1, summary.executed)
         budget = f"{summary.executed} cases"
@@ -68,4 +85,7 @@ class Progress(Listener):
         )
         failures = len(summary.failures)
         line.append(f"failures {failures}", style="bold red" if failures else "dim")
+        left = self._left(summary)
+        if left is not None:
+            line.append(f"  {timedelta(seconds=round(left))} left", style="dim")
         return line

@@ -1,0 +1,53 @@
+"""harness.report.progress: what a campaign shows while it runs."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from harness.campaign import Summary
+from harness.report import progress
+from harness.report.progress import Progress
+
+
+def shown(summary, *, terminal=False, seconds=None, examples=None, monkeypatch):
+    """What is written for one summary; colours and cursor movements are left out."""
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=160)
+    with Progress(console, seconds=seconds, examples=examples) as live:
+        live.progressed(summary)
+        if terminal:
+            live._live.refresh()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+
+
+def summary(executed, seconds, *, resumed=0):
+    return Summary(seed=0, executed=executed, seconds=seconds, folded=executed, resumed=resumed)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    ("done", "budget", "left"),
+    [
+        (summary(100, 10.0), {"seconds": 60.0}, "0:00:50 left"),
+        (summary(100, 10.0), {"examples": 400}, "0:00:30 left"),
+        (summary(100, 10.0), {"examples": 400, "seconds": 25.0}, "0:00:15 left"),
+        (summary(100, 10.0), {"examples": 200, "seconds": 7200.0}, "0:00:10 left"),
+        (summary(300, 10.0, resumed=200), {"examples": 400}, "0:00:10 left"),
+        (summary(100, 70.0), {"seconds": 60.0}, "0:00:00 left"),
+        (summary(0, 0.0), {"examples": 400}, ""),
+        (summary(100, 10.0), {}, ""),
+    ],
+)
+def test_the_time_left_is_that_of_the_budget_that_ends_first(done, budget, left, terminal, monkeypatch):
+    text = shown(done, **budget, terminal=terminal, monkeypatch=monkeypatch)
+    assert re.findall(r"\S+ left", text)[-1:] == ([left] if left else [])
+
+
+@pytest.mark.parametrize(("taken", "share"), [(10.0, 0.25), (40.0, 1.0), (50.0, 1.0)])
+def test_a_terminal_shows_how_far_it_is(taken, share):
+    live = Progress(Console(file=io.StringIO(), force_terminal=True), seconds=40.0, examples=None)
+    [bar] = live._bar(summary(100, taken)).columns[0].cells
+    assert bar.completed == share
