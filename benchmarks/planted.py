@@ -1,0 +1,84 @@
+"""Planted defects through the fast pipeline and through TVM's default one: found in how many cases, in what time?
+
+    python benchmarks/planted.py [--examples 500] [--seed 1]
+
+Each defect has a campaign of its own on each pipeline, one right after the other, with one worker, until its first
+failure, which is shrunk. Seconds are those of the campaign, shrinking included, without the start of Python. Exits with
+1 if a pipeline does not find a defect.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+PIPELINES = ("fast", "default")
+DEFECTS = (
+    "value_ignored",
+    "zero_instead_of_zero_point",
+    "first_zero_point_only",
+    "max_pool_folds_zero",
+    "mode_ignored",
+    "begin_end_swapped",
+    "nchw_indices_for_nhwc",
+    "own_padding_overwritten",
+    "batch_channel_pad_dropped",
+    "crop_summed",
+    "count_include_pad_not_set",
+    "ceil_mode_ignored",
+    "shared_pad_removed",
+    "stale_type",
+)
+"""Those that ``tests/test_planted.py`` puts through the command line."""
+
+
+def campaign(defect: str, pipeline: str, *, examples: int, seed: int) -> dict[str, Any]:
+    """The summary of a campaign."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "harness",
+            "fuzz",
+            "--pass",
+            f"harness.mutants:{defect}",
+            "--first",
+            "--no-save",
+        ]
+        command += ["--examples", str(examples), "--seed", str(seed), "--workers", "1", "--pipeline", pipeline]
+        run = subprocess.run([*command, "--json", "log"], cwd=folder, capture_output=True, text=True)  # noqa: S603
+        lines = (Path(folder) / "log").read_text().splitlines()
+    if run.returncode not in (0, 1):
+        raise click.ClickException(run.stderr)
+    return dict(json.loads(lines[-1]))
+
+
+@click.command(help="Compare the time in which both pipelines find planted defects.")
+@click.option("--examples", default=500, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+def main(examples: int, seed: int) -> None:
+    """Print a line per defect as it comes, and the table."""
+    console = Console(highlight=False)
+    table = Table("defect", *(f"{name}: {what}" for name in PIPELINES for what in ("cases", "s")), "default / fast")
+    ratios, missed = [], False
+    for defect in DEFECTS:
+        summaries = [campaign(defect, pipeline, examples=examples, seed=seed) for pipeline in PIPELINES]
+        missed = missed or not all(summary["failures"] for summary in summaries)
+        ratios.append(summaries[1]["seconds"] / summaries[0]["seconds"])
+        cells = [(str(summary["executed"]), f"{summary['seconds']:.1f}") for summary in summaries]
+        table.add_row(defect, *cells[0], *cells[1], f"{ratios[-1]:.1f}")
+        console.print(defect, *cells[0], *cells[1], f"{ratios[-1]:.1f}", sep=" | ")
+    console.print(table)
+    console.print(f"default / fast: {statistics.median(ratios):.1f} in the median")
+    raise SystemExit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
