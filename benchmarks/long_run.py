@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.campaign import Listener, Settings, Summary, run
-from harness.cli import Duration
+from harness.commands.options import Duration
 from harness.pool import Judge
 from harness.question import Question
 from harness.report.summary import print_summary

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from harness import corpus, keeping
 from harness.case import Axis, Case, Pad, Step
-from harness.cli_corpus import corpus as command
+from harness.commands.corpus import corpus as command
 from harness.corpus import CorpusError, Entry, dumps, load, name, save
 from harness.coverage import covered, layout_class, outcomes
 from harness.keeping import migrate, problems, redundant
