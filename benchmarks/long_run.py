@@ -20,11 +20,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.campaign import Listener, Settings, Summary, run
+from harness.campaign import Listener, run
 from harness.commands.options import Duration
 from harness.pool import Judge
 from harness.question import Question
 from harness.report.summary import print_summary
+from harness.settings import Settings
+from harness.summary import Summary
 
 MOST_GROWTH_MB = 50.0
 SETTLED = 20

@@ -27,14 +27,16 @@ from rich.console import Console
 from rich.table import Table
 
 import harness.cluster
-from harness.campaign import Listener, Settings, Summary
+from harness.campaign import Listener
 from harness.cluster import Cluster, errand
 from harness.draws import Plan
 from harness.elsewhere import Answer, Books
 from harness.journal import JOURNAL, Journal
 from harness.loading import BUNDLED_NAMES
 from harness.question import Question
+from harness.settings import Settings
 from harness.shard import in_process
+from harness.summary import Summary
 
 ANSWER = "FOLDPROOF_SHARD_COST_ANSWER"
 """Where a Dask worker finds the answer that it gives to every errand."""

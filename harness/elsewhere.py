@@ -13,10 +13,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.campaign import Judging, Listener, Settings, Summary, in_time, save_found, shard_record
+from harness.campaign import Judging, Listener, in_time
 from harness.draws import Plan
 from harness.journal import Journal
 from harness.pool import Judge
+from harness.settings import Settings
+from harness.summary import Summary, shard_record
+from harness.triage import save_found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

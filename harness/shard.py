@@ -100,8 +100,9 @@ def judged(errand: dict[str, Any], worker: str) -> dict[str, Any]:
 
 
 def _answer(cases: list[Any], judge: Any, errand: dict[str, Any]) -> dict[str, Any]:
-    from harness.campaign import Summary, batched
+    from harness.campaign import batched
     from harness.digest import Digest
+    from harness.summary import Summary
 
     most_failures, kinds = errand["max_failures"], set[str]()
     legs, digest, whole = [Summary(seed=errand["seed"])], Digest(), not cases

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.campaign import Listener, Settings, run
+from harness.campaign import Listener, run
 from harness.cluster import errand
 from harness.elsewhere import Answer, judging
 from harness.journal import JOURNAL
 from harness.pool import Judge
 from harness.question import Question
+from harness.settings import Settings
 from harness.shard import judged
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

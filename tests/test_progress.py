@@ -6,9 +6,9 @@ import re
 import pytest
 from rich.console import Console
 
-from harness.campaign import Summary
 from harness.report import progress
 from harness.report.progress import Progress
+from harness.summary import Summary
 
 
 def shown(summary, *, terminal=False, seconds=None, examples=None, monkeypatch):

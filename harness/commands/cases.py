@@ -122,10 +122,12 @@ def shrink(
 ) -> None:
     """Shrink a saved case that fails, without the seed that it came from."""
     from harness import corpus as files
-    from harness.campaign import Found, Settings, shrink_found
     from harness.failures import Failure
     from harness.pool import Judge
     from harness.report.summary import failure_text
+    from harness.settings import Settings
+    from harness.summary import Found
+    from harness.triage import shrink_found
 
     case = files.load(path).case
     files.require_writable(corpus)

@@ -17,9 +17,11 @@ from harness.loading import UsageError
 from harness.versions import versions
 
 if TYPE_CHECKING:
-    from harness.campaign import Judging, Settings, Summary
+    from harness.campaign import Judging
     from harness.journal import Journal
     from harness.pool import Judge
+    from harness.settings import Settings
+    from harness.summary import Summary
 
 DEFAULT_SECONDS = 60.0
 
@@ -113,9 +115,9 @@ def fuzz(
     scheduler: str | None,
 ) -> None:
     """Check random cases until a budget ends; shrink and save what fails."""
-    from harness.campaign import Settings
     from harness.corpus import require_writable
     from harness.journal import Journal
+    from harness.settings import Settings
 
     if resume is not None and journal is not None:
         raise UsageError(f"--resume {resume} goes on with the journal there, so --journal {journal} has no place")
@@ -189,11 +191,12 @@ def _campaign(
     known: dict[Path, str],
     judging: "Judging | None" = None,
 ) -> "Summary":
-    from harness.campaign import failure_record, run
+    from harness.campaign import run
     from harness.draws import strategy_of
     from harness.pool import Judge
     from harness.report.progress import Progress
     from harness.report.summary import print_known, print_summary
+    from harness.summary import failure_record
 
     strategy_of(settings.ops, settings.strategy)
     console = plain_console()

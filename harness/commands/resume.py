@@ -9,8 +9,8 @@ from harness.loading import UsageError
 from harness.versions import versions
 
 if TYPE_CHECKING:
-    from harness.campaign import Settings
     from harness.journal import Journal
+    from harness.settings import Settings
 
 
 def start_record(settings: "Settings") -> dict[str, Any]:

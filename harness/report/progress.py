@@ -11,7 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.campaign import Found, Listener, Summary
+from harness.campaign import Listener
+from harness.summary import Found, Summary
 
 QUIET_SECONDS = 60.0
 

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import ops
-from harness.campaign import RERUNS, Found, Summary
 from harness.report.describe import describe
+from harness.summary import RERUNS, Found, Summary
 
 OUTCOMES = ("folded", "refused", "failed", "known", "in doubt")
 
