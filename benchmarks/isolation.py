@@ -17,8 +17,8 @@ import click
 from harness.batch import check_batch
 from harness.campaign import BATCH_CASES
 from harness.case import Case
-from harness.check import Fold
 from harness.draws import draw, shard_seed, strategy_of
+from harness.folding import Fold
 from harness.loading import load_fold
 from harness.pool import Judge
 from harness.question import Question

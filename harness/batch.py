@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from harness.case import Case
-from harness.check import Fold, Prepared, check, conclude, prepare
+from harness.check import Prepared, check, conclude, prepare
 from harness.failures import Failure, failure
+from harness.folding import Fold
 from harness.targets import Program, Target, compile_batch
 from harness.verdict import Verdict
 

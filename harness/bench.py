@@ -46,10 +46,10 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("object, load", "harness.targets.kernels", "load"),
     ("default pipeline", "harness.targets", "compile_default"),
     ("naive pipeline", "harness.targets", "compile_naive"),
-    ("inputs", "harness.check", "inputs"),
-    ("run", "harness.check", "_run"),
-    ("compare", "harness.check", "_first_difference"),
-    ("oracle: reference", "harness.check", "_ask_reference"),
+    ("inputs", "harness.runs", "inputs"),
+    ("run", "harness.runs", "run"),
+    ("compare", "harness.runs", "first_difference"),
+    ("oracle: reference", "harness.runs", "ask_reference"),
     ("oracle: legality", "harness.check", "legality"),
 )
 """What is timed: a name, and where the function stands that does it. A stage within a stage counts for itself alone."""

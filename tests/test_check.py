@@ -1,6 +1,5 @@
 """check: who is blamed, what is counted, and that a silent harness would be noticed."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 import harness
-from harness import Axis, Case, Failure, Pad, Step, check, mutants, ops
+from harness import Axis, Case, Failure, Pad, Step, check, mutants, ops, runs
 from harness.build import MAIN, build
 from harness.failures import KINDS, failure
 from harness.fold import FoldExplicitPadding
@@ -19,7 +18,6 @@ from harness.legality import Legality, right_folds
 from harness.targets import TargetError, parse_target
 
 FOLDABLE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), fills=("integers", "negative"))
-MODULE = sys.modules["harness.check"]
 
 
 def blamed(case, **options):
@@ -68,31 +66,31 @@ def test_the_pass_is_blamed_for_a_wrong_fold():
 
 
 def test_tvm_is_blamed_where_the_unfolded_function_differs_from_the_reference(monkeypatch):
-    right = MODULE.outputs
+    right = runs.outputs
 
     def wrong(case, arrays):
         result, *others = right(case, arrays)
         return (replace(result, value=result.value + np.float32(1)), *others)
 
-    monkeypatch.setattr(MODULE, "outputs", wrong)
+    monkeypatch.setattr(runs, "outputs", wrong)
     assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/values"
 
 
 def test_tvm_is_blamed_where_it_executes_the_right_fold_wrongly(monkeypatch):
-    run = MODULE._run
+    run = runs.run
 
     def wrong(case, program, name, arrays):
         outputs = run(case, program, name, arrays)
         return tuple(output + (name == "folded") for output in outputs)
 
-    monkeypatch.setattr(MODULE, "_run", wrong)
+    monkeypatch.setattr(runs, "run", wrong)
     [right] = right_folds(FOLDABLE)
     assert harness.ir.same(build(right, with_pad=False)[MAIN], FoldExplicitPadding()(build(FOLDABLE))[MAIN])
     assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/folded values"
 
 
 def test_one_bit_of_a_real_valued_result_is_a_difference(monkeypatch):
-    run = MODULE._run
+    run = runs.run
 
     def one_bit_off(case, program, name, arrays):
         outputs = run(case, program, name, arrays)
@@ -100,7 +98,7 @@ def test_one_bit_of_a_real_valued_result_is_a_difference(monkeypatch):
 
     case = replace(FOLDABLE, fills=("reals",))
     assert check(case).folded
-    monkeypatch.setattr(MODULE, "_run", one_bit_off)
+    monkeypatch.setattr(runs, "run", one_bit_off)
     assert blamed(case).fingerprint == "OracleDisagreement/conv/folded values"
 
 
@@ -207,7 +205,7 @@ def test_what_a_cast_leaves_open_is_named_and_only_that_is_excused():
 
 def test_a_fold_may_change_what_a_cast_leaves_open(monkeypatch):
     """TVM answers 127 or 44 for int8(300.0), by the place of the element in a vector."""
-    run = MODULE._run
+    run = runs.run
 
     def elsewhere(case, program, name, arrays):
         outputs = run(case, program, name, arrays)
@@ -215,7 +213,7 @@ def test_a_fold_may_change_what_a_cast_leaves_open(monkeypatch):
         return tuple(np.where(opened, np.int8(44), out) for out in outputs) if name == "folded" else outputs
 
     case = Case(op="max_pool1d", axes=(Axis(size=4),), steps=(CAST,), fills=("extremes",))
-    monkeypatch.setattr(MODULE, "_run", elsewhere)
+    monkeypatch.setattr(runs, "run", elsewhere)
     assert check(case).undefined == ("float to integer cast out of range",)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import Axis, Case, Failure, check, mutants
+from harness import Axis, Case, Failure, check, mutants, runs
 from harness.batch import check_batch
 from harness.draws import draw, strategy_of
 from harness.failures import failure
@@ -43,13 +43,13 @@ def one_bit_off(monkeypatch):
 def compilations(monkeypatch):
     """The pipelines that ``check`` compiles with, in order."""
     seen = []
-    compile_functions = MODULE.compile_functions
+    compile_functions = runs.compile_functions
 
     def noted(modules, target):
         seen.append(target.pipeline)
         return compile_functions(modules, target)
 
-    monkeypatch.setattr(MODULE, "compile_functions", noted)
+    monkeypatch.setattr(runs, "compile_functions", noted)
     return seen
 
 

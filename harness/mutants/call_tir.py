@@ -6,10 +6,10 @@ from typing import Any
 import tvm
 
 from harness.case import Pad
-from harness.check import Fold
 from harness.fold import fold as pass_module
 from harness.fold import primfunc
 from harness.fold.facts import PadFacts, Widths
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, killer
 from harness.mutants.spoil import patched, retyped
 

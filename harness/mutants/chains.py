@@ -7,11 +7,11 @@ from tvm import ir
 
 from harness.case import Axis, Case, Pad
 from harness.case import Step as CaseStep
-from harness.check import Fold
 from harness.fold import Refused, rewrite, site, steps, values
 from harness.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
 from harness.fold.steps import Border, bounded
 from harness.fold.values import INTEGER_BITS, int_range
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, H, W, killer
 from harness.mutants.spoil import believing, patched, retyped, with_steps
 

@@ -7,9 +7,9 @@ import numpy as np
 from tvm import ir
 
 from harness.case import Axis, Case, Pad, Step
-from harness.check import Fold
 from harness.fold import correction, rewrite
 from harness.fold.facts import Values
+from harness.folding import Fold
 from harness.mutants.defect import BARE, CORRECT, SLICE, Defect, killer
 from harness.mutants.spoil import changed, patched
 from harness.mutants.spoilt import CORRECTING, SLICING, options

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, cast
 
 from harness.case import Axis, Case, Pad, Step
-from harness.check import Fold
 from harness.fold import FoldExplicitPadding
+from harness.folding import Fold
 
 Make = Callable[[], Fold]
 """Makes a pass."""

@@ -9,12 +9,12 @@ from tvm import ir, relax, tirx
 
 from harness.build import MAIN
 from harness.case import Axis, Pad, Step
-from harness.check import Fold
 from harness.fold import Folded, Kind, Refused, rewrite, rules
 from harness.fold.body import Body
 from harness.fold.facts import PadFacts
 from harness.fold.rewrite import Path
 from harness.fold.site import PAD, op_name, read_pad, shape_of
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, killer, quantized
 from harness.mutants.spoil import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
 from harness.mutants.spoilt import BUNDLED

@@ -8,10 +8,10 @@ import numpy as np
 from tvm import ir
 
 from harness.case import Axis, Pad, Step
-from harness.check import Fold
 from harness.fold import Folded, Outcome, correction, pooling, rules, values
 from harness.fold.arrival import Arrival
 from harness.fold.facts import Binary, Clip, Site
+from harness.folding import Fold
 from harness.mutants.defect import BARE, CORRECT, Defect, killer
 from harness.mutants.spoil import believing, changed, concluding, patched, rebuilding, retyped, with_steps
 from harness.mutants.spoilt import CORRECTING

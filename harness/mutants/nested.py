@@ -7,11 +7,11 @@ from typing import Any
 from tvm import ir
 
 from harness.case import Axis, Pad, Step
-from harness.check import Fold
 from harness.fold import Folded, Kind, Outcome, Refused, rewrite, rules, steps
 from harness.fold.facts import Padded, PadFacts, Site
 from harness.fold.steps import Border
 from harness.fold.values import cast
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, killer
 from harness.mutants.spoil import concluding, patched, retyped
 

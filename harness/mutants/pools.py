@@ -7,12 +7,12 @@ from typing import Any
 from tvm import ir
 
 from harness.case import Axis, Pad, Step
-from harness.check import Fold
 from harness.fold import Folded, Kind, Outcome, arrival, pooling, rules, steps
 from harness.fold.arrival import Arrival
 from harness.fold.facts import PadFacts, Site, Widths
 from harness.fold.site import op_name
 from harness.fold.steps import Bounds
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, killer
 from harness.mutants.spoil import believing, concluding, own_padding, pad_widths, patched, rebuilding, retyped, without
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from harness.case import Step as CaseStep
-from harness.check import Fold
 from harness.fold import Kind, Outcome
 from harness.fold.facts import Operand, Quantization, Site, Step
 from harness.fold.rules import decide
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, killer, quantized
 from harness.mutants.spoil import believing, deciding, with_zero_points, without
 

@@ -14,13 +14,13 @@ import tvm
 from tvm import ir, relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from harness.check import Fold
 from harness.fold import Folded, Kind, Outcome, Refused, rewrite, rules
 from harness.fold.arrival import Arrival, arrive, common, crops
 from harness.fold.body import Body
 from harness.fold.facts import Operand, Options, PadFacts, Quantization, Site, Step, Widths
 from harness.fold.rules import decide
 from harness.fold.site import read_pad
+from harness.folding import Fold
 from harness.mutants.spoilt import BUNDLED, Spoilt
 
 Sides = list[Widths]

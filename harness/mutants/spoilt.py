@@ -12,9 +12,9 @@ from typing import Any
 from unittest.mock import patch
 
 from harness import ir
-from harness.check import Fold
 from harness.fold import FoldExplicitPadding, Outcome, rewrite
 from harness.fold.facts import Site
+from harness.folding import Fold
 
 
 def options(**chosen: str) -> Fold:

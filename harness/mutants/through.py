@@ -13,8 +13,8 @@ from typing import Any
 from harness import ir
 from harness.build import build
 from harness.case import Case
-from harness.check import Fold, applied, check_again, check_form
 from harness.failures import Failure
+from harness.folding import Fold, applied, check_again, check_form
 from harness.mutants.spoilt import Run, Spoilt, places_of, watched
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from tvm import ir
 
 from harness.case import Axis, Pad
-from harness.check import Fold
 from harness.fold import Folded, Kind, Outcome, Refused
 from harness.fold.facts import Site
 from harness.fold.rules import decide
+from harness.folding import Fold
 from harness.mutants.defect import Defect, killer
 from harness.mutants.spoil import concluding, deciding, flat, own_padding, pad_widths, rebuilding, without
 

@@ -3,10 +3,10 @@
 import math
 
 from harness.case import Axis, Pad
-from harness.check import Fold
 from harness.fold import Folded, Kind, Outcome, Refused, rules
 from harness.fold.facts import Site
 from harness.fold.values import FLOATS
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, killer
 from harness.mutants.spoil import believing, concluding, patched, retyped, with_value, without
 

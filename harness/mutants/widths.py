@@ -5,11 +5,11 @@ from dataclasses import replace
 from tvm import relax
 
 from harness.case import Axis, Pad
-from harness.check import Fold
 from harness.fold import Folded, Kind, Outcome, Refused
 from harness.fold.body import Body
 from harness.fold.facts import PadFacts, Site
 from harness.fold.rules import decide
+from harness.folding import Fold
 from harness.mutants.defect import BARE, Defect, H, W, killer
 from harness.mutants.spoil import (
     adding,

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from harness import ir
 from harness.build import build
-from harness.check import Fold, check
+from harness.check import check
 from harness.corpus import Entry
 from harness.failures import Failure
 from harness.fold import FoldExplicitPadding
+from harness.folding import Fold
 from harness.legality import legality
 from harness.report.describe import describe
 
