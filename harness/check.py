@@ -147,6 +147,7 @@ def _verdict(
     complete: bool,
 ) -> Verdict:
     left = pads.pads_in_front(folded)
+    before = left if folded.same_as(unfolded) else pads.pads_in_front(unfolded)
     outcomes: list[Any] = []
     if isinstance(fold, FoldExplicitPadding):
         outcomes = [report.outcome for report in fold.explain(unfolded, check_input=False)]
@@ -158,7 +159,7 @@ def _verdict(
         said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
         raise failure("MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}")
     return Verdict(
-        folded=left < pads.pads_in_front(unfolded),
+        folded=left < before,
         legality=allowed,
         rules=tuple(outcome.rule for outcome in outcomes if not isinstance(outcome, Refused)),
         reasons=tuple((str(outcome.kind), outcome.detail) for outcome in outcomes if isinstance(outcome, Refused)),

@@ -4,16 +4,32 @@ Law: nothing here depends on a verdict. Hypothesis only generates; execution, bu
 "Same" holds for equal versions of foldproof, Hypothesis and Python.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.strategies import SearchStrategy
 
 import strategies
 from harness.case import Case
 from harness.loading import UsageError, load_attribute
+
+_NOWHERE = "/dev/null/hypothesis"
+_STORAGE = "HYPOTHESIS_STORAGE_DIRECTORY"
+
+
+def leave_no_files() -> None:
+    """From now on Hypothesis writes nothing in this process, unless HYPOTHESIS_STORAGE_DIRECTORY says where.
+
+    It would keep the literals of the modules that it meets in ``.hypothesis`` of the working directory, where a command
+    line has no business. They are found again in half a second.
+    """
+    if _STORAGE not in os.environ:
+        set_hypothesis_home_dir(_NOWHERE)
+
 
 _SEED_STEP = 1_000_003
 """Prime, so that the shards of neighbouring campaign seeds do not meet."""

@@ -79,12 +79,13 @@ def _unwanted() -> tuple[str, Callable[[], bool]]:
 
 def judged(errand: dict[str, Any], worker: str) -> dict[str, Any]:
     """The fields of an ``elsewhere.Answer``, or a ``complaint``: why this machine, ``worker``, cannot do it."""
-    from harness.draws import draw, shard_seed, strategy_of
+    from harness.draws import draw, leave_no_files, shard_seed, strategy_of
     from harness.loading import UsageError
     from harness.pool import Judge
     from harness.question import Question
     from harness.versions import difference, versions
 
+    leave_no_files()
     other = difference(errand["versions"], versions())
     if other:
         return {"complaint": other, "worker": worker}

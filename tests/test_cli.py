@@ -275,6 +275,12 @@ def test_a_pass_that_interrupts_is_reported_and_not_taken_for_the_user(folder):
     assert "HarnessError/conv/KeyboardInterrupt" in run.stdout
 
 
+def test_a_campaign_that_saves_nothing_leaves_nothing(tmp_path):
+    run = foldproof("fuzz", "--examples", 5, "--seed", 0, "--ops", "conv1d", "--no-save", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_bundled_pass_is_held_to_completeness_however_it_is_named(folder):
     budget = ["--examples", 5, "--seed", 0, "--ops", "conv1d", "--no-save", "--json", "log"]
     foldproof("fuzz", "--pass", "harness:FoldExplicitPadding", *budget, cwd=folder)

@@ -192,12 +192,13 @@ def _campaign(
     judging: "Judging | None" = None,
 ) -> "Summary":
     from harness.campaign import run
-    from harness.draws import strategy_of
+    from harness.draws import leave_no_files, strategy_of
     from harness.pool import Judge
     from harness.report.progress import Progress
     from harness.report.summary import print_known, print_summary
     from harness.summary import failure_record
 
+    leave_no_files()
     strategy_of(settings.ops, settings.strategy)
     console = plain_console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)

@@ -38,8 +38,10 @@ def bench(
 ) -> None:
     """Measure what a case costs: naive, default and fast pipeline, by stage; and what a second worker brings."""
     from harness.bench import races, rounds
+    from harness.draws import leave_no_files
     from harness.report.bench import print_bench, record, summary
 
+    leave_no_files()
     question = replace(question_of(fold, target, "fast", complete=False), sample=sample)
     names = op_names(ops)
     found: list[Any] = []
@@ -80,11 +82,13 @@ def mutants(
     json_path: Path | None,
 ) -> None:
     """Measure the harness: how many cases does it take to kill passes that are wrong on purpose?"""
+    from harness.draws import leave_no_files
     from harness.mutants.benchmark import Plan, run
     from harness.mutants.report import Progress, print_result, records
     from harness.pool import Judge
     from harness.question import Question
 
+    leave_no_files()
     plan = Plan(
         names=_defect_names(only),
         budget=budget,
