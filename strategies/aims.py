@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness import ops
 from harness.case import MIRRORED_MODES
-from strategies import boundaries, breaks, chain_breaks, chains, drafts
+from strategies import boundaries, breaks, chain_breaks, chains, drafts, forms
 from strategies.drafts import Draft
 
 CONVS = ("conv",)
@@ -93,15 +93,15 @@ CHAINS_FOLDABLE = (
     Aim(name="quantize and dequantize", families=ZERO_PADDED, start=chains.requantized),
     Aim(name="cast in range", families=ZERO_PADDED, start=chains.cast_in_range),
     Aim(name="quantized stem", families=WEIGHTED, start=chains.quantized_stem),
-    Aim(name="permuted", families=EVERY, start=chains.permuted),
-    Aim(name="unit axes", families=EVERY, start=chains.unit_axes),
-    Aim(name="nested pads", families=EVERY, start=chains.nested),
-    Aim(name="nested pad of channels", families=EVERY, start=chains.nested_channels),
-    Aim(name="batch or channels beside", families=EVERY, start=chains.partial_pad),
-    Aim(name="call_tir", families=EVERY, start=chains.as_call_tir),
-    Aim(name="symbolic", families=EVERY, start=chains.symbolic),
-    Aim(name="constant weight", families=WEIGHTED, start=chains.constant_weight),
-    Aim(name="bounded below", families=("max_pool",), start=chains.bounded_below),
+    Aim(name="permuted", families=EVERY, start=forms.permuted),
+    Aim(name="unit axes", families=EVERY, start=forms.unit_axes),
+    Aim(name="nested pads", families=EVERY, start=forms.nested),
+    Aim(name="nested pad of channels", families=EVERY, start=forms.nested_channels),
+    Aim(name="batch or channels beside", families=EVERY, start=forms.partial_pad),
+    Aim(name="call_tir", families=EVERY, start=forms.as_call_tir),
+    Aim(name="symbolic", families=EVERY, start=forms.symbolic),
+    Aim(name="constant weight", families=WEIGHTED, start=forms.constant_weight),
+    Aim(name="bounded below", families=("max_pool",), start=forms.bounded_below),
 )
 
 CHAINS_UNFOLDABLE = (
@@ -125,11 +125,11 @@ CHAINS_UNFOLDABLE = (
         start=chains.requantized,
         breaks=chain_breaks.into_integers,
     ),
-    Aim(name="nested, another value", families=EVERY, start=chains.nested, breaks=chain_breaks.other_nested_value),
+    Aim(name="nested, another value", families=EVERY, start=forms.nested, breaks=chain_breaks.other_nested_value),
     Aim(
         name="nested channels of another value",
         families=WEIGHTED,
-        start=chains.nested_channels,
+        start=forms.nested_channels,
         breaks=chain_breaks.other_channel_value,
     ),
     Aim(name="crop, then pad", families=EVERY, start=chains.kept_neutral, breaks=chain_breaks.cropped_then_padded),
@@ -137,11 +137,11 @@ CHAINS_UNFOLDABLE = (
     Aim(
         name="window in the border",
         families=("max_pool",),
-        start=chains.bounded_below,
+        start=forms.bounded_below,
         breaks=chain_breaks.window_in_border,
     ),
-    Aim(name="minus zero", families=("max_pool",), start=chains.bounded_below, breaks=chain_breaks.minus_zero),
-    Aim(name="not bounded below", families=("max_pool",), start=chains.bounded_below, breaks=chain_breaks.unbounded),
+    Aim(name="minus zero", families=("max_pool",), start=forms.bounded_below, breaks=chain_breaks.minus_zero),
+    Aim(name="not bounded below", families=("max_pool",), start=forms.bounded_below, breaks=chain_breaks.unbounded),
     Aim(name="integers of another value", families=CONVS, breaks=chain_breaks.integer_value),
     Aim(name="other value, call_tir", families=EVERY, breaks=chain_breaks.other_value_as_call_tir),
     Aim(name="other value, batch or channels beside", families=EVERY, breaks=chain_breaks.batch_of_other_value),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness import ops
 from harness.case import Case
-from strategies import breaks, chain_breaks, chains, drafts
+from strategies import breaks, chain_breaks, drafts, forms
 from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE, Aim
 from strategies.values import member_of
 
@@ -58,7 +58,7 @@ def _mixed(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
     """Several conditions broken at once, where they go together; what no aim describes."""
     spec = ops.BY_NAME[draw(st.sampled_from(names))]
     draft = drafts.legal(draw, spec, ordered=False)
-    for broken in (chain_breaks.any_steps, breaks.unknown_mode, breaks.other_value, chains.widened):
+    for broken in (chain_breaks.any_steps, breaks.unknown_mode, breaks.other_value, forms.widened):
         if draw(st.booleans()):
             broken(draft)
     if spec.pools:

@@ -11,8 +11,9 @@ from harness import ops
 from harness.case import Axis, Pad, Step
 from strategies import values
 from strategies.breaks import mirrored
-from strategies.chains import CLIP, fits, move, neutral, settle, step, ungroup, zero_keepers
+from strategies.chains import CLIP, fits, neutral, settle, step, ungroup, zero_keepers
 from strategies.drafts import Draft
+from strategies.moved import move
 
 INF, NAN = float("inf"), float("nan")
 
