@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.reference import Reference
+from harness.sums import Reference
 
 Array = npt.NDArray[Any]
 

@@ -1,15 +1,6 @@
 """The NumPy meaning of a case: what the unfolded graph computes, and how far a right answer may be from it.
 
-    reference(case, arrays) -> value, bound, defined      |got - value| <= bound wherever defined
-
-The law of ``bound``. A sum of n terms x*w, in any order and with or without fused multiply-add, in a dtype of p bits
-(u = 2**-p), with S = sum |x||w| over the finite terms:
-
-- every term is a multiple of ``unit``, so while S < 2**p * unit no partial sum rounds: the result is exact, bound 0;
-- otherwise the result is within gamma_n * S of the true sum, gamma_n = n*u / (1 - n*u), and the value here, itself
-  computed in float64 and rounded once, is no further away: bound 2 * gamma_n * S, plus one smallest subnormal per
-  product that may underflow;
-- where a partial sum may overflow, or n*u >= 1 leaves no gamma_n, the value depends on the order: not defined.
+    reference(case, arrays) -> value, bound, defined      |got - value| <= bound wherever defined (``sums``)
 
 Attributes belong to letters: stride, dilation and padding of H are those of H in every layout. TVM 0.27 gives them to
 the axes in the order D, H, W instead in layouts that have their spatial letters in another order: a defect of TVM.
@@ -17,7 +8,7 @@ the axes in the order D, H, W instead in layouts that have their spatial letters
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,29 +19,10 @@ import numpy.typing as npt
 from harness import ops
 from harness.case import Axis, Case, Place, Widths
 from harness.chain import Tensor, apply, broadcast, cast, constants, known
+from harness.sums import Reference, doubted, exact, summed, told
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
-
-_LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
-"""Smallest subnormal value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """``value`` in the result's dtype and layout; ``bound`` the absolute error allowed (0.0: exact); ``defined`` is
-    False where TVM gives no meaning: the value depends on evaluation order, or on a cast out of range.
-
-    ``open``, a part of what is not defined, is where TVM may answer differently for equal graphs, because of
-    ``reasons``. Elsewhere equal graphs have equal values, though the reference cannot tell which.
-    """
-
-    value: Array
-    bound: Array
-    defined: Array
-    open: Array | None = None
-    reasons: tuple[str, ...] = ()
-
 
 NAN_IN_MAX = "NaN into max_pool"
 
@@ -67,7 +39,7 @@ def outputs(case: Case, arrays: Arrays) -> tuple[Reference, ...]:
     with np.errstate(all="ignore"):
         doubled = replace(tensor, value=tensor.value + tensor.value)
     uses = {"returned": tensor, "read": doubled, "step": made[1] if case.steps else tensor}
-    return (_result(case, made[-1], weight), *(_told(uses[use]) for use in case.uses))
+    return (_result(case, made[-1], weight), *(told(uses[use]) for use in case.uses))
 
 
 def _result(case: Case, operand: Tensor, weight: Array | None) -> Reference:
@@ -264,11 +236,11 @@ def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, term
     if dtype in ops.INTEGERS:  # int64 wraps, and its low bits are those of dtype
         result = exact((gathered * w.value).sum(-1).astype(np.dtype(dtype)))
     else:
-        result = _sum(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
+        result = summed(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
     if x.unsure.any() or w.unsure.any():
         opened = np.asarray(gather(x.open).any(-1) | w.open.any(-1))
         unsure = np.asarray(gather(x.unsure).any(-1) | w.unsure.any(-1))
-        result = _doubted(result, unsure, opened, (*x.reasons, *w.reasons))
+        result = doubted(result, unsure, opened, (*x.reasons, *w.reasons))
     shape = [len(data.value), groups * filters, *counts]
     return Reference(
         value=result.value.reshape(shape),
@@ -298,64 +270,6 @@ def _cast(tensor: Tensor, dtype: str) -> tuple[Tensor, bool]:
     return replace(tensor, value=value, unsure=tensor.unsure | strange), rough
 
 
-# --- sums and their error -----------------------------------------------------------------------------
-
-
-def exact(value: Array) -> Reference:
-    """A reference that is right to the bit, everywhere."""
-    return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
-
-
-def _told(tensor: Tensor) -> Reference:
-    """What is known of a tensor that the function returns as it is."""
-    return _doubted(exact(tensor.value), tensor.unsure, tensor.open, tensor.reasons)
-
-
-def _doubted(result: Reference, unsure: Array, opened: Array, reasons: tuple[str, ...]) -> Reference:
-    """The result without what it reads of ``unsure`` elements; ``opened`` are those that TVM leaves open."""
-    if not opened.any():
-        return replace(result, defined=result.defined & ~unsure)
-    return replace(result, defined=result.defined & ~unsure, open=opened, reasons=tuple(dict.fromkeys(reasons)))
-
-
-def _sum(dtype: str, x: Array, w: Array, terms: int, *, rough: bool = False, count: Array | None = None) -> Reference:
-    """Sum of x*w over the last axis as ``dtype`` has it, with its error; divided by ``count``, if that is given.
-
-    ``rough`` says that x and w themselves may be off by a rounding each.
-    """
-    products = x * w
-    special = ~np.isfinite(x) | ~np.isfinite(w)
-    mixed = special.any(-1)
-    total = products.sum(-1) + 0.0  # an accumulator starts at 0.0, and 0.0 + -0.0 is 0.0
-    magnitude = np.abs(np.where(special, 0.0, products)).sum(-1)
-    u, tiny = 2.0 ** -ops.PRECISION[dtype], _LEAST[dtype]
-    unit = _lowest_bit(x).min(-1) * _lowest_bit(w).min(-1)
-    exact = (magnitude * u < unit) & (unit >= tiny) & (not rough)
-    roundings = terms + (2 if rough else 0)
-    divisor: Array = np.ones(1)
-    if count is not None:
-        divisor, roundings = count, roundings + 1
-        exact &= count * u <= 1  # else the count itself rounds: to float16 where TVM has float16, not for bfloat16
-    # (1 + u)**roundings bounds the growth of a partial sum by rounding; exp leaves room for the errors of float64 here.
-    ceiling = np.where(exact, magnitude, magnitude * math.exp(min(4 * roundings * u, 700.0)))
-    overflows = ceiling > ops.HIGHEST[dtype]
-    gamma = roundings * u / (1 - roundings * u) if roundings * u < 1 else math.inf
-    # One smallest subnormal for each product (and quotient) that may underflow: rounding errs by half of it, twice.
-    bound = 2 * gamma * magnitude / divisor + roundings * tiny
-    bound = np.where(exact | mixed, 0.0, bound)
-    # A NaN or an infinity decides the sum, whatever the order, unless the finite terms make an infinity of their own.
-    decided = mixed & (~overflows | np.isnan(np.where(special, products, 0.0).sum(-1)))
-    defined = decided | (~mixed & ~overflows & np.isfinite(bound))
-    return Reference((total / divisor).astype(np.dtype(dtype)), np.where(defined, bound, 0.0), defined)
-
-
-def _lowest_bit(array: Array) -> Array:
-    """The value of the lowest set bit of each element; infinity for zeros, infinities and NaN, which have no say."""
-    fraction, exponent = np.frexp(np.where(np.isfinite(array), array, 0.0))
-    digits = np.abs(np.ldexp(fraction, 53)).astype(np.int64)
-    return np.where(digits == 0, np.inf, np.ldexp((digits & -digits).astype(np.float64), exponent - 53))
-
-
 # --- pools --------------------------------------------------------------------------------------------
 
 
@@ -370,7 +284,7 @@ def _max_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
     # What NaN leaves behind depends on how TVM's simplifier writes max(acc, pad ? lowest : x) and on the opt-level.
     lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1)
     reasons = ((NAN_IN_MAX,) if lost.any() else ()) + (data.reasons if opened.any() else ())
-    return _doubted(exact(value), unsure | lost, opened | lost, reasons)
+    return doubted(exact(value), unsure | lost, opened | lost, reasons)
 
 
 def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
@@ -400,7 +314,7 @@ def _taps(windows: Array) -> Array:
 def _avg_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
     dtype = data.value.dtype
     windows = _taps(_windows(data.value, list(case.axes), _counts(case), dtype.type(0)))
-    return _doubted(_average(case, windows, dtype), *_read(case, data), data.reasons)
+    return doubted(_average(case, windows, dtype), *_read(case, data), data.reasons)
 
 
 def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
@@ -414,7 +328,7 @@ def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
         total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
         quotient = total // count + ((total < 0) & (total % count != 0))
         return exact(quotient.astype(dtype))
-    return _sum(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
+    return summed(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
 
 
 def _divisor(case: Case) -> Array:

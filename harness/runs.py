@@ -16,7 +16,8 @@ from harness.failures import CompileError, Failure, failure
 from harness.findings import finding_of, finding_raised
 from harness.inputs import inputs, parameters
 from harness.legality import right_folds
-from harness.reference import Reference, outputs
+from harness.reference import outputs
+from harness.sums import Reference
 from harness.targets import DEFAULT, FAST, Program, Target, compile_functions
 
 UNJUDGED = "sum that may overflow or has no error bound"

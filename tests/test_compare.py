@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.compare import bitwise, within
-from harness.reference import Reference
+from harness.sums import Reference
 
 NAN = float("nan")
 INF = float("inf")
