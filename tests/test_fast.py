@@ -24,7 +24,7 @@ from harness.draws import draw, strategy_of
 from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding
 from harness.inputs import inputs, parameters
-from harness.targets import compile_batch, compile_functions, elf, fast, kernels, objects, parse_target
+from harness.targets import compile_batch, compile_functions, elf, fast, kernels, legalize, objects, parse_target
 from harness.targets.buffers import Buffer
 from harness.targets.elf import NotPlaceable, place
 from harness.targets.legalize import Legalizer
@@ -420,6 +420,7 @@ def test_pads_are_built_node_for_node_as_tvm_legalises_them():
         tvm.ir.assert_structural_equal(got, function)
         built += 1
     assert built > 100
+    assert legalize._pads_are_known()
 
 
 def or_error(make, argument):
