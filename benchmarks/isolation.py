@@ -7,12 +7,15 @@ alternates. Both have TVM loaded. Workers are replaced after so many batches (``
 the rounds where it happens. Only ratios within a round are compared, and only on a machine with an idle core.
 """
 
+import os
 import statistics
 import time
 from collections.abc import Sequence
 from functools import partial
 
 import click
+
+os.environ |= dict.fromkeys(("TVM_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")  # as in a worker
 
 from harness.batch import check_batch
 from harness.campaign import BATCH_CASES

@@ -77,7 +77,7 @@ class Watch(Listener):
 
     def periods(self) -> Iterator[tuple[Moment, Moment, list[Moment]]]:
         """For equal parts of the time: the last moment of the part before, the last of this one, all of this one."""
-        end = self.moments[-1].seconds
+        end = max(self.moments[-1].seconds, 1e-9)
         parts: list[list[Moment]] = [[] for _ in range(PERIODS)]
         for moment in self.moments:
             parts[min(PERIODS - 1, int(moment.seconds / end * PERIODS))].append(moment)
@@ -153,6 +153,8 @@ def main(examples: int | None, seconds: float | None, seed: int, count: int, fol
     time.sleep(1.0)  # the last worker is being waited for
     new = sorted(left_behind() - before)
     print_summary(console, summary, "")
+    if not watch.moments:
+        raise click.ClickException("the campaign ended without a result: nothing was watched")
     table = Table(
         "worker", "samples", "MB settled", "MB at the end", "MB most", "grew", "files", "maps", title="workers"
     )
@@ -186,13 +188,13 @@ def over_time(watch: Watch) -> Table:
         done, took = last.cases - first.cases, max(last.seconds - first.seconds, 1e-9)
         together = [moment.worker_megabytes for moment in part]
         mean = sum(together) / len(together)
-        megabytes = (last.own_megabytes, mean, max(together))
+        memory = (last.own_megabytes, mean, max(together))
         table.add_row(
             f"{first.seconds:.0f}",
             f"{last.seconds:.0f}",
             str(done),
             f"{done / took:.1f}",
-            *map("{:.0f}".format, megabytes),
+            *map("{:.0f}".format, memory),
         )
     return table
 

@@ -3,8 +3,8 @@
     python benchmarks/planted.py [--examples 500] [--seed 1]
 
 Each defect has a campaign of its own on each pipeline, one right after the other, with one worker, until its first
-failure, which is shrunk. Seconds are those of the campaign, shrinking included, without the start of Python. Exits with
-1 if a pipeline does not find a defect.
+failure. Seconds are those until then, without the start of Python and without shrinking. Exits with 1 if a pipeline
+does not find a defect.
 """
 
 import json
@@ -54,9 +54,9 @@ def campaign(defect: str, pipeline: str, *, examples: int, seed: int) -> dict[st
         ]
         command += ["--examples", str(examples), "--seed", str(seed), "--workers", "1", "--pipeline", pipeline]
         run = subprocess.run([*command, "--json", "log"], cwd=folder, capture_output=True, text=True)  # noqa: S603
+        if run.returncode not in (0, 1):
+            raise click.ClickException(run.stderr)
         lines = (Path(folder) / "log").read_text().splitlines()
-    if run.returncode not in (0, 1):
-        raise click.ClickException(run.stderr)
     return dict(json.loads(lines[-1]))
 
 

@@ -25,7 +25,8 @@ def leave_no_files() -> None:
     """From now on Hypothesis writes nothing in this process, unless HYPOTHESIS_STORAGE_DIRECTORY says where.
 
     It would keep the literals of the modules that it meets in ``.hypothesis`` of the working directory, where a command
-    line has no business. They are found again in half a second.
+    line has no business. They are found again in half a second. Its database of examples cannot be used from then on:
+    for processes that run a command, and no tests.
     """
     if _STORAGE not in os.environ:
         set_hypothesis_home_dir(_NOWHERE)

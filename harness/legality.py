@@ -8,7 +8,7 @@ makes an illegal fold look right. So the same case is asked again in geometries 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
@@ -41,7 +41,10 @@ class Legality(StrEnum):
     kernel of symbolic lengths with all widths 0 is a copy, but TVM's analyzer cannot prove it.
     ``CONTRACTED``: a target that contracts a product and a sum to one operation gives the border another value.
     ``OPEN``: equal but for what TVM leaves open in the data itself, and may answer differently next to a border; or a
-    step computes with a border of NaN, of which relu and clip make numbers on llvm, but not on every target.
+    step computes with a border of NaN, of which relu and clip make numbers on llvm, but not on every target; or makes
+    an integer of the border that wraps: on llvm, but not where TVM emits C, which computes 8 and 16 bits in int.
+
+    Where several apply it is the one that is asked first: what takes longest is asked last.
     """
 
     LEGAL = "legal"
@@ -78,7 +81,7 @@ def legality(case: Case) -> Legality:
         return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
     if _is_contracted(case):
         return Legality.CONTRACTED
-    if _leaves_open(case) or _computes_with_nan(case):
+    if _leaves_open(case) or _computes_with_nan(case) or _wraps(case):
         return Legality.OPEN
     for dense in _denser(case):  # last, since it takes longest: large kernels on all adversarial inputs
         right = right_folds(dense)
@@ -335,6 +338,30 @@ def _computes_with_nan(case: Case) -> bool:
     """Whether an elementwise step reads NaN from the border."""
     elementwise = (read for place, _, read, _ in border_trace(case) if place.step.kind in ELEMENTWISE)
     return any(math.isnan(value) for read in elementwise for value in read)
+
+
+_WHOLE: dict[str, Callable[[int, int], int]] = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "negative": lambda x, _: -x,
+    "abs": lambda x, _: abs(x),
+    "square": lambda x, _: x * x,
+}
+
+
+def _wraps(case: Case) -> bool:
+    """Whether an integer that a step makes of the border does not fit its dtype."""
+    for place, parameters, read, made in border_trace(case):
+        whole = _WHOLE.get(place.step.kind)
+        if whole is None or place.dtype not in ops.INTEGERS:
+            continue
+        operands = parameters.get("operand", np.zeros(1, np.int64))
+        for i, (x, result) in enumerate(zip(read.tolist(), made.tolist(), strict=True)):
+            pair = x, int(operands[i % len(operands)])
+            if whole(*(reversed(pair) if place.step.swapped else pair)) != result:
+                return True
+    return False
 
 
 def _leaves_open(case: Case) -> bool:

@@ -79,13 +79,12 @@ def _unwanted() -> tuple[str, Callable[[], bool]]:
 
 def judged(errand: dict[str, Any], worker: str) -> dict[str, Any]:
     """The fields of an ``elsewhere.Answer``, or a ``complaint``: why this machine, ``worker``, cannot do it."""
-    from harness.draws import draw, leave_no_files, shard_seed, strategy_of
+    from harness.draws import draw, shard_seed, strategy_of
     from harness.loading import UsageError
     from harness.pool import Judge
     from harness.question import Question
     from harness.versions import difference, versions
 
-    leave_no_files()
     other = difference(errand["versions"], versions())
     if other:
         return {"complaint": other, "worker": worker}
@@ -122,8 +121,10 @@ def _answer(cases: list[Any], judge: Any, errand: dict[str, Any]) -> dict[str, A
 
 def main() -> None:
     """One errand from stdin, its answer to stdout, where nothing of a user's strategy may be printed."""
+    from harness.draws import leave_no_files
     from harness.worker import end_with_parent
 
+    leave_no_files()
     end_with_parent(int(sys.argv[1]))
     with os.fdopen(os.dup(1), "w") as answer:
         os.dup2(2, 1)

@@ -432,7 +432,9 @@ def or_error(make, argument):
 
 def padded(rng):
     """A module with one constant pad of up to six axes: widths of all signs, values within and beyond the dtype."""
-    dtype = rng.choice(["float16", "float32", "float64", "bfloat16", "int8", "int32", "int64", "uint8", "bool"])
+    dtype = rng.choice(
+        ["float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"]
+    )
     lengths = [rng.choice([1, 2, 3, 5, 8]) for _ in range(rng.randint(1, 6))]
     widths = []
     for length in lengths:

@@ -163,7 +163,6 @@ LEGAL += [
     ("quantize and back", conv(TO_INT8, Step(zero_point=(3,)))),
     ("quantize to 0", conv(step("quantize", out_dtype="int8"))),
     ("rounds away", conv(step("multiply", 0.1), step("round"), value=3.0)),
-    ("integers that wrap to 0", conv(step("multiply", 4.0), value=64.0, dtype="int8")),
     ("permuted", conv(step("permute_dims", source="NWC"), channels=2)),
     ("unit axes", of("conv2d", PADDED, Axis(), steps=(step("expand_dims", source="NCH"),))),
     ("reshaped", conv(step("reshape", source="UWC"), data_layout="WNC")),
@@ -230,6 +229,22 @@ OPEN = [
     ("cast that may be out of range", conv(INT8)),
     ("clipped, but for NaN at another place", conv(step("clip", low=-300.0, high=300.0), INT8)),
     ("32 bits that may overflow", conv(step("multiply", 3.0), dtype="int32")),
+    ("integers that wrap to 0", conv(step("multiply", 4.0), value=64.0, dtype="int8")),
+    ("8 bits that wrap", of("max_pool1d", PADDED, value=-128.0, dtype="int8", steps=(step("negative"),))),
+    (
+        "8 bits that wrap to 0",
+        of("conv1d", PADDED, value=100.0, dtype="int8", steps=(step("subtract", -100.0), step("add", 56.0))),
+    ),
+    (
+        "8 bits that wrap, swapped",
+        of(
+            "conv1d",
+            PADDED,
+            value=-128.0,
+            dtype="int8",
+            steps=(step("subtract", 1.0, swapped=True), step("add", 127.0)),
+        ),
+    ),
 ]
 
 # Windows of 2 at every second of 4 + 1 elements end with the fourth.

@@ -46,8 +46,29 @@ def test_the_time_left_is_that_of_the_budget_that_ends_first(done, budget, left,
     assert re.findall(r"\S+ left", text)[-1:] == ([left] if left else [])
 
 
-@pytest.mark.parametrize(("taken", "share"), [(10.0, 0.25), (40.0, 1.0), (50.0, 1.0)])
-def test_a_terminal_shows_how_far_it_is(taken, share):
-    live = Progress(Console(file=io.StringIO(), force_terminal=True), seconds=40.0, examples=None)
-    [bar] = live._bar(summary(100, taken)).columns[0].cells
-    assert bar.completed == share
+def bar_of(done, *, width=160, **budget):
+    console = Console(file=io.StringIO(), force_terminal=True, width=width)
+    return Progress(console, **{"seconds": None, "examples": None} | budget)._bar(done)
+
+
+@pytest.mark.parametrize(
+    ("done", "budget", "share"),
+    [
+        (summary(100, 10.0), {"seconds": 40.0}, 0.25),
+        (summary(100, 40.0), {"seconds": 40.0}, 1.0),
+        (summary(100, 50.0), {"seconds": 40.0}, 1.0),
+        (summary(100, 10.0), {"examples": 400}, 0.25),
+        (summary(400, 10.0), {"examples": 400}, 1.0),
+        (summary(100, 10.0), {"examples": 400, "seconds": 20.0}, 0.5),
+    ],
+)
+def test_a_terminal_shows_how_far_it_is(done, budget, share):
+    [bar] = bar_of(done, **budget).columns[0].cells
+    assert bar.completed == pytest.approx(share)
+    assert not bar.pulse
+
+
+def test_without_a_budget_the_bar_only_moves_and_a_narrow_terminal_has_none():
+    [bar] = bar_of(summary(100, 10.0)).columns[0].cells
+    assert bar.pulse
+    assert "cases/s" in str(bar_of(summary(100, 10.0), width=80))

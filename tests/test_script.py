@@ -332,4 +332,4 @@ def test_without_a_corpus_no_script_is_written(tmp_path):
     run = foldproof("fuzz", "--pass", "harness.mutants:widths_always_one", *budget, "--no-save", cwd=tmp_path)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "reproducer" not in run.stdout
-    assert {path.name for path in tmp_path.iterdir()} <= {".hypothesis"}
+    assert list(tmp_path.iterdir()) == []

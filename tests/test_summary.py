@@ -1,7 +1,10 @@
 """harness.summary: what is counted is counted once, and survives a journal."""
 
+import json
+
 from harness import Axis, Case
 from harness.failures import failure
+from harness.legality import Legality
 from harness.summary import COUNTERS, NUMBERS, Summary
 from harness.verdict import Verdict
 
@@ -9,13 +12,21 @@ CASE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 0)),))
 OTHER = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 0)),))
 WRONG = failure("Miscompile", CASE, "values", "out[0] = 1, but should be 2")
 ALIKE = failure("Miscompile", CASE, "values", "out[1] = 3, but should be 4")
+KNOWN = failure("WrongType", CASE, "return type", "returns another type")
 CRASHED = failure("TargetCrashed", OTHER, "SIGSEGV", "died: SIGSEGV")
 
 
-def verdict(**fields):
+def verdict(*, folded=True):
+    """With something to count everywhere."""
     return Verdict(
-        **{"folded": True, "legality": None, "rules": ("conv",), "reasons": (), "undefined": (), "findings": ()}
-        | fields
+        folded=folded,
+        legality=Legality.VACUOUS,
+        rules=("conv",),
+        reasons=(("value", "7 is not 0"),),
+        undefined=("integer overflow in a step",),
+        findings=("conv-axes-out-of-order",),
+        sampled=True,
+        fallback="a PrimFunc with a loop",
     )
 
 
@@ -42,7 +53,11 @@ def test_known_failures_are_counted_and_are_none():
 def test_what_is_absorbed_adds_up_and_tells_what_is_new():
     part, whole = counted(), Summary(seed=0)
     assert part.add(OTHER, CRASHED) is not None
-    plain = part.to_plain()
+    part.add(OTHER, verdict(folded=False))
+    part.add(CASE, KNOWN, known={KNOWN.fingerprint})
+    part.cases = part.executed
+    assert all(getattr(part, name) for name in (*NUMBERS, *COUNTERS, "by_op"))
+    plain = json.loads(json.dumps(part.to_plain()))
     [first, second] = whole.absorb(plain)
     assert [first.failure.fingerprint, second.failure.fingerprint] == [WRONG.fingerprint, CRASHED.fingerprint]
     assert (first.failure.case, first.failure.detail, first.count) == (CASE, WRONG.detail, 2)

@@ -174,8 +174,7 @@ def test_quantize(dtype, out_dtype, scale, zero_point):
 
 
 def test_what_overflows_or_is_no_number_is_not_claimed():
-    assert values.BINARY["add"](2**31 - 1, 1, "int32") is None
-    assert values.BINARY["divide"](-128, -1, "int8") is None
+    assert values.BINARY["add"](100, 100, "int8") is None
     assert values.BINARY["multiply"](2**40, 2**40, "int64") is None
     assert values.BINARY["subtract"](INF, INF, "float32") is None
     assert values.BINARY["multiply"](0.0, INF, "float32") is None  # NaN, or 0 where TVM simplifies x * 0
@@ -184,15 +183,7 @@ def test_what_overflows_or_is_no_number_is_not_claimed():
     assert values.converted(INF, "float32", "int32") is None
     assert values.UNARY["sqrt"](-1.0, "float32") is None
     assert values.UNARY["tanh"](1.0, "float32") is None
-    assert values.UNARY["abs"](-(2**31), "int32") is None
-    assert values.UNARY["negative"](-(2**63), "int64") is None
-
-
-def test_short_integers_wrap():
-    assert values.BINARY["add"](100, 100, "int8") == -56
-    assert values.BINARY["subtract"](3, 5, "uint8") == 254
-    assert values.BINARY["multiply"](300, 300, "int16") == 90000 - 2**16
-    assert [values.UNARY[name](-128, "int8") for name in ("negative", "abs", "square")] == [-128, -128, 0]
+    assert values.UNARY["abs"](-128, "int8") is None
 
 
 def test_bfloat16_is_claimed_only_where_nothing_is_rounded():

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from harness.commands.console import plain_console, start, tell
 from harness.commands.corpus import DEFAULT_CORPUS
-from harness.commands.options import Duration, Workers, question_of, question_options
-from harness.commands.shared import plain_console, replay_options, start, tell
+from harness.commands.options import Duration, Workers, question_of, question_options, replay_options
 from harness.loading import UsageError
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.commands.console import plain_console
+
 DEFAULT_CORPUS = Path("foldproof-corpus")
 
 _paths = click.argument("given", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
@@ -40,13 +42,11 @@ def check(given: tuple[Path, ...]) -> None:
 @_command
 def stats(given: tuple[Path, ...]) -> None:
     """Count cases by op, rule, refusal, dtype and layout."""
-    from rich.console import Console
-
     from harness import corpus as files
     from harness.report.corpus import print_stats
 
     entries = [files.load(path) for path in _files(given)]
-    print_stats(Console(highlight=False, width=None if sys.stdout.isatty() else 120), entries)
+    print_stats(plain_console(), entries)
 
 
 @corpus.command()

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from harness.commands.console import plain_console, start
 from harness.commands.corpus import DEFAULT_CORPUS
-from harness.commands.options import Duration, Share, Workers, op_names, question_of, question_options
+from harness.commands.interrupting import interrupting
+from harness.commands.lines import JsonLines, json_lines
+from harness.commands.options import Duration, Share, Workers, op_names, question_of, question_options, replay_options
 from harness.commands.resume import resumed, start_record
-from harness.commands.shared import JsonLines, interrupting, json_lines, plain_console, replay_options, start
 from harness.loading import UsageError
 from harness.versions import versions
 

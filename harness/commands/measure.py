@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from harness.commands.console import patience, plain_console, start
+from harness.commands.interrupting import interrupting
+from harness.commands.lines import json_lines
 from harness.commands.options import Duration, Share, Workers, op_names, question_of
-from harness.commands.shared import interrupting, json_lines, patience, plain_console, start
 from harness.loading import UsageError
 from harness.versions import versions
 

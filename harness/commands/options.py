@@ -98,3 +98,13 @@ def op_names(given: str | None) -> tuple[str, ...]:
         if name not in ops.NAMES:
             raise UsageError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
     return names
+
+
+def replay_options(question: "Question") -> str:
+    """What a replay line needs behind the path to ask the same."""
+    from shlex import quote
+
+    options = f" --pass {quote(question.fold)}" if question.fold else ""
+    options += f" --target {quote(question.target)}" if question.target != "llvm" else ""
+    options += f" --pipeline {question.pipeline}" if question.pipeline != "fast" else ""
+    return options + (" --complete" if question.complete and question.fold else "")

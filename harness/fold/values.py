@@ -1,8 +1,7 @@
 """Numbers as a tensor holds them, and what TVM's elementwise ops make of them. Pure Python: no TVM, no NumPy.
 
 Every function answers with the value that TVM computes in ``dtype``, or None where that is unknown: NaN comes out, an
-integer of 32 or 64 bits overflows, the result depends on the code that the compiler makes. tests/test_values.py
-executes TVM to pin it.
+integer overflows, the result depends on the code that the compiler makes. tests/test_values.py executes TVM to pin it.
 """
 
 import math
@@ -84,22 +83,17 @@ def _to_bfloat16(single: float) -> float:
     return float(struct.unpack("<f", struct.pack("<I", up))[0])
 
 
-_UNDEFINED_FROM_BITS = 32
-
-
 def _result(value: float, dtype: str) -> Value | None:
     """The result of one operation, computed as exactly as a double has it.
 
     float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
-    Integers of 8 and 16 bits wrap; overflow of 32 and 64 is undefined (TVM 0.27: CodeGenLLVM emits ``nsw`` and ``nuw``
-    from 32 bits on). bfloat16 is computed in float32 and TVM rounds it to bfloat16 only sometimes, so that only what
-    needs no rounding is known.
+    Integers must not overflow: 32 and 64 bits are undefined in LLVM, and 8 and 16, which wrap there, do not in C, where
+    they are computed in int (TVM's CodeGenC casts no intermediate result back). bfloat16 is computed
+    in float32 and TVM rounds it to bfloat16 only sometimes, so that only what needs no rounding is known.
     """
     if dtype in INTEGER_BITS:
         low, high = int_range(dtype)
-        if low <= value <= high:
-            return value
-        return low + (int(value) - low) % (high - low + 1) if INTEGER_BITS[dtype][1] < _UNDEFINED_FROM_BITS else None
+        return value if low <= value <= high else None
     if math.isnan(value):
         return None
     nearest = rounded(value, dtype)
@@ -196,13 +190,12 @@ def _product(a: Value, b: Value, dtype: str) -> Value | None:
 
 
 def _quotient(a: Value, b: Value, dtype: str) -> Value | None:
-    """Integers truncate toward zero; the lowest by -1 is undefined, however short they are."""
+    """Integers truncate toward zero."""
     if b == 0 or (math.isinf(a) and math.isinf(b)):
         return None
     if dtype in INTEGER_BITS:
         quotient = abs(int(a)) // abs(int(b))
-        quotient = quotient if (a < 0) == (b < 0) else -quotient
-        return quotient if quotient <= int_range(dtype)[1] else None
+        return _result(quotient if (a < 0) == (b < 0) else -quotient, dtype)
     return _result(a / b, dtype)
 
 

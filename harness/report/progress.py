@@ -15,6 +15,8 @@ from harness.campaign import Listener
 from harness.summary import Found, Summary
 
 QUIET_SECONDS = 60.0
+ROOM_FOR_A_BAR = 120
+"""Columns of a terminal that shows a bar beside the line."""
 
 
 class Progress(Listener):
@@ -58,7 +60,9 @@ class Progress(Listener):
         else:
             self._console.print(text)
 
-    def _bar(self, summary: Summary) -> Table:
+    def _bar(self, summary: Summary) -> Table | Text:
+        if self._console.width < ROOM_FOR_A_BAR:
+            return self._line(summary)
         left = self._left(summary)
         share = None if left is None else summary.seconds / max(summary.seconds + left, 1e-9)
         row = Table.grid(padding=(0, 2))

@@ -83,14 +83,18 @@ def _padded(builder: relax.BlockBuilder, call: ir.Call) -> ir.Call | None:
 
 @cache
 def _pads_are_known() -> bool:
-    """Whether LegalizeOps makes of a pad what ``constant_pad`` does: another TVM may make another PrimFunc of it."""
-    builder, data = relax.BlockBuilder(), relax.Var("x", relax.TensorType((2, 3, 4), "float32"))
-    call = builder.normalize(relax.op.nn.pad(data, [0, 0, 1, 0, -1, 2], pad_value=0.5))
+    """Whether LegalizeOps makes of pads what ``constant_pad`` does: another TVM may make other PrimFuncs of them."""
+    return all(_is_known(dtype, widths) for dtype, widths in (("float32", [1, 0, -1, 2]), ("int8", [0, 0, 0, 0])))
+
+
+def _is_known(dtype: str, widths: list[int]) -> bool:
+    builder, data = relax.BlockBuilder(), relax.Var("x", relax.TensorType((2, 3, 4), dtype))
+    call = builder.normalize(relax.op.nn.pad(data, [0, 0, *widths], pad_value=1.5))
     with builder.function("main", [data]):
         builder.emit_func_output(call)
     module = relax.transform.LegalizeOps()(builder.get())
-    [made] = [function for function in module.functions.values() if isinstance(function, tirx.PrimFunc)]
-    return bool(tvm_ffi.structural_equal(made, constant_pad(call)))
+    made = [function for function in module.functions.values() if isinstance(function, tirx.PrimFunc)]
+    return len(made) == 1 and bool(tvm_ffi.structural_equal(made[0], constant_pad(call)))
 
 
 @cache
