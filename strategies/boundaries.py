@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from harness import ops
 from harness.case import Axis, Pad, Step
-from strategies.chains import Steps, fits, settle, step
+from strategies.chains import Steps, fits, neutral, settle, step
 from strategies.drafts import Draft, dequantized, legal
+from strategies.moved import permute
 
 
 def _bare(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> Draft:
@@ -316,6 +317,24 @@ def nested_crop(draw: st.DrawFn, spec: ops.Op) -> Draft:
     value = draw(st.sampled_from([3.0, draft.pad.value]))
     draft.steps = [Step(kind="pad", value=value, widths=((spec.spatial[i], *widths),))]
     settle(draft)
+    return draft
+
+
+def cropped_again(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A pad of any value, and behind some steps one that crops what it added; at an end without a pad it adds one."""
+    draft = _bare(draw, spec)
+    i = draw(st.integers(0, spec.rank - 1))
+    before, after = draw(st.sampled_from([(1, 0), (0, 2), (2, 1)]))
+    draft.axes = [replace(axis, pad=(0, 0), padding=(0, 0)) for axis in draft.axes]
+    draft.axes[i] = Axis(size=4, pad=(before, after), kernel=2)
+    draft.pad = replace(draft.pad, value=draw(st.sampled_from([draft.pad.value, 0.0, 3.0])))
+    draft.steps = [step("relu")] if draw(st.booleans()) else []
+    fewer = draw(st.sampled_from([0, 0, 1]))
+    widths = (-before + fewer if before > 1 else -before or fewer, -after)
+    draft.steps.append(Step(kind="pad", value=neutral(draft), widths=((spec.spatial[i], *widths),)))
+    settle(draft)
+    if draw(st.booleans()):
+        permute(draft)
     return draft
 
 

@@ -379,6 +379,77 @@ def test_a_crop_behind_a_pad_that_undoes_it_leaves_none():
     assert_folds(Before, Expected)
 
 
+def test_what_a_pad_adds_and_a_later_one_crops_goes_from_both():
+    """Two of three elements are cropped, behind a relu and in another layout; the third one and the other end stay."""
+
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 3, 1), pad_value=7.0)
+                lv1 = R.nn.relu(lv)
+                lv2 = R.permute_dims(lv1, axes=[0, 2, 1])
+                lv3 = R.nn.pad(lv2, (0, 0, -2, 4, 0, 0), pad_value=5.0)
+                gv = R.nn.relu(lv3)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1), pad_value=7.0)
+                lv1 = R.nn.relu(lv)
+                lv2 = R.permute_dims(lv1, axes=[0, 2, 1])
+                lv3 = R.nn.pad(lv2, (0, 0, 0, 4, 0, 0), pad_value=5.0)
+                gv = R.nn.relu(lv3)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+    assert_same_results(Before, np.arange(24, dtype="float32").reshape(1, 3, 8))
+    said = [str(report) for report in FoldExplicitPadding().explain(Before)]
+    assert said[0] == "main: lv -> pad lv3: folded (cancelled, a pad of [0, 0, 0, 0, 1, 1] stays)"
+
+
+def test_a_pad_that_others_read_stays_for_them_where_a_crop_of_it_goes():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 2, 0), pad_value=7.0)
+                lv1 = R.nn.relu(lv)
+                gv = R.nn.pad(lv1, (0, 0, 0, 0, -1, 0))
+                R.output(gv, lv1)
+            return (gv, lv1)
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 2, 0), pad_value=7.0)
+                lv_1 = R.nn.pad(x, (0, 0, 0, 0, 1, 0), pad_value=7.0)
+                lv1 = R.nn.relu(lv)
+                lv1_1 = R.nn.relu(lv_1)
+                R.output(lv1_1, lv1)
+            return (lv1_1, lv1)
+
+    assert_folds(Before, Expected)
+
+
+def test_a_crop_of_an_unknown_length_is_cancelled_too():
+    length = tirx.Var("n", "int64")
+    pads = [partial(O.nn.pad, pad_width=(0, 0, 0, 0, *sides), pad_value=7.0) for sides in ((3, 1), (-2, 0))]
+    module = emitted([((1, 3, length), "float32")], pads[0], O.nn.relu, pads[1], O.nn.relu)
+    [pad] = [line for line in fold(module).script().splitlines() if "nn.pad" in line]
+    assert "pad_width=[0, 0, 0, 0, 1, 1]" in pad
+    assert "n + 2" in pad
+
+
 def test_a_pad_behind_a_crop_stays():
     @I.ir_module
     class Before:

@@ -805,6 +805,54 @@ def test_pads_of_pads_become_one_where_that_is_the_same(inner, outer, expected):
         assert outcome == expected
 
 
+RELU2 = Unary(op="nn.relu", dtype="float32")
+SWAP2 = Rearranged(op="permute_dims", dtype="float32", origin=(1, 0))
+INSERTED2 = Rearranged(op="expand_dims", dtype="float32", origin=(None, 1))
+
+
+def padded2(*widths):
+    return Padded(op="nn.pad", dtype="float32", pad=pad(*widths), sizes=(4, 4))
+
+
+@pytest.mark.parametrize(
+    ("inner", "steps", "outer", "expected"),
+    [
+        (pad(0, (2, 1), value=7.0), (), pad(0, (-1, 0)), (pad(0, (1, 1), value=7.0), pad(0, 0))),
+        (pad(0, (2, 1)), (RELU2, RELU2), pad(0, (-3, -1)), (pad(0, 0), pad(0, (-1, 0)))),
+        (pad(0, (2, 1)), (), pad((3, 0), (-1, 4), value=5.0), (pad(0, (1, 1)), pad((3, 0), (0, 4), value=5.0))),
+        (pad((1, 0), (2, 0), value=NAN), (RELU2,), pad((-1, 0), (-1, 0)), (pad(0, (1, 0), value=NAN), pad(0, 0))),
+        (pad(0, (2, 1), mode="reflect"), (), pad(0, (0, -1)), (pad(0, (2, 0), mode="reflect"), pad(0, 0))),
+        (
+            pad(0, (2, 1), dtype="bool"),
+            (),
+            pad(0, (0, -1), dtype="bool"),
+            (pad(0, (2, 0), dtype="bool"), pad(0, 0, dtype="bool")),
+        ),
+        (pad(0, (2, 1)), (SWAP2,), pad((-2, 0), 0), (pad(0, (0, 1)), pad(0, 0))),
+        (pad(0, (2, 1)), (INSERTED2,), pad(0, (-2, 0)), (pad(0, (0, 1)), pad(0, 0))),
+        (pad(0, (2, 1)), (padded2((1, 1), 0),), pad(0, (-2, 0)), (pad(0, (0, 1)), pad(0, 0))),
+        (pad(0, (2, 1)), (binary("add", 1.0, rank=2),), pad(0, (-2, 0)), (pad(0, (0, 1)), pad(0, 0))),
+        # 1. widths that are not constants
+        (replace(pad(0, 0), widths=None), (), pad(0, (-1, 0)), None),
+        (pad(0, (2, 1)), (), replace(pad(0, 0), widths=None), None),
+        # 2. another pad of that axis, an operand that varies along it or may, a new axis
+        (pad(0, (2, 1)), (padded2(0, (0, 1)),), pad(0, (-2, 0)), None),
+        (pad(0, (2, 1)), (replace(padded2(0, 0), pad=replace(pad(0, 0), widths=None)),), pad(0, (-2, 0)), None),
+        (pad(0, (2, 1)), (binary("add", 1.0, shape=(1, 7)),), pad(0, (-2, 0)), None),
+        (pad(0, (2, 1)), (binary("add", None, shape=(1, None)),), pad(0, (-2, 0)), None),
+        (pad(0, (2, 1)), (replace(binary("add", 1.0), other=Operand(shape=None, flat=None)),), pad(0, (-2, 0)), None),
+        (pad((2, 1), 0), (INSERTED2,), pad((-2, 0), 0), None),
+        # 3. a crop at another end, of another axis; no crop
+        (pad(0, (2, 0)), (), pad(0, (0, -1)), None),
+        (pad((2, 0), 0), (), pad(0, (-1, 0)), None),
+        (pad(0, (-2, 0)), (), pad(0, (-1, 0)), None),
+        (pad(0, (2, 1)), (), pad(0, (1, 1)), None),
+    ],
+)
+def test_what_a_pad_adds_and_a_later_one_crops_is_cancelled(inner, steps, outer, expected):
+    assert rules.cancelled(inner, steps, outer) == expected
+
+
 def test_dilation_counts_in_the_extent_of_a_window():
     # Windows of 2 with dilation 3 span 4 of 6 elements: at 0 and 2. Folded, the last of them starts at 2 of 4.
     dilated = replace(MAX1, ceil_mode=True, sizes=(6,), kernel=(2,), strides=(2,), dilation=(3,))

@@ -30,7 +30,7 @@ INEXPRESSIBLE = {
 }
 """Refusals that no case leads to; tests/test_fold.py and test_fold_chains.py build their IR by hand."""
 
-RULES = {"identity", "nested", "max_pool", "chain-max_pool", "bounded-max_pool"} | {
+RULES = {"identity", "nested", "cancelled", "max_pool", "chain-max_pool", "bounded-max_pool"} | {
     prefix + family for prefix in ("", "dequantize-", "chain-") for family in ("conv", "conv_transpose", "avg_pool")
 }
 OPTIONAL_RULES = {"corrected-conv", "corrected-chain-conv"}

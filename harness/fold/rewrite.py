@@ -18,7 +18,7 @@ from tvm.sym import Analyzer
 from harness.fold import correction
 from harness.fold.body import Body, PrimPads, Use, has_pads
 from harness.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Rearranged, Refused, Site, Step
-from harness.fold.rules import Identity, decide, merge
+from harness.fold.rules import Identity, cancelled, decide, merge
 from harness.fold.site import PAD, data_of_pad, op_name, read_consumer, shape_of, squeezed_axes
 
 RETURN = "return"
@@ -78,7 +78,7 @@ def fold_function(
         function, body = _without_idle_pads(folding, function, reports)
         reports += _fold_consumers(folding, body)
         folded = body.rebuilt()
-        if folded.same_as(function) or not any(_mergeable(body, pad) for pad in body.pads if pad not in body.dead):
+        if folded.same_as(function) or not any(_joins(body, pad) for pad in body.pads if pad not in body.dead):
             break
         function = folded  # what folded left a pad without its other reader: now it can join its neighbour
     if explain:
@@ -92,14 +92,14 @@ def fold_function(
 def _without_idle_pads(
     folding: Folding, function: relax.Function, reports: list[Report]
 ) -> tuple[relax.Function, Body]:
-    """Pads whose widths are all 0 go, and pads of pads become one, until there are none of either."""
+    """Pads that do nothing go, pads of pads become one, what one adds and another crops goes; until none is left."""
     body = Body(function, folding.prim_pads)
     while True:
         found = [*_drop_identities(folding, body)]
         if found:
             function = body.rebuilt()
             body = Body(function, folding.prim_pads)
-        merged = [*_merge_neighbours(folding, body)]
+        merged = [*_merge_neighbours(folding, body), *_cancel_crops(folding, body)]
         reports += [*found, *merged]
         if not merged:
             return function, body
@@ -125,6 +125,36 @@ def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
             report = _report(body, folding, inner, var, Folded("nested"))
             body.replace(var, value)
             yield replace(report, consumer="pad")
+
+
+def _joins(body: Body, var: relax.Var) -> bool:
+    return _mergeable(body, var) is not None or _cancellable(body, var) is not None
+
+
+def _cancel_crops(folding: Folding, body: Body) -> Iterator[Report]:
+    """A crop takes away what a pad has added, through the steps between: neither is done."""
+    for var in body.pads:
+        while (found := _cancellable(body, var)) is not None:
+            path, outcome, outer = found
+            operand = _moved(body, path, outcome, {})
+            report = _report(body, folding, path.pad, var, outcome)
+            body.replace(var, _pad_call(operand, outer, body.values[var]))
+            yield replace(report, consumer="pad")
+
+
+def _cancellable(body: Body, var: relax.Var) -> tuple["Path", Folded, PadFacts] | None:
+    """The path from a pad to one that crops what it adds; what of the first stays, and the second without that crop."""
+    outer = body.pad(var)
+    if outer is None or not _crops(outer) or var in body.dead or body.in_place:
+        return None
+    for path in _paths(body, body.source(var)):
+        inner = body.pad(path.pad)
+        assert inner is not None
+        found = cancelled(inner, path.facts, outer)
+        if found is not None and body.visible(body.source(path.pad), path.steps[0][0] if path.steps else var):
+            smaller, outer = found
+            return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
+    return None
 
 
 def _mergeable(body: Body, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
@@ -286,8 +316,11 @@ def _types(body: Body, path: Path, outcome: Folded) -> list[Any]:
     source = body.source(path.pad).ty
     moving = [sides != stays for sides, stays in zip(pad.widths, kept, strict=True)]
     lengths = shape_of(body.source(path.pad))
-    types = [source if outcome.kept is None else _type(_mixed(lengths, call, moving), call.ty)]
-    lengths = shape_of(body.source(path.pad)) if outcome.kept is None else _mixed(lengths, call, moving)
+    if outcome.kept is not None:
+        if lengths is not None:
+            lengths = [n + sum(stays) if any(stays) else n for n, stays in zip(lengths, kept, strict=True)]
+        lengths = _mixed(lengths, call, moving)
+    types = [source if outcome.kept is None else _type(lengths, call.ty)]
     for var, step, _ in path.steps:
         if isinstance(step, Rearranged):
             moving = [axis is not None and moving[axis] for axis in step.origin]

@@ -12,9 +12,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.fold.arrival import Arrival, arrive, common, crops, overwritten, said, summed, value_kind
-from harness.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
+from harness.fold.facts import (
+    Consumer,
+    Folded,
+    Kind,
+    Options,
+    Outcome,
+    Padded,
+    PadFacts,
+    Rearranged,
+    Refused,
+    Site,
+    Step,
+)
 from harness.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
-from harness.fold.steps import some
+from harness.fold.steps import other_operands, some
 from harness.fold.values import FLOATS, INTEGER_BITS, NUMBERS, cast, max_pool_start
 
 
@@ -26,6 +38,11 @@ def decide(site: Site, options: Options = Options()) -> Outcome:  # noqa: B008, 
         if site.consumer.family == rule.family:
             return _decided(rule, site, options)
     return Refused(Kind.CONSUMER, f"{site.consumer.op} is no convolution or pool: it has no padding to fold into")
+
+
+def cancelled(inner: PadFacts, steps: tuple[Step, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
+    """Both pads without what the inner one adds and the outer one crops again; None if that is nothing."""
+    return Cancelled.pads(inner, steps, outer)
 
 
 def merge(inner: PadFacts, outer: PadFacts) -> PadFacts | Refused:
@@ -93,6 +110,51 @@ class Identity:
     @staticmethod
     def fold() -> Folded:
         return Folded("identity")
+
+
+class Cancelled:
+    """``crop(f(pad(x)))`` is ``f(x)`` where the crop takes away what the pad has added, whatever f makes of elements.
+
+    1. all widths of both pads are constants
+    2. every step between them computes, or moves the axis: no pad of that axis, no operand that varies along it
+    3. the inner pad adds something at an end where the outer one crops
+    """
+
+    @staticmethod
+    def pads(inner: PadFacts, steps: tuple[Step, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
+        if inner.widths is None or outer.widths is None:
+            return None
+        added, cropped = [list(sides) for sides in inner.widths], [list(sides) for sides in outer.widths]
+        for axis, sides in enumerate(outer.widths):
+            origin = _origin(axis, steps)
+            if origin is None:
+                continue
+            for end, width in enumerate(sides):
+                both = max(0, min(-width, inner.widths[origin][end]))
+                added[origin][end] -= both
+                cropped[axis][end] += both
+        smaller = replace(inner, widths=tuple((before, after) for before, after in added))
+        return (
+            None
+            if smaller == inner
+            else (smaller, replace(outer, widths=tuple((before, after) for before, after in cropped)))
+        )
+
+
+def _origin(axis: int, steps: tuple[Step, ...]) -> int | None:
+    """The axis in front of the steps that becomes ``axis``; None if there is none, or more than its place changes."""
+    for step in reversed(steps):
+        if isinstance(step, Rearranged):
+            origin = step.origin[axis]
+            if origin is None:
+                return None
+            axis = origin
+        elif isinstance(step, Padded):
+            if step.pad.widths is None or any(step.pad.widths[axis]):
+                return None
+        elif any(operand.shape is None or operand.shape[axis] != 1 for _, operand in other_operands(step)):
+            return None
+    return axis
 
 
 class Nested:

@@ -136,7 +136,7 @@ def passed(border: Border, step: Step) -> Border | Refused:
 
 def _may_differ(border: Border, step: Step) -> Refused | None:
     """Why the step would do something else to the data once the pad is behind it."""
-    for name, operand in _operands(step):
+    for name, operand in other_operands(step):
         if operand.shape is None:
             return Refused(Kind.VARYING_OPERAND, f"the {name} of {step.op} has another rank, or an unknown shape")
         for axis, (length, widths) in enumerate(zip(operand.shape, border.widths, strict=True)):
@@ -154,7 +154,8 @@ def _may_differ(border: Border, step: Step) -> Refused | None:
     return None
 
 
-def _operands(step: Step) -> tuple[tuple[str, Operand], ...]:
+def other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
+    """What a step computes with besides its data, by name."""
     if isinstance(step, Binary):
         return (("operand", step.other),)
     if isinstance(step, Quantization):
@@ -171,7 +172,7 @@ def _evaluated(border: Border, step: Step) -> Border | Refused:
             Kind.UNDEFINED_VALUE,
             f"the border is a rounded product, which a fused multiply-add of {step.op} may not round",
         )
-    operands = [operand for _, operand in _operands(step)]
+    operands = [operand for _, operand in other_operands(step)]
     if any(operand.flat is None for operand in operands):
         return Refused(Kind.RUNTIME_OPERAND, f"an operand of {step.op} is not a constant")
     inputs = [border.values, *(Values(_lengths(o), o.flat or ()) for o in operands)]

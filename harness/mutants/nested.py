@@ -68,6 +68,26 @@ def nested_value_of_the_outer() -> Fold:
     return retyped(patched(rules.Nested, merged=staticmethod(merged)))
 
 
+def cancelled_at_the_other_end() -> Fold:
+    """What a crop takes of a pad, behind other ops, goes from the other end of the pad."""
+
+    def pads(inner: PadFacts, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
+        found = _pads(inner, between, outer)
+        if found is None or inner.widths is None or found[0].widths is None:
+            return None
+        both = zip(inner.widths, found[0].widths, strict=True)
+        widths = tuple((old[0] - old[1] + new[1], old[1] - old[0] + new[0]) for old, new in both)
+        return replace(found[0], widths=widths), found[1]
+
+    _pads = rules.Cancelled.pads
+    return retyped(patched(rules.Cancelled, pads=staticmethod(pads)))
+
+
+def varying_operand_cancelled() -> Fold:
+    """An operand between that varies along the axis does not keep what a crop takes away."""
+    return patched(rules, other_operands=lambda step: ())
+
+
 # --- pads that go in part -----------------------------------------------------------------------------
 
 
@@ -110,6 +130,9 @@ def _again(value: float, *sides: int, letter: str = "W") -> tuple[Step, ...]:
     return (Step(kind="pad", value=value, widths=((letter, sides[0], sides[1]),)),)
 
 
+RELU = Step(kind="relu")
+ALONG = Step(kind="add", operand=(1.0, 2.0, 3.0), axis="W")
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(kind="nested", make=nested_values_not_compared, killed_by=killer("conv1d", BARE, steps=_again(3.0, 1, 0))),
     Defect(
@@ -134,6 +157,18 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(kind="partial", make=partial_batch_lost, killed_by=killer("conv1d", BARE, pad=Pad(batch=(0, 1)))),
     Defect(kind="partial", make=partial_refused, killed_by=killer("conv1d", BARE, pad=Pad(channel=(0, 1)))),
+    Defect(
+        kind="nested",
+        make=cancelled_at_the_other_end,
+        killed_by=killer(
+            "conv1d", Axis(size=4, pad=(2, 1), kernel=2), pad=Pad(value=3.0), steps=(RELU, *_again(0.0, -1, 0))
+        ),
+    ),
+    Defect(
+        kind="nested",
+        make=varying_operand_cancelled,
+        killed_by=killer("conv1d", Axis(size=2, pad=(1, 0)), steps=(ALONG, *_again(0.0, -1, 0))),
+    ),
     Defect(
         kind="nested",
         make=nested_value_of_the_outer,
