@@ -321,14 +321,18 @@ def nested_crop(draw: st.DrawFn, spec: ops.Op) -> Draft:
 
 
 def cropped_again(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """A pad of any value, and behind some steps one that crops what it added; at an end without a pad it adds one."""
+    """A pad of any value, and behind some step one that crops what it added; at an end without a pad it adds one.
+
+    Not to be cancelled where an operand of the step varies along the axis.
+    """
     draft = _bare(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     before, after = draw(st.sampled_from([(1, 0), (0, 2), (2, 1)]))
     draft.axes = [replace(axis, pad=(0, 0), padding=(0, 0)) for axis in draft.axes]
     draft.axes[i] = Axis(size=4, pad=(before, after), kernel=2)
     draft.pad = replace(draft.pad, value=draw(st.sampled_from([draft.pad.value, 0.0, 3.0])))
-    draft.steps = [step("relu")] if draw(st.booleans()) else []
+    along = Step(kind="add", operand=tuple(map(float, range(4 + before + after))), axis=spec.spatial[i])
+    draft.steps = list(draw(st.sampled_from([(), (step("relu"),), (along,), (along,)])))
     fewer = draw(st.sampled_from([0, 0, 1]))
     widths = (-before + fewer if before > 1 else -before or fewer, -after)
     draft.steps.append(Step(kind="pad", value=neutral(draft), widths=((spec.spatial[i], *widths),)))
