@@ -265,13 +265,13 @@ def kept(name, fill, examples):
 @pytest.mark.parametrize("fill", ["integers", "negative"])
 @pytest.mark.parametrize("name", SUMS)
 def test_the_fills_choose_magnitudes_that_sum_exactly(name, fill):
-    assert kept(name, fill, 30) >= 5
+    assert kept(name, fill, 60) >= 8  # a fifth of the cases and more make the promise
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SUMS)
 def test_the_fills_choose_magnitudes_that_sum_exactly_in_many_cases(name):
-    assert min(kept(name, fill, 200) for fill in ("integers", "negative")) >= 50
+    assert min(kept(name, fill, 200) for fill in ("integers", "negative")) >= 30
 
 
 TIGHT = {
