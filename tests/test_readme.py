@@ -83,7 +83,7 @@ def test_the_question_is_answered_as_printed(folder):
 def test_the_whole_test_of_ones_own_pass_finds_that_it_is_wrong(folder):
     result = run("python -m pytest -q -p no:cacheprovider test_my_pass.py", folder)
     assert result.returncode == 1
-    assert re.search(r"(Miscompile|WrongType|CompileError)_conv", result.stdout)
+    assert re.search(r"(Miscompile|WrongType|CompileError|NotIdempotent)_conv", result.stdout)
 
 
 @pytest.mark.slow
