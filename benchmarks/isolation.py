@@ -18,7 +18,7 @@ import click
 os.environ |= dict.fromkeys(("TVM_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")  # as in a worker
 
 from harness.batch import check_batch
-from harness.campaign import BATCH_CASES
+from harness.campaign import batched
 from harness.case import Case
 from harness.draws import draw, shard_seed, strategy_of
 from harness.folding import Fold
@@ -28,23 +28,18 @@ from harness.question import Question
 from harness.targets import Target, parse_target
 
 
-def batches(cases: Sequence[Case]) -> list[Sequence[Case]]:
-    """As a campaign makes them."""
-    return [cases[start : start + BATCH_CASES] for start in range(0, len(cases), BATCH_CASES)]
-
-
 def here(cases: Sequence[Case], question: Question, fold: Fold, target: Target) -> float:
     """Seconds in this process."""
     started = time.perf_counter()
-    for batch in batches(cases):
-        check_batch(batch, fold, target, complete=question.complete, sample=question.sample)
+    for batch in batched(0, cases):
+        check_batch(batch.cases, fold, target, complete=question.complete, sample=question.sample)
     return time.perf_counter() - started
 
 
 def in_worker(cases: Sequence[Case], judge: Judge) -> float:
     """Seconds through a worker, which has the next batch as soon as it has done one."""
     started = time.perf_counter()
-    for job in [judge.submit(batch) for batch in batches(cases)]:
+    for job in [judge.submit(batch.cases) for batch in batched(0, cases)]:
         job.results()
     return time.perf_counter() - started
 
@@ -56,11 +51,8 @@ def in_worker(cases: Sequence[Case], judge: Judge) -> float:
 def main(rounds: int, examples: int, seed: int) -> None:
     """Print a line per round, and the median of the ratios."""
     question = Question()
-    fold, target, strategy = (
-        load_fold(question.fold),
-        parse_target(question.target, question.pipeline),
-        strategy_of((), None),
-    )
+    fold, target = load_fold(question.fold), parse_target(question.target, question.pipeline)
+    strategy = strategy_of((), None)
     ratios = []
     with Judge(question, workers=1) as judge:
         judge.start()

@@ -19,41 +19,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from harness.mutants import PLANTED
+
 PIPELINES = ("fast", "default")
-DEFECTS = (
-    "value_ignored",
-    "zero_instead_of_zero_point",
-    "first_zero_point_only",
-    "max_pool_folds_zero",
-    "mode_ignored",
-    "begin_end_swapped",
-    "nchw_indices_for_nhwc",
-    "own_padding_overwritten",
-    "batch_channel_pad_dropped",
-    "crop_summed",
-    "count_include_pad_not_set",
-    "ceil_mode_ignored",
-    "shared_pad_removed",
-    "stale_type",
-)
-"""Those that ``tests/test_planted.py`` puts through the command line."""
 
 
 def campaign(defect: str, pipeline: str, *, examples: int, seed: int) -> dict[str, Any]:
     """The summary of a campaign."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "harness",
-            "fuzz",
-            "--pass",
-            f"harness.mutants:{defect}",
-            "--first",
-            "--no-save",
-        ]
-        command += ["--examples", str(examples), "--seed", str(seed), "--workers", "1", "--pipeline", pipeline]
-        run = subprocess.run([*command, "--json", "log"], cwd=folder, capture_output=True, text=True)  # noqa: S603
+        command = [sys.executable, "-m", "harness", "fuzz", "--first", "--no-save", "--workers", "1", "--json", "log"]
+        command += ["--pass", f"harness.mutants:{defect}", "--pipeline", pipeline]
+        command += ["--examples", str(examples), "--seed", str(seed)]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True)  # noqa: S603
         if run.returncode not in (0, 1):
             raise click.ClickException(run.stderr)
         lines = (Path(folder) / "log").read_text().splitlines()
@@ -68,7 +45,7 @@ def main(examples: int, seed: int) -> None:
     console = Console(highlight=False)
     table = Table("defect", *(f"{name}: {what}" for name in PIPELINES for what in ("cases", "s")), "default / fast")
     ratios, missed = [], False
-    for defect in DEFECTS:
+    for defect in PLANTED:
         summaries = [campaign(defect, pipeline, examples=examples, seed=seed) for pipeline in PIPELINES]
         missed = missed or not all(summary["failures"] for summary in summaries)
         ratios.append(summaries[1]["seconds"] / summaries[0]["seconds"])

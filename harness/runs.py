@@ -20,13 +20,7 @@ from harness.reference import outputs
 from harness.sums import Reference
 from harness.targets import DEFAULT, FAST, Program, Target, compile_functions
 
-UNJUDGED = "sum that may overflow or has no error bound"
-
-
-def excuse(case: Case, error: CompileError) -> str | None:
-    """The known defect of TVM that keeps the unfolded function from being compiled."""
-    raised = finding_raised(case, str(error.__cause__)) if "unfolded" in error.symptom else None
-    return None if raised is None else raised.name
+# --- compile and run ----------------------------------------------------------------------------------
 
 
 def compiled(case: Case, modules: dict[str, ir.Module], target: Target) -> Program:
@@ -57,6 +51,12 @@ def run(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray]) 
         raise failure(
             "CompileError", case, f"run {name}", f"running the {name} function raised {ir.said(error)}"
         ) from error
+
+
+def excuse(case: Case, error: CompileError) -> str | None:
+    """The known defect of TVM that keeps the unfolded function from being compiled."""
+    raised = finding_raised(case, str(error.__cause__)) if "unfolded" in error.symptom else None
+    return None if raised is None else raised.name
 
 
 # --- both pipelines -----------------------------------------------------------------------------------
@@ -153,6 +153,9 @@ def ask_reference(case: Case, fill: str, arrays: dict[str, np.ndarray], got: tup
         return Opinion(finding=finding.name)
     detail = f"TVM's unfolded function, {_where(case, fill)}: {wrong.text}"
     raise failure("OracleDisagreement", case, wrong.symptom, detail)
+
+
+UNJUDGED = "sum that may overflow or has no error bound"
 
 
 def _undefined(wants: tuple[Reference, ...]) -> Opinion:

@@ -441,6 +441,42 @@ def test_a_pad_that_others_read_stays_for_them_where_a_crop_of_it_goes():
     assert_folds(Before, Expected)
 
 
+@pytest.mark.parametrize(
+    ("inner", "outer"), [((-4, 5), (2, -5)), ((-4, 5), (1, -3)), ((-1, 2), (0, -2)), ((2, 2), (-4, 1))]
+)
+def test_crops_that_eat_into_what_is_added_at_the_other_end_keep_their_result(inner, outer):
+    pads = [
+        partial(O.nn.pad, pad_width=(0, 0, 0, 0, *sides), pad_value=value)
+        for sides, value in ((inner, 7.0), (outer, 5.0))
+    ]
+    module = emitted([((1, 2, 3), "float32")], pads[0], O.nn.relu, pads[1], lambda x: O.add(x, x))
+    results = []
+    for each in (module, fold(module)):
+        machine = relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu())
+        results.append(machine["main"](tvm.runtime.tensor(np.arange(6, dtype="float32").reshape(1, 2, 3))).numpy())
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_crop_in_another_block_than_what_is_padded_is_not_cancelled():
+    """The input of the first pad is local to the first block."""
+
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.relu(x)
+                padded = R.nn.pad(lv, (0, 0, 0, 0, 1, 0), pad_value=7.0)
+                R.output(padded)
+            between = R.nn.relu(padded)  # else the two blocks become one
+            with R.dataflow():
+                gv = R.nn.pad(padded, (0, 0, 0, 0, -1, 1))
+                R.output(gv)
+            return (gv, between)
+
+    assert_stays(Before, Kind.CONSUMER, Kind.CONSUMER, Kind.CONSUMER)
+
+
 def test_a_crop_of_an_unknown_length_is_cancelled_too():
     length = tirx.Var("n", "int64")
     pads = [partial(O.nn.pad, pad_width=(0, 0, 0, 0, *sides), pad_value=7.0) for sides in ((3, 1), (-2, 0))]

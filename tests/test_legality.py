@@ -235,15 +235,9 @@ OPEN = [
         "8 bits that wrap to 0",
         of("conv1d", PADDED, value=100.0, dtype="int8", steps=(step("subtract", -100.0), step("add", 56.0))),
     ),
-    (
+    (  # 0 - -128, where -128 - 0 would fit
         "8 bits that wrap, swapped",
-        of(
-            "conv1d",
-            PADDED,
-            value=-128.0,
-            dtype="int8",
-            steps=(step("subtract", 1.0, swapped=True), step("add", 127.0)),
-        ),
+        of("max_pool1d", PADDED, value=-128.0, dtype="int8", steps=(step("subtract", 0.0, swapped=True),)),
     ),
 ]
 

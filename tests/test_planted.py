@@ -14,22 +14,6 @@ from harness import check, mutants
 from harness.corpus import load
 from harness.failures import Failure
 
-CHOSEN = (
-    "value_ignored",
-    "zero_instead_of_zero_point",
-    "first_zero_point_only",
-    "max_pool_folds_zero",
-    "mode_ignored",
-    "begin_end_swapped",
-    "nchw_indices_for_nhwc",
-    "own_padding_overwritten",
-    "batch_channel_pad_dropped",
-    "crop_summed",
-    "count_include_pad_not_set",
-    "ceil_mode_ignored",
-    "shared_pad_removed",
-    "stale_type",
-)
 EXAMPLES = 500
 
 
@@ -43,7 +27,9 @@ QUICK = ("stale_type",)
 """What ``make test`` takes; ``make slow`` has the others."""
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in CHOSEN])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.PLANTED]
+)
 def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
     spec = f"harness.mutants:{name}"
     budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)

@@ -850,7 +850,25 @@ def padded2(*widths):
     ],
 )
 def test_what_a_pad_adds_and_a_later_one_crops_is_cancelled(inner, steps, outer, expected):
-    assert rules.cancelled(inner, steps, outer) == expected
+    assert rules.Cancelled.pads(Padded(op="pad", dtype=inner.dtype, pad=inner, sizes=(4, 4)), steps, outer) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "inner", "outer", "expected"),
+    [
+        (4, (-3, 2), (0, -2), ((-3, 0), (0, 0))),
+        (4, (-4, 2), (0, -2), None),  # nothing is left of the axis
+        (3, (-4, 5), (2, -5), None),  # less than nothing: it crops what it adds itself
+        (3, (-4, 5), (1, -3), ((-4, 2), (1, 0))),
+        (None, (-1, 2), (0, -1), ((-1, 1), (0, 0))),
+        (None, (-1, 2), (0, -2), None),  # at least one element, of which nothing may be left
+        (None, (0, 2), (0, -2), ((0, 0), (0, 0))),
+    ],
+)
+def test_a_crop_is_cancelled_only_if_something_is_left_between(size, inner, outer, expected):
+    padded = Padded(op="pad", dtype="float32", pad=pad(inner), sizes=(size,))
+    found = rules.Cancelled.pads(padded, (RELU2,), pad(outer))
+    assert (found and tuple(each.widths for each in found)) == (expected and tuple((sides,) for sides in expected))
 
 
 def test_dilation_counts_in_the_extent_of_a_window():

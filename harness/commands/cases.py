@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from harness.commands.console import plain_console, start, tell
-from harness.commands.corpus import DEFAULT_CORPUS
-from harness.commands.options import Duration, Workers, question_of, question_options, replay_options
+from harness.commands.options import Duration, Workers, corpus_option, question_of, question_options, replay_options
 from harness.loading import UsageError
 
 if TYPE_CHECKING:
@@ -101,13 +100,7 @@ def _show_script(path: Path, case: "Case", script_path: Path, question: "Questio
 @click.command()
 @question_options
 @click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
-@click.option(
-    "--corpus",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_CORPUS,
-    show_default=True,
-    help="Folder for the shrunk case.",
-)
+@corpus_option("the shrunk case")
 @click.option("--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for shrinking.")
 @click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
 def shrink(

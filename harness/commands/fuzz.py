@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from harness.commands.console import plain_console, start
-from harness.commands.corpus import DEFAULT_CORPUS
 from harness.commands.interrupting import interrupting
 from harness.commands.lines import JsonLines, json_lines
-from harness.commands.options import Duration, Share, Workers, op_names, question_of, question_options, replay_options
+from harness.commands.options import (
+    Duration,
+    Share,
+    Workers,
+    corpus_option,
+    op_names,
+    question_of,
+    question_options,
+    replay_options,
+)
 from harness.commands.resume import resumed, start_record
 from harness.loading import UsageError
 from harness.versions import versions
@@ -40,13 +48,7 @@ DEFAULT_SECONDS = 60.0
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Same seed, same cases (default: a new one, printed first).")
 @click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
-@click.option(
-    "--corpus",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_CORPUS,
-    show_default=True,
-    help="Folder for shrunk cases.",
-)
+@corpus_option("shrunk cases")
 @click.option("--no-save", is_flag=True, help="Save no case.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write one JSON object a line."

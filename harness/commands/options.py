@@ -3,10 +3,12 @@
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.commands.corpus import DEFAULT_CORPUS
 from harness.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
@@ -78,6 +80,17 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     return click.option("--pass", "fold", metavar="MODULE:ATTR", help="Pass to test (default: the bundled one).")(
         command
+    )
+
+
+def corpus_option(what: str) -> Callable[..., Any]:
+    """--corpus: the folder for ``what``."""
+    return click.option(
+        "--corpus",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=DEFAULT_CORPUS,
+        show_default=True,
+        help=f"Folder for {what}.",
     )
 
 

@@ -62,7 +62,8 @@ class Folded:
     ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
     whatever consumes it, and for one that becomes part of the pad in front of it, both are None.
 
-    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none is left.
+    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none is left. It
+    stays for the consumer, or, of a pad that a later one crops again (``cancelled``), in front of that one.
     ``border`` is what a correction has to make up for: the values that stood in the border of the consumer's operand,
     where the padding has zeros now. ``channels`` are zero channels (before, after) that go by slicing the weight.
     """

@@ -17,8 +17,20 @@ from tvm.sym import Analyzer
 
 from harness.fold import correction
 from harness.fold.body import Body, PrimPads, Use, has_pads
-from harness.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Rearranged, Refused, Site, Step
-from harness.fold.rules import Identity, cancelled, decide, merge
+from harness.fold.facts import (
+    Consumer,
+    Folded,
+    Kind,
+    Options,
+    Outcome,
+    Padded,
+    PadFacts,
+    Rearranged,
+    Refused,
+    Site,
+    Step,
+)
+from harness.fold.rules import Cancelled, Identity, decide, merge
 from harness.fold.site import PAD, data_of_pad, op_name, read_consumer, shape_of, squeezed_axes
 
 RETURN = "return"
@@ -148,9 +160,8 @@ def _cancellable(body: Body, var: relax.Var) -> tuple["Path", Folded, PadFacts] 
     if outer is None or not _crops(outer) or var in body.dead or body.in_place:
         return None
     for path in _paths(body, body.source(var)):
-        inner = body.pad(path.pad)
-        assert inner is not None
-        found = cancelled(inner, path.facts, outer)
+        step, _ = body.step(path.pad) or (None, 0)
+        found = Cancelled.pads(step, path.facts, outer) if isinstance(step, Padded) else None
         if found is not None and body.visible(body.source(path.pad), path.steps[0][0] if path.steps else var):
             smaller, outer = found
             return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer

@@ -40,11 +40,6 @@ def decide(site: Site, options: Options = Options()) -> Outcome:  # noqa: B008, 
     return Refused(Kind.CONSUMER, f"{site.consumer.op} is no convolution or pool: it has no padding to fold into")
 
 
-def cancelled(inner: PadFacts, steps: tuple[Step, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
-    """Both pads without what the inner one adds and the outer one crops again; None if that is nothing."""
-    return Cancelled.pads(inner, steps, outer)
-
-
 def merge(inner: PadFacts, outer: PadFacts) -> PadFacts | Refused:
     """One pad that does what ``outer`` does to the result of ``inner``; the rule is ``Nested``."""
     return next(Nested.refusals(inner, outer), None) or Nested.merged(inner, outer)
@@ -115,30 +110,31 @@ class Identity:
 class Cancelled:
     """``crop(f(pad(x)))`` is ``f(x)`` where the crop takes away what the pad has added, whatever f makes of elements.
 
-    1. all widths of both pads are constants
+    1. all widths of both pads, and the rank of the data, are known
     2. every step between them computes, or moves the axis: no pad of that axis, no operand that varies along it
     3. the inner pad adds something at an end where the outer one crops
+    4. what the inner pad makes without that is not empty, though it may crop the other end (of an unknown length, which
+       is at least 1, no more than it adds)
     """
 
     @staticmethod
-    def pads(inner: PadFacts, steps: tuple[Step, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
-        if inner.widths is None or outer.widths is None:
+    def pads(inner: Padded, steps: tuple[Step, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
+        """Both pads without what the one adds and the other crops; None if that is nothing."""
+        if inner.pad.widths is None or outer.widths is None:
             return None
-        added, cropped = [list(sides) for sides in inner.widths], [list(sides) for sides in outer.widths]
-        for axis, sides in enumerate(outer.widths):
+        added, cropped = list(inner.pad.widths), list(outer.widths)
+        for axis, (before, after) in enumerate(outer.widths):
             origin = _origin(axis, steps)
             if origin is None:
                 continue
-            for end, width in enumerate(sides):
-                both = max(0, min(-width, inner.widths[origin][end]))
-                added[origin][end] -= both
-                cropped[axis][end] += both
-        smaller = replace(inner, widths=tuple((before, after) for before, after in added))
-        return (
-            None
-            if smaller == inner
-            else (smaller, replace(outer, widths=tuple((before, after) for before, after in cropped)))
-        )
+            begin, end = added[origin]
+            first, last = max(0, min(-before, begin)), max(0, min(-after, end))
+            size = inner.sizes[origin]
+            if (1 if size is None else size) + begin - first + end - last > 0:
+                added[origin], cropped[axis] = (begin - first, end - last), (before + first, after + last)
+        if tuple(added) == inner.pad.widths:
+            return None
+        return replace(inner.pad, widths=tuple(added)), replace(outer, widths=tuple(cropped))
 
 
 def _origin(axis: int, steps: tuple[Step, ...]) -> int | None:

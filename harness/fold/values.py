@@ -88,8 +88,8 @@ def _result(value: float, dtype: str) -> Value | None:
 
     float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
     Integers must not overflow: 32 and 64 bits are undefined in LLVM, and 8 and 16, which wrap there, do not in C, where
-    they are computed in int (TVM's CodeGenC casts no intermediate result back). bfloat16 is computed
-    in float32 and TVM rounds it to bfloat16 only sometimes, so that only what needs no rounding is known.
+    they are computed in int (TVM: src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
+    computed in float32 and TVM rounds it to bfloat16 only sometimes, so that only what needs no rounding is known.
     """
     if dtype in INTEGER_BITS:
         low, high = int_range(dtype)

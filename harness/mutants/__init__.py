@@ -39,6 +39,24 @@ _KINDS = (
 DEFECTS: tuple[Defect, ...] = tuple(defect for kind in _KINDS for defect in kind.DEFECTS)
 """All of them, those that were held out last."""
 
+PLANTED = (
+    "value_ignored",
+    "zero_instead_of_zero_point",
+    "first_zero_point_only",
+    "max_pool_folds_zero",
+    "mode_ignored",
+    "begin_end_swapped",
+    "nchw_indices_for_nhwc",
+    "own_padding_overwritten",
+    "batch_channel_pad_dropped",
+    "crop_summed",
+    "count_include_pad_not_set",
+    "ceil_mode_ignored",
+    "shared_pad_removed",
+    "stale_type",
+)
+"""One of each kind that comparable passes had, by name: these go through the command line, too."""
+
 BY_NAME: dict[str, Defect] = {defect.name: defect for defect in DEFECTS}
 
 

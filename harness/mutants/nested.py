@@ -71,11 +71,11 @@ def nested_value_of_the_outer() -> Fold:
 def cancelled_at_the_other_end() -> Fold:
     """What a crop takes of a pad, behind other ops, goes from the other end of the pad."""
 
-    def pads(inner: PadFacts, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
+    def pads(inner: Padded, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
         found = _pads(inner, between, outer)
-        if found is None or inner.widths is None or found[0].widths is None:
+        if found is None or inner.pad.widths is None or found[0].widths is None:
             return None
-        both = zip(inner.widths, found[0].widths, strict=True)
+        both = zip(inner.pad.widths, found[0].widths, strict=True)
         widths = tuple((old[0] - old[1] + new[1], old[1] - old[0] + new[0]) for old, new in both)
         return replace(found[0], widths=widths), found[1]
 

@@ -55,11 +55,10 @@ def lower(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModul
 
 def generate(module: tvm.IRModule, target: Target) -> tvm.runtime.Module:
     """The module in LLVM's terms. Its object file will hold no debug information, its code is the same."""
-    for var, function in module.functions_items():
-        body = tirx.AttrStmt("default", "pragma_import_llvm", ir.StringImm(_NO_DEBUG_INFORMATION), function.body)
-        module.update_func(var, function.with_body(body))
-        break  # flags are those of the whole module
-    return tvm.get_global_func("target.build.llvm")(module, target.tvm_target)
+    (var, first), *others = module.functions_items()  # one function has the flags for all
+    body = tirx.AttrStmt("default", "pragma_import_llvm", ir.StringImm(_NO_DEBUG_INFORMATION), first.body)
+    flagged = tvm.IRModule({var: first.with_body(body), **dict(others)})
+    return tvm.get_global_func("target.build.llvm")(flagged, target.tvm_target)
 
 
 _NO_DEBUG_INFORMATION = """

@@ -2,8 +2,9 @@
 
     R.nn.pad(x, (0, 0, 1, 2), pad_value=7)   ->   out[i, j] = x[i, j - 1] if 1 <= j and j < 1 + n else 7
 
-A quarter of all kernels are pads, and TE needs 2 ms for each (``topi.nn.pad``, ``te.create_prim_func``), where this
-takes a tenth. It must be equal, node for node, to what TVM makes: ``tests/test_fast.py`` compares random pads.
+Of the 3.8 operator calls of a case, 1.1 are constant pads, and TE takes 2.2 ms for each (``topi.nn.pad``,
+``te.create_prim_func``) where this takes 0.2. It must be
+equal, node for node, to what TVM makes: ``tests/test_fast.py`` compares random pads.
 """
 
 from typing import Any
