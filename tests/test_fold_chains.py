@@ -4,6 +4,8 @@ Before and after side by side, compared structurally; that the results are the s
 for random ones in tests/test_soundness.py.
 """
 
+import random
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -15,6 +17,7 @@ from tvm.script import ir as I
 from tvm.script import relax as R
 
 from harness.fold import Folded, FoldExplicitPadding, Kind, Refused
+from harness.targets import compile_functions, parse_target
 
 INF = float("inf")
 
@@ -455,6 +458,42 @@ def test_crops_that_eat_into_what_is_added_at_the_other_end_keep_their_result(in
         machine = relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu())
         results.append(machine["main"](tvm.runtime.tensor(np.arange(6, dtype="float32").reshape(1, 2, 3))).numpy())
     np.testing.assert_array_equal(*results)
+
+
+def pads_of_pads(rng):
+    """Two to four pads of two short axes, that add and crop at random, with other ops between; no consumer."""
+    lengths = [rng.choice([1, 2, 3]), rng.choice([1, 2, 4])]
+    ops, shape = [], list(lengths)
+    for _ in range(rng.randint(2, 4)):
+        sides = [(rng.choice([0, 0, 1, 2, 4, -1, -2, -3]), rng.choice([0, 0, 1, 3, 5, -1, -2, -4])) for _ in shape]
+        sides = [pair if length + sum(pair) > 0 else (0, 0) for length, pair in zip(shape, sides, strict=True)]
+        shape = [length + sum(pair) for length, pair in zip(shape, sides, strict=True)]
+        ops.append(partial(O.nn.pad, pad_width=sum(sides, ()), pad_value=rng.choice([0.0, 7.0, 5.0])))
+        between = rng.choice(["nothing", "relu", "permute", "add"])
+        if between == "relu":
+            ops.append(O.nn.relu)
+        elif between == "permute":
+            ops.append(partial(O.permute_dims, axes=[1, 0]))
+            shape.reverse()
+        elif between == "add":
+            ops.append(partial(O.add, x2=relax.const(np.arange(shape[1], dtype="float32"))))
+    return emitted([(lengths, "float32")], *ops, O.negative), lengths
+
+
+def test_whatever_pads_add_and_crop_again_the_result_is_the_same():
+    rng, rules = random.Random(5), Counter()
+    for _ in range(150):
+        module, lengths = pads_of_pads(rng)
+        folded = fold(module)
+        rules.update(
+            report.outcome.rule
+            for report in FoldExplicitPadding().explain(module)
+            if isinstance(report.outcome, Folded)
+        )
+        program = compile_functions({"before": module, "after": folded}, parse_target())
+        data = {"x": 1 + np.arange(np.prod(lengths), dtype="float32").reshape(lengths)}
+        np.testing.assert_array_equal(*(program.run(name, data)[0] for name in ("before", "after")))
+    assert min(rules["nested"], rules["cancelled"]) > 15
 
 
 def test_a_crop_in_another_block_than_what_is_padded_is_not_cancelled():

@@ -836,7 +836,9 @@ def padded2(*widths):
         (replace(pad(0, 0), widths=None), (), pad(0, (-1, 0)), None),
         (pad(0, (2, 1)), (), replace(pad(0, 0), widths=None), None),
         # 2. another pad of that axis, an operand that varies along it or may, a new axis
-        (pad(0, (2, 1)), (padded2(0, (0, 1)),), pad(0, (-2, 0)), None),
+        (pad(0, (2, 1)), (padded2(0, (0, 1)),), pad(0, (-2, -1)), (pad(0, (0, 1)), pad(0, (0, -1)))),
+        (pad(0, (2, 1)), (padded2(0, (1, 0)),), pad(0, (-2, 0)), None),
+        (pad(0, (2, 1)), (padded2(0, (0, -1)),), pad(0, (-2, 0)), None),
         (pad(0, (2, 1)), (replace(padded2(0, 0), pad=replace(pad(0, 0), widths=None)),), pad(0, (-2, 0)), None),
         (pad(0, (2, 1)), (binary("add", 1.0, shape=(1, 7)),), pad(0, (-2, 0)), None),
         (pad(0, (2, 1)), (binary("add", None, shape=(1, None)),), pad(0, (-2, 0)), None),

@@ -90,7 +90,7 @@ def fold_function(
         function, body = _without_idle_pads(folding, function, reports)
         reports += _fold_consumers(folding, body)
         folded = body.rebuilt()
-        if folded.same_as(function) or not any(_joins(body, pad) for pad in body.pads if pad not in body.dead):
+        if folded.same_as(function) or not any(_mergeable(body, pad) for pad in body.pads if pad not in body.dead):
             break
         function = folded  # what folded left a pad without its other reader: now it can join its neighbour
     if explain:
@@ -137,10 +137,6 @@ def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
             report = _report(body, folding, inner, var, Folded("nested"))
             body.replace(var, value)
             yield replace(report, consumer="pad")
-
-
-def _joins(body: Body, var: relax.Var) -> bool:
-    return _mergeable(body, var) is not None or _cancellable(body, var) is not None
 
 
 def _cancel_crops(folding: Folding, body: Body) -> Iterator[Report]:
@@ -328,18 +324,24 @@ def _types(body: Body, path: Path, outcome: Folded) -> list[Any]:
     moving = [sides != stays for sides, stays in zip(pad.widths, kept, strict=True)]
     lengths = shape_of(body.source(path.pad))
     if outcome.kept is not None:
-        if lengths is not None:
-            lengths = [n + sum(stays) if any(stays) else n for n, stays in zip(lengths, kept, strict=True)]
-        lengths = _mixed(lengths, call, moving)
+        lengths = _mixed(_longer(lengths, kept), call, moving)
     types = [source if outcome.kept is None else _type(lengths, call.ty)]
     for var, step, _ in path.steps:
         if isinstance(step, Rearranged):
             moving = [axis is not None and moving[axis] for axis in step.origin]
             if lengths is not None:
                 lengths = [1 if axis is None else lengths[axis] for axis in step.origin]
+        elif isinstance(step, Padded):
+            lengths = _longer(lengths, step.pad.widths or ())
         lengths = _mixed(lengths, body.values[var], moving)
         types.append(_type(lengths, body.values[var].ty))
     return types
+
+
+def _longer(lengths: list[Any] | None, widths: tuple[tuple[int, int], ...]) -> list[Any] | None:
+    if lengths is None:
+        return None
+    return [n + sum(sides) if any(sides) else n for n, sides in zip(lengths, widths, strict=True)]
 
 
 def _mixed(lengths: list[Any] | None, old: Any, moving: list[bool]) -> list[Any] | None:

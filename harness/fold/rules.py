@@ -10,6 +10,7 @@ a missed fold is a nuisance, an unsound fold is a bug.
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from harness.fold.arrival import Arrival, arrive, common, crops, overwritten, said, summed, value_kind
 from harness.fold.facts import (
@@ -111,7 +112,8 @@ class Cancelled:
     """``crop(f(pad(x)))`` is ``f(x)`` where the crop takes away what the pad has added, whatever f makes of elements.
 
     1. all widths of both pads, and the rank of the data, are known
-    2. every step between them computes, or moves the axis: no pad of that axis, no operand that varies along it
+    2. every step between them computes, or moves the axis: no pad of that end, or that crops the other one, and no
+       operand that varies along the axis
     3. the inner pad adds something at an end where the outer one crops
     4. what the inner pad makes without that is not empty, though it may crop the other end (of an unknown length, which
        is at least 1, no more than it adds)
@@ -122,23 +124,23 @@ class Cancelled:
         """Both pads without what the one adds and the other crops; None if that is nothing."""
         if inner.pad.widths is None or outer.widths is None:
             return None
-        added, cropped = list(inner.pad.widths), list(outer.widths)
-        for axis, (before, after) in enumerate(outer.widths):
-            origin = _origin(axis, steps)
+        added, cropped = [list(sides) for sides in inner.pad.widths], [list(sides) for sides in outer.widths]
+        for axis, end in product(range(len(cropped)), (0, 1)):
+            origin = _origin(axis, end, steps)
             if origin is None:
                 continue
-            begin, end = added[origin]
-            first, last = max(0, min(-before, begin)), max(0, min(-after, end))
+            both = max(0, min(-cropped[axis][end], added[origin][end]))
             size = inner.sizes[origin]
-            if (1 if size is None else size) + begin - first + end - last > 0:
-                added[origin], cropped[axis] = (begin - first, end - last), (before + first, after + last)
-        if tuple(added) == inner.pad.widths:
-            return None
-        return replace(inner.pad, widths=tuple(added)), replace(outer, widths=tuple(cropped))
+            if (1 if size is None else size) + sum(added[origin]) - both > 0:
+                added[origin][end] -= both
+                cropped[axis][end] += both
+        smaller = replace(inner.pad, widths=tuple((before, after) for before, after in added))
+        rest = replace(outer, widths=tuple((before, after) for before, after in cropped))
+        return None if smaller == inner.pad else (smaller, rest)
 
 
-def _origin(axis: int, steps: tuple[Step, ...]) -> int | None:
-    """The axis in front of the steps that becomes ``axis``; None if there is none, or more than its place changes."""
+def _origin(axis: int, end: int, steps: tuple[Step, ...]) -> int | None:
+    """The axis in front of the steps whose ``end`` (0 or 1) becomes that of ``axis``; None if a step minds."""
     for step in reversed(steps):
         if isinstance(step, Rearranged):
             origin = step.origin[axis]
@@ -146,7 +148,7 @@ def _origin(axis: int, steps: tuple[Step, ...]) -> int | None:
                 return None
             axis = origin
         elif isinstance(step, Padded):
-            if step.pad.widths is None or any(step.pad.widths[axis]):
+            if step.pad.widths is None or step.pad.widths[axis][end] != 0 or min(step.pad.widths[axis]) < 0:
                 return None
         elif any(operand.shape is None or operand.shape[axis] != 1 for _, operand in other_operands(step)):
             return None
