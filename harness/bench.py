@@ -36,7 +36,7 @@ RACE_EXAMPLES = 400
 
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("build", "harness.check", "build"),
-    ("pass", "harness.check", "applied"),
+    ("pass", "harness.check", "explained"),
     ("well formed", "harness.check", "check_form"),
     ("pass again", "harness.check", "check_again"),
     ("legalize", "harness.targets.legalize:Legalizer", "__call__"),

@@ -17,8 +17,8 @@ from harness.case import Case
 from harness.failures import CompileError, Failure, PipelineDisagreement, failure
 from harness.fidelity import SAMPLE, confirmed, sampled
 from harness.findings import finding_of
-from harness.fold import FoldExplicitPadding, Refused
-from harness.folding import Fold, applied, check_again, check_form
+from harness.fold import FoldExplicitPadding, Outcome, Refused
+from harness.folding import Fold, check_again, check_form, explained
 from harness.legality import Legality, legality, unproved_copy
 from harness.loading import load_fold
 from harness.runs import compare_runs, compiled, excuse, twin_of
@@ -51,34 +51,44 @@ def check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A case built, folded and found well formed. ``modules`` are those to compile and run: none, one or two."""
+    """A case built, folded and found well formed. ``modules`` are those to compile and run: none, one or two.
+
+    ``outcomes`` are what the pass says of it, where that is the bundled one.
+    """
 
     case: Case
-    fold: Fold
     complete: bool
     unfolded: ir.Module
     folded: ir.Module
     modules: dict[str, ir.Module]
+    outcomes: tuple[Outcome, ...]
 
 
 def prepare(case: Case, fold: Fold, *, complete: bool) -> Prepared:
     """What can be said of a case without compiling it. Raises a ``Failure``."""
     unfolded = build(case)
-    folded = applied(case, fold, unfolded)
+    folded, outcomes = explained(case, fold, unfolded)
     if not folded.same_as(unfolded):  # what ``build`` makes is well formed (tests/test_build.py), and was just given
         check_form(case, unfolded, folded)
         check_again(case, fold, folded)
-    return prepared_from(case, fold, unfolded, folded, complete=complete)
+    return prepared_from(case, unfolded, folded, outcomes, complete=complete)
 
 
-def prepared_from(case: Case, fold: Fold, unfolded: ir.Module, folded: ir.Module, *, complete: bool) -> Prepared:
+def prepared_from(
+    case: Case, unfolded: ir.Module, folded: ir.Module, outcomes: tuple[Outcome, ...] = (), *, complete: bool
+) -> Prepared:
     """A case whose folded module is well formed: what of it is to be compiled and run."""
     changed = not ir.same(unfolded, folded)
     finding = finding_of(case)
     modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
     runs = finding is None or finding.runs
     return Prepared(
-        case=case, fold=fold, complete=complete, unfolded=unfolded, folded=folded, modules=modules if runs else {}
+        case=case,
+        complete=complete,
+        unfolded=unfolded,
+        folded=folded,
+        modules=modules if runs else {},
+        outcomes=outcomes,
     )
 
 
@@ -127,35 +137,22 @@ def conclude(prepared: Prepared, target: Target, *, program: Program | None = No
             if excused is None:
                 raise
             findings = (excused,)
-    verdict = _verdict(
-        case, prepared.fold, prepared.unfolded, prepared.folded, undefined, findings, complete=prepared.complete
-    )
+    verdict = _verdict(prepared, undefined, findings)
     return replace(verdict, sampled=twin is not None, fallback=fallback)
 
 
 # --- verdict ------------------------------------------------------------------------------------------
 
 
-def _verdict(
-    case: Case,
-    fold: Fold,
-    unfolded: ir.Module,
-    folded: ir.Module,
-    undefined: tuple[str, ...],
-    findings: tuple[str, ...],
-    *,
-    complete: bool,
-) -> Verdict:
+def _verdict(prepared: Prepared, undefined: tuple[str, ...], findings: tuple[str, ...]) -> Verdict:
+    case, unfolded, folded, outcomes = prepared.case, prepared.unfolded, prepared.folded, prepared.outcomes
     left = pads.pads_in_front(folded)
     before = left if folded.same_as(unfolded) else pads.pads_in_front(unfolded)
-    outcomes: list[Any] = []
-    if isinstance(fold, FoldExplicitPadding):
-        outcomes = [report.outcome for report in fold.explain(unfolded, check_input=False)]
     idle = pads.idle_pads(folded) > 0 and not unproved_copy(case)
     allowed = Legality.LEGAL if idle else legality(case) if left else None
     finding = finding_of(case)
     executed_wrongly = finding is not None and not finding.dtype_only
-    if complete and allowed is Legality.LEGAL and not executed_wrongly:
+    if prepared.complete and allowed is Legality.LEGAL and not executed_wrongly:
         said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
         raise failure("MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}")
     return Verdict(

@@ -6,6 +6,7 @@ from harness import ir
 from harness.build import MAIN
 from harness.case import Case
 from harness.failures import failure
+from harness.fold import FoldExplicitPadding, Outcome
 
 Fold = Callable[[ir.Module], ir.Module]
 """A pass: a ``tvm.transform.Pass``, or any function from module to module."""
@@ -13,16 +14,29 @@ Fold = Callable[[ir.Module], ir.Module]
 
 def applied(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
     """What the pass makes of a module, which it leaves alone. Raises a ``Failure``."""
+    return explained(case, fold, unfolded)[0]
+
+
+def explained(case: Case, fold: Fold, unfolded: ir.Module) -> tuple[ir.Module, tuple[Outcome, ...]]:
+    """What the pass makes of a module, which it leaves alone, and what the bundled one says of it.
+
+    Raises a ``Failure``.
+    """
     before = unfolded.clone()
+    outcomes: tuple[Outcome, ...] = ()
     try:
-        folded = fold(unfolded)
+        if isinstance(fold, FoldExplicitPadding):
+            folded, reports = fold.fold_and_explain(unfolded)
+            outcomes = tuple(report.outcome for report in reports)
+        else:
+            folded = fold(unfolded)
     except (Exception, SystemExit) as error:
         raise failure("CompileError", case, "pass", f"the pass raised {ir.said(error)}") from error
     if not isinstance(folded, ir.Module):
         raise failure("CompileError", case, "pass", f"the pass returned {type(folded).__name__}, not an IRModule")
     if not ir.same(before, unfolded):
         raise failure("InputMutated", case, "module", "the pass changed the module that it was given")
-    return folded
+    return folded, outcomes
 
 
 def check_form(case: Case, unfolded: ir.Module, folded: ir.Module) -> None:

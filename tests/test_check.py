@@ -9,8 +9,9 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 import harness
-from harness import Axis, Case, Failure, Pad, Step, check, mutants, ops, runs
+from harness import Axis, Case, Failure, Pad, Step, check, ir, mutants, ops, runs
 from harness.build import MAIN, build
+from harness.draws import draw, strategy_of
 from harness.failures import KINDS, failure
 from harness.fold import FoldExplicitPadding
 from harness.fold.site import PAD, op_name
@@ -175,6 +176,15 @@ def test_an_explain_of_another_pass_is_left_alone():
             return ["whatever"]
 
     assert check(FOLDABLE, fold=Pass()).reasons == ()
+
+
+def test_the_bundled_pass_makes_the_same_whether_it_explains_or_not():
+    pass_ = FoldExplicitPadding(check_input=False)
+    for case in draw(strategy_of(ops.NAMES, None), 60, seed=11):
+        module = build(case)
+        folded, reports = pass_.fold_and_explain(module)
+        assert ir.same(pass_(module), folded)
+        assert list(map(str, pass_.explain(module))) == list(map(str, reports))
 
 
 def test_every_fingerprint_has_a_failure_type_of_its_own():

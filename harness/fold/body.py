@@ -30,7 +30,11 @@ PrimPads = Callable[[ir.GlobalVar], PadFacts | None]
 
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
     """Whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
-    return any(_pad_facts(op_name(value), value, prim_pads) is not None for value in _all_values(sequence))
+    return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
+
+
+def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
+    return name == PAD or _pad_facts(name, value, prim_pads) is not None
 
 
 def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:

@@ -122,20 +122,7 @@ class FoldExplicitPadding:
 
     def transform_module(self, mod: tvm.IRModule, _ctx: Any) -> tvm.IRModule:
         """Called by TVM: the module with every foldable pad folded; ``mod`` itself if there is none."""
-        self._require(mod, check_input=self.check_input)
-        pads = _PrimPads(mod)
-        folded = {}
-        for global_var, function in mod.functions_items():
-            if isinstance(function, relax.Function):
-                new, _ = fold_function(self._folding(global_var, pads), function)
-                if not new.same_as(function):
-                    folded[global_var] = new
-        if not folded:
-            return mod
-        out = mod.clone()
-        for global_var, function in folded.items():
-            out.update_func(global_var, function)
-        return _without_unused(out, pads)
+        return self._run(mod, explain=False, check_input=self.check_input)[0]
 
     def explain(self, mod: tvm.IRModule, *, check_input: bool | None = None) -> tuple[Report, ...]:
         """What the pass does with each site of ``mod``, and why: a ``Report`` for each operand that a pad is.
@@ -143,13 +130,31 @@ class FoldExplicitPadding:
         Function by function, those that fold first. ``str(report)`` is a line to read; ``report.outcome`` is ``Folded``
         or ``Refused(kind, detail)``. Raises what the pass raises. ``check_input`` is the pass's own unless it is given.
         """
-        self._require(mod, check_input=self.check_input if check_input is None else check_input)
+        return self.fold_and_explain(mod, check_input=check_input)[1]
+
+    def fold_and_explain(
+        self, mod: tvm.IRModule, *, check_input: bool | None = None
+    ) -> tuple[tvm.IRModule, tuple[Report, ...]]:
+        """What the pass makes of ``mod``, and what ``explain`` says of it, in one go: to log what was done."""
+        return self._run(mod, explain=True, check_input=self.check_input if check_input is None else check_input)
+
+    def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:
+        self._require(mod, check_input=check_input)
         pads = _PrimPads(mod)
+        folded: dict[ir.GlobalVar, relax.Function] = {}
         reports: list[Report] = []
         for global_var, function in mod.functions_items():
             if isinstance(function, relax.Function):
-                reports += fold_function(self._folding(global_var, pads), function, explain=True)[1]
-        return tuple(reports)
+                new, said = fold_function(self._folding(global_var, pads), function, explain=explain)
+                reports += said
+                if not new.same_as(function):
+                    folded[global_var] = new
+        if not folded:
+            return mod, tuple(reports)
+        out = mod.clone()
+        for global_var, function in folded.items():
+            out.update_func(global_var, function)
+        return _without_unused(out, pads), tuple(reports)
 
     def _folding(self, global_var: ir.GlobalVar, pads: "_PrimPads") -> Folding:
         return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)

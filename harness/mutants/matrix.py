@@ -9,7 +9,6 @@ call it a PipelineDisagreement (tests/test_mutants.py compares the two on every 
 
 from collections.abc import Sequence
 
-from harness import ir
 from harness.case import Case
 from harness.check import Prepared, conclude, prepared_from
 from harness.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
@@ -48,12 +47,7 @@ def kills_of(row: Folded) -> Kills:
 
 
 def _prepared(each: Distinct) -> Prepared:
-    return prepared_from(each.case, _no_fold, each.unfolded, each.folded, complete=True)
-
-
-def _no_fold(module: ir.Module) -> ir.Module:
-    """Never called: what is asked of a pass has been asked."""
-    return module
+    return prepared_from(each.case, each.unfolded, each.folded, complete=True)
 
 
 def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:

@@ -19,7 +19,7 @@ from tvm import tirx
 
 from harness.targets.default import VmProgram, compile_default
 from harness.targets.graph import Graph
-from harness.targets.kernels import compile_kernels, signature
+from harness.targets.kernels import Signature, compile_kernels, signature
 from harness.targets.legalize import Legalizer
 from harness.targets.structural import StructuralCache
 from harness.targets.target import Target, Unsupported
@@ -74,6 +74,7 @@ class _Slot:
     """The place of a kernel, before and after it is compiled."""
 
     function: tirx.PrimFunc
+    signature: Signature
     kernel: Any = None
 
 
@@ -98,7 +99,7 @@ class _Compiler:
         new: list[_Slot] = []
         try:
             read = [self._read(modules, new) for modules in batch]
-            kernels = compile_kernels([slot.function for slot in new], self._target)
+            kernels = compile_kernels([(slot.function, slot.signature) for slot in new], self._target)
         except BaseException as error:
             for slot in new:
                 self._slots.forget(slot.function)
@@ -112,22 +113,19 @@ class _Compiler:
     def _read(self, modules: Mapping[str, tvm.IRModule], new: list[_Slot]) -> Mapping[str, _Function] | Unsupported:
         try:
             graphs = {name: Graph(self._legalize(module)) for name, module in modules.items()}
-            for graph in graphs.values():
-                for function in graph.kernels.values():
-                    signature(function)
+            return {
+                name: _Function(graph, {called: self._slot(kernel, new) for called, kernel in graph.kernels.items()})
+                for name, graph in graphs.items()
+            }
         except Unsupported as reason:
             return reason
-        return {
-            name: _Function(graph, {called: self._slot(function, new) for called, function in graph.kernels.items()})
-            for name, graph in graphs.items()
-        }
 
     def _slot(self, function: tirx.PrimFunc, new: list[_Slot]) -> _Slot:
-        """The place of an equal function's kernel, or a new one."""
+        """The place of an equal function's kernel, or a new one. Raises Unsupported."""
         function = function.without_attr("global_symbol")
         slot = self._slots.get(function)
         if slot is None:
-            slot = _Slot(function)
+            slot = _Slot(function, signature(function))
             self._slots.put(function, slot)
             new.append(slot)
         return slot

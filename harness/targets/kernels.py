@@ -31,15 +31,14 @@ _SCALARS: dict[str, Any] = {
 }
 
 
-def compile_kernels(functions: Sequence[tirx.PrimFunc], target: Target) -> list["Kernel"]:
-    """A kernel for each function, all from one module. Raises Unsupported, or what TVM raises."""
+def compile_kernels(functions: Sequence[tuple[tirx.PrimFunc, "Signature"]], target: Target) -> list["Kernel"]:
+    """A kernel for each function with its ``signature``, all from one module. Raises what TVM raises."""
     if not functions:
         return []
-    signatures = [signature(function) for function in functions]
     symbols = [f"kernel{i}" for i in range(len(functions))]
-    module = generate(lower(dict(zip(symbols, functions, strict=True)), target), target)
-    code = load(module, symbols)
-    return [Kernel(symbol, signed, code) for symbol, signed in zip(symbols, signatures, strict=True)]
+    named = {symbol: function for symbol, (function, _) in zip(symbols, functions, strict=True)}
+    code = load(generate(lower(named, target), target), symbols)
+    return [Kernel(symbol, signed, code) for symbol, (_, signed) in zip(symbols, functions, strict=True)]
 
 
 def lower(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModule:
