@@ -30,10 +30,10 @@ fuzz: install
 mutants: install
 	$(BIN)/foldproof mutants $(MUTANTS)
 
-# Changes the source of harness/fold, thousands of times; hours. `mutmut results` lists what lives, MUTATION names mutants.
+# Changes the source of harness/fold, thousands of times, and prints what the harness does not notice.
 mutation: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutation]'
-	$(BIN)/mutmut run $(MUTATION)
+	$(BIN)/python benchmarks/source_mutation/score.py $(MUTATION)
 
 lint: install
 	$(BIN)/ruff check .
