@@ -2,7 +2,6 @@
 
 import gc
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -24,11 +23,10 @@ from harness.draws import draw, strategy_of
 from harness.findings import finding_of, finding_raised
 from harness.fold import FoldExplicitPadding
 from harness.inputs import inputs, parameters
-from harness.targets import compile_batch, compile_functions, elf, fast, kernels, legalize, objects, parse_target
+from harness.targets import compile_batch, compile_functions, elf, fast, kernels, objects, parse_target
 from harness.targets.buffers import Buffer
 from harness.targets.elf import NotPlaceable, place
 from harness.targets.legalize import Legalizer
-from harness.targets.pad_kernel import constant_pad
 from harness.targets.structural import StructuralCache
 
 FAST, DEFAULT = parse_target("llvm", "fast"), parse_target("llvm", "default")
@@ -404,58 +402,6 @@ def test_what_is_remembered_is_what_legalize_ops_would_give():
         assert tvm_ffi.structural_equal(got["main"], want["main"], map_free_vars=True)
         assert hashes(got) == hashes(want)
     assert legalizer.known.hits >= len(modules)
-
-
-def test_pads_are_built_node_for_node_as_tvm_legalises_them():
-    rng, plain = random.Random(1), relax.transform.LegalizeOps()
-    built = 0
-    for _ in range(150):
-        module = padded(rng)
-        call = module["main"].body.blocks[0].bindings[0].value
-        want, got = or_error(plain, module), or_error(constant_pad, call)
-        if isinstance(want, str):
-            assert got == want
-            continue
-        [function] = [function for _, function in want.functions_items() if isinstance(function, tirx.PrimFunc)]
-        tvm.ir.assert_structural_equal(got, function)
-        built += 1
-    assert built > 100
-    assert legalize._pads_are_known()
-
-
-def or_error(make, argument):
-    try:
-        return make(argument)
-    except Exception as error:
-        return str(error).strip().splitlines()[-1]
-
-
-def padded(rng):
-    """A module with one constant pad of up to six axes: widths of all signs, values within and beyond the dtype."""
-    dtype = rng.choice(
-        ["float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"]
-    )
-    lengths = [rng.choice([1, 2, 3, 5, 8]) for _ in range(rng.randint(1, 6))]
-    widths = []
-    for length in lengths:
-        before, after = rng.choice([0, 0, 1, 2, -1, length, -length]), rng.choice([0, 0, 1, 3, -1])
-        widths += [before, after] if length + before + after > 0 else [0, 0]
-    value = rng.choice([0.0, -0.0, 1.0, 3.7, -1.5, float("nan"), float("inf"), 1e38, -128.0, 255.0])
-    mode = rng.choice(["constant", "constant", "edge"])
-    builder, data = relax.BlockBuilder(), relax.Var("x", relax.TensorType(lengths, dtype))
-    with builder.function("main", [data]):
-        builder.emit_func_output(builder.emit(relax.op.nn.pad(data, widths, mode, value)))
-    return builder.get()
-
-
-def test_pads_that_mirror_and_lengths_that_are_no_numbers_are_left_to_tvm():
-    data, symbolic = (relax.Var("x", relax.TensorType(shape, "int8")) for shape in ((4,), (tirx.Var("n", "int64"),)))
-    unknown = relax.Var("x", relax.TensorType(None, "int8", ndim=1))
-    assert constant_pad(relax.op.nn.pad(data, [1, 1])) is not None
-    assert [constant_pad(relax.op.nn.pad(data, [1, 1], mode)) for mode in ("reflect", "replicate", "circular")] == [
-        None
-    ] * 3
-    assert [constant_pad(relax.op.nn.pad(each, [1, 1])) for each in (symbolic, unknown)] == [None] * 2
 
 
 def hashes(module):

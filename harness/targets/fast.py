@@ -3,9 +3,9 @@
     modules --LegalizeOps--> graphs + PrimFuncs --equal ones once--> kernels of one object --> programs
 
 ``foldproof bench`` measures what that saves, compared with two naive compilations. What makes a kernel is TVM's,
-operator by operator: LegalizeOps, the lowering passes that change a meaning, LLVM; but for constant pads, which
-``pad_kernel`` builds node for node as TVM does. What is left out arranges, checks and optimises: memory planning, the
-virtual machine, the packed calling convention, passes of TIR; those of LLVM are up to the target.
+operator by operator: LegalizeOps, the lowering passes that change a meaning, LLVM; but most PrimFuncs are built by
+``own``, node for node as TVM makes them. What is left out arranges, checks and optimises: memory planning, the virtual
+machine, the packed calling convention, passes of TIR; those of LLVM are up to the target.
 """
 
 from collections.abc import Mapping, Sequence

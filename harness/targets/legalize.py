@@ -5,7 +5,8 @@
 What an operator is legalised to depends on its attributes, on the types of its operands and on the values of constants
 among them, all of which ``StructuralCache`` compares, and on the target, which has a memory of its own.
 
-Constant pads are built without TE (``pad_kernel``), if this TVM makes of a pad what that builds.
+Most operators are built without TE (``own``), which takes a fraction of the time. The first call of each goes both
+ways: if this TVM makes of it another PrimFunc than ``own`` does, TVM makes those of the operator from then on.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import tvm
 import tvm_ffi
 from tvm import ir, relax, tirx
 
-from harness.targets.pad_kernel import constant_pad
+from harness.targets.own import built
+from harness.targets.stages import int64
 from harness.targets.structural import StructuralCache
 
 CAPACITY = 256
@@ -43,7 +45,13 @@ class Legalizer:
     def __init__(self, target: tvm.target.Target) -> None:
         self._target = target
         self.known: StructuralCache[_Known] = StructuralCache(CAPACITY)
+        self._alike: dict[str, bool] = {}
         self._pass = relax.transform.LegalizeOps(dict.fromkeys(_operators(), self._legalize))
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """Operators that ``own`` builds otherwise than this TVM does, and which are left to TVM."""
+        return tuple(name for name, alike in self._alike.items() if not alike)
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
         """The module with a PrimFunc for every operator. Raises what TVM raises."""
@@ -53,48 +61,68 @@ class Legalizer:
     def _legalize(self, builder: relax.BlockBuilder, call: ir.Call) -> Any:
         known = self.known.get(call)
         if known is not None:
-            var = builder.add_func(known.function, known.name)
-            return relax.call_tir(var, [call.args[i] for i in known.operands], known.ty)
-        legalised = _padded(builder, call)
-        if legalised is None:
-            legalised = call.op.get_attr(_LEGALIZE)(builder, call)
-        self._remember(builder, call, legalised)
+            return _called(builder, call, known)
+        made = self._made(call)
+        if made is not None and self._alike.get(call.op.name):
+            self.known.put(call, made)
+            return _called(builder, call, made)
+        legalised = call.op.get_attr(_LEGALIZE)(builder, call)
+        known = _read(builder, call, legalised)
+        if known is not None:
+            self.known.put(call, known)
+        if made is not None:
+            self._alike[call.op.name] = known is not None and _same(known, made)
         return legalised
 
-    def _remember(self, builder: relax.BlockBuilder, call: ir.Call, legalised: Any) -> None:
-        """Only what is one call of a PrimFunc on operands of the call, which symbolic shapes may not be."""
-        if not isinstance(legalised, ir.Call) or legalised.op != _CALL_TIR or len(legalised.args) != 2:
-            return
-        given = list(call.args)
-        taken = legalised.args[1].fields
-        operands = [i for argument in taken for i in range(len(given)) if given[i].same_as(argument)]
-        if len(operands) == len(taken) and _static(legalised.ty_args[0]):
-            var = legalised.args[0]
-            self.known.put(call, _Known(builder.get()[var], var.name_hint, tuple(operands), legalised.ty_args[0]))
+    def _made(self, call: ir.Call) -> _Known | None:
+        """What is built without TE; None of what is not, or not as this TVM does."""
+        if not self._alike.get(call.op.name, True):
+            return None
+        stages = built(call)
+        if stages is None:
+            return None
+        result = stages.result
+        ty = relax.TensorType([int64(length) for length in result.lengths], result.dtype)
+        return _Known(stages.function(), _name(call), tuple(stages.operands), ty)
 
 
-def _padded(builder: relax.BlockBuilder, call: ir.Call) -> ir.Call | None:
-    """The call of a constant pad's PrimFunc; None of anything else, and if this TVM makes others."""
-    function = constant_pad(call) if call.op == _PAD and _pads_are_known() else None
-    if function is None:
+_NAMES = {"relax.astype": "cast", "relax.permute_dims": "transpose"}
+
+
+def _name(call: ir.Call) -> str:
+    """What LegalizeOps calls the PrimFunc."""
+    name = str(call.op.name)
+    return _NAMES.get(name, name.rpartition(".")[2])
+
+
+def _called(builder: relax.BlockBuilder, call: ir.Call, known: _Known) -> ir.Call:
+    var = builder.add_func(known.function, known.name)
+    return relax.call_tir(var, [call.args[i] for i in known.operands], known.ty)
+
+
+def _read(builder: relax.BlockBuilder, call: ir.Call, legalised: Any) -> _Known | None:
+    """What TVM made, if that is one call of a PrimFunc on operands of the call, which symbolic shapes may not be."""
+    if not isinstance(legalised, ir.Call) or legalised.op != _CALL_TIR or len(legalised.args) != 2:
         return None
-    return relax.call_tir(builder.add_func(function, "pad"), [call.args[0]], call.ty)
+    given, operands = list(call.args), []
+    for argument in legalised.args[1].fields:
+        place = next((i for i, one in enumerate(given) if one.same_as(argument) and i not in operands), None)
+        if place is None:
+            return None
+        operands.append(place)
+    if not _static(legalised.ty_args[0]):
+        return None
+    var = legalised.args[0]
+    return _Known(builder.get()[var], var.name_hint, tuple(operands), legalised.ty_args[0])
 
 
-@cache
-def _pads_are_known() -> bool:
-    """Whether LegalizeOps makes of pads what ``constant_pad`` does: another TVM may make other PrimFuncs of them."""
-    return all(_is_known(dtype, widths) for dtype, widths in (("float32", [1, 0, -1, 2]), ("int8", [0, 0, 0, 0])))
-
-
-def _is_known(dtype: str, widths: list[int]) -> bool:
-    builder, data = relax.BlockBuilder(), relax.Var("x", relax.TensorType((2, 3, 4), dtype))
-    call = builder.normalize(relax.op.nn.pad(data, [0, 0, *widths], pad_value=1.5))
-    with builder.function("main", [data]):
-        builder.emit_func_output(call)
-    module = relax.transform.LegalizeOps()(builder.get())
-    made = [function for function in module.functions.values() if isinstance(function, tirx.PrimFunc)]
-    return len(made) == 1 and bool(tvm_ffi.structural_equal(made[0], constant_pad(call)))
+def _same(one: _Known, other: _Known) -> bool:
+    """Node for node, whatever the names of variables."""
+    return (
+        one.operands == other.operands
+        and bool(tvm_ffi.structural_equal(one.ty, other.ty))
+        and bool(tvm_ffi.structural_equal(one.function.without_attr("global_symbol"), other.function))
+    )
 
 
 @cache
