@@ -23,6 +23,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -47,8 +48,8 @@ from harness.targets import Target, parse_target  # noqa: E402
 PASS_SECONDS = 3
 """Of CPU time for one pass over a case of a few ops, which takes some milliseconds: longer is a loop."""
 
-CASE_SECONDS = 60
-"""Of wall-clock time without a word from a worker, which then is killed: a loop outside Python."""
+STEP_SECONDS = 60
+"""Of wall-clock time that a worker may stay at one change: what loops outside Python is killed."""
 
 MEMORY = 9 << 30
 FIRST, MOST = 2, 16
@@ -115,7 +116,8 @@ class Worker:
 
     def __init__(self, cases: Sequence[Case], alive: Sequence[str], *, alone: bool) -> None:
         self.cases, self.alive, self.alone = cases, alive, alone
-        self._at = mmap.mmap(-1, 8)
+        self._at = mmap.mmap(-1, 16)
+        self._steps = 0
         self._say(-1)
         self.answers, ours = multiprocessing.Pipe(duplex=False)
         self.process = multiprocessing.get_context("fork").Process(target=self._run, args=(ours,), daemon=True)
@@ -125,11 +127,20 @@ class Worker:
     @property
     def at(self) -> str | None:
         """The change that the process is, or was, at; None between changes."""
-        [place] = struct.unpack("q", self._at[:])
+        place, _ = struct.unpack("qq", self._at[:])
         return None if place < 0 else self.alive[place]
 
+    def answer(self) -> Any:
+        """What is found next; None at the end. Raises EOFError if the process died, TimeoutError if it hangs."""
+        seen = b""
+        while seen != (seen := self._at[:]):
+            if self.answers.poll(STEP_SECONDS):
+                return self.answers.recv()
+        raise TimeoutError
+
     def _say(self, place: int) -> None:
-        self._at[:] = struct.pack("q", place)
+        self._steps += 1
+        self._at[:] = struct.pack("qq", place, self._steps)
 
     def _run(self, answers: Connection) -> None:
         signal.signal(signal.SIGVTALRM, _loops)
@@ -165,12 +176,11 @@ class Worker:
                 others[name] = changed
             elif not _says(changed, unfolded, said):
                 found.explained.add(name)
-        self._say(-1)
         found.differed |= others.keys()
         groups = [{name: changed} for name, changed in others.items()] if self.alone else [others]
         for group in groups:
+            self._say(places[next(iter(group))] if self.alone else -1)
             if group:
-                self._say(places[next(iter(group))] if self.alone else -1)
                 [kills] = matrix([case], Passes({RIGHT: fold, **group}), target)
                 found.killed |= {name: failed.fingerprint for name, failed in kills.items()}
         self._say(-1)
@@ -193,33 +203,27 @@ def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
 def judged(worker: Worker) -> Found:
     """What a worker found, to its end; if that is not the end of its cases, by more workers."""
     found, done = Found(), 0
-    while True:
-        try:
-            answer = worker.answers.recv() if worker.answers.poll(CASE_SECONDS) else _lost(worker, "it hung")
-        except EOFError:
-            answer = _lost(worker, "the process died")
-        if answer is None:
-            worker.process.join()
-            return found
-        if isinstance(answer, str):
-            break
-        found.add(answer)
-        done += 1
+    try:
+        while (answer := worker.answer()) is not None:
+            found.add(answer)
+            done += 1
+        worker.process.join()
+        return found
+    except EOFError:
+        lost = "the process died"
+    except TimeoutError:
+        lost = "it hung"
+    worker.process.kill()
+    worker.process.join()
     guilty = worker.at
     if guilty is not None:
-        found.killed[guilty] = answer
+        found.killed[guilty] = lost
         found.reached.add(guilty)
     elif worker.alone:
         raise RuntimeError(f"a worker was lost to no change: {worker.cases[done]}")
     alive = [name for name in worker.alive if name not in found.killed]
     found.add(judged(Worker(worker.cases[done:], alive, alone=worker.alone or guilty is None)))
     return found
-
-
-def _lost(worker: Worker, how: str) -> str:
-    worker.process.kill()
-    worker.process.join()
-    return how
 
 
 # --- the command --------------------------------------------------------------------------------------
@@ -240,12 +244,13 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
     started, found, done, size = time.monotonic(), Found(), 0, FIRST
     workers = os.cpu_count() or 1
     drawn = [case for _, shard in shards(strategies.cases(), budget, seed) for case in shard]
+    together = ThreadPoolExecutor(workers)
     try:
         while done < len(drawn):
             alive = [name for name in changes if name not in found.killed]
             jobs = [drawn[start : start + size] for start in range(done, min(done + workers * size, len(drawn)), size)]
-            for worker in [Worker(job, alive, alone=False) for job in jobs]:
-                found.add(judged(worker))
+            for part in together.map(judged, [Worker(job, alive, alone=False) for job in jobs]):
+                found.add(part)
             done += sum(map(len, jobs))
             size = min(2 * size, MOST)
             click.echo(f"{time.monotonic() - started:6.0f} s  {done:5} cases  {len(found.killed)} of {len(changes)}")
