@@ -332,7 +332,7 @@ def cropped_again(draw: st.DrawFn, spec: ops.Op) -> Draft:
     draft.axes[i] = Axis(size=4, pad=(before, after), kernel=2)
     draft.pad = replace(draft.pad, value=draw(st.sampled_from([draft.pad.value, 0.0, 3.0])))
     along = Step(kind="add", operand=tuple(map(float, range(4 + before + after))), axis=spec.spatial[i])
-    draft.steps = list(draw(st.sampled_from([(), (step("relu"),), (along,), (along,)])))
+    draft.steps = list(draw(st.sampled_from([(along,), (along,), (step("relu"),), (along,), ()])))
     fewer = draw(st.sampled_from([0, 0, 1]))
     widths = (-before + fewer if before > 1 else -before or fewer, -after)
     draft.steps.append(Step(kind="pad", value=neutral(draft), widths=((spec.spatial[i], *widths),)))

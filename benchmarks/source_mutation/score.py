@@ -26,7 +26,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ from harness import ir  # noqa: E402
 from harness.build import build  # noqa: E402
 from harness.case import Case  # noqa: E402
 from harness.draws import leave_no_files, shards  # noqa: E402
-from harness.fold import FoldExplicitPadding, correcting  # noqa: E402
+from harness.fold import FoldExplicitPadding  # noqa: E402
 from harness.mutants.matrix import RIGHT, matrix  # noqa: E402
 from harness.mutants.through import Passes  # noqa: E402
 from harness.targets import Target, parse_target  # noqa: E402
@@ -55,8 +54,8 @@ MEMORY = 9 << 30
 FIRST, MOST = 2, 16
 """Cases of a job: few while most changes are alive."""
 
-OPTIONS = {"bundled": FoldExplicitPadding(check_input=False), "by option": correcting()}
-OPTIONS["by option"].check_input = False
+EXACT: dict[str, Any] = {"nonzero": "correct", "channels": "slice"}
+OPTIONS = (FoldExplicitPadding(check_input=False), FoldExplicitPadding(check_input=False, **EXACT))
 
 
 @dataclass(slots=True)
@@ -111,24 +110,36 @@ def _loops(*_: object) -> None:
 # --- a worker: a process for each job, which a change may end ----------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where a worker was lost, in the first of its cases: at which option, behind which place among the changes.
+
+    ``differing`` had made another module by then; they are to be run ``alone`` if one of them ended the process.
+    """
+
+    option: int = 0
+    place: int = -1
+    differing: tuple[str, ...] = ()
+    alone: bool = False
+
+
 class Worker:
     """Judges cases in a process of its own, and says by shared memory which change it is at."""
 
-    def __init__(self, cases: Sequence[Case], alive: Sequence[str], *, alone: bool) -> None:
-        self.cases, self.alive, self.alone = cases, alive, alone
+    def __init__(self, cases: Sequence[Case], alive: Sequence[str], left: Left) -> None:
+        self.cases, self.alive, self.left = cases, alive, left
         self._at = mmap.mmap(-1, 16)
         self._steps = 0
         self._say(-1)
-        self.answers, ours = multiprocessing.Pipe(duplex=False)
-        self.process = multiprocessing.get_context("fork").Process(target=self._run, args=(ours,), daemon=True)
+        self.answers, self._ours = multiprocessing.Pipe(duplex=False)
+        self.process = multiprocessing.get_context("fork").Process(target=self._run, daemon=True)
         self.process.start()
-        ours.close()
+        self._ours.close()
 
     @property
-    def at(self) -> str | None:
-        """The change that the process is, or was, at; None between changes."""
-        place, _ = struct.unpack("qq", self._at[:])
-        return None if place < 0 else self.alive[place]
+    def at(self) -> int:
+        """The place of the change that the process is, or was, at; negative between changes."""
+        return int(struct.unpack("qq", self._at[:])[0])
 
     def answer(self) -> Any:
         """What is found next; None at the end. Raises EOFError if the process died, TimeoutError if it hangs."""
@@ -142,48 +153,53 @@ class Worker:
         self._steps += 1
         self._at[:] = struct.pack("qq", place, self._steps)
 
-    def _run(self, answers: Connection) -> None:
+    def _run(self) -> None:
         signal.signal(signal.SIGVTALRM, _loops)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TVM warns of half of what changed passes make
         target = parse_target("llvm")
         places = {name: place for place, name in enumerate(self.alive)}
+        left = self.left
         for case in self.cases:
-            found = Found()
-            for fold in OPTIONS.values():
-                self._judge(case, fold, places, found, target)
-            for name in found.killed:
-                places.pop(name, None)
-            answers.send(found)
-        answers.send(None)
+            for option in range(left.option, len(OPTIONS)):
+                killed = self._judge(case, OPTIONS[option], places, left, target)
+                for name in killed:
+                    places.pop(name, None)
+                self._ours.send(("option", killed))
+                left = Left()
+            self._ours.send(("case",))
+        self._ours.send(None)
 
-    def _judge(self, case: Case, fold: Any, places: dict[str, int], found: Found, target: Target) -> None:
+    def _judge(self, case: Case, fold: Any, places: dict[str, int], left: Left, target: Target) -> dict[str, str]:
+        """The changes that a case kills, and how."""
         unfolded = build(case)
         mutated.REACHED.clear()
         folded = fold(unfolded.clone())
         again = fold(folded)
         said = _explained(fold, unfolded)
         reached = set(mutated.REACHED)
-        others = {}
+        others = {name: Changed(name, fold) for name in left.differing if name in places}
         for name, place in places.items():
-            if name in found.killed or mutated.CHANGES[name].function not in reached:
+            if place <= left.place or mutated.CHANGES[name].function not in reached:
                 continue
-            found.reached.add(name)
             self._say(place)
             changed = Changed(name, fold)
             if not _alike(changed, unfolded, folded, again):
                 others[name] = changed
+                self._ours.send(("differs", name))
             elif not _says(changed, unfolded, said):
-                found.explained.add(name)
-        found.differed |= others.keys()
-        groups = [{name: changed} for name, changed in others.items()] if self.alone else [others]
-        for group in groups:
-            self._say(places[next(iter(group))] if self.alone else -1)
-            if group:
-                [kills] = matrix([case], Passes({RIGHT: fold, **group}), target)
-                found.killed |= {name: failed.fingerprint for name, failed in kills.items()}
+                self._ours.send(("explains", name))
+            else:
+                self._ours.send(("reached", name))
+        killed: dict[str, str] = {}
+        groups = [{name: changed} for name, changed in others.items()] if left.alone else [others]
+        for group in filter(None, groups):
+            self._say(places[next(iter(group))] if left.alone else -1)
+            [kills] = matrix([case], Passes({RIGHT: fold, **group}), target)
+            killed |= {name: failed.fingerprint for name, failed in kills.items()}
         self._say(-1)
+        return killed
 
 
 def _alike(changed: Changed, unfolded: ir.Module, folded: ir.Module, again: ir.Module) -> bool:
@@ -200,29 +216,47 @@ def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
         return False
 
 
-def judged(worker: Worker) -> Found:
-    """What a worker found, to its end; if that is not the end of its cases, by more workers."""
-    found, done = Found(), 0
-    try:
-        while (answer := worker.answer()) is not None:
-            found.add(answer)
-            done += 1
+def judged(cases: Sequence[Case], alive: Sequence[str]) -> Found:
+    """What the cases show of the changes, by as many workers as it takes."""
+    found, left = Found(), Left()
+    while cases:
+        worker = Worker(cases, alive, left)
+        option, differing, done = left.option, list(left.differing), 0
+        try:
+            while (answer := worker.answer()) is not None:
+                kind, *rest = answer
+                if kind == "option":
+                    option, differing, left = option + 1, [], Left()
+                    found.killed |= rest[0]
+                elif kind == "case":
+                    option, done = 0, done + 1
+                else:
+                    found.reached.add(rest[0])
+                if kind == "differs":
+                    found.differed.add(rest[0])
+                    differing.append(rest[0])
+                elif kind == "explains":
+                    found.explained.add(rest[0])
+            worker.process.join()
+            return found
+        except EOFError:
+            lost = "the process died"
+        except TimeoutError:
+            lost = "it hung"
+        worker.process.kill()
         worker.process.join()
-        return found
-    except EOFError:
-        lost = "the process died"
-    except TimeoutError:
-        lost = "it hung"
-    worker.process.kill()
-    worker.process.join()
-    guilty = worker.at
-    if guilty is not None:
-        found.killed[guilty] = lost
-        found.reached.add(guilty)
-    elif worker.alone:
-        raise RuntimeError(f"a worker was lost to no change: {worker.cases[done]}")
-    alive = [name for name in worker.alive if name not in found.killed]
-    found.add(judged(Worker(worker.cases[done:], alive, alone=worker.alone or guilty is None)))
+        at = worker.at
+        if at >= 0:
+            found.killed[alive[at]] = lost
+        elif left.alone:
+            raise RuntimeError(f"a worker was lost to no change: {cases[done]}")
+        # At no change, it ran what differs, all in one; what was lost at a change alone ran behind all of them.
+        seen = len(alive) if at < 0 or left.alone else at + 1
+        seen = sum(name not in found.killed for name in alive[:seen])
+        alive = [name for name in alive if name not in found.killed]
+        differing = [name for name in differing if name not in found.killed]
+        left = Left(option, seen - 1, tuple(differing), alone=at < 0 or left.alone)
+        cases = cases[done:]
     return found
 
 
@@ -249,7 +283,7 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
         while done < len(drawn):
             alive = [name for name in changes if name not in found.killed]
             jobs = [drawn[start : start + size] for start in range(done, min(done + workers * size, len(drawn)), size)]
-            for part in together.map(judged, [Worker(job, alive, alone=False) for job in jobs]):
+            for part in together.map(judged, jobs, [alive] * len(jobs)):
                 found.add(part)
             done += sum(map(len, jobs))
             size = min(2 * size, MOST)
