@@ -13,17 +13,15 @@ reached, or alive, and then whether at least ``explain()`` or the module of some
 """
 
 import json
-import mmap
 import multiprocessing
 import os
 import resource
 import signal
-import struct
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,11 +45,14 @@ from harness.targets import Target, parse_target  # noqa: E402
 PASS_SECONDS = 3
 """Of CPU time for one pass over a case of a few ops, which takes some milliseconds: longer is a loop."""
 
-STEP_SECONDS = 60
-"""Of wall-clock time that a worker may stay at one change: what loops outside Python is killed."""
+SECONDS = 60
+"""Of wall-clock time for what goes together, besides twice the above for each: what takes longer hangs in C++."""
 
 MEMORY = 9 << 30
-FIRST, MOST = 2, 16
+TOGETHER = 100
+"""Changes that share a process. If it is lost, halves of them are asked again."""
+
+FIRST, MOST = 1, 16
 """Cases of a job: few while most changes are alive."""
 
 EXACT: dict[str, Any] = {"nonzero": "correct", "channels": "slice"}
@@ -107,99 +108,84 @@ def _loops(*_: object) -> None:
     raise TimeoutError("the pass does not end")
 
 
-# --- a worker: a process for each job, which a change may end ----------------------------------------
+# --- judging ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Where a worker was lost, in the first of its cases: at which option, behind which place among the changes.
+def judged(cases: Sequence[Case], alive: Sequence[str]) -> Found:
+    """What the cases show of the changes."""
+    found = Found()
+    target = parse_target("llvm")
+    for case in cases:
+        for fold in OPTIONS:
+            names = [name for name in alive if name not in found.killed]
+            for part in _one(case, fold, names, target):
+                found.add(part)
+    return found
 
-    ``differing`` had made another module by then; they are to be run ``alone`` if one of them ended the process.
-    """
 
-    option: int = 0
-    place: int = -1
-    differing: tuple[str, ...] = ()
-    alone: bool = False
+def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterator[Found]:
+    """What a case shows of the changes through one pass: first which make something else of it, then what that does."""
+    unfolded = build(case)
+    mutated.REACHED.clear()
+    folded = fold(unfolded.clone())
+    again, said = fold(folded), _explained(fold, unfolded)
+    reached = [name for name in names if mutated.CHANGES[name].function in mutated.REACHED]
 
-
-class Worker:
-    """Judges cases in a process of its own, and says by shared memory which change it is at."""
-
-    def __init__(self, cases: Sequence[Case], alive: Sequence[str], left: Left) -> None:
-        self.cases, self.alive, self.left = cases, alive, left
-        self._at = mmap.mmap(-1, 16)
-        self._steps = 0
-        self._say(-1)
-        self.answers, self._ours = multiprocessing.Pipe(duplex=False)
-        self.process = multiprocessing.get_context("fork").Process(target=self._run, daemon=True)
-        self.process.start()
-        self._ours.close()
-
-    @property
-    def at(self) -> int:
-        """The place of the change that the process is, or was, at; negative between changes."""
-        return int(struct.unpack("qq", self._at[:])[0])
-
-    def answer(self) -> Any:
-        """What is found next; None at the end. Raises EOFError if the process died, TimeoutError if it hangs."""
-        seen = b""
-        while seen != (seen := self._at[:]):
-            if self.answers.poll(STEP_SECONDS):
-                return self.answers.recv()
-        raise TimeoutError
-
-    def _say(self, place: int) -> None:
-        self._steps += 1
-        self._at[:] = struct.pack("qq", place, self._steps)
-
-    def _run(self) -> None:
-        signal.signal(signal.SIGVTALRM, _loops)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TVM warns of half of what changed passes make
-        target = parse_target("llvm")
-        places = {name: place for place, name in enumerate(self.alive)}
-        left = self.left
-        for case in self.cases:
-            for option in range(left.option, len(OPTIONS)):
-                killed = self._judge(case, OPTIONS[option], places, left, target)
-                for name in killed:
-                    places.pop(name, None)
-                self._ours.send(("option", killed))
-                left = Left()
-            self._ours.send(("case",))
-        self._ours.send(None)
-
-    def _judge(self, case: Case, fold: Any, places: dict[str, int], left: Left, target: Target) -> dict[str, str]:
-        """The changes that a case kills, and how."""
-        unfolded = build(case)
-        mutated.REACHED.clear()
-        folded = fold(unfolded.clone())
-        again = fold(folded)
-        said = _explained(fold, unfolded)
-        reached = set(mutated.REACHED)
-        others = {name: Changed(name, fold) for name in left.differing if name in places}
-        for name, place in places.items():
-            if place <= left.place or mutated.CHANGES[name].function not in reached:
-                continue
-            self._say(place)
+    def compared(some: Sequence[str]) -> Found:
+        found = Found(reached=set(some))
+        for name in some:
             changed = Changed(name, fold)
             if not _alike(changed, unfolded, folded, again):
-                others[name] = changed
-                self._ours.send(("differs", name))
+                found.differed.add(name)
             elif not _says(changed, unfolded, said):
-                self._ours.send(("explains", name))
-            else:
-                self._ours.send(("reached", name))
-        killed: dict[str, str] = {}
-        groups = [{name: changed} for name, changed in others.items()] if left.alone else [others]
-        for group in filter(None, groups):
-            self._say(places[next(iter(group))] if left.alone else -1)
-            [kills] = matrix([case], Passes({RIGHT: fold, **group}), target)
-            killed |= {name: failed.fingerprint for name, failed in kills.items()}
-        self._say(-1)
-        return killed
+                found.explained.add(name)
+        return found
+
+    def run(some: Sequence[str]) -> Found:
+        [kills] = matrix([case], Passes({RIGHT: fold, **{name: Changed(name, fold) for name in some}}), target)
+        return Found(killed={name: failed.fingerprint for name, failed in kills.items()})
+
+    differing: list[str] = []
+    for start in range(0, len(reached), TOGETHER):
+        part = _safely(compared, reached[start : start + TOGETHER])
+        differing += sorted(part.differed - part.killed.keys())
+        yield part
+    for start in range(0, len(differing), TOGETHER):
+        yield _safely(run, differing[start : start + TOGETHER])
+
+
+def _safely(judge: Callable[[Sequence[str]], Found], names: Sequence[str]) -> Found:
+    """What ``judge`` finds of the changes, in a process of its own; one that ends it, or hangs, is killed by that."""
+    found = _forked(judge, names)
+    if found is None and len(names) == 1:
+        return Found(killed={names[0]: "the process was lost"}, reached=set(names))
+    if found is None:
+        middle = len(names) // 2
+        found = _safely(judge, names[:middle])
+        found.add(_safely(judge, names[middle:]))
+    return found
+
+
+def _forked(judge: Callable[[Sequence[str]], Found], names: Sequence[str]) -> Found | None:
+    context = multiprocessing.get_context("fork")
+    answers, ours = context.Pipe(duplex=False)
+
+    def answer() -> None:
+        signal.signal(signal.SIGVTALRM, _loops)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TVM warns of half of what changed passes make
+        ours.send(judge(names))
+
+    process = context.Process(target=answer)
+    process.start()
+    ours.close()
+    try:
+        return answers.recv() if answers.poll(SECONDS + 2 * PASS_SECONDS * len(names)) else None
+    except EOFError:
+        return None
+    finally:
+        process.kill()
+        process.join()
 
 
 def _alike(changed: Changed, unfolded: ir.Module, folded: ir.Module, again: ir.Module) -> bool:
@@ -214,50 +200,6 @@ def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
         return changed.explained(unfolded) == said
     except Exception:  # noqa: BLE001, it differs
         return False
-
-
-def judged(cases: Sequence[Case], alive: Sequence[str]) -> Found:
-    """What the cases show of the changes, by as many workers as it takes."""
-    found, left = Found(), Left()
-    while cases:
-        worker = Worker(cases, alive, left)
-        option, differing, done = left.option, list(left.differing), 0
-        try:
-            while (answer := worker.answer()) is not None:
-                kind, *rest = answer
-                if kind == "option":
-                    option, differing, left = option + 1, [], Left()
-                    found.killed |= rest[0]
-                elif kind == "case":
-                    option, done = 0, done + 1
-                else:
-                    found.reached.add(rest[0])
-                if kind == "differs":
-                    found.differed.add(rest[0])
-                    differing.append(rest[0])
-                elif kind == "explains":
-                    found.explained.add(rest[0])
-            worker.process.join()
-            return found
-        except EOFError:
-            lost = "the process died"
-        except TimeoutError:
-            lost = "it hung"
-        worker.process.kill()
-        worker.process.join()
-        at = worker.at
-        if at >= 0:
-            found.killed[alive[at]] = lost
-        elif left.alone:
-            raise RuntimeError(f"a worker was lost to no change: {cases[done]}")
-        # At no change, it ran what differs, all in one; what was lost at a change alone ran behind all of them.
-        seen = len(alive) if at < 0 or left.alone else at + 1
-        seen = sum(name not in found.killed for name in alive[:seen])
-        alive = [name for name in alive if name not in found.killed]
-        differing = [name for name in differing if name not in found.killed]
-        left = Left(option, seen - 1, tuple(differing), alone=at < 0 or left.alone)
-        cases = cases[done:]
-    return found
 
 
 # --- the command --------------------------------------------------------------------------------------
@@ -278,7 +220,7 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
     started, found, done, size = time.monotonic(), Found(), 0, FIRST
     workers = os.cpu_count() or 1
     drawn = [case for _, shard in shards(strategies.cases(), budget, seed) for case in shard]
-    together = ThreadPoolExecutor(workers)
+    together = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
     try:
         while done < len(drawn):
             alive = [name for name in changes if name not in found.killed]
