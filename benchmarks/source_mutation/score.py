@@ -13,6 +13,7 @@ reached, or alive, and then whether at least ``explain()`` or the module of some
 """
 
 import json
+import mmap
 import multiprocessing
 import os
 import resource
@@ -45,8 +46,8 @@ from harness.targets import Target, parse_target  # noqa: E402
 PASS_SECONDS = 3
 """Of CPU time for one pass over a case of a few ops, which takes some milliseconds: longer is a loop."""
 
-SECONDS = 60
-"""Of wall-clock time for what goes together, besides twice the above for each: what takes longer hangs in C++."""
+SECONDS = 300
+"""Of wall-clock time for changes that go together: what takes longer hangs where it is executed."""
 
 MEMORY = 9 << 30
 TOGETHER = 100
@@ -97,11 +98,13 @@ def _explained(fold: Any, module: ir.Module) -> str:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    signal.setitimer(signal.ITIMER_VIRTUAL, PASS_SECONDS)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PASS_SECONDS)  # raises in Python
+    signal.setitimer(signal.ITIMER_PROF, 2 * PASS_SECONDS)  # ends the process, which may be deep in C++
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _loops(*_: object) -> None:
@@ -131,9 +134,10 @@ def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterato
     again, said = fold(folded), _explained(fold, unfolded)
     reached = [name for name in names if mutated.CHANGES[name].function in mutated.REACHED]
 
-    def compared(some: Sequence[str]) -> Found:
+    def compared(some: Sequence[str], tell: Callable[[str], None]) -> Found:
         found = Found(reached=set(some))
         for name in some:
+            tell(name)
             changed = Changed(name, fold)
             if not _alike(changed, unfolded, folded, again):
                 found.differed.add(name)
@@ -141,7 +145,7 @@ def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterato
                 found.explained.add(name)
         return found
 
-    def run(some: Sequence[str]) -> Found:
+    def run(some: Sequence[str], _tell: Callable[[str], None]) -> Found:
         [kills] = matrix([case], Passes({RIGHT: fold, **{name: Changed(name, fold) for name in some}}), target)
         return Found(killed={name: failed.fingerprint for name, failed in kills.items()})
 
@@ -154,38 +158,54 @@ def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterato
         yield _safely(run, differing[start : start + TOGETHER])
 
 
-def _safely(judge: Callable[[Sequence[str]], Found], names: Sequence[str]) -> Found:
+Judge = Callable[[Sequence[str], Callable[[str], None]], Found]
+"""Finds something of changes, and tells which one it is at, if it is at a single one."""
+
+
+def _safely(judge: Judge, names: Sequence[str]) -> Found:
     """What ``judge`` finds of the changes, in a process of its own; one that ends it, or hangs, is killed by that."""
-    found = _forked(judge, names)
-    if found is None and len(names) == 1:
-        return Found(killed={names[0]: "the process was lost"}, reached=set(names))
-    if found is None:
-        middle = len(names) // 2
-        found = _safely(judge, names[:middle])
-        found.add(_safely(judge, names[middle:]))
+    if not names:
+        return Found()
+    found, at = _forked(judge, names)
+    if found is not None:
+        return found
+    guilty = at or (names[0] if len(names) == 1 else "")
+    if guilty:
+        found = _safely(judge, [name for name in names if name != guilty])
+        found.add(Found(killed={guilty: "the process was lost"}, reached={guilty}))
+        return found
+    middle = len(names) // 2
+    found = _safely(judge, names[:middle])
+    found.add(_safely(judge, names[middle:]))
     return found
 
 
-def _forked(judge: Callable[[Sequence[str]], Found], names: Sequence[str]) -> Found | None:
+def _forked(judge: Judge, names: Sequence[str]) -> tuple[Found | None, str]:
+    """What it finds, None if the process was lost; and the change that it was at."""
     context = multiprocessing.get_context("fork")
     answers, ours = context.Pipe(duplex=False)
+    at = mmap.mmap(-1, 200)  # shared by both processes
+
+    def tell(name: str) -> None:
+        at[:] = name.encode().ljust(len(at))
 
     def answer() -> None:
         signal.signal(signal.SIGVTALRM, _loops)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TVM warns of half of what changed passes make
-        ours.send(judge(names))
+        ours.send(judge(names, tell))
 
+    tell("")
     process = context.Process(target=answer)
     process.start()
     ours.close()
     try:
-        return answers.recv() if answers.poll(SECONDS + 2 * PASS_SECONDS * len(names)) else None
+        found = answers.recv() if answers.poll(SECONDS) else None
     except EOFError:
-        return None
-    finally:
-        process.kill()
-        process.join()
+        found = None
+    process.kill()
+    process.join()
+    return found, at[:].decode().strip()
 
 
 def _alike(changed: Changed, unfolded: ir.Module, folded: ir.Module, again: ir.Module) -> bool:
