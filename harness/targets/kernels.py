@@ -9,6 +9,7 @@ the caller checks, and dimensions that only the shapes of the buffers tell are a
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,11 @@ def lower(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModul
 
 
 def generate(module: tvm.IRModule, target: Target) -> tvm.runtime.Module:
-    """The module in LLVM's terms. Its object file will hold no debug information, its code is the same."""
+    """The module in LLVM's terms. Its object file will hold no debug information; its code is the same."""
     (var, first), *others = module.functions_items()  # one function has the flags for all
     body = tirx.AttrStmt("default", "pragma_import_llvm", ir.StringImm(_NO_DEBUG_INFORMATION), first.body)
     flagged = tvm.IRModule({var: first.with_body(body), **dict(others)})
-    return tvm.get_global_func("target.build.llvm")(flagged, target.tvm_target)
+    return tvm.get_global_func("target.build.llvm")(flagged, _emitting(target))
 
 
 _NO_DEBUG_INFORMATION = """
@@ -68,6 +69,17 @@ _NO_DEBUG_INFORMATION = """
 """TVM describes every variable for a debugger, which is a quarter of what it takes to emit an object, and has no option
 to leave that out. An imported LLVM module with flags can: CodeView, which is for Windows only, and no version of DWARF.
 (LLVM, ``AsmPrinter::doInitialization``.)"""
+
+
+_NO_PLACES_OF_VARIABLES = ["-livedebugvalues-input-bb-limit:uint=0", "-livedebugvalues-input-dbg-value-limit:uint=0"]
+"""LLVM would still work out for each instruction where a debugger finds each variable, a quarter of the rest."""
+
+
+@cache
+def _emitting(target: Target) -> tvm.target.Target:
+    """The target with options of LLVM that leave the code as it is."""
+    config = dict(target.tvm_target.export())
+    return tvm.target.Target({**config, "cl-opt": [*config.get("cl-opt", ()), *_NO_PLACES_OF_VARIABLES]})
 
 
 # --- calling ------------------------------------------------------------------------------------------
