@@ -84,7 +84,7 @@ def conv_transpose(call: ir.Call) -> Stages | None:
     def turned(o: Any, i: Any, *at: Any) -> Any:
         return kernel[[i, o, *(tirx.Sub(int64(k - 1), place) for k, place in zip(reach, at, strict=True))]]
 
-    weight = stages.stage("kernel_transform", [outputs, inputs, *reach], turned)
+    weight = stages.stage("kernel_transform", [outputs, inputs, *reach], turned, simple=True)
     lengths = [n - k + 1 for n, k in zip(data.lengths[2:], reach, strict=True)]
     if min(lengths) <= 0:
         return None
@@ -122,7 +122,7 @@ def _dilated(stages: Stages, source: Tensor, factors: Sequence[int], name: str) 
         return tirx.if_then_else(tirx.all(*there), element, tirx.const(0, source.dtype)) if there else element
 
     lengths = [(n - 1) * factor + 1 for n, factor in zip(source.lengths[2:], factors, strict=True)]
-    return stages.stage(name, [*source.lengths[:2], *lengths], value)
+    return stages.stage(name, [*source.lengths[:2], *lengths], value, simple=True)
 
 
 def _reduced(n_axis: int, c_axis: int, spatial: Sequence[int]) -> list[int]:

@@ -68,7 +68,8 @@ def permute_dims(call: ir.Call) -> Stages | None:
         return None
     rank = len(x.lengths)
     axes = [*reversed(range(rank))] if call.attrs.axes is None else [int(a) % rank for a in call.attrs.axes[:]]
-    stages.stage("transpose", [x.lengths[a] for a in axes], lambda *at: x[[at[axes.index(i)] for i in range(rank)]])
+    lengths = [x.lengths[a] for a in axes]
+    stages.stage("transpose", lengths, lambda *at: x[[at[axes.index(i)] for i in range(rank)]], simple=True)
     return stages
 
 
@@ -103,7 +104,7 @@ def _unary(call: ir.Call, value: Callable[[Expr], Expr]) -> Stages | None:
     x = stages.operand(0)
     if x is None:
         return None
-    stages.stage("compute", x.lengths, lambda *at: value(x[at]))
+    stages.stage("compute", x.lengths, lambda *at: value(x[at]), simple=True)
     return stages
 
 
