@@ -20,14 +20,13 @@ from unittest.mock import patch
 
 from hypothesis.strategies import SearchStrategy
 
-from harness.campaign import Listener, run
+from harness.campaign import BATCH_CASES, Listener, run
 from harness.case import Case
 from harness.draws import SHARD_EXAMPLES, draw, shard_seed, strategy_of
 from harness.pool import Judge
 from harness.question import Question
 from harness.settings import Settings
 
-BATCH_CASES = 16
 WARM_UP_CASES = 2
 WARM_UP_EXAMPLES = 48
 """Enough that both workers have loaded TVM and compiled something."""

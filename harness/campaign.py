@@ -23,7 +23,7 @@ from harness.settings import Settings
 from harness.summary import Found, Summary, failure_record, shard_record
 from harness.triage import save_found, shrink_found, shrunk_before
 
-BATCH_CASES = 8
+BATCH_CASES = 16
 
 
 class Listener:

@@ -25,9 +25,9 @@ CASE_SECONDS = 60.0
 START_SECONDS = 300.0
 """Time limit of importing TVM and the user's pass."""
 
-RECYCLE_TASKS = 300
-"""A worker is replaced after as many batches: TVM keeps some of what each leaves. In 300 of a campaign's, 100 workers
-grew by 47 MB at most (docs/hour.md)."""
+RECYCLE_TASKS = 150
+"""A worker is replaced after as many batches: TVM keeps some of what each leaves. In 2,400 cases of a campaign, 100
+workers grew by 47 MB at most (docs/hour.md)."""
 
 
 class Job:
