@@ -8,7 +8,7 @@ makes an illegal fold look right. So the same case is asked again in geometries 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
@@ -31,6 +31,8 @@ ADVERSARIAL = ("negative", "integers", "specials", "extremes")
 """Fills that are exact and show padding. Real values add rounding, NaN hides differences."""
 
 SEEDS = (0, 1)
+MORE_SEEDS = tuple(range(2, 10))
+"""Of the inputs that confirm what is about to be called legal."""
 
 
 class Legality(StrEnum):
@@ -89,7 +91,9 @@ def legality(case: Case) -> Legality:
             return Legality.GEOMETRY
         if _drowns(right[0]):
             return Legality.VACUOUS
-    return Legality.LEGAL
+    # A few inputs may all hide one element, behind a weight of 0 or a quotient: once in 246,000 cases they did.
+    stands = any(_agree(case, folded, seeds=MORE_SEEDS) for folded in right_folds(case))
+    return Legality.LEGAL if stands else Legality.ILLEGAL
 
 
 @lru_cache(maxsize=64)
@@ -271,7 +275,7 @@ def _dense(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bo
     return replace(dense, kernel=kernel, size=max(axis.size, kernel) + more)
 
 
-def _agree(case: Case, folded: Case) -> bool:
+def _agree(case: Case, folded: Case, *, seeds: Sequence[int] = SEEDS) -> bool:
     """Whether both mean the same on every adversarial input, compared bit by bit.
 
     Where a value is open (a sum that may overflow), it has to be open in both, and one input must leave nothing open:
@@ -280,7 +284,7 @@ def _agree(case: Case, folded: Case) -> bool:
     if folded.result_dims != case.result_dims:
         return False
     compared = False
-    for fill, seed in product(ADVERSARIAL, SEEDS):
+    for fill, seed in product(ADVERSARIAL, seeds):
         arrays = inputs(case, fill, seed=seed)
         want, got = reference(case, arrays), reference(folded, arrays)
         if (want.defined != got.defined).any():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.case import Axis, Case, Pad, Step
+from harness.check import check
 from harness.legality import Legality, legality, right_folds
 
 INF, NAN = float("inf"), float("nan")
@@ -374,3 +375,12 @@ def test_a_fold_into_a_transposed_convolution_is_scaled_by_its_stride():
     [folded] = right_folds(of("conv1d_transpose", axis, steps=(nested(W=(1, 1)),)))
     assert folded.axes == (Axis(size=4, stride=2, padding=(2, -2)),)
     assert folded.steps == ()
+
+
+def test_what_few_inputs_hide_is_not_legal():
+    """A campaign of an hour met it: the crop takes x[0] // 2 away, which was 0 in all inputs of the first two seeds."""
+    steps = (Step(kind="divide", operand=(2.0,)), *(Step(kind="pad", widths=(("W", w, 0),)) for w in (-2, 1)))
+    case = Case(op="conv1d", axes=(Axis(size=13, pad=(1, 0)),), dtype="uint8", steps=steps, out_dtype="float32")
+    assert right_folds(case) != ()
+    assert legality(case) is Legality.ILLEGAL
+    check(case)
