@@ -20,7 +20,8 @@ def applied(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
 def explained(case: Case, fold: Fold, unfolded: ir.Module) -> tuple[ir.Module, tuple[Outcome, ...]]:
     """What the pass makes of a module, which it leaves alone, and what the bundled one says of it.
 
-    Raises a ``Failure``.
+    That one is asked for both at once, and so not through TVM's pass manager, which ``check_again`` and a test of both
+    ways (tests/test_check.py) go through. Raises a ``Failure``.
     """
     before = unfolded.clone()
     outcomes: tuple[Outcome, ...] = ()

@@ -404,6 +404,7 @@ def test_what_is_remembered_is_what_legalize_ops_would_give():
         assert tvm_ffi.structural_equal(got["main"], want["main"], map_free_vars=True)
         assert hashes(got) == hashes(want)
     assert legalizer.known.hits >= len(modules)
+    assert legalizer.differing == ()
 
 
 def hashes(module):

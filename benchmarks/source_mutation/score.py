@@ -253,6 +253,8 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         click.echo("interrupted: what follows is what was found until now")
+    finally:
+        together.shutdown(wait=False, cancel_futures=True)
     _report(changes, found, done, time.monotonic() - started, file)
 
 

@@ -135,7 +135,10 @@ class FoldExplicitPadding:
     def fold_and_explain(
         self, mod: tvm.IRModule, *, check_input: bool | None = None
     ) -> tuple[tvm.IRModule, tuple[Report, ...]]:
-        """What the pass makes of ``mod``, and what ``explain`` says of it, in one go: to log what was done."""
+        """What the pass makes of ``mod``, and what ``explain`` says of it, in one go: to log what was done.
+
+        The module is ``mod`` itself if nothing folds. Raises what the pass raises.
+        """
         return self._run(mod, explain=True, check_input=self.check_input if check_input is None else check_input)
 
     def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:

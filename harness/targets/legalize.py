@@ -18,7 +18,7 @@ import tvm_ffi
 from tvm import ir, relax, tirx
 
 from harness.targets.own import built
-from harness.targets.stages import int64
+from harness.targets.stages import int64, numbers
 from harness.targets.structural import StructuralCache
 
 CAPACITY = 256
@@ -26,7 +26,6 @@ CAPACITY = 256
 
 _LEGALIZE = "FLegalize"
 _CALL_TIR = ir.Op.get("relax.call_tir")
-_PAD = ir.Op.get("relax.nn.pad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _read(builder: relax.BlockBuilder, call: ir.Call, legalised: Any) -> _Known 
         if place is None:
             return None
         operands.append(place)
-    if not _static(legalised.ty_args[0]):
+    if numbers(legalised.ty_args[0]) is None:
         return None
     var = legalised.args[0]
     return _Known(builder.get()[var], var.name_hint, tuple(operands), legalised.ty_args[0])
@@ -131,13 +130,4 @@ def _operators() -> tuple[str, ...]:
         name
         for name in ir.Op.list_op_names()
         if name.startswith("relax.") and ir.Op.get(name).get_attr(_LEGALIZE) is not None
-    )
-
-
-def _static(ty: Any) -> bool:
-    """Whether a type is that of a tensor whose shape is known."""
-    return (
-        isinstance(ty, relax.TensorType)
-        and isinstance(ty.shape, relax.ShapeExpr)
-        and all(isinstance(length, tirx.IntImm) for length in ty.shape.values)
     )

@@ -2,7 +2,7 @@
 
     R.nn.conv2d(x, w, ...)   ->   stages of a PrimFunc, equal node for node to that of LegalizeOps
 
-Of the 3.9 operator calls of a case nearly all are such; TE takes 0.7 to 6 ms for each, these take 0.3 to 1.
+Of the 3.9 operator calls of a case nearly all are such; TE takes 0.5 to 6 ms for each, these take 0.6 on average.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from tvm import ir, tirx
 
 from harness.targets.stages import Stages, Tensor, greatest, int64, numbers, padded, summed
 
-_MOST_LETTERS = "DHW"
+_SPATIAL = "DHW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _read(call: ir.Call) -> tuple[Stages, Tensor, list[_Window]] | None:
     x = stages.operand(0)
     if x is None or str(attrs.out_layout) != layout or len(layout) != len(x.lengths) or numbers(call.ty) is None:
         return None
-    axes = [layout.index(letter) for letter in _MOST_LETTERS if letter in layout]
+    axes = [layout.index(letter) for letter in _SPATIAL if letter in layout]
     values = (attrs.pool_size, attrs.strides, attrs.dilation, attrs.padding)
     kernel, strides, dilation, padding = ([int(value) for value in each[:]] for each in values)
     windows = [
