@@ -15,9 +15,10 @@ import numpy as np
 from rich.console import Console
 
 from harness import ops
-from harness.draws import draw, shard_seed
+from harness.draws import draw
 from harness.mutants import DEFECTS
 from harness.mutants.jobs import kill
+from harness.plan import shard_seed
 from harness.pool import Judge
 from harness.question import Question
 from strategies.aims import AIMS, Aim

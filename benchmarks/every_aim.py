@@ -14,8 +14,9 @@ from rich.table import Table
 
 from harness import ops
 from harness.case import Case
-from harness.draws import draw, shard_seed
+from harness.draws import draw
 from harness.failures import Failure
+from harness.plan import shard_seed
 from harness.pool import Job, Judge, Question
 from harness.worker import Result
 from strategies.aims import AIMS, Aim

@@ -20,9 +20,10 @@ os.environ |= dict.fromkeys(("TVM_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM
 from harness.batch import check_batch
 from harness.campaign import batched
 from harness.case import Case
-from harness.draws import draw, shard_seed, strategy_of
+from harness.draws import draw, strategy_of
 from harness.folding import Fold
 from harness.loading import load_fold
+from harness.plan import shard_seed
 from harness.pool import Judge
 from harness.question import Question
 from harness.targets import Target, parse_target

@@ -29,10 +29,10 @@ from rich.table import Table
 import harness.cluster
 from harness.campaign import Listener
 from harness.cluster import Cluster, errand
-from harness.draws import Plan
 from harness.elsewhere import Answer, Books
 from harness.journal import JOURNAL, Journal
 from harness.loading import BUNDLED_NAMES
+from harness.plan import Plan
 from harness.question import Question
 from harness.settings import Settings
 from harness.shard import in_process

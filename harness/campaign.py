@@ -1,7 +1,7 @@
 """A campaign: shards of random cases under a budget, judged by worker processes.
 
-    seed -> shard seeds -> cases (Hypothesis, here) -> batches -> workers -> results -> Summary
-                                                                     +-- whole shards -> journal
+    seed -> shard seeds -> workers: cases (Hypothesis) -> batches -> workers: results -> Summary
+                                                                        +-- whole shards -> journal
 
 A shard is a pure function of (settings, seed), so any machine can run it again. Generation never waits for a verdict,
 and a failure never ends a campaign unless that is asked for: it is counted by fingerprint and shrunk at the end.
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from harness.ahead import shards_ahead
 from harness.case import Case
 from harness.corpus import CorpusError
 from harness.digest import Digest
-from harness.draws import shards, strategy_of
 from harness.journal import Journal, JournalError
 from harness.loading import UsageError
 from harness.pool import Job, Judge
@@ -30,7 +30,7 @@ class Listener:
     """Told what happens; the report subclasses it.
 
     ``stopped`` says that the user wants the campaign to end: a KeyboardInterrupt alone is lost if it is raised where
-    Python ignores exceptions, such as a callback of the garbage collector, of which Hypothesis has one.
+    Python ignores exceptions, such as a finalizer.
     """
 
     stopped = False
@@ -137,18 +137,26 @@ def _jobs(
     settings: Settings, judge: Judge, summary: Summary, journal: Journal | None, started: float
 ) -> Iterator[tuple[Batch, Job]]:
     """Jobs in the order drawn, with enough of them under way that no worker waits while the next shard is drawn."""
-    batches = _batches(settings, {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {})
+    done = {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {}
+    batches = _batches(settings, judge, done)
     waiting: list[tuple[Batch, Job]] = []
-    exhausted = False
+    exhausted, trouble = False, None
     while True:
         while not exhausted and len(waiting) < 2 * settings.workers + 2:
-            batch = next(batches, None) if in_time(settings, started) else None
+            try:
+                batch = next(batches, None) if in_time(settings, started) else None
+            except UsageError as error:  # the user's strategy; what it drew before is judged first
+                if not summary.cases:
+                    raise
+                trouble, batch = Trouble(str(error)), None
             exhausted = batch is None
             if batch is not None:
                 if journal:
                     journal.runs(batch.shard, batch.cases)
                 summary.cases += len(batch.cases)
                 waiting.append((batch, judge.submit(batch.cases)))
+        if not waiting and trouble is not None:
+            raise trouble
         if not waiting:
             return
         if not in_time(settings, started):
@@ -168,10 +176,10 @@ def in_time(settings: Settings, started: float) -> bool:
     return settings.seconds is None or time.monotonic() - started < settings.seconds
 
 
-def _batches(settings: Settings, done: Mapping[int, int]) -> Iterator[Batch]:
+def _batches(settings: Settings, judge: Judge, done: Mapping[int, int]) -> Iterator[Batch]:
     """Shard after shard, until the budget of examples is used up. ``done`` are shards to leave out, and their cases."""
-    strategy = strategy_of(settings.ops, settings.strategy)
-    for shard, cases in shards(strategy, settings.examples, settings.seed, done=done):
+    names, strategy = settings.ops, settings.strategy
+    for shard, cases in shards_ahead(judge, names, strategy, settings.examples, settings.seed, done=done):
         yield from batched(shard, cases)
 
 

@@ -18,9 +18,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, Self
 
 from harness.campaign import Trouble
-from harness.draws import Plan
 from harness.elsewhere import Answer
 from harness.loading import UsageError
+from harness.plan import Plan
 from harness.settings import Settings
 from harness.shard import in_process
 from harness.versions import versions

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.campaign import Judging, Listener, in_time
-from harness.draws import Plan
 from harness.journal import Journal
+from harness.plan import Plan
 from harness.pool import Judge
 from harness.settings import Settings
 from harness.summary import Summary, shard_record

@@ -43,7 +43,7 @@ class Job:
         except WorkerDied as error:
             if len(self.cases) == 1:
                 return [self._confirmed(_crashed(self.cases[0], error.exitcode, self._judge.last_words()))]
-            kind, how = "TargetCrashed", f"died ({_cause(error.exitcode)})"
+            kind, how = "TargetCrashed", f"died ({cause(error.exitcode)})"
         except TimeoutError:
             if len(self.cases) == 1:
                 detail = f"no answer within {CASE_SECONDS:.0f} s"
@@ -68,16 +68,17 @@ class Job:
 _NOT_ALONE = "a worker {} while it checked {} cases, of which this is one; none of them does so alone"
 
 
-def _cause(code: int) -> str:
+def cause(code: int) -> str:
+    """What ended a process, by its exit code."""
     if code == worker.OUT_OF_MEMORY:
         return "out of memory"
     return signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
 
 
 def _crashed(case: Case, code: int, words: str) -> Failure:
-    cause = _cause(code)
+    why = cause(code)
     said = f"; it wrote: {words}" if words else ""
-    return failure("TargetCrashed", case, cause, f"the process that compiled and ran the case died: {cause}{said}")
+    return failure("TargetCrashed", case, why, f"the process that compiled and ran the case died: {why}{said}")
 
 
 MOST_WORDS = 300
@@ -126,7 +127,7 @@ class Judge:
             raise UsageError(f"pass {question.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
         except WorkerDied as error:
             raise UsageError(
-                f"pass {question.fold!r}: the process ended while it imported it ({_cause(error.exitcode)})"
+                f"pass {question.fold!r}: the process ended while it imported it ({cause(error.exitcode)})"
             ) from error
         if complaint:
             raise UsageError(complaint)

@@ -1,12 +1,12 @@
 """A shard as an errand: plain values in, plain values out, judged in a process of its own.
 
-    Dask worker: in_process(errand) --stdin--> python -m harness.shard: draw, Judge --> worker process: TVM
+    Dask worker: in_process(errand) --stdin--> python -m harness.shard: Judge --> worker process: draw, TVM
                                     <-stdout--
 
 Why a process of its own: worker processes of Dask are daemonic, and those may not start others through multiprocessing,
-as a Judge does; Hypothesis draws in the main thread, alone, as in a local run; and a task of Dask cannot be
-interrupted, but a process can be killed when nobody waits for its shard any more. It ends with the thread that started
-it, and its worker process with it (Linux). TVM and Hypothesis never enter the process of the Dask worker.
+as a Judge does; and a task of Dask cannot be interrupted, but a process can be killed when nobody waits for its shard
+any more. It ends with the thread that started it, and its worker process with it (Linux). TVM and Hypothesis never
+enter the process of the Dask worker.
 """
 
 import json
@@ -79,8 +79,9 @@ def _unwanted() -> tuple[str, Callable[[], bool]]:
 
 def judged(errand: dict[str, Any], worker: str) -> dict[str, Any]:
     """The fields of an ``elsewhere.Answer``, or a ``complaint``: why this machine, ``worker``, cannot do it."""
-    from harness.draws import draw, shard_seed, strategy_of
+    from harness.ahead import Drawing
     from harness.loading import UsageError
+    from harness.plan import shard_seed
     from harness.pool import Judge
     from harness.question import Question
     from harness.versions import difference, versions
@@ -89,10 +90,10 @@ def judged(errand: dict[str, Any], worker: str) -> dict[str, Any]:
     if other:
         return {"complaint": other, "worker": worker}
     try:
-        strategy = strategy_of(tuple(errand["ops"]), errand["strategy"])
-        cases = draw(strategy, errand["most"], shard_seed(errand["seed"], errand["shard"]))
         with Judge(Question(**errand["question"]), 1) as judge:
             judge.start()
+            seed = shard_seed(errand["seed"], errand["shard"])
+            cases = Drawing(judge, tuple(errand["ops"]), errand["strategy"], errand["most"], seed).cases()
             answer = _answer(cases, judge, errand)
     except UsageError as error:
         return {"complaint": f"says: {error}", "worker": worker}
@@ -121,10 +122,8 @@ def _answer(cases: list[Any], judge: Any, errand: dict[str, Any]) -> dict[str, A
 
 def main() -> None:
     """One errand from stdin, its answer to stdout, where nothing of a user's strategy may be printed."""
-    from harness.draws import leave_no_files
     from harness.worker import end_with_parent
 
-    leave_no_files()
     end_with_parent(int(sys.argv[1]))
     with os.fdopen(os.dup(1), "w") as answer:
         os.dup2(2, 1)

@@ -1,6 +1,6 @@
-"""What happens in a worker process: ``check`` on a few cases, answered with verdicts and failures.
+"""What happens in a worker process: shards of cases are drawn; ``check`` on a few, answered with verdicts and failures.
 
-The process that holds Hypothesis imports none of this module's contents but the names; TVM lives here alone.
+Hypothesis, TVM, the user's pass and the user's strategy live here alone.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from functools import cache
 from typing import Any
 
 from harness.case import Case
@@ -59,6 +60,22 @@ def prepare(question: Question) -> tuple[str, str]:
     except UsageError as error:
         return str(error), ""
     return "", target.notice
+
+
+def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list[Case]:
+    """Cases of the strategy ``spec`` of these ops, see ``harness.draws``; none if ``most`` is 0. Raises UsageError."""
+    from harness.draws import draw as drawn
+    from harness.draws import leave_no_files
+
+    leave_no_files()
+    return drawn(_strategy(names, spec), most, seed)
+
+
+@cache
+def _strategy(names: tuple[str, ...], spec: str | None) -> Any:
+    from harness.draws import strategy_of
+
+    return strategy_of(names, spec)
 
 
 def judge(cases: list[Case], question: Question) -> list[Result]:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from harness.case import Axis, Case
 from harness.digest import Digest
-from harness.draws import Plan
 from harness.failures import failure
+from harness.plan import Plan
 from harness.verdict import Verdict
 
 CASE = Case(op="max_pool1d", axes=(Axis(size=4),))

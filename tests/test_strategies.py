@@ -11,10 +11,11 @@ import strategies
 from harness import ops
 from harness.build import build
 from harness.case import MODES, USES, Axis, Case
-from harness.draws import draw, shard_seed
+from harness.draws import draw
 from harness.fold import Folded, FoldExplicitPadding, Kind
 from harness.legality import Legality, legality
 from harness.pad import FORMS, Pad
+from harness.plan import shard_seed
 from harness.step import STEP_KINDS
 from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE
 from strategies.drafts import MOST_MACS, cheaper

@@ -318,5 +318,5 @@ def test_a_wrong_reference_differs(name, change):
     def wrong(case, arrays):
         return reference(change(case), arrays)
 
-    cases = [case for case in draw(plain(name), 40, seed=5) if case.dtype == "float32"]
+    cases = [case for case in draw(plain(name), 120, seed=5) if case.dtype == "float32"]
     assert any(compared(case, case.fills[0], Counter(), refer=wrong) is not None for case in cases)

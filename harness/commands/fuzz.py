@@ -195,21 +195,20 @@ def _campaign(
     known: dict[Path, str],
     judging: "Judging | None" = None,
 ) -> "Summary":
+    from harness.ahead import Drawing
     from harness.campaign import run
-    from harness.draws import leave_no_files, strategy_of
     from harness.pool import Judge
     from harness.report.progress import Progress
     from harness.report.summary import print_known, print_summary
     from harness.summary import failure_record
 
-    leave_no_files()
-    strategy_of(settings.ops, settings.strategy)
     console = plain_console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(start_record(settings))
     progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
     with interrupting(progress), Judge(settings.question, settings.workers) as judge:
         start(judge)
+        Drawing(judge, settings.ops, settings.strategy, 0, settings.seed).cases()  # is the strategy one?
         with progress:
             summary = run(settings, judge, progress, journal, judging)
         gone = [] if summary.interrupted else _no_longer_failing(judge, known)

@@ -14,13 +14,11 @@ class Stoppable(Protocol):
 
 @contextmanager
 def interrupting(listener: "Stoppable") -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost, or have to wait."""
-    from harness.draws import Drawing
+    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost."""
 
     def interrupt(_number: int, _frame: Any) -> None:
         listener.stopped = True
-        if not Drawing.busy:
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

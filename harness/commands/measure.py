@@ -84,13 +84,11 @@ def mutants(
     json_path: Path | None,
 ) -> None:
     """Measure the harness: how many cases does it take to kill passes that are wrong on purpose?"""
-    from harness.draws import leave_no_files
     from harness.mutants.benchmark import Plan, run
     from harness.mutants.report import Progress, print_result, records
     from harness.pool import Judge
     from harness.question import Question
 
-    leave_no_files()
     plan = Plan(
         names=_defect_names(only),
         budget=budget,

@@ -1,6 +1,6 @@
 """The benchmark: seeds of random cases through the kill matrix, counted per defect, and the baselines beside it.
 
-    seed -> cases (here) -> batches -> workers: matrix -> kills, in the order drawn -> Tally per defect
+    seed -> workers: cases -> batches -> workers: matrix -> kills, in the order drawn -> Tally per defect
 
 Law: a case counts at its place in the order drawn, whichever worker is first, so that a seed gives the same numbers
 again. Counting goes on when a defect is dead: the kill rate is one per case.
@@ -14,9 +14,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import strategies
+from harness.ahead import shards_ahead
 from harness.case import Case
-from harness.draws import shards
 from harness.failures import Failure, failure
 from harness.mutants import DEFECTS, jobs
 from harness.mutants.baselines import BASELINES, Baseline
@@ -94,7 +93,7 @@ def run(plan: Plan, judge: Judge, listener: Listener) -> Result:
     started = time.monotonic()
     try:
         for seed in range(plan.seed, plan.seed + plan.seeds):
-            cases = (case for _, shard in shards(strategies.cases(), plan.budget, seed) for case in shard)
+            cases = (case for _, shard in shards_ahead(judge, (), None, plan.budget, seed) for case in shard)
             _count(result.tallies, HARNESS, seed, _kills(plan, cases, _by_harness(judge)), listener)
         for baseline in BASELINES if plan.baselines else ():
             for seed in range(plan.seed, plan.seed + plan.seeds):

@@ -18,7 +18,9 @@ import tvm_ffi
 from tvm import ir, relax, tirx
 
 from harness.targets.own import built
+from harness.targets.pad_kernel import COPYING
 from harness.targets.stages import int64, numbers
+from harness.targets.step_kernel import UNARY
 from harness.targets.structural import StructuralCache
 
 CAPACITY = 256
@@ -85,13 +87,17 @@ class Legalizer:
         return _Known(stages.function(), _name(call), tuple(stages.operands), ty)
 
 
-_NAMES = {"relax.astype": "cast", "relax.permute_dims": "transpose"}
+_NAMES = {"relax.astype": "cast", "relax.permute_dims": "transpose", "relax.nn.leakyrelu": "leaky_relu"}
+_PREFIXED = (*UNARY, "relax.sqrt", "relax.clip")
+"""Functions whose names libc has, too."""
 
 
 def _name(call: ir.Call) -> str:
     """What LegalizeOps calls the PrimFunc."""
     name = str(call.op.name)
-    return _NAMES.get(name, name.rpartition(".")[2])
+    if name == "relax.nn.pad" and str(call.attrs.pad_mode) in COPYING:
+        return f"{call.attrs.pad_mode}_pad"
+    return _NAMES.get(name, ("tir_" if name in _PREFIXED else "") + name.rpartition(".")[2])
 
 
 def _called(builder: relax.BlockBuilder, call: ir.Call, known: _Known) -> ir.Call:

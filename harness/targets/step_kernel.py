@@ -24,6 +24,27 @@ _BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
 
 BINARY = tuple(_BINARY)
 
+
+def _sign(x: Expr) -> Expr:
+    dtype = str(x.ty.dtype)
+    zero, one, less = (tirx.const(value, dtype) for value in (0, 1, -1))
+    return tirx.Select(x > zero, one, tirx.Select(x < zero, less, zero))
+
+
+_UNARY: dict[str, Callable[[Expr], Expr]] = {
+    "relax.abs": tirx.abs,
+    "relax.ceil": tirx.ceil,
+    "relax.floor": tirx.floor,
+    "relax.negative": lambda x: -x,
+    "relax.round": tirx.nearbyint,
+    "relax.sign": _sign,
+    "relax.square": lambda x: x * x,
+    "relax.trunc": tirx.trunc,
+}
+
+UNARY = tuple(_UNARY)
+_COMPARING = ("relax.abs", "relax.sign")
+
 _Operand = Callable[[Sequence[Expr]], Expr]
 """The element of an operand at a place of the result."""
 
@@ -60,17 +81,31 @@ def astype(call: ir.Call) -> Stages | None:
     return None if _scalar(call.args[0]) is not None else _unary(call, lambda x: x.astype(dtype))
 
 
-def permute_dims(call: ir.Call) -> Stages | None:
-    """The same of a transposition."""
-    stages = Stages(call)
-    x = stages.operand(0)
-    if x is None:
+def clip(call: ir.Call) -> Stages | None:
+    """The same of a clip whose limits are numbers."""
+    low, high = call.args[1:]
+    if not all(isinstance(limit, tirx.IntImm | tirx.FloatImm) for limit in (low, high)):
         return None
-    rank = len(x.lengths)
-    axes = [*reversed(range(rank))] if call.attrs.axes is None else [int(a) % rank for a in call.attrs.axes[:]]
-    lengths = [x.lengths[a] for a in axes]
-    stages.stage("transpose", lengths, lambda *at: x[[at[axes.index(i)] for i in range(rank)]], simple=True)
-    return stages
+    return _unary(call, lambda x: tirx.max(tirx.min(x, tirx.Cast(x.ty, high)), tirx.Cast(x.ty, low)), simple=False)
+
+
+def leakyrelu(call: ir.Call) -> Stages | None:
+    """The same of a leaky relu."""
+    alpha = float(call.attrs.alpha)
+    return _unary(call, lambda x: tirx.Select(x > 0, x, x * tirx.const(alpha, str(x.ty.dtype))), simple=False)
+
+
+def unary(call: ir.Call) -> Stages | None:
+    """The same of a function of each element; None where int32 is compared, for which TVM goes to int64."""
+    name = str(call.op.name)
+    if name in _COMPARING and str(call.args[0].ty.dtype) == "int32":
+        return None
+    return _unary(call, _UNARY[name], simple=False)
+
+
+def sqrt(call: ir.Call) -> Stages | None:
+    """The same of a square root of floats; integers are cast first, in a stage of its own."""
+    return _unary(call, tirx.sqrt) if str(call.args[0].ty.dtype).startswith(("float", "bfloat")) else None
 
 
 def dequantize(call: ir.Call) -> Stages | None:
@@ -99,12 +134,12 @@ def quantize(call: ir.Call) -> Stages | None:
 # --- shared parts -------------------------------------------------------------------------------------
 
 
-def _unary(call: ir.Call, value: Callable[[Expr], Expr]) -> Stages | None:
+def _unary(call: ir.Call, value: Callable[[Expr], Expr], *, simple: bool = True) -> Stages | None:
     stages = Stages(call)
     x = stages.operand(0)
     if x is None:
         return None
-    stages.stage("compute", x.lengths, lambda *at: value(x[at]), simple=True)
+    stages.stage("compute", x.lengths, lambda *at: value(x[at]), simple=simple)
     return stages
 
 
