@@ -21,6 +21,7 @@ from harness.fold import FoldExplicitPadding, Outcome, Refused
 from harness.folding import Fold, check_again, check_form, explained
 from harness.legality import Legality, legality, unproved_copy
 from harness.loading import load_fold
+from harness.promises import NONE, Promises, broken
 from harness.runs import compare_runs, compiled, excuse, twin_of
 from harness.targets import DEFAULT, FAST, Program, Target, parse_target
 from harness.verdict import Verdict
@@ -53,11 +54,12 @@ def check(
 class Prepared:
     """A case built, folded and found well formed. ``modules`` are those to compile and run: none, one or two.
 
-    ``outcomes`` are what the pass says of it, where that is the bundled one.
+    ``outcomes`` are what the pass says of it, where that is the bundled one, and ``promises`` what its options do.
     """
 
     case: Case
     complete: bool
+    promises: Promises
     unfolded: ir.Module
     folded: ir.Module
     modules: dict[str, ir.Module]
@@ -71,11 +73,24 @@ def prepare(case: Case, fold: Fold, *, complete: bool) -> Prepared:
     if not folded.same_as(unfolded):  # what ``build`` makes is well formed (tests/test_build.py), and was just given
         check_form(case, unfolded, folded)
         check_again(case, fold, folded)
-    return prepared_from(case, unfolded, folded, outcomes, complete=complete)
+    return prepared_from(case, unfolded, folded, outcomes, complete=complete, promises=promises_of(fold))
+
+
+def promises_of(fold: Fold) -> Promises:
+    """What the options of the bundled pass say; nothing of another pass."""
+    if not (isinstance(fold, FoldExplicitPadding) and fold.complete):
+        return NONE
+    return Promises(corrects=fold.options.nonzero != "refuse", slices=fold.options.channels == "slice")
 
 
 def prepared_from(
-    case: Case, unfolded: ir.Module, folded: ir.Module, outcomes: tuple[Outcome, ...] = (), *, complete: bool
+    case: Case,
+    unfolded: ir.Module,
+    folded: ir.Module,
+    outcomes: tuple[Outcome, ...] = (),
+    *,
+    complete: bool,
+    promises: Promises = NONE,
 ) -> Prepared:
     """A case whose folded module is well formed: what of it is to be compiled and run."""
     changed = not ir.same(unfolded, folded)
@@ -85,6 +100,7 @@ def prepared_from(
     return Prepared(
         case=case,
         complete=complete,
+        promises=promises,
         unfolded=unfolded,
         folded=folded,
         modules=modules if runs else {},
@@ -152,9 +168,14 @@ def _verdict(prepared: Prepared, undefined: tuple[str, ...], findings: tuple[str
     allowed = Legality.LEGAL if idle else legality(case) if left else None
     finding = finding_of(case)
     executed_wrongly = finding is not None and not finding.dtype_only
-    if prepared.complete and allowed is Legality.LEGAL and not executed_wrongly:
+    if prepared.complete and not executed_wrongly:
         said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
-        raise failure("MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}")
+        if allowed is Legality.LEGAL:
+            raise failure(
+                "MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}"
+            )
+        if promise := _broken(prepared, left):
+            raise failure("MissedFold", case, "option unused", f"{promise}, but the pad was not folded: {said}")
     return Verdict(
         folded=left < before,
         legality=allowed,
@@ -163,6 +184,14 @@ def _verdict(prepared: Prepared, undefined: tuple[str, ...], findings: tuple[str
         undefined=undefined,
         findings=findings,
     )
+
+
+def _broken(prepared: Prepared, left: int) -> str:
+    """The promise of an option that was not kept; empty if all were."""
+    if prepared.promises == NONE:
+        return ""
+    channels = pads.channel_pads_in_front(prepared.folded)
+    return broken(prepared.case, prepared.promises, spatial=left > 0, channels=channels > 0)
 
 
 def _tell_hypothesis(verdict: Verdict) -> None:

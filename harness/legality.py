@@ -85,7 +85,7 @@ def legality(case: Case) -> Legality:
         return Legality.CONTRACTED
     if _leaves_open(case) or _computes_with_nan(case) or _wraps(case):
         return Legality.OPEN
-    for dense in _denser(case):  # last, since it takes longest: large kernels on all adversarial inputs
+    for dense in denser(case):  # last, since it takes longest: large kernels on all adversarial inputs
         right = right_folds(dense)
         if not right:
             return Legality.GEOMETRY
@@ -100,6 +100,11 @@ def legality(case: Case) -> Legality:
 def right_folds(case: Case) -> tuple[Case, ...]:
     """The cases whose pads went into the padding, and which mean the same as ``case``."""
     return tuple(folded for folded in merged(case) if _agree(case, folded))
+
+
+def doubtful(case: Case) -> bool:
+    """Whether a border has another value on another target, so that nobody has to fold it."""
+    return _is_contracted(case) or _leaves_open(case) or _computes_with_nan(case) or _wraps(case)
 
 
 def is_identity(case: Case) -> bool:
@@ -243,7 +248,7 @@ def _without_spatial(case: Case, step: Step) -> Step | None:
     return replace(step, widths=kept) if kept else None
 
 
-def _denser(case: Case) -> Iterator[Case]:
+def denser(case: Case) -> Iterator[Case]:
     """The same case in geometries that read everything: stride and dilation 1, no ceil_mode, three kernels.
 
     A kernel of 1 reads the border alone, one of 2 with a neighbour only (a mirrored border goes unnoticed in a max_pool

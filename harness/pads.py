@@ -38,6 +38,18 @@ def pads_in_front(module: Module) -> int:
     return count + idle_pads(module)
 
 
+def channel_pads_in_front(module: Module) -> int:
+    """Convolutions whose data is behind a pad of its channels."""
+    count = 0
+    for function in _functions(module):
+        values = {binding.var: binding.value for binding in bindings(function.body)}
+        for value in values.values():
+            if _name(value).startswith("relax.nn.conv"):
+                axis = str(value.attrs.data_layout).index("C")
+                count += _is_padded(module, value.args[0], frozenset([axis]), values)
+    return count
+
+
 def idle_pads(module: Module) -> int:
     """Pads of either form whose widths are all 0, which are to be deleted whatever consumes them."""
     calls = (binding.value for function in _functions(module) for binding in bindings(function.body))

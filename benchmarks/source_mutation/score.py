@@ -16,6 +16,7 @@ import json
 import mmap
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -37,8 +38,9 @@ import strategies  # noqa: E402, behind install: it must be first to import the 
 from harness import ir  # noqa: E402
 from harness.build import build  # noqa: E402
 from harness.case import Case  # noqa: E402
+from harness.check import promises_of  # noqa: E402
 from harness.draws import leave_no_files, shards  # noqa: E402
-from harness.fold import FoldExplicitPadding  # noqa: E402
+from harness.fold import FoldExplicitPadding, Refused  # noqa: E402
 from harness.mutants.matrix import RIGHT, matrix  # noqa: E402
 from harness.mutants.through import Passes  # noqa: E402
 from harness.targets import Target, parse_target  # noqa: E402
@@ -52,6 +54,9 @@ SECONDS = 300
 MEMORY = 9 << 30
 TOGETHER = 100
 """Changes that share a process. If it is lost, halves of them are asked again."""
+
+DRAWN = 4000
+"""Cases from which the most telling ones are taken."""
 
 FIRST, MOST = 1, 16
 """Cases of a job: few while most changes are alive."""
@@ -111,6 +116,32 @@ def _loops(*_: object) -> None:
     raise TimeoutError("the pass does not end")
 
 
+# --- cases --------------------------------------------------------------------------------------------
+
+
+def telling(drawn: Sequence[Case]) -> list[Case]:
+    """The cases of which the pass says something new come first: another outcome, or one for another dtype or op.
+
+    What a case exercises shows in what is said of it, and most cases say what others have said.
+    """
+    known: set[tuple[str, ...]] = set()
+    new, others = [], []
+    for case in drawn:
+        said = {_DIGITS.sub("#", _outcome(report.outcome)) for fold in OPTIONS for report in fold.explain(build(case))}
+        traits = (case.op, case.dtype, case.operand_dtype, f"symbolic {bool(case.symbolic)}", f"form {case.pad.form}")
+        items = {(one, trait) for one in said for trait in traits}
+        (others if items <= known else new).append(case)
+        known |= items
+    return new + others
+
+
+def _outcome(outcome: Any) -> str:
+    return f"{outcome.kind} {outcome.detail}" if isinstance(outcome, Refused) else str(outcome.rule)
+
+
+_DIGITS = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")
+
+
 # --- judging ------------------------------------------------------------------------------------------
 
 
@@ -146,7 +177,8 @@ def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterato
         return found
 
     def run(some: Sequence[str], _tell: Callable[[str], None]) -> Found:
-        [kills] = matrix([case], Passes({RIGHT: fold, **{name: Changed(name, fold) for name in some}}), target)
+        passes = Passes({RIGHT: fold, **{name: Changed(name, fold) for name in some}})
+        [kills] = matrix([case], passes, target, promises_of(fold))
         return Found(killed={name: failed.fingerprint for name, failed in kills.items()})
 
     differing: list[str] = []
@@ -239,7 +271,7 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
         raise click.BadParameter(f"{only!r} has no changes; the modules are {', '.join(known)}", param_hint="--only")
     started, found, done, size = time.monotonic(), Found(), 0, FIRST
     workers = os.cpu_count() or 1
-    drawn = [case for _, shard in shards(strategies.cases(), budget, seed) for case in shard]
+    drawn = telling([case for _, shard in shards(strategies.cases(), DRAWN, seed) for case in shard])[:budget]
     together = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
     try:
         while done < len(drawn):

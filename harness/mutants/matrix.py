@@ -13,6 +13,7 @@ from harness.case import Case
 from harness.check import Prepared, conclude, prepared_from
 from harness.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
 from harness.mutants.through import Distinct, Folded, Passes, fold_all
+from harness.promises import NONE, Promises
 from harness.targets import Program, Target, compile_batch
 
 BLAMING = tuple(kind for kind in KINDS if kind not in (OracleDisagreement, PipelineDisagreement, HarnessError))
@@ -25,10 +26,15 @@ Kills = dict[str, Failure]
 """Name of a defect -> the failure of its pass."""
 
 
-def matrix(cases: Sequence[Case], passes: Passes, target: Target) -> list[Kills]:
-    """The kills of each case. ``RIGHT`` is one of the passes."""
+def matrix(cases: Sequence[Case], passes: Passes, target: Target, promises: Promises = NONE) -> list[Kills]:
+    """The kills of each case. ``RIGHT`` is one of the passes, all of which make these ``promises``."""
     through = [fold_all(case, passes) for case in cases]
-    ready = [(each, _prepared(each)) for row in through for each in row.distinct if each.failure is None and each.names]
+    ready = [
+        (each, _prepared(each, promises))
+        for row in through
+        for each in row.distinct
+        if each.failure is None and each.names
+    ]
     programs = _compiled([prepared for _, prepared in ready], target)
     for i, (each, prepared) in enumerate(ready):
         each.failure = _concluded(prepared, target, programs.get(i))
@@ -46,8 +52,8 @@ def kills_of(row: Folded) -> Kills:
     }
 
 
-def _prepared(each: Distinct) -> Prepared:
-    return prepared_from(each.case, each.unfolded, each.folded, complete=True)
+def _prepared(each: Distinct, promises: Promises) -> Prepared:
+    return prepared_from(each.case, each.unfolded, each.folded, complete=True, promises=promises)
 
 
 def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
