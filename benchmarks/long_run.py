@@ -147,7 +147,7 @@ def main(examples: int | None, seconds: float | None, seed: int, count: int, fol
     before, question = left_behind(), Question(fold=fold, complete=fold is None)
     examples = 20_000 if examples is None and seconds is None else examples
     settings = Settings(question=question, seed=seed, examples=examples, seconds=seconds, workers=count)
-    with Judge(question, count) as judge:
+    with Judge(question, count, draws=True) as judge:
         judge.start()
         summary = run(settings, judge, watch)
     time.sleep(1.0)  # the last worker is being waited for

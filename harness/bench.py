@@ -161,7 +161,7 @@ def races(question: Question, *, ops: tuple[str, ...], seed: int, seconds: float
         )
         return run(replace(settings, shrink_seconds=0.0), judge, Listener()).seconds
 
-    with Judge(question, 1) as one, Judge(question, 2) as two:
+    with Judge(question, 1, draws=True) as one, Judge(question, 2, draws=True) as two:
         for judge in (one, two):
             judge.start()
             seconds_of(judge, 0, WARM_UP_EXAMPLES)

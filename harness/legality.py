@@ -25,7 +25,7 @@ from harness.compare import bitwise
 from harness.inputs import inputs
 from harness.reference import chain, reference
 from harness.step import ELEMENTWISE
-from harness.view import border_trace
+from harness.view import border_trace, pad_images
 
 ADVERSARIAL = ("negative", "integers", "specials", "extremes")
 """Fills that are exact and show padding. Real values add rounding, NaN hides differences."""
@@ -203,8 +203,7 @@ def _loses_data(folded: Case) -> bool:
 
 def _drowns(folded: Case) -> bool:
     """Whether a pad that stays, of batch or channels, makes NaN or an infinity of every result, whatever the data."""
-    values = [folded.pad.value, *(step.value for step in folded.steps if step.kind == "pad")]
-    if all(map(math.isfinite, values)):
+    if all(map(math.isfinite, pad_images(folded))):
         return False
     results = (reference(folded, inputs(folded, fill, seed=seed)) for fill, seed in product(ADVERSARIAL, SEEDS))
     return not any(np.isfinite(result.value.astype(np.float64)).any() for result in results)

@@ -92,15 +92,19 @@ class Judge:
     """A pool of worker processes with one question. Use as a context manager; ``start`` reports what is unusable.
 
     ``notice``, known after ``start``, says why it is another pipeline than the one asked for; empty if it is not.
+    ``draws`` says that the workers draw cases as well (``harness.ahead``); they can in any case.
     """
 
     notice = ""
 
-    def __init__(self, question: Question, workers: int, *, fresh: bool = False) -> None:
+    def __init__(self, question: Question, workers: int, *, fresh: bool = False, draws: bool = False) -> None:
         self.question, self.workers = question, workers
         self._stderr = _Words()
         self._processes = Processes(
-            workers, tasks=1 if fresh else RECYCLE_TASKS, initializer=worker.quiet, initargs=[self._stderr.path]
+            workers,
+            tasks=1 if fresh else RECYCLE_TASKS,
+            initializer=worker.quiet,
+            initargs=[self._stderr.path, draws],
         )
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ Hypothesis, TVM, the user's pass and the user's strategy live here alone.
 
 import contextlib
 import ctypes
+import importlib
 import multiprocessing
 import os
 import resource
@@ -24,10 +25,11 @@ Result = Verdict | Failure
 _LOADED: dict[tuple[str | None, str, str], tuple[Any, Any]] = {}
 
 
-def quiet(stderr: str | None = None) -> None:
+def quiet(stderr: str | None = None, draws: bool = False) -> None:
     """Worker start. What the compiler writes does not belong into the campaign's output: stderr goes into a file.
 
-    The worker ends with the process that started it, whatever ends that (Linux).
+    The worker ends with the process that started it, whatever ends that (Linux). One that ``draws`` has Hypothesis
+    from the start, so that what it grows by is what cases leave.
     """
     os.environ.setdefault("TVM_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -39,6 +41,8 @@ def quiet(stderr: str | None = None) -> None:
     for stream, path in ((1, os.devnull), (2, stderr or os.devnull)):
         with contextlib.suppress(OSError):
             os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)
+    if draws:
+        importlib.import_module("harness.draws")
 
 
 def end_with_parent(parent: int | None = None) -> None:

@@ -384,3 +384,12 @@ def test_what_few_inputs_hide_is_not_legal():
     assert right_folds(case) != ()
     assert legality(case) is Legality.ILLEGAL
     check(case)
+
+
+def test_a_border_that_becomes_nan_along_the_channels_says_nothing_of_the_spatial_one():
+    """106,688 cases met it twice: the channel of sqrt(-1) makes NaN of every sum, whatever the border of W holds."""
+    axis = Axis(pad=(1, 0), kernel=2, padding=(1, 0))
+    pad = Pad(value=-1.0, channel=(0, 1))
+    case = Case(op="conv1d_transpose", axes=(axis,), pad=pad, steps=(Step(kind="sqrt"),))
+    assert legality(case) is Legality.VACUOUS
+    check(case)

@@ -206,7 +206,7 @@ def _campaign(
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
     lines.write(start_record(settings))
     progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
-    with interrupting(progress), Judge(settings.question, settings.workers) as judge:
+    with interrupting(progress), Judge(settings.question, settings.workers, draws=True) as judge:
         start(judge)
         Drawing(judge, settings.ops, settings.strategy, 0, settings.seed).cases()  # is the strategy one?
         with progress:

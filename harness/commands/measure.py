@@ -101,7 +101,7 @@ def mutants(
     console = plain_console()
     with json_lines(json_path) as lines:
         progress = Progress(console, plan, lines.write)
-        with interrupting(progress), Judge(Question(), workers) as judge:
+        with interrupting(progress), Judge(Question(), workers, draws=True) as judge:
             lines.write({"event": "start", "versions": versions(), "defects": list(plan.names)})
             start(judge)
             result = run(plan, judge, progress)

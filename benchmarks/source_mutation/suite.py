@@ -1,0 +1,149 @@
+"""Which of the changes that no case kills are killed by the tests of the pass.
+
+    score.py --json FILE -> what lives -> each change in a process of its own: the tests that reach its function
+                                                                                 +-> FILE, with state "killed by a test"
+
+No oracle sees the words of an explanation, or a binding that is left behind; ``tests/test_fold.py`` and its neighbours
+compare them. A test counts that passes without a change.
+"""
+
+import json
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import mutated
+
+mutated.install()
+
+import pytest  # noqa: E402, behind install: tests import the pass
+
+TESTS = ("fold", "fold_chains", "rules", "values", "primfunc", "pads")
+"""``tests/test_NAME.py``, those that are quick and run the pass in their own process."""
+
+SECONDS = 3.0
+"""Of tests for a change, quickest first; none is begun behind that."""
+
+CPU_SECONDS = 60
+"""A test that takes so long with a change on is in a loop."""
+
+MEMORY = 9 << 30
+BY_TEST = "killed by a test"
+
+
+class Suite:
+    """A pytest plugin that runs the tests as often as there are changes. ``found`` is change -> test."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names, self.found = names, dict[str, str]()
+        self._failed = False
+        self._reaching: dict[str, list[tuple[float, Any]]] = defaultdict(list)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._failed = self._failed or report.failed
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        for item in session.items:
+            mutated.REACHED.clear()
+            started = time.perf_counter()
+            if self._passes(item):
+                for function in mutated.REACHED:
+                    self._reaching[function].append((time.perf_counter() - started, item))
+            else:
+                click.echo(f"left out, it fails as it is: {item.nodeid}")
+        for tests in self._reaching.values():
+            tests.sort(key=lambda test: test[0])
+        click.echo(f"{len(session.items)} tests reach {len(self._reaching)} functions")
+        global _suite
+        _suite = self
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as together:
+            for number, (name, test) in enumerate(zip(self.names, together.map(_judged, self.names), strict=True), 1):
+                if test:
+                    self.found[name] = test
+                if number % 100 == 0:
+                    click.echo(f"{number} changes, {len(self.found)} killed")
+                    sys.stdout.flush()
+        return True
+
+    def _passes(self, item: pytest.Item) -> bool:
+        self._failed = False
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        return not self._failed
+
+    def killer(self, name: str) -> str:
+        """The test that fails with a change on; empty if none does."""
+        tests, end = self._reaching[mutated.CHANGES[name].function], time.process_time() + SECONDS
+        with mutated.switched(name):
+            for _, item in tests:
+                if time.process_time() > end:
+                    return ""
+                if not self._passes(item):
+                    return str(item.nodeid)
+        return ""
+
+
+_suite: Suite
+
+
+def _judged(name: str) -> str:
+    """The test that kills a change, found in a process that may be lost."""
+    context = multiprocessing.get_context("fork")
+    answers, ours = context.Pipe(duplex=False)
+
+    def answer() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        ours.send(_suite.killer(name))
+
+    process = context.Process(target=answer)
+    process.start()
+    ours.close()
+    try:
+        found: str = answers.recv()
+    except EOFError:
+        found = "the process was lost"
+    process.join()
+    return found
+
+
+@click.command(help="Ask the tests of the pass about the changes of FILE that live, and write into it what they say.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--only", default="", help="A module of harness.fold: rules, rewrite, ...")
+@click.option("--most", type=click.IntRange(min=1), help="So many changes.")
+def main(file: Path, only: str, most: int | None) -> None:
+    """Print the tests that kill most, and the states."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    lives = [row["name"] for row in rows if row["state"] != "killed" and only in ("", row["name"].split(".")[2])][:most]
+    suite, folder = Suite(lives), Path(__file__).resolve().parents[2] / "tests"
+    options = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-m", "not slow and not faults"]
+    ended = pytest.main([*options, *(str(folder / f"test_{name}.py") for name in TESTS)], plugins=[suite])
+    if ended != pytest.ExitCode.OK:
+        raise click.ClickException(f"pytest ended with {ended!r}")
+    missing = set(lives) - mutated.CHANGES.keys()
+    if missing:
+        raise click.ClickException(f"{file} is of another source: it has no {min(missing)}")
+    for row in rows:
+        if row["name"] in suite.found:
+            row.update(state=BY_TEST, by=suite.found[row["name"]])
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    _print(rows, suite.found.values())
+
+
+def _print(rows: Iterable[dict[str, Any]], tests: Iterable[str]) -> None:
+    for test, count in Counter(test.partition("[")[0] for test in tests).most_common(12):
+        click.echo(f"{count:5} {test}")
+    click.echo(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in rows).most_common()))
+
+
+if __name__ == "__main__":
+    main()
