@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.campaign import Listener, run
-from harness.commands.options import Duration
+from harness.commands.options import Duration, Share
 from harness.pool import Judge
 from harness.question import Question
 from harness.report.summary import print_summary
@@ -139,12 +139,15 @@ def left_behind() -> set[str]:
 @click.option("--time", "seconds", type=Duration(), help="As for foldproof fuzz: 90s, 10m, 1h.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--workers", "count", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--sample", type=Share(), default="2%", show_default=True, help="Share of the cases that both pipelines run."
+)
 @click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
-def main(examples: int | None, seconds: float | None, seed: int, count: int, fold: str | None) -> None:
+def main(examples: int | None, seconds: float | None, seed: int, count: int, sample: float, fold: str | None) -> None:
     """Print the tables; exit with 1 if anything is not as it should be."""
     console, watch = Console(width=120, highlight=False), Watch()
     os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp()
-    before, question = left_behind(), Question(fold=fold, complete=fold is None)
+    before, question = left_behind(), Question(fold=fold, complete=fold is None, sample=sample)
     examples = 20_000 if examples is None and seconds is None else examples
     settings = Settings(question=question, seed=seed, examples=examples, seconds=seconds, workers=count)
     with Judge(question, count, draws=True) as judge:

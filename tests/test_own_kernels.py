@@ -93,7 +93,7 @@ def check_drawn(op, cases, seed):
 
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_what_cases_call_is_built_node_for_node_as_tvm_legalises_it(op):
-    check_drawn(op, 25, seed=6)
+    check_drawn(op, 15, seed=6)
 
 
 @pytest.mark.slow

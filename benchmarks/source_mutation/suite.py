@@ -24,7 +24,9 @@ import mutated
 
 mutated.install()
 
-import pytest  # noqa: E402, behind install: tests import the pass
+import pytest  # noqa: E402
+
+import harness.fold  # noqa: E402, F401, with its changes
 
 TESTS = ("fold", "fold_chains", "rules", "values", "primfunc", "pads")
 """``tests/test_NAME.py``, those that are quick and run the pass in their own process."""
@@ -124,14 +126,24 @@ def main(file: Path, only: str, most: int | None) -> None:
     """Print the tests that kill most, and the states."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     lives = [row["name"] for row in rows if row["state"] != "killed" and only in ("", row["name"].split(".")[2])][:most]
+    missing = set(lives) - mutated.CHANGES.keys()
+    if missing:
+        raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
     suite, folder = Suite(lives), Path(__file__).resolve().parents[2] / "tests"
-    options = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-m", "not slow and not faults"]
+    options = [
+        "-o",
+        "addopts=",
+        "--assert=plain",
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow and not faults",
+    ]
     ended = pytest.main([*options, *(str(folder / f"test_{name}.py") for name in TESTS)], plugins=[suite])
     if ended != pytest.ExitCode.OK:
         raise click.ClickException(f"pytest ended with {ended!r}")
-    missing = set(lives) - mutated.CHANGES.keys()
-    if missing:
-        raise click.ClickException(f"{file} is of another source: it has no {min(missing)}")
     for row in rows:
         if row["name"] in suite.found:
             row.update(state=BY_TEST, by=suite.found[row["name"]])
