@@ -28,7 +28,7 @@ import pytest  # noqa: E402
 
 import harness.fold  # noqa: E402, F401, with its changes
 
-TESTS = ("fold", "fold_chains", "rules", "values", "primfunc", "pads")
+TESTS = "fold,fold_chains,rules,values,primfunc,pads,told_apart"
 """``tests/test_NAME.py``, those that are quick and run the pass in their own process."""
 
 SECONDS = 3.0
@@ -121,11 +121,12 @@ def _judged(name: str) -> str:
 @click.command(help="Ask the tests of the pass about the changes of FILE that live, and write into it what they say.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--only", default="", help="A module of harness.fold: rules, rewrite, ...")
-@click.option("--most", type=click.IntRange(min=1), help="So many changes.")
-def main(file: Path, only: str, most: int | None) -> None:
+@click.option("--tests", default=TESTS, show_default=True, help="Names of files, tests/test_NAME.py.")
+def main(file: Path, only: str, tests: str) -> None:
     """Print the tests that kill most, and the states."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
-    lives = [row["name"] for row in rows if row["state"] != "killed" and only in ("", row["name"].split(".")[2])][:most]
+    dead = ("killed", BY_TEST)
+    lives = [row["name"] for row in rows if row["state"] not in dead and only in ("", row["name"].split(".")[2])]
     missing = set(lives) - mutated.CHANGES.keys()
     if missing:
         raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
@@ -141,7 +142,7 @@ def main(file: Path, only: str, most: int | None) -> None:
         "-m",
         "not slow and not faults",
     ]
-    ended = pytest.main([*options, *(str(folder / f"test_{name}.py") for name in TESTS)], plugins=[suite])
+    ended = pytest.main([*options, *(str(folder / f"test_{name}.py") for name in tests.split(","))], plugins=[suite])
     if ended != pytest.ExitCode.OK:
         raise click.ClickException(f"pytest ended with {ended!r}")
     for row in rows:
