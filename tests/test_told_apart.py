@@ -12,8 +12,9 @@ from tvm.script import relax as R
 
 from harness import pads
 from harness.build import build
-from harness.case import Axis, Case, Step
-from harness.fold import Folded, FoldExplicitPadding, Refused
+from harness.case import Axis, Case, Pad, Step
+from harness.check import check
+from harness.fold import Folded, FoldExplicitPadding, Kind, Refused
 from harness.legality import Legality, legality, right_folds
 
 INF = float("inf")
@@ -176,3 +177,40 @@ def test_an_element_of_a_tuple_of_what_folded_is_that_of_the_tuple():
     built = relax.VirtualMachine(tvm.compile(folded, "llvm"), tvm.cpu())
     x = np.arange(-12, 12, dtype="float32").reshape(1, 3, 8)
     np.testing.assert_array_equal(built["main"](tvm.runtime.tensor(x)).numpy(), np.maximum(x, 0))
+
+
+@I.ir_module
+class Impure:
+    @R.function(pure=False, private=True)
+    def shows(x: R.Tensor((1, 4, 8), "float32")) -> R.Tensor((1, 4, 8), "float32"):
+        _ = R.print(x, format="{}")
+        return x
+
+    @R.function(pure=False)
+    def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")) -> R.Tensor((1, 4, 8), "float32"):
+        cls = Impure
+        padded = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+        y = R.nn.conv1d(padded, w)
+        z: R.Tensor((1, 4, 8), "float32") = cls.shows(y)
+        return z
+
+
+def test_a_call_of_a_function_that_is_not_pure_may_write_anywhere():
+    assert [report.outcome.kind for report in FoldExplicitPadding().explain(Impure)] == [Kind.IN_PLACE]
+
+
+@pytest.mark.parametrize("weight_dtype", ["int8", "float32"])
+def test_zero_channels_are_sliced_where_the_batch_is_unknown(weight_dtype):
+    integers = weight_dtype == "int8"
+    case = Case(
+        op="conv1d",
+        axes=(Axis(size=4, pad=(1, 0), kernel=2),),
+        dtype=weight_dtype,
+        out_dtype="int32" if integers else "",
+        pad=Pad(channel=(1, 2)),
+        symbolic=("N",),
+        constant_weight=not integers,
+    )
+    both = FoldExplicitPadding(nonzero="correct", channels="slice")
+    check(case, both)
+    assert pads.channel_pads_in_front(both(build(case))) == 0
