@@ -29,8 +29,8 @@ from harness.question import Question
 from harness.settings import Settings
 
 WARM_UP_CASES = {"naive": 2, "default": 2, "fast": FIRST_SHARD_EXAMPLES}
-"""Before anything is timed, by pipeline. A process that judges 2,400 cases has compared the PrimFuncs of each operator
-with TVM's after its first shard (``targets.legalize``).
+"""Before anything is timed, by pipeline. A process that judges 2,400 cases has compared the PrimFuncs of nearly all
+operators with TVM's after its first shard (``targets.legalize``).
 """
 
 WARM_UP_EXAMPLES = 48

@@ -167,7 +167,7 @@ def _jobs(
             ]
             exhausted = True
             if not waiting:
-                return
+                continue
         yield waiting.pop(0)
 
 

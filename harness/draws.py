@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.configuration import set_hypothesis_home_dir
-from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, CONSTANTS_CACHE, HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
@@ -44,7 +44,7 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case
         raise UsageError(f"strategy {spec!r} is a {type(make).__name__}, neither a strategy nor a function of op names")
     try:
         made = make(*names)
-    except Exception as error:  # the user's function can raise anything
+    except (Exception, SystemExit) as error:  # the user's function can raise anything
         if spec is None:
             raise UsageError(str(error)) from error
         raise UsageError(f"strategy {spec!r}: calling it raised {type(error).__name__}: {error}") from error
@@ -83,14 +83,19 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]
             raise UsageError(f"the strategy drew {case!r}, which is no Case")
         drawn[case] = None
 
+    CONSTANTS_CACHE.cache.clear()  # what Hypothesis's own provider keeps there is of the literals of loaded modules
     try:
         for run in range(_MOST_RUNS):
             if len(drawn) < examples:
                 _without_verdict(keep, strategy, examples, seed * _MOST_RUNS + run)
     except UsageError:
         raise
-    except Exception as error:  # the user's strategy can raise anything
+    except MemoryError:  # a limit of the process (harness.worker), or the strategy's doing: the process cannot tell
+        raise
+    except (Exception, SystemExit) as error:  # the user's strategy can raise anything
         raise UsageError(f"the strategy raised {type(error).__name__}: {error}") from error
+    finally:
+        CONSTANTS_CACHE.cache.clear()
     return list(drawn)[:examples]
 
 

@@ -72,7 +72,10 @@ def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list
     from harness.draws import leave_no_files
 
     leave_no_files()
-    return drawn(_strategy(names, spec), most, seed)
+    try:
+        return drawn(_strategy(names, spec), most, seed)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # another process, which no case has filled yet, is asked again
 
 
 @cache

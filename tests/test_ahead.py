@@ -17,6 +17,7 @@ from harness.question import Question
 
 STRATEGIES = """
 import os
+import sys
 import time
 import hypothesis.strategies as st
 from harness.case import Axis, Case
@@ -35,6 +36,12 @@ def dies_once(*names):
             os.abort()
         return case
     return SIZES.map(each)
+
+def leaves(*names):
+    return SIZES.map(lambda case: sys.exit(0))
+
+def hoards(*names):
+    return SIZES.map(lambda case: bytearray(1 << 45))
 
 def hangs(*names):
     return SIZES.map(lambda case: time.sleep(100))
@@ -72,6 +79,11 @@ def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(judge):
 def test_a_strategy_of_few_cases_gives_all_of_them_once(judge):
     cases = Drawing(judge, (), "mine:FEW", 60, 1).cases()
     assert len(cases) == len(set(cases)) == 30
+    ahead = list(shards_ahead(judge, (), "mine:FEW", 100, 1))
+    sizes = [len(cases) for _, cases in ahead]
+    assert sum(sizes) == 100  # shards that have fewer cases than they may are made up for
+    assert len(sizes) > 3
+    assert max(sizes) == 30
 
 
 def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(judge, folder):
@@ -82,6 +94,10 @@ def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(judge, f
 def test_what_a_strategy_does_to_its_process_is_said_in_a_line(judge, monkeypatch):
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(exit code 3\\)"):
         Drawing(judge, (), "mine:dies", 20, 1).cases()
+    with pytest.raises(UsageError, match="the strategy raised SystemExit: 0"):
+        Drawing(judge, (), "mine:leaves", 20, 1).cases()
+    with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(out of memory\\)"):
+        Drawing(judge, (), "mine:hoards", 20, 1).cases()
     monkeypatch.setattr("harness.ahead.DRAW_SECONDS", 3.0)
     with pytest.raises(UsageError, match="the strategy took over 3 s for 20 cases"):
         Drawing(judge, (), "mine:hangs", 20, 1).cases()

@@ -271,7 +271,8 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
         raise click.BadParameter(f"{only!r} has no changes; the modules are {', '.join(known)}", param_hint="--only")
     started, found, done, size = time.monotonic(), Found(), 0, FIRST
     workers = os.cpu_count() or 1
-    drawn = telling([case for _, shard in shards(strategies.cases(), DRAWN, seed) for case in shard])[:budget]
+    drawn = [case for _, shard in shards(strategies.cases(), max(DRAWN, budget), seed) for case in shard]
+    drawn = telling(drawn)[:budget]
     together = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
     try:
         while done < len(drawn):

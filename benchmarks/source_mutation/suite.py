@@ -35,7 +35,8 @@ SECONDS = 3.0
 """Of tests for a change, quickest first; none is begun behind that."""
 
 CPU_SECONDS = 60
-"""A test that takes so long with a change on is in a loop."""
+WALL_SECONDS = 300.0
+"""A change whose tests take so long is in a loop, or waits for ever."""
 
 MEMORY = 9 << 30
 BY_TEST = "killed by a test"
@@ -111,9 +112,10 @@ def _judged(name: str) -> str:
     process.start()
     ours.close()
     try:
-        found: str = answers.recv()
+        found: str = answers.recv() if answers.poll(WALL_SECONDS) else "the process was lost"
     except EOFError:
         found = "the process was lost"
+    process.kill()
     process.join()
     return found
 

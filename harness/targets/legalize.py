@@ -51,7 +51,7 @@ class Legalizer:
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """Operators that ``own`` builds otherwise than this TVM does, and which are left to TVM."""
+        """Operators, and modes of pads, that ``own`` builds otherwise than this TVM does, and which are left to TVM."""
         return tuple(name for name, alike in self._alike.items() if not alike)
 
     def __call__(self, module: tvm.IRModule) -> tvm.IRModule:
@@ -64,7 +64,7 @@ class Legalizer:
         if known is not None:
             return _called(builder, call, known)
         made = self._made(call)
-        if made is not None and self._alike.get(call.op.name):
+        if made is not None and self._alike.get(_kind(call)):
             self.known.put(call, made)
             return _called(builder, call, made)
         legalised = call.op.get_attr(_LEGALIZE)(builder, call)
@@ -72,12 +72,12 @@ class Legalizer:
         if known is not None:
             self.known.put(call, known)
         if made is not None:
-            self._alike[call.op.name] = known is not None and _same(known, made)
+            self._alike[_kind(call)] = known is not None and _same(known, made)
         return legalised
 
     def _made(self, call: ir.Call) -> _Known | None:
         """What is built without TE; None of what is not, or not as this TVM does."""
-        if not self._alike.get(call.op.name, True):
+        if not self._alike.get(_kind(call), True):
             return None
         stages = built(call)
         if stages is None:
@@ -85,6 +85,12 @@ class Legalizer:
         result = stages.result
         ty = relax.TensorType([int64(length) for length in result.lengths], result.dtype)
         return _Known(stages.function(), _name(call), tuple(stages.operands), ty)
+
+
+def _kind(call: ir.Call) -> str:
+    """What one comparison with TVM stands for: an operator; of pads, a mode, since each has a kernel of its own."""
+    name = str(call.op.name)
+    return f"{name} {call.attrs.pad_mode}" if name == "relax.nn.pad" else name
 
 
 _NAMES = {"relax.astype": "cast", "relax.permute_dims": "transpose", "relax.nn.leakyrelu": "leaky_relu"}
