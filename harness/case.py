@@ -139,6 +139,12 @@ class Case(Plain):
         return self.orders[0]
 
     @property
+    def in_order(self) -> bool:
+        """Whether the spatial letters stand in the order D, H, W in the layouts of data and weight."""
+        orders = {self.spec.spatial_order(self.data_order), self.spec.spatial_order(self.kernel_order)}
+        return orders == {self.spec.spatial}
+
+    @property
     def pads_weight(self) -> bool:
         return self.pad.operand == "weight"
 

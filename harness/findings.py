@@ -30,8 +30,7 @@ class Finding:
 
 def _axes_out_of_order(case: Case) -> bool:
     spec = case.spec
-    orders = {spec.spatial_order(case.data_order), spec.spatial_order(case.kernel_order)}
-    return spec.family == "conv" and orders != {spec.spatial}
+    return spec.family == "conv" and not case.in_order
 
 
 def _integer_average(case: Case) -> bool:

@@ -6,7 +6,7 @@ A pad counts where it changes a spatial axis of its consumer: its batch and chan
 ``relax.nn.pad``, or ``call_tir`` to a PrimFunc that topi made, whose one block is named ``PadInput`` or the like.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tvm import ir, relax, tirx
@@ -26,27 +26,26 @@ _ELEMENTWISE = {
 
 Axes = frozenset[int]
 Values = dict[Any, Any]
+Operands = Callable[[Any], Iterator[tuple[Any, Axes]]]
+"""Of a call, each with some places of its axes."""
 
 
 def pads_in_front(module: Module) -> int:
     """Operands of convolutions and pools behind a pad of a spatial axis, and idle pads wherever they stand."""
-    count = 0
-    for function in _functions(module):
-        values = {binding.var: binding.value for binding in bindings(function.body)}
-        for value in values.values():
-            count += sum(_is_padded(module, operand, axes, values) for operand, axes in _operands(value))
-    return count + idle_pads(module)
+    return _padded_operands(module, _operands) + idle_pads(module)
 
 
 def channel_pads_in_front(module: Module) -> int:
     """Convolutions whose data is behind a pad of its channels."""
+    return _padded_operands(module, _channels)
+
+
+def _padded_operands(module: Module, operands: Operands) -> int:
     count = 0
     for function in _functions(module):
         values = {binding.var: binding.value for binding in bindings(function.body)}
         for value in values.values():
-            if _name(value).startswith("relax.nn.conv"):
-                axis = str(value.attrs.data_layout).index("C")
-                count += _is_padded(module, value.args[0], frozenset([axis]), values)
+            count += sum(_is_padded(module, operand, axes, values) for operand, axes in operands(value))
     return count
 
 
@@ -68,6 +67,12 @@ def _operands(call: Any) -> Iterator[tuple[Any, Axes]]:
     layouts = [call.attrs.layout] if pools else [call.attrs.data_layout, call.attrs.kernel_layout]
     for operand, layout in zip(call.args, layouts, strict=True):
         yield operand, frozenset(i for i, letter in enumerate(str(layout)) if letter not in _NO_SPATIAL)
+
+
+def _channels(call: Any) -> Iterator[tuple[Any, Axes]]:
+    """The data of a convolution, with the place of its channels."""
+    if _name(call).startswith("relax.nn.conv"):
+        yield call.args[0], frozenset([str(call.attrs.data_layout).index("C")])
 
 
 def _is_padded(module: Module, operand: Any, axes: Axes, values: Values) -> bool:

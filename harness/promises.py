@@ -52,7 +52,7 @@ def made_up_for(case: Case) -> bool:
     dtypes = (case.operand_dtype, case.kernel_dtype, case.result_dtype)
     if not _is_of_data(case) or not all(dtype in ops.INTEGERS for dtype in dtypes):
         return False
-    if set(case.symbolic) - {"N"} or not _in_order(case) or _varies(case, "N" + case.spec.spatial):
+    if set(case.symbolic) - {"N"} or not case.in_order or _varies(case, "N" + case.spec.spatial):
         return False
     if doubtful(case):
         return False
@@ -86,11 +86,6 @@ def sliceable(case: Case) -> bool:
 def _is_of_data(case: Case) -> bool:
     """Whether a constant pad stands before the data of a convolution: no mirror folds, whatever becomes of it."""
     return case.spec.family == "conv" and not case.pads_weight and case.pad.mode == "constant"
-
-
-def _in_order(case: Case) -> bool:
-    orders = {case.spec.spatial_order(case.data_order), case.spec.spatial_order(case.kernel_order)}
-    return orders == {case.spec.spatial}
 
 
 def _varies(case: Case, letters: str) -> bool:

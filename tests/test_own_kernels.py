@@ -14,7 +14,7 @@ from harness import ops
 from harness.build import build
 from harness.draws import draw, strategy_of
 from harness.fold import FoldExplicitPadding
-from harness.targets import own
+from harness.targets import own, pad_kernel
 from harness.targets.legalize import Legalizer
 from harness.targets.own import built
 from harness.targets.stages import Stages
@@ -261,3 +261,13 @@ def test_an_operator_that_this_tvm_legalises_otherwise_is_left_to_tvm(monkeypatc
     module, _ = alone(relax.op.add(variable((2,), "int8"), variable((2,), "int8")))
     legalize(module)
     assert legalize.differing == ("relax.nn.relu",)
+
+
+def test_each_mode_of_a_pad_is_compared_with_tvm(monkeypatch):
+    """A pad that is right in one mode says nothing of the kernel of another."""
+    monkeypatch.setitem(pad_kernel.COPYING, "circular", pad_kernel.COPYING["replicate"])
+    legalize = Legalizer(tvm.target.Target("llvm"))
+    for mode, name in (("constant", "pad"), ("circular", "circular_pad"), ("replicate", "replicate_pad")):
+        module, _ = alone(relax.op.nn.pad(variable((2, 3), "float32"), [0, 0, 1, 1], mode))
+        assert tvm_ffi.structural_equal(legalize(module)[name], relax.transform.LegalizeOps()(module)[name])
+    assert legalize.differing == ("relax.nn.pad circular",)

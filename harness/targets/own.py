@@ -3,7 +3,8 @@
     R.nn.conv2d(x, w, ...)   ->   stages of a PrimFunc, equal node for node to that of LegalizeOps
 
 Of the 3.9 operator calls of a case nearly all are such: not those with symbolic lengths, pads that reflect, and a few
-of one dtype (``abs`` and ``sign`` of int32). TE takes 0.5 to 6 ms for each, these take 0.6 on average.
+of one dtype (``abs`` and ``sign`` of int32). TE takes milliseconds for each, these a fraction of
+it.
 """
 
 from collections.abc import Callable

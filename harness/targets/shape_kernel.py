@@ -6,56 +6,51 @@
 ``tests/test_own_kernels.py`` compares random ones.
 """
 
+from collections.abc import Sequence
+from itertools import count
+
 from tvm import ir, tirx
 
-from harness.targets.stages import Expr, Stages, int64
+from harness.targets.stages import Expr, Stages, int64, numbers
 
 
 def permute_dims(call: ir.Call) -> Stages | None:
     """What ``LegalizeOps`` makes of a transposition; None of symbolic lengths, here and below."""
-    stages = Stages(call)
-    x = stages.operand(0)
-    if x is None:
-        return None
-    rank = len(x.lengths)
-    axes = [*reversed(range(rank))] if call.attrs.axes is None else [int(a) % rank for a in call.attrs.axes[:]]
-    lengths = [x.lengths[a] for a in axes]
-    stages.stage("transpose", lengths, lambda *at: x[[at[axes.index(i)] for i in range(rank)]], simple=True)
-    return stages
+    rank = int(call.args[0].ty.ndim)
+    axes = call.attrs.axes
+    return _rearranged(call, [*reversed(range(rank))] if axes is None else [int(axis) % rank for axis in axes])
 
 
 def expand_dims(call: ir.Call) -> Stages | None:
     """The same of axes of length 1 that are put in."""
-    stages = Stages(call)
-    x = stages.operand(0)
-    if x is None:
-        return None
-    given = [int(a) for a in call.attrs.axis[:]]
-    rank = len(x.lengths) + len(given)
-    new = {axis % rank for axis in given}
-    kept = [i for i in range(rank) if i not in new]
-    lengths = [1 if i in new else x.lengths[kept.index(i)] for i in range(rank)]
-    stages.stage("expand_dims", lengths, lambda *at: x[[at[i] for i in kept]], simple=True)
-    return stages
+    given = [int(axis) for axis in call.attrs.axis]
+    rank = int(call.args[0].ty.ndim) + len(given)
+    new, old = {axis % rank for axis in given}, count()
+    return _rearranged(call, [None if axis in new else next(old) for axis in range(rank)])
 
 
 def squeeze(call: ir.Call) -> Stages | None:
     """The same of axes of length 1 that are left out."""
+    lengths = numbers(call.args[0].ty)
+    if lengths is None:
+        return None
+    axes = call.attrs.axis
+    rank = len(lengths)
+    gone = {i for i in range(rank) if lengths[i] == 1} if axes is None else {int(axis) % rank for axis in axes}
+    return _rearranged(call, [axis for axis in range(rank) if axis not in gone])
+
+
+def _rearranged(call: ir.Call, origin: Sequence[int | None]) -> Stages | None:
+    """``origin`` has for each axis of the result the one that it is of the operand, None for a new one of length 1."""
     stages = Stages(call)
     x = stages.operand(0)
     if x is None:
         return None
-    rank = len(x.lengths)
-    if call.attrs.axis is None:
-        gone = {i for i in range(rank) if x.lengths[i] == 1}
-    else:
-        gone = {int(a) % rank for a in call.attrs.axis[:]}
-    kept = [i for i in range(rank) if i not in gone]
-    zero = int64(0)
+    axes = range(len(x.lengths))
     stages.stage(
-        "squeeze",
-        [x.lengths[i] for i in kept],
-        lambda *at: x[[zero if i in gone else at[kept.index(i)] for i in range(rank)]],
+        "moved",
+        [1 if axis is None else x.lengths[axis] for axis in origin],
+        lambda *at: x[[at[origin.index(axis)] if axis in origin else int64(0) for axis in axes]],
         simple=True,
     )
     return stages
