@@ -17,7 +17,6 @@ import mmap
 import multiprocessing
 import os
 import re
-import resource
 import signal
 import sys
 import time
@@ -31,6 +30,7 @@ from typing import Any
 
 import click
 import mutated
+from forked import in_fork
 
 mutated.install()
 
@@ -51,7 +51,7 @@ PASS_SECONDS = 3
 SECONDS = 300
 """Of wall-clock time for changes that go together: what takes longer hangs where it is executed."""
 
-MEMORY = 9 << 30
+MEGABYTES = 9 << 10
 TOGETHER = 100
 """Changes that share a process. If it is lost, halves of them are asked again."""
 
@@ -214,29 +214,17 @@ def _safely(judge: Judge, names: Sequence[str]) -> Found:
 
 def _forked(judge: Judge, names: Sequence[str]) -> tuple[Found | None, str]:
     """What it finds, None if the process was lost; and the change that it was at."""
-    context = multiprocessing.get_context("fork")
-    answers, ours = context.Pipe(duplex=False)
     at = mmap.mmap(-1, 200)  # shared by both processes
 
     def tell(name: str) -> None:
         at[:] = name.encode().ljust(len(at))
 
-    def answer() -> None:
+    def work() -> Found:
         signal.signal(signal.SIGVTALRM, _loops)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TVM warns of half of what changed passes make
-        ours.send(judge(names, tell))
+        return judge(names, tell)
 
     tell("")
-    process = context.Process(target=answer)
-    process.start()
-    ours.close()
-    try:
-        found = answers.recv() if answers.poll(SECONDS) else None
-    except EOFError:
-        found = None
-    process.kill()
-    process.join()
+    found = in_fork(work, seconds=SECONDS, megabytes=MEGABYTES)
     return found, at[:].decode().strip()
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import click
 import mutated
+from forked import in_fork
 
 mutated.install()
 
@@ -38,7 +39,7 @@ CPU_SECONDS = 60
 WALL_SECONDS = 300.0
 """A change whose tests take so long is in a loop, or waits for ever."""
 
-MEMORY = 9 << 30
+MEGABYTES = 9 << 10
 BY_TEST = "killed by a test"
 
 
@@ -98,26 +99,13 @@ _suite: Suite
 
 def _judged(name: str) -> str:
     """The test that kills a change, found in a process that may be lost."""
-    context = multiprocessing.get_context("fork")
-    answers, ours = context.Pipe(duplex=False)
 
-    def answer() -> None:
+    def work() -> str:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        for stream in (1, 2):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-        ours.send(_suite.killer(name))
+        return _suite.killer(name)
 
-    process = context.Process(target=answer)
-    process.start()
-    ours.close()
-    try:
-        found: str = answers.recv() if answers.poll(WALL_SECONDS) else "the process was lost"
-    except EOFError:
-        found = "the process was lost"
-    process.kill()
-    process.join()
-    return found
+    found = in_fork(work, seconds=WALL_SECONDS, megabytes=MEGABYTES)
+    return "the process was lost" if found is None else found
 
 
 @click.command(help="Ask the tests of the pass about the changes of FILE that live, and write into it what they say.")
@@ -133,18 +121,9 @@ def main(file: Path, only: str, tests: str) -> None:
     if missing:
         raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
     suite, folder = Suite(lives), Path(__file__).resolve().parents[2] / "tests"
-    options = [
-        "-o",
-        "addopts=",
-        "--assert=plain",
-        "-p",
-        "no:terminal",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not slow and not faults",
-    ]
-    ended = pytest.main([*options, *(str(folder / f"test_{name}.py") for name in tests.split(","))], plugins=[suite])
+    quiet = ["-o", "addopts=", "--assert=plain", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    files = [str(folder / f"test_{name}.py") for name in tests.split(",")]
+    ended = pytest.main([*quiet, "-m", "not slow and not faults", *files], plugins=[suite])
     if ended != pytest.ExitCode.OK:
         raise click.ClickException(f"pytest ended with {ended!r}")
     for row in rows:

@@ -1,0 +1,35 @@
+"""Work in a process of its own, which may end or hang without harm to this one."""
+
+import multiprocessing
+import os
+import resource
+from collections.abc import Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+def in_fork(work: Callable[[], Answer], *, seconds: float, megabytes: int) -> Answer | None:
+    """What ``work`` returns in a fork of this process; None if that was lost, or took over ``seconds`` of wall clock.
+
+    The fork has so many MB of address space, and no output: TVM warns of half of what changed passes make.
+    """
+    context = multiprocessing.get_context("fork")
+    answers, ours = context.Pipe(duplex=False)
+
+    def answer() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        ours.send(work())
+
+    process = context.Process(target=answer)
+    process.start()
+    ours.close()
+    try:
+        found: Answer | None = answers.recv() if answers.poll(seconds) else None
+    except EOFError:
+        found = None
+    process.kill()
+    process.join()
+    return found
