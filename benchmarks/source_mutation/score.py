@@ -1,6 +1,6 @@
 """Source-level mutation score of ``harness/fold``: mutmut changes the pass, the harness is the judge.
 
-    python benchmarks/source_mutation/score.py [--cases 1000] [--seed 2026] [--only rules] [--json FILE]
+    python benchmarks/source_mutation/score.py [--cases 1000] [--seed 2026] [--only rules] [--json FILE [--more]]
 
     case --unchanged pass, watched--> functions reached --each change alive in them--> another module? --matrix--> kills
 
@@ -9,7 +9,8 @@ Law: a change is killed if ``check(case, the changed pass, complete=True)`` woul
 Changes that ended the process, or the time of a case, count as killed, by that.
 
 Judged through two passes: the bundled one, and one with the exact options on. What nothing killed is listed: never
-reached, or alive, and then whether at least ``explain()`` or the module of some case came out otherwise.
+reached, or alive, and then whether at least ``explain()`` or the module of some case came out otherwise. With
+``--more`` only what lives in FILE is judged, by the cases of another seed, say.
 """
 
 import json
@@ -54,6 +55,8 @@ SECONDS = 300
 MEGABYTES = 9 << 10
 TOGETHER = 100
 """Changes that share a process. If it is lost, halves of them are asked again."""
+
+DEAD = ("killed", "killed by a test")
 
 DRAWN = 4000
 """Cases from which the most telling ones are taken."""
@@ -250,10 +253,13 @@ def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
 @click.option("--seed", default=2026, show_default=True, type=click.IntRange(min=0))
 @click.option("--only", default="", help="A module of harness.fold: rules, rewrite, ...")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="One object per change.")
-def main(budget: int, seed: int, only: str, file: Path | None) -> None:
+@click.option("--more", is_flag=True, help="Judge what lives in the file of --json, and write into that.")
+def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> None:
     """Print a line per round, the score, and what is alive."""
     leave_no_files()
-    changes = [n for n, c in mutated.CHANGES.items() if only in ("", c.function.split(".")[2])]
+    before = _read(file) if more else []
+    dead = {row["name"] for row in before if row["state"] in DEAD}
+    changes = [n for n, c in mutated.CHANGES.items() if only in ("", c.function.split(".")[2]) and n not in dead]
     if not changes:
         known = sorted({change.function.split(".")[2] for change in mutated.CHANGES.values()})
         raise click.BadParameter(f"{only!r} has no changes; the modules are {', '.join(known)}", param_hint="--only")
@@ -276,13 +282,25 @@ def main(budget: int, seed: int, only: str, file: Path | None) -> None:
         click.echo("interrupted: what follows is what was found until now")
     finally:
         together.shutdown(wait=False, cancel_futures=True)
-    _report(changes, found, done, time.monotonic() - started, file)
-
-
-def _report(changes: Sequence[str], found: Found, cases: int, seconds: float, file: Path | None) -> None:
     rows = [_row(name, found) for name in changes]
     if file:
-        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        now = {row["name"]: row for row in before} | {row["name"]: row for row in rows}
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in now.values()))
+    _report(rows, done, time.monotonic() - started)
+
+
+def _read(file: Path | None) -> list[dict[str, Any]]:
+    """The rows of an earlier run over the same source."""
+    if file is None or not file.exists():
+        raise click.BadParameter(f"needs the --json FILE of an earlier run, and {file} is none", param_hint="--more")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    missing = {row["name"] for row in rows} - mutated.CHANGES.keys()
+    if missing:
+        raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
+    return rows
+
+
+def _report(rows: Sequence[dict[str, Any]], cases: int, seconds: float) -> None:
     states = Counter(row["state"] for row in rows)
     reached = len(rows) - states["not reached"]
     for row in rows:

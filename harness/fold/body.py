@@ -150,10 +150,7 @@ class Body:
     def step(self, var: Any) -> tuple[Step, int] | None:
         """The facts of the step that ``var`` is bound to, and which operand is its data; None if it is no step."""
         if var not in self._steps:
-            value = self.values.get(var)
-            pad = self.pad(var)
-            known = pad is not None or op_name(value) in STEPS
-            self._steps[var] = read_step(value, self.value, pad) if known else None
+            self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
         return self._steps[var]
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
@@ -195,7 +192,7 @@ class Body:
         """The variables that ``user`` reads no more."""
         reads = self._reads[user]
         for var, position in reads:
-            self._users[var].pop(_key(user, position), None)
+            del self._users[var][_key(user, position)]
         return [var for var, _ in reads]
 
     def _bury(self, unread: list[relax.Var]) -> None:

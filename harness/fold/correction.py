@@ -27,10 +27,9 @@ def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -
     own = [int(width) for width in call.attrs.padding]
     sides = [(new - old) for new, old in zip(padding, own, strict=True)]
     rank = len(spatial)
-    lengths = {x: 1 if x == "N" else int(n) for x, n in zip(layout, call.args[0].ty.shape.values, strict=True)}
+    lengths = {x: int(n) for x, n in zip(layout, call.args[0].ty.shape.values, strict=True) if x != "N"}
     mask = _mask([lengths[x] for x in spatial], list(zip(sides[:rank], sides[rank:], strict=True)))
-    values = np.array(border.flat).reshape(border.shape).transpose([layout.index(x) for x in "NC" + spatial])
-    channels = np.broadcast_to(values.reshape(-1), (lengths["C"],))
+    channels = np.broadcast_to(np.array(border.flat), (lengths["C"],))
     if isinstance(weight, ir.GenericConst):
         return _constant(call, mask, channels, weight.value.numpy())
     return _small(call, mask, channels)
@@ -54,8 +53,7 @@ def _small(call: ir.Call, mask: Array, channels: Array) -> ir.Call:
     standard = channels.reshape(1, -1, *([1] * mask.ndim)) * mask
     order = "NC" + _spatial(call)
     image = standard.transpose([order.index(letter) for letter in layout])
-    dtype = str(call.args[0].ty.dtype)
-    data = relax.const(np.ascontiguousarray(image).astype(dtype), dtype)
+    data = relax.const(np.ascontiguousarray(image), str(call.args[0].ty.dtype))
     return ir.Call(call.op, [data, *call.args[1:]], call.attrs, call.ty_args, call.span, _type(call))
 
 
@@ -81,7 +79,7 @@ def _constant(call: ir.Call, mask: Array, channels: Array, weight: Array) -> Any
     result = _slide(kernel, _with_own_padding(mask, call), call)
     layout, order = str(attrs.data_layout), "NC" + spatial
     placed = result[None].transpose([order.index(letter) for letter in layout])
-    return relax.const(np.ascontiguousarray(placed).astype(dtype), dtype)
+    return relax.const(np.ascontiguousarray(placed), dtype)
 
 
 def _with_own_padding(mask: Array, call: ir.Call) -> Array:

@@ -22,7 +22,7 @@ def other_window_count(arrival: Arrival) -> Iterator[Refused]:
         padded = consumer.sizes[i]
         if padded is None:
             yield Refused(Kind.CEIL_MODE, f"ceil_mode over axis {letter}, whose length is not a constant")
-            continue
+            return
         before, after = arrival.widths[letter]
         own_before, own_after = consumer.padding[i], consumer.padding[i + len(consumer.spatial)]
         window = ((consumer.kernel[i] - 1) * consumer.dilation[i] + 1, consumer.strides[i])

@@ -66,9 +66,10 @@ class _Store:
 
 def _read_store(function: tirx.PrimFunc) -> _Store | None:
     """What a function does that does nothing but one store; None for any other."""
-    source, target = _buffers(function)
-    if source is None or target is None:
+    buffers = _buffers(function)
+    if buffers is None:
         return None
+    source, target = buffers
     loops, realize = _nest(function.body)
     if realize is None or not _binds(realize, loops):
         return None
@@ -90,15 +91,15 @@ def _read_store(function: tirx.PrimFunc) -> _Store | None:
     )
 
 
-def _buffers(function: tirx.PrimFunc) -> tuple[ir.Var | None, ir.Var | None]:
+def _buffers(function: tirx.PrimFunc) -> tuple[ir.Var, ir.Var] | None:
     """Input and output, if the parameters are these two compact tensors of one dtype, with only scalars in between."""
     buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
-    if len(buffers) != 2 or not _are(buffers, (function.params[0], function.params[-1])):
-        return None, None
+    if not _are(buffers, (function.params[0], function.params[-1])):
+        return None
     source, target = buffers
     alike = source.ty.dtype == target.ty.dtype and len(source.ty.shape) == len(target.ty.shape)
     if not alike or source.same_as(target) or not _is_compact(source.ty) or not _is_compact(target.ty):
-        return None, None
+        return None
     return source, target
 
 
@@ -273,15 +274,17 @@ def _variables(expr: Any) -> list[ir.Var] | None:
     found, rest = [], [expr]
     while rest:
         node = rest.pop()
-        if isinstance(node, _BINARY):
-            rest += [node.a, node.b]
-        elif isinstance(node, tirx.Select):
-            rest += [node.condition, node.true_value, node.false_value]
+        if isinstance(node, _BINARY | tirx.Select):
+            rest += _children(node)
         elif not isinstance(node, tirx.IntImm | ir.Var) or not str(node.ty.dtype).startswith("int"):
             return None
         elif isinstance(node, ir.Var):
             found.append(node)
     return found
+
+
+def _children(node: Any) -> list[Any]:
+    return [node.condition, node.true_value, node.false_value] if isinstance(node, tirx.Select) else [node.a, node.b]
 
 
 def _is_integer(value: Any, number: int) -> bool:

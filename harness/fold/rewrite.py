@@ -133,7 +133,7 @@ def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
         while (found := _mergeable(body, var)) is not None:
             inner, pad = found
             source = body.source(inner)
-            value = _pad_call(source, pad, body.values[var])
+            value = _pad_call(source, pad, body.values[var], body.values[var].ty)
             report = _report(body, folding, inner, var, Folded("nested"))
             body.replace(var, value)
             yield replace(report, consumer="pad")
@@ -146,18 +146,19 @@ def _cancel_crops(folding: Folding, body: Body) -> Iterator[Report]:
             path, outcome, outer = found
             operand = _moved(body, path, outcome, {})
             report = _report(body, folding, path.pad, var, outcome)
-            body.replace(var, _pad_call(operand, outer, body.values[var]))
+            body.replace(var, _pad_call(operand, outer, body.values[var], body.values[var].ty))
             yield replace(report, consumer="pad")
 
 
 def _cancellable(body: Body, var: relax.Var) -> tuple["Path", Folded, PadFacts] | None:
     """The path from a pad to one that crops what it adds; what of the first stays, and the second without that crop."""
     outer = body.pad(var)
-    if outer is None or not _crops(outer) or var in body.dead or body.in_place:
+    assert outer is not None
+    if not _crops(outer) or var in body.dead or body.in_place:
         return None
     for path in _paths(body, body.source(var)):
-        step, _ = body.step(path.pad) or (None, 0)
-        found = Cancelled.pads(step, path.facts, outer) if isinstance(step, Padded) else None
+        inner = body.step(path.pad)
+        found = Cancelled.pads(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
         if found is not None and body.visible(body.source(path.pad), path.steps[0][0] if path.steps else var):
             smaller, outer = found
             return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
@@ -171,7 +172,8 @@ def _mergeable(body: Body, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
     convolution does not take.
     """
     outer = body.pad(var)
-    if outer is None or var in body.dead or body.in_place:
+    assert outer is not None
+    if body.in_place:
         return None
     inner_var = body.alias(body.source(var))
     inner = body.pad(inner_var)
@@ -189,11 +191,11 @@ def _crops(pad: PadFacts) -> bool:
     return any(width < 0 for sides in pad.widths or () for width in sides)
 
 
-def _pad_call(source: Any, pad: PadFacts, like: ir.Call) -> ir.Call:
-    """A ``nn.pad`` of ``source`` with the facts of ``pad`` and the span and type of ``like``."""
+def _pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
+    """A ``nn.pad`` of ``source`` with the facts of ``pad`` and the span of ``like``."""
     flat = [width for sides in pad.widths or () for width in sides]
     attrs = ir.make_node("relax.attrs.PadAttrs", pad_width=flat, pad_value=pad.value, pad_mode=pad.mode)
-    return ir.Call(ir.Op.get(PAD), [source], attrs, [], like.span, like.ty)
+    return ir.Call(ir.Op.get(PAD), [source], attrs, [], like.span, ty)
 
 
 # --- fold ---------------------------------------------------------------------------------------------
@@ -266,8 +268,9 @@ def _decide(folding: Folding, body: Body, path: Path, use: Use) -> Outcome:
         overwritten=body.in_place,
     )
     outcome = decide(site, folding.options)
-    if isinstance(outcome, Refused) or call is None or outcome.padding is None:
+    if isinstance(outcome, Refused):
         return outcome
+    assert call is not None  # pads that do nothing are gone, and only consumers fold the others
     return _refused_by_type(body, call, path, outcome) or _refused_by_backend(folding, consumer, outcome) or outcome
 
 
@@ -370,10 +373,10 @@ def _moved(body: Body, path: Path, outcome: Folded, moved: dict[tuple[Any, ...],
     assert pad is not None
     types = _types(body, path, outcome)
     if outcome.kept is not None:
-        smaller = _typed(_pad_call(operand, replace(pad, widths=outcome.kept), call), types[0])
+        smaller = _pad_call(operand, replace(pad, widths=outcome.kept), call, types[0])
         operand = _bound(body, (path.pad.__chandle__(), outcome.kept), smaller, path.pad, moved)
     for (var, step, index), ty in zip(path.steps, types[1:], strict=True):
-        again = _typed(_again(body, var, step, index, operand, ty), ty)
+        again = _again(body, var, step, index, operand, ty)
         operand = _bound(body, (var.__chandle__(), operand.__chandle__()), again, var, moved)
     return operand
 
@@ -392,18 +395,14 @@ def _again(body: Body, var: relax.Var, step: Step, index: int, operand: Any, ty:
     call = body.values[var]
     pad = body.pad(var)
     if pad is not None:
-        return _pad_call(operand, pad, call)
+        return _pad_call(operand, pad, call, ty)
     args = [operand if i == index else arg for i, arg in enumerate(call.args)]
     attrs = call.attrs
     if step.op == "reshape":
         args[1] = ty.shape
     elif step.op == "squeeze":  # by name, since more axes have length 1 without the pad
         attrs = ir.make_node("relax.attrs.SqueezeAttrs", axis=squeezed_axes(call))
-    return ir.Call(call.op, args, attrs, call.ty_args, call.span, call.ty)
-
-
-def _typed(call: ir.Call, ty: Any) -> ir.Call:
-    return ir.Call(call.op, call.args, call.attrs, call.ty_args, call.span, ty)
+    return ir.Call(call.op, args, attrs, call.ty_args, call.span, ty)
 
 
 # --- the consumer -------------------------------------------------------------------------------------
@@ -469,22 +468,12 @@ def _uses(body: Body, path: Path) -> Iterator[tuple[Path, Use]]:
     end = path.steps[-1][0] if path.steps else path.pad
     for user, operand in _through_aliases(body, end):
         found = body.step(user) if user is not None and user not in body.dead else None
-        if user is not None and found is not None and _is_data(body, user, found[1], end, operand):
+        if user is not None and found is not None and operand == found[1]:  # not another operand of the step
             longer = Path(pad=path.pad, steps=(*path.steps, (user, *found)))
             if len(longer.steps) < MOST_STEPS and (behind := list(_uses(body, longer))):
                 yield from behind
                 continue
         yield path, (user, operand)
-
-
-def _is_data(body: Body, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
-    """Whether ``var`` is what the step works on, and not another operand of it."""
-    data = body.alias(_data_operand(body.values[user], index))
-    return bool(data.same_as(var)) and (op_name(body.values[user]) not in _OTHERS or operand == index)
-
-
-_OTHERS = ("relax.dequantize", "relax.quantize")
-"""Steps whose other operands a pad can be, too."""
 
 
 def _through_aliases(body: Body, var: relax.Var) -> Iterator[Use]:

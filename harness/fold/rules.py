@@ -236,9 +236,7 @@ class IntoConv(Rule):
     @staticmethod
     def letters(site: Site, options: Options) -> Iterator[str]:
         consumer = site.consumer
-        integer = consumer.out_dtype in INTEGER_BITS
-        finite = consumer.weight == "integer" or (consumer.weight == "finite" and not integer)
-        if options.channels == "slice" and consumer.groups == 1 and finite:
+        if options.channels == "slice" and consumer.groups == 1 and consumer.weight:
             yield consumer.spatial + "C"
         yield consumer.spatial
 

@@ -104,7 +104,7 @@ def _weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
     if not elements or not isinstance(value, ir.GenericConst):
         return ""
     highest = min(HIGHEST.get(name, 0.0) for name in (dtype, dtype if out_dtype is None else str(out_dtype)))
-    return "finite" if bool((abs(value.value.numpy().astype("float64")) <= highest).all()) else ""
+    return "finite" if bool((abs(value.value.numpy().astype(float)) <= highest).all()) else ""
 
 
 def _whole(width: Any) -> int | None:
@@ -119,7 +119,7 @@ def _length(lengths: list[Any] | None, axis: int) -> int | None:
 
 def shape_of(value: Any) -> list[Any] | None:
     """The lengths of a tensor, whole numbers or symbolic; None if even their types say nothing of them."""
-    shape = getattr(value.ty, "shape", None)
+    shape = value.ty.shape
     return list(shape.values[:]) if isinstance(shape, relax.ShapeExpr) else None
 
 
@@ -171,7 +171,7 @@ def _binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | No
 
 
 def _clip(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
-    low, high = (_immediate(bound) for bound in call.args[1:3])
+    low, high = map(_immediate, call.args[1:])
     return Clip(op=name, dtype=_dtype(call), low=low, high=high), 0
 
 
@@ -186,15 +186,14 @@ def _cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
 def _quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
     ndim = int(call.args[0].ty.ndim)
     axis = int(call.attrs.axis)
-    scale, zero_point = (_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:3])
+    scale, zero_point = (_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
     return Quantization(op=name, dtype=_dtype(call), scale=scale, zero_point=zero_point), 0
 
 
 def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
     """Facts of another operand; with ``axis``, its one axis is that of the data."""
-    constant = isinstance(value, ir.GenericConst)
-    lengths = list(value.value.shape) if constant else shape_of(value)
-    if lengths is None or ndim < 0 or len(lengths) > (ndim if axis is None else 1):
+    lengths = shape_of(value)
+    if lengths is None or ndim < 0 or len(lengths) > ndim:
         return Operand(shape=None, flat=None)
     known = [_whole(length) for length in lengths]
     shape: list[int | None] = [1] * ndim
@@ -202,15 +201,12 @@ def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
         shape[ndim - len(known) :] = known
     if axis is not None and known:
         shape[axis] = known[0]
-    return Operand(shape=tuple(shape), flat=_numbers(value.value) if constant else None)
+    return Operand(shape=tuple(shape), flat=_numbers(value.value) if isinstance(value, ir.GenericConst) else None)
 
 
 def _numbers(tensor: Any) -> tuple[float, ...] | None:
     array = tensor.numpy().reshape(-1)
-    if array.size > MOST_ELEMENTS:
-        return None
-    integers = str(tensor.dtype) in INTEGER_BITS
-    return tuple(array.tolist() if integers else array.astype("float64").tolist())
+    return None if array.size > MOST_ELEMENTS else tuple(array.tolist())
 
 
 def _rearranged(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int] | None:

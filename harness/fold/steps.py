@@ -164,7 +164,7 @@ def other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
 
 
 def _evaluated(border: Border, step: Step) -> Border | Refused:
-    behind = replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step), fusible=False)
+    behind = replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step))
     if border.values is None:
         return behind
     if border.fusible and step.op in values.ADDITIVE:

@@ -7,6 +7,7 @@ integer overflows, the result depends on the code that the compiler makes. tests
 import math
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 
 INTEGER_BITS = {"int8": ("", 8), "uint8": ("u", 8), "int16": ("", 16), "int32": ("", 32), "int64": ("", 64)}
 FLOATS = ("float16", "float32", "float64", "bfloat16")
@@ -184,9 +185,7 @@ def _difference(a: Value, b: Value, dtype: str) -> Value | None:
 
 
 def _product(a: Value, b: Value, dtype: str) -> Value | None:
-    if 0 in (a, b) and math.inf in (abs(a), abs(b)):
-        return None  # NaN, but 0 where TVM simplifies x * 0
-    return _result(a * b, dtype)
+    return _result(a * b, dtype)  # 0 times an infinity is no number, but 0 where TVM simplifies x * 0: unknown
 
 
 def _quotient(a: Value, b: Value, dtype: str) -> Value | None:
@@ -216,10 +215,8 @@ def inexact_product(a: Value, b: Value, dtype: str) -> bool:
     """Whether a product is rounded: a target with fused multiply-add may skip that if a sum follows."""
     if dtype in INTEGER_BITS or not (math.isfinite(a) and math.isfinite(b)):
         return False
-    exact = a * b
-    if dtype == "float64" and exact != 0:
-        return math.frexp(a)[0] * 2**26 % 1 != 0 or math.frexp(b)[0] * 2**26 % 1 != 0  # short factors, exact product
-    return rounded(exact, dtype) != exact
+    product = rounded(a * b, dtype)
+    return math.isinf(product) or Fraction(product) != Fraction(a) * Fraction(b)
 
 
 # --- casts and quantization ---------------------------------------------------------------------------

@@ -94,8 +94,8 @@ def varying_operand_cancelled() -> Fold:
 def rebuilt_pad_value_lost() -> Fold:
     """The smaller pad that stays, and the one that two became, have the value 0."""
 
-    def pad_call(source: Any, pad: PadFacts, like: ir.Call) -> ir.Call:
-        return _pad_call(source, replace(pad, value=0.0), like)
+    def pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
+        return _pad_call(source, replace(pad, value=0.0), like, ty)
 
     _pad_call = rewrite._pad_call
     return patched(rewrite, _pad_call=pad_call)
