@@ -202,8 +202,165 @@ def test_bfloat16_is_claimed_only_where_nothing_is_rounded():
         (0.1, 3.0, "float64", True),
         (3.0, 5.0, "float64", False),
         (3, 5, "int8", False),
+        (3.0, 1 / 3, "float64", True),  # 1.0, behind rounding
+        (0.0, 0.1, "float64", False),
+        (1.25, 1.25, "float64", False),
+        (1 + 2.0**-26, 1 + 2.0**-27, "float64", True),
+        (1 + 2.0**-52, 0.5, "float64", False),
+        (1e200, 1e200, "float64", True),  # an infinity, which a fused multiply-add does not see
+        (INF, 2.0, "float64", False),
+        (2.0, -INF, "float32", False),
+        (2.0**-100, 2.0**-100, "float32", True),  # 0.0, behind rounding
+        (1.0078125, 1.0078125, "bfloat16", True),
+        (1.5, 1.5, "bfloat16", False),
     ],
 )
 def test_a_product_that_was_rounded_is_known(a, b, dtype, inexact):
     rounded = (a, b) if dtype in values.INTEGER_BITS else (values.rounded(a, dtype), values.rounded(b, dtype))
     assert values.inexact_product(*rounded, dtype) is inexact
+
+
+LONG = 2**62 + 1
+"""No double holds it."""
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "value", "expected"),
+    [
+        ("negative", "int8", 127, -127),
+        ("negative", "int8", -128, None),
+        ("negative", "uint8", 0, None),
+        ("sign", "uint8", 3, None),
+        ("sign", "int8", -3, -1),
+        ("abs", "int8", -127, 127),
+        ("sqrt", "float32", 0.0, 0.0),
+        ("sqrt", "float32", 0.25, 0.5),
+        ("sqrt", "float32", -0.25, None),
+        ("round", "int64", LONG, LONG),
+        ("round", "float32", INF, INF),
+        ("round", "float32", -2.5, -2.0),
+        ("floor", "float32", -2.5, -3.0),
+        ("ceil", "float32", -2.5, -2.0),
+        ("trunc", "float32", -2.5, -2.0),
+        ("trunc", "float64", -INF, -INF),
+    ],
+)
+def test_one_operand_at_the_limits(name, dtype, value, expected):
+    assert values.UNARY[name](value, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "a", "b", "expected"),
+    [
+        ("add", "int8", 100, 27, 127),
+        ("add", "int8", 100, 28, None),
+        ("add", "int8", -100, -28, -128),
+        ("add", "int8", -100, -29, None),
+        ("subtract", "uint8", 5, 5, 0),
+        ("subtract", "uint8", 5, 6, None),
+        ("multiply", "float32", 1.0, INF, INF),
+        ("multiply", "float32", 0.0, INF, None),
+        ("multiply", "float32", -INF, 0.0, None),
+        ("multiply", "float32", 0.0, 3.0, 0.0),
+        ("divide", "int8", -7, 2, -3),
+        ("divide", "int8", -7, -2, 3),
+        ("divide", "int8", 7, -2, -3),
+        ("divide", "int8", 0, -2, 0),
+        ("divide", "int8", -128, -1, None),
+        ("divide", "float32", INF, INF, None),
+        ("divide", "float32", INF, 2.0, INF),
+        ("divide", "float32", 1.0, 0.0, None),
+    ],
+)
+def test_two_operands_at_the_limits(name, dtype, a, b, expected):
+    assert values.BINARY[name](a, b, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "alpha", "expected"),
+    [(0.0, INF, None), (0.0, 0.5, 0.0), (2.0, INF, 2.0), (-2.0, 0.5, -1.0), (-2.0, INF, -INF)],
+)
+def test_leakyrelu_multiplies_what_is_not_positive(value, alpha, expected):
+    assert values.leakyrelu(value, alpha, "float32") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "expected"),
+    [
+        (None, "float32", None),
+        (NAN, "float32", None),
+        (300, "uint8", None),
+        (2.5, "int8", None),
+        (3.0, "int8", 3),
+        (0.1, "float16", 0.0999755859375),
+        (1e39, "float32", None),
+        (INF, "float32", INF),
+    ],
+)
+def test_a_bound_of_clip_in_the_dtype_of_its_data(value, dtype, expected):
+    assert values.bound(value, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "dtype", "expected"),
+    [
+        (2**53 - 1, "int64", "float64", 2.0**53 - 1),
+        (2**53, "int64", "float64", None),  # not looked at: how integers beyond become floats
+        (-(2**53), "int64", "float32", None),
+        (1000, "int32", "float64", 1000.0),
+        (2.0**60, "float64", "float32", 2.0**60),
+        (-128.0, "float32", "int8", -128),
+        (-128.9, "float32", "int8", -128),
+        (127.9, "float32", "int8", 127),
+        (-129.0, "float32", "int8", None),
+        (128.0, "float32", "int8", None),
+        (INF, "float32", "int8", None),
+        (300, "int32", "uint8", 44),
+        (-1, "int32", "uint8", 255),
+        (200, "int32", "int8", -56),
+    ],
+)
+def test_casts_at_the_limits(value, source, dtype, expected):
+    assert values.converted(value, source, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ((3, 0.5, 1, "int8", "float32"), 1.0),
+        ((3, 0.5, 1, "int8", "float64"), None),
+        ((3.0, 0.5, 1, "float32", "float32"), None),
+        ((2**31 - 1, 0.5, -1, "int32", "float32"), None),
+        ((3, INF, 1, "int8", "float32"), None),
+        ((100, 1000.0, 0, "int8", "float16"), 65504.0),
+        ((-100, 1000.0, 0, "int8", "float16"), -65504.0),
+    ],
+)
+def test_dequantize_at_the_limits(args, expected):
+    assert values.dequantized(*args) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ((2.5, 1.0, 1, "float32", "int8"), 3),
+        ((500.0, 1.0, 1, "float32", "int8"), 127),
+        ((-500.0, 1.0, 1, "float32", "int8"), -128),
+        ((INF, 1.0, 1, "float32", "int8"), 127),
+        ((INF, 1.0, -INF, "float32", "int8"), None),
+        ((2.5, 0.0, 1, "float32", "int8"), None),
+        ((2.5, INF, 1, "float32", "int8"), None),
+        ((2.5, 1.0, 1, "float64", "int8"), None),
+        ((2.5, 1.0, 1, "float32", "float32"), None),
+    ],
+)
+def test_quantize_at_the_limits(args, expected):
+    assert values.quantized(*args) == expected
+
+
+@pytest.mark.parametrize(
+    ("single", "expected"),
+    [(-1.0, -1.0), (-1.00390625, -1.0), (1.01171875, 1.015625), (-3.0e38, -3.00405527047391e38), (-INF, -INF)],
+)
+def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
+    assert values.rounded(single, "bfloat16") == expected
