@@ -12,75 +12,18 @@ import numpy as np
 import pytest
 import tvm
 import tvm_ffi
+from foldings import assert_folds, assert_same_results, assert_stays, chain, constant, emitted, fold, refusals
 from tvm import relax, tirx, topi
 from tvm.script import ir as I
 from tvm.script import relax as R
 
-from harness.fold import Folded, FoldExplicitPadding, Kind, Refused
+from harness.fold import Folded, FoldExplicitPadding, Kind
 from harness.targets import compile_functions, parse_target
 
 INF = float("inf")
 
 
-def fold(module, **options):
-    """The folded module; whatever it is, it is well formed, folds no further, and ``module`` is what it was."""
-    relax.analysis.well_formed(module)
-    before, pass_ = tvm_ffi.structural_hash(module), FoldExplicitPadding(**options)
-    out = pass_(module)
-    relax.analysis.well_formed(out)
-    assert tvm_ffi.structural_hash(module) == before
-    assert pass_(out).same_as(out)
-    return out
-
-
-def assert_folds(before, expected, **options):
-    tvm.ir.assert_structural_equal(fold(before, **options), expected)
-
-
-def refusals(module, **options):
-    reports = FoldExplicitPadding(**options).explain(module)
-    return [(r.consumer, r.outcome.kind) for r in reports if isinstance(r.outcome, Refused)]
-
-
-def assert_stays(module, *kinds, **options):
-    assert fold(module, **options).same_as(module)
-    assert [kind for _, kind in refusals(module, **options)] == list(kinds)
-
-
-def assert_same_results(module, *arrays, **options):
-    """Both functions, compiled with TVM's default pipeline, return the same bits."""
-    results = []
-    for each in (module, fold(module, **options)):
-        machine = relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu())
-        results.append(machine["main"](*map(tvm.runtime.tensor, arrays)).numpy())
-    assert results[0].dtype == results[1].dtype
-    np.testing.assert_array_equal(results[0].view(np.uint8), results[1].view(np.uint8))
-    assert len(np.unique(results[0])) > 1
-
-
 # --- through one op -----------------------------------------------------------------------------------
-
-
-def chain(*ops, pad=(0, 0, 0, 0, 1, 2), value=0.0, dtype="float32", shape=(1, 3, 8), weight=(4, 3, 3), first=()):
-    """main(x, w): conv1d of ``ops`` of a pad of ``first`` of x."""
-    builder = relax.BlockBuilder()
-    x, w = relax.Var("x", relax.TensorType(shape, dtype)), relax.Var("w", relax.TensorType(weight, "float32"))
-    with builder.function("main", [x, w]):
-        with builder.dataflow():
-            y = x
-            for op in first:
-                y = builder.emit(op(y))
-            y = y if pad is None else builder.emit(relax.op.nn.pad(y, pad, pad_value=value))
-            for op in ops:
-                y = builder.emit(op(y))
-            padding = (1, 2) if pad is None else 0
-            result = builder.emit_output(relax.op.nn.conv1d(y, w, padding=padding))
-        builder.emit_func_output(result)
-    return builder.get()
-
-
-def constant(*numbers, dtype="float32", shape=None):
-    return relax.const(np.array(numbers, dtype).reshape(() if shape is None else shape), dtype)
 
 
 O = relax.op  # noqa: E741
@@ -645,90 +588,6 @@ def test_a_kernel_that_pads_with_another_value_stays():
     assert_stays(as_kernel(value=1.0), Kind.VALUE)
 
 
-# --- correction ---------------------------------------------------------------------------------------
-
-
-def integer_conv(*, constant_weight, batch=2, value=3.0, groups=1, strides=1, own=0, dilation=1, out="int32"):
-    builder = relax.BlockBuilder()
-    rng = np.random.default_rng(1)
-    weight = rng.integers(-128, 128, (4, 4 // groups, 3, 2)).astype("int8")
-    x = relax.Var("x", relax.TensorType((batch, 4, 7, 6), "int8"))
-    w = relax.Var("w", relax.TensorType(weight.shape, "int8"))
-    with builder.function("main", [x] if constant_weight else [x, w]):
-        with builder.dataflow():
-            padded = builder.emit(relax.op.nn.pad(x, [0, 0, 0, 0, 2, 1, 0, 3], pad_value=value))
-            result = builder.emit_output(
-                relax.op.nn.conv2d(
-                    padded,
-                    relax.const(weight) if constant_weight else w,
-                    strides=strides,
-                    padding=own,
-                    dilation=dilation,
-                    groups=groups,
-                    out_dtype=out,
-                )
-            )
-        builder.emit_func_output(result)
-    x = rng.integers(-128, 128, (batch, 4, 7, 6)).astype("int8")
-    return builder.get(), [x] if constant_weight else [x, weight]
-
-
-@pytest.mark.parametrize("constant_weight", [True, False])
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {},
-        {"batch": 1},
-        {"strides": 2, "own": [1, 0, 2, 0]},
-        {"groups": 2},
-        {"groups": 4, "dilation": 2},
-        {"own": [-1, 1, 0, 0]},
-        {"out": "int8"},
-        {"out": "int64", "value": -128.0},
-    ],
-    ids=str,
-)
-def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, attributes):
-    module, arrays = integer_conv(constant_weight=constant_weight, **attributes)
-    assert_stays(module, Kind.VALUE)
-    folded = fold(module, nonzero="correct")
-    ops = [binding.value.op.name for binding in folded["main"].body.blocks[0].bindings]
-    conv = "relax.nn.conv2d"
-    assert ops == [conv, "relax.add"] if constant_weight else [conv, conv, "relax.add"]
-    assert_same_results(module, *arrays, nonzero="correct")
-
-
-def test_a_border_per_channel_is_made_up_for():
-    """int8 data, of which each channel has another offset in front of an integer convolution."""
-
-    def subtracted(x):
-        return relax.op.subtract(x, constant(1, 2, 3, dtype="int8", shape=(3, 1)))
-
-    builder = relax.BlockBuilder()
-    x, w = relax.Var("x", relax.TensorType((2, 3, 8), "int8")), relax.Var("w", relax.TensorType((4, 3, 3), "int8"))
-    with builder.function("main", [x, w]):
-        with builder.dataflow():
-            padded = builder.emit(relax.op.nn.pad(x, [0, 0, 0, 0, 1, 2], pad_value=5.0))
-            shifted = builder.emit(subtracted(padded))
-            result = builder.emit_output(relax.op.nn.conv1d(shifted, w, out_dtype="int32"))
-        builder.emit_func_output(result)
-    [report] = FoldExplicitPadding(nonzero="correct").explain(builder.get())
-    assert report.outcome.border.flat == (4, 3, 2)
-    rng = np.random.default_rng(0)
-    arrays = (rng.integers(-50, 50, shape).astype("int8") for shape in ((2, 3, 8), (4, 3, 3)))
-    assert_same_results(builder.get(), *arrays, nonzero="correct")
-
-
-def test_floats_are_corrected_only_where_rounding_is_accepted():
-    module = chain(value=0.5)
-    assert_stays(module, Kind.VALUE, nonzero="correct")
-    folded = fold(module, nonzero="correct-inexact")
-    assert [b.value.op.name for b in folded["main"].body.blocks[0].bindings][-1] == "relax.add"
-    rng = np.random.default_rng(0)
-    x, w = (rng.integers(-9, 10, shape).astype("float32") for shape in ((1, 3, 8), (4, 3, 3)))
-    assert_same_results(module, x, w, nonzero="correct-inexact")  # small integers and halves: nothing is rounded
-
-
 # --- the question that the project answers -------------------------------------------------------------
 
 
@@ -842,37 +701,7 @@ def test_a_length_that_cannot_be_proved_stays_as_it_is(monkeypatch):
     assert_stays(module, Kind.SYMBOLIC)
 
 
-def test_what_stands_in_front_of_a_corrected_pad_folds_too():
-    builder = relax.BlockBuilder()
-    x, w = relax.Var("x", relax.TensorType((1, 3, 8), "int8")), relax.Var("w", relax.TensorType((4, 3, 3), "int8"))
-    with builder.function("main", [x, w]):
-        with builder.dataflow():
-            inner = builder.emit(relax.op.nn.pad(x, [0, 0, 0, 0, 1, 0]))
-            outer = builder.emit(relax.op.nn.pad(inner, [0, 0, 0, 0, 0, 1], pad_value=1.0))
-            result = builder.emit_output(relax.op.nn.conv1d(outer, w, out_dtype="int32"))
-        builder.emit_func_output(result)
-    rules = [report.outcome.rule for report in FoldExplicitPadding(nonzero="correct").explain(builder.get())]
-    assert rules == ["corrected-conv", "conv"]
-    rng = np.random.default_rng(0)
-    arrays = (rng.integers(-50, 50, shape).astype("int8") for shape in ((1, 3, 8), (4, 3, 3)))
-    assert_same_results(builder.get(), *arrays, nonzero="correct")
-
-
 # --- found by reading: none of these could be drawn -----------------------------------------------------
-
-
-def emitted(params, *ops):
-    """main(params): each op is a function of the result before (first of all the first parameter)."""
-    builder = relax.BlockBuilder()
-    variables = [relax.Var(f"x{i}", relax.TensorType(*param)) for i, param in enumerate(params)]
-    with builder.function("main", variables):
-        with builder.dataflow():
-            last = variables[0]
-            for op in ops[:-1]:
-                last = builder.emit(op(last))
-            result = builder.emit_output(ops[-1](last))
-        builder.emit_func_output(result)
-    return builder.get()
 
 
 def test_what_another_pad_adds_in_front_is_data_that_may_be_below_the_border():
@@ -897,27 +726,6 @@ def test_what_the_smaller_pad_keeps_is_data_too():
         lambda x: O.nn.max_pool1d(x, (3,)),
     )
     assert_stays(module, Kind.CAST)
-
-
-def test_a_correction_of_axes_out_of_order_is_refused():
-    """TVM reads strides by letter in types and by position in kernels, so that no constant is right for both."""
-    weight = relax.const(np.arange(24).reshape(2, 2, 3, 2).astype("int8"))
-    module = emitted(
-        [((1, 2, 6, 7), "int8")],
-        lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 1, 1, 1], pad_value=3.0),
-        lambda x: O.nn.conv2d(x, weight, strides=[1, 2], data_layout="NCWH", kernel_layout="OIHW", out_dtype="int32"),
-    )
-    assert_stays(module, Kind.VALUE, nonzero="correct")
-
-
-def test_a_correction_needs_a_weight_of_integers():
-    """A float weight is cast to the integers that are summed, which is undefined out of range."""
-    module = emitted(
-        [((1, 2, 6), "int8"), ((2, 2, 3), "float32")],
-        lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 1], pad_value=3.0),
-        lambda x: O.nn.conv1d(x, relax.const(np.full((2, 2, 3), 1e9, "float32")), out_dtype="int32"),
-    )
-    assert_stays(module, Kind.VALUE, nonzero="correct")
 
 
 @pytest.mark.parametrize("last", [1.0, INF])

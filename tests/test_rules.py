@@ -634,6 +634,76 @@ def test_padding_that_a_backend_does_not_take_is_refused(at, options, text):
     assert text in outcome.detail
 
 
+@pytest.mark.parametrize(
+    ("at", "options", "padding"),
+    [
+        (site(pad(0, 0, (1, 1)), CONV1), {"allow_asymmetric": False}, (1, 1)),
+        (site(pad(0, 0, (1, 1), (2, 2)), CONV2), {"allow_asymmetric": False}, (1, 2, 1, 2)),
+        (site(pad(*W12), CONV1), {"allow_negative": False}, (1, 2)),
+        (site(pad(*W12), replace(CONV1, padding=(-1, -1))), {"allow_negative": False}, (0, 1)),
+    ],
+)
+def test_padding_that_a_backend_takes_is_folded(at, options, padding):
+    assert decide(at, **options) == Folded("conv", padding)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "out_dtype", "folds"),
+    [
+        (1e-60, "float64", "float32", True),
+        (1e-60, "float64", "float64", False),
+        (1e-60, "float64", "bfloat16", True),  # computed in float32, where it is 0
+        (1e-30, "float64", "bfloat16", False),
+        (1e-10, "float32", "float16", True),
+        (1e-10, "float32", "float32", False),
+        (1e-10, "float32", "", False),
+        (2.0**-24, "float16", "float32", False),
+        (0.25, "float32", "int32", False),  # no such cast is looked at
+    ],
+)
+def test_a_border_counts_as_the_convolution_multiplies_it(value, dtype, out_dtype, folds):
+    outcome = decide(site(pad(*H12_W34, value=value, dtype=dtype), replace(CONV2, out_dtype=out_dtype)))
+    assert isinstance(outcome, Folded) is folds
+
+
+@pytest.mark.parametrize(
+    ("at", "refused"),
+    [
+        (
+            replace(
+                site(pad((1, 2), 0), CONV1),
+                steps=(Rearranged(op="expand_dims", dtype="float32", origin=(None, 0, 1)),),
+            ),
+            Refused(Kind.CHANNEL, "the pad changes the channel axis by (1, 2)"),
+        ),
+        (
+            replace(CONV_1D, steps=(RELU, Unary(op="negative", dtype="float32")), pad=pad(*W12, value=3.0)),
+            Refused(Kind.VALUE, "conv1d pads with 0, but nn.relu, negative makes -3 of the pad value 3.0"),
+        ),
+        (
+            replace(
+                site(pad(*W12, value=3.0), replace(CONV1)), steps=(padded((0, 0), (-1, 0), sizes=(1, 3, 11)),)
+            ),
+            Refused(Kind.VALUE, "conv1d pads with 0, but pad makes 3 of the pad value 3.0"),
+        ),
+        (
+            site(pad(*W12, value=3.0, dtype="int8"), CONV1, dequantize()),
+            Refused(
+                Kind.QUANTIZATION, "conv1d pads with 0, but dequantize makes -1 of the pad value 3.0 (zero point 5)"
+            ),
+        ),
+        (
+            site(pad(0, 0, (-1, 0), (0, -2)), TRANSPOSED),
+            Refused(
+                Kind.CROP, "the pad crops H (-1, 0), W (0, -2), which no padding of a transposed convolution does"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_stood_in_the_way(at, refused):
+    assert decide(at) == refused
+
+
 def test_the_rows_above_show_every_kind_of_refusal():
     assert {row[3] for row in REFUSED} == set(Kind) - {Kind.OPTION}
 
@@ -722,6 +792,7 @@ THREE = pad(*H12_W34, value=3.0, dtype="int8")
         (site(replace(THREE, value=0.0), INT_CONV), "correct", Folded("conv", (1, 3, 2, 4))),
         (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct", Kind.VALUE),  # rounds
         (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct-inexact", Kind.VALUE),
+        (site(THREE, INT_CONV), "correct-inexact", (1, 3, 2, 4)),
         (site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)), "correct", Kind.VALUE),
         (
             site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)),
