@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import tvm
 from foldings import assert_same_results, assert_stays, chain, constant, emitted, fold
 from tvm import relax
+from tvm.script import ir as I
+from tvm.script import relax as R
 
 from harness.fold import FoldExplicitPadding, Kind
 
@@ -126,3 +129,90 @@ def test_a_correction_needs_a_weight_of_integers():
         lambda x: O.nn.conv1d(x, relax.const(np.full((2, 2, 3), 1e9, "float32")), out_dtype="int32"),
     )
     assert_stays(module, Kind.VALUE, nonzero="correct")
+
+
+# --- of every dtype -----------------------------------------------------------------------------------
+
+
+def corrected(data, weight, *, value, constant_weight=True, padding=0, out="int64", nonzero="correct"):
+    """A convolution of data and weight, of (shape, dtype), made up for; its arrays are drawn from all bits."""
+    rng = np.random.default_rng(0)
+    x, w = (_bits(rng, *one) for one in (data, weight))
+    builder = relax.BlockBuilder()
+    variables = [relax.Var(name, relax.TensorType(*one)) for name, one in (("x", data), ("w", weight))]
+    with builder.function("main", variables[: 1 if constant_weight else 2]):
+        with builder.dataflow():
+            padded = builder.emit(O.nn.pad(variables[0], [0, 0, 0, 0, 1, 2], pad_value=value))
+            filters = relax.const(w) if constant_weight else variables[1]
+            result = builder.emit_output(O.nn.conv1d(padded, filters, padding=padding, out_dtype=out))
+        builder.emit_func_output(result)
+    return builder.get(), [x] if constant_weight else [x, w]
+
+
+def _bits(rng, shape, dtype):
+    if dtype.startswith("float"):
+        return rng.integers(-9, 10, shape).astype(dtype) / np.asarray(4, dtype)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+
+
+@pytest.mark.parametrize("constant_weight", [True, False])
+@pytest.mark.parametrize(
+    ("data", "weight", "value", "out", "padding"),
+    [
+        ("int64", "int64", 3.0, "int64", 0),  # products and sums that no double holds, and that wrap
+        ("int64", "int64", -(2.0**62), "int64", (0, -1)),
+        ("int32", "int32", 3.0, "int64", (1, 0)),
+        ("uint8", "int8", 200.0, "int32", (-2, 0)),
+        ("int8", "uint8", -100.0, "int32", (0, -1)),
+        ("int8", "int8", 100.0, "int8", (1, -1)),
+    ],
+)
+def test_integers_are_made_up_for_in_every_dtype(data, weight, value, out, padding, constant_weight):
+    module, arrays = corrected(
+        ((2, 3, 8), data), ((4, 3, 3), weight), value=value, out=out, padding=padding, constant_weight=constant_weight
+    )
+    convolutions = [b.value.op.name for b in fold(module, nonzero="correct")["main"].body.blocks[0].bindings]
+    assert convolutions.count("relax.nn.conv1d") == (1 if constant_weight else 2)
+    assert_same_results(module, *arrays, nonzero="correct")
+
+
+@pytest.mark.parametrize("constant_weight", [True, False])
+def test_floats_with_a_fraction_are_made_up_for(constant_weight):
+    module, arrays = corrected(
+        ((2, 3, 8), "float32"), ((4, 3, 3), "float32"), value=0.75, out=None, constant_weight=constant_weight
+    )
+    assert_same_results(module, *arrays, nonzero="correct-inexact")  # sixteenths, of which nothing is rounded
+
+
+def test_the_term_has_the_type_that_tvm_infers_on_its_device():
+    @I.ir_module
+    class Before:
+        I.module_global_infos({"vdevice": [I.vdevice("llvm")]})
+
+        @R.function
+        def main(x: R.Tensor((2, 3, 8), "int8", "llvm:0"), w: R.Tensor((4, 3, 3), "int8", "llvm:0")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1), "constant", 5.0)
+                gv = R.nn.conv1d(lv, w, out_dtype="int32")
+                R.output(gv)
+            return gv
+
+    _, term, result = fold(Before, nonzero="correct")["main"].body.blocks[0].bindings
+    assert result.value.op.name == "relax.add"
+    expected = relax.TensorType((1, 4, 8), "int32", Before["main"].params[0].ty.vdevice)
+    for ty in (term.value.ty, term.var.ty):
+        tvm.ir.assert_structural_equal(ty, expected)
+
+
+def test_a_correction_outside_of_dataflow_blocks_binds_no_variable_of_one():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((2, 3, 8), "int8"), w: R.Tensor((4, 3, 3), "int8")):
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1), "constant", 5.0)
+            return R.nn.conv1d(lv, w, out_dtype="int32")
+
+    bindings = fold(Before, nonzero="correct")["main"].body.blocks[0].bindings
+    assert len(bindings) == 3
+    assert not any(isinstance(binding.var, relax.DataflowVar) for binding in bindings)

@@ -53,10 +53,9 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
     """The facts of a pad of either form; None of anything else."""
     if name == PAD:
         return read_pad(value)
-    if name != CALL_TIR or not isinstance(value.args[0], ir.GlobalVar) or len(value.args) != 2:
-        return None  # a third operand are symbolic values that the kernel is called with
-    tuple_ = value.args[1]
-    return prim_pads(value.args[0]) if isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 else None
+    if name != CALL_TIR or len(value.args[1].fields) != 1:  # others are symbolic values that the kernel is called with
+        return None
+    return prim_pads(value.args[0])
 
 
 class Body:

@@ -1,0 +1,504 @@
+"""harness.fold.rewrite and body: what moves, what goes, what it is called, in functions of all kinds of shapes."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import tvm
+from foldings import assert_folds, assert_same_results, assert_stays, chain, constant, emitted, fold, refusals
+from tvm import ir, relax, tirx
+from tvm.script import ir as I
+from tvm.script import relax as R
+from tvm.script import tirx as T
+
+from harness.fold import FoldExplicitPadding, Kind
+
+O = relax.op  # noqa: E741
+N = tirx.Var("n", "int64")
+
+
+def said(module, **options):
+    return [str(report) for report in FoldExplicitPadding(**options).explain(module)]
+
+
+def bindings(module):
+    return [binding for block in module["main"].body.blocks for binding in block.bindings]
+
+
+def ops(module):
+    return [binding.value.op.name.removeprefix("relax.") for binding in bindings(module)]
+
+
+def pad(*sides, value=0.0, mode="constant"):
+    """Of the last axis of three."""
+    return partial(O.nn.pad, pad_width=(0, 0, 0, 0, *sides), pad_mode=mode, pad_value=value)
+
+
+# --- pads that do nothing, next to each other, or cropped again -----------------------------------------
+
+
+@I.ir_module
+class InPlace:
+    @T.prim_func(s_tir=True)
+    def negate(a: T.Buffer((1, 1, 4), "float32")):
+        for i in range(4):
+            with T.sblock("negate"):
+                v = T.axis.spatial(4, i)
+                a[0, 0, v] = a[0, 0, v] * T.float32(-1)
+
+    @R.function
+    def main(x: R.Tensor((1, 1, 4), "float32")):
+        cls = InPlace
+        with R.dataflow():
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, (0, 0, 0, 0, 1, 1))
+            lv2 = R.nn.pad(lv1, (0, 0, 0, 0, 1, 1))
+            lv3 = R.nn.relu(lv1)
+            lv4 = R.nn.pad(lv3, (0, 0, 0, 0, -1, -1))
+            lv5 = R.call_tir_inplace(cls.negate, (lv,), inplace_indices=[0], out_ty=R.Tensor((1, 1, 4), "float32"))
+            gv = (lv2, lv4, lv5)
+            R.output(gv)
+        return gv
+
+
+def test_nothing_is_merged_or_cancelled_where_something_is_written_in_place():
+    assert fold(InPlace).same_as(InPlace)
+
+
+def test_what_is_cancelled_is_reported_by_its_rule_and_what_stays_of_it():
+    gone = emitted([((1, 3, 8), "float32")], pad(2, 0, value=7.0), O.nn.relu, pad(-2, 0), O.nn.relu)
+    assert ops(fold(gone)) == ["nn.relu", "nn.relu"]
+    assert said(gone) == ["main: lv -> pad lv2: folded (cancelled)", "main: lv2 -> any: folded (identity)"]
+    part = emitted([((1, 3, 8), "float32")], pad(2, 1, value=7.0), O.nn.relu, pad(-1, 0), O.nn.relu)
+    assert said(part)[:2] == [
+        "main: lv -> pad lv2: folded (cancelled, a pad of [0, 0, 0, 0, 1, 1] stays)",
+        "main: lv2 -> any: folded (identity)",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_what_stays_of_a_pad_that_is_cropped_again_keeps_its_mode(mode):
+    module = emitted([((1, 3, 8), "float32")], pad(3, 2, mode=mode), O.nn.relu, pad(-1, 0), O.nn.relu)
+    smaller, *_ = bindings(fold(module))
+    assert smaller.value.attrs.pad_mode == mode
+    assert list(smaller.value.attrs.pad_width) == [0, 0, 0, 0, 2, 2]
+    if mode != "circular":  # ... which shows other elements, if fewer are wrapped
+        assert_same_results(module, np.arange(24, dtype="float32").reshape(1, 3, 8))
+
+
+@pytest.mark.parametrize("between", [[], [O.nn.relu]])
+def test_variables_of_the_same_dataflow_block_may_be_read(between):
+    """relu(x) is local to the block: pads of it are merged, and cropped again."""
+    nested = emitted([((1, 3, 8), "float32")], O.nn.relu, pad(1, 0), pad(0, 2), O.nn.relu)
+    assert ops(fold(nested)) == ["nn.relu", "nn.pad", "nn.relu"]
+    cropped = emitted([((1, 3, 8), "float32")], O.exp, pad(2, 0, value=7.0), *between, pad(-2, 0, value=1.0), O.exp)
+    assert "nn.pad" not in ops(fold(cropped))
+
+
+def test_a_crop_in_another_block_is_cancelled_if_the_steps_are_in_that_of_the_pad():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.exp(x)
+                lv1 = R.nn.pad(lv, (0, 0, 0, 0, 1, 0), pad_value=7.0)
+                out = R.nn.relu(lv1)
+                R.output(out)
+            between = R.exp(out)  # else the two blocks become one
+            with R.dataflow():
+                gv = R.nn.pad(out, (0, 0, 0, 0, -1, 0))
+                R.output(gv)
+            return (gv, between)
+
+    folded = fold(Before)
+    assert ops(folded) == ["exp", "nn.pad", "nn.relu", "nn.relu", "exp"]
+    assert said(Before)[0] == "main: lv1 -> pad gv: folded (cancelled)"
+
+
+def test_pads_of_unknown_lengths_are_neither_cancelled_nor_in_the_way():
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType(None, "float32", ndim=3))
+    with builder.function("main", [x]):
+        y = builder.emit(pad(2, 0, value=7.0)(x))
+        y = builder.emit(O.exp(builder.emit(pad(-2, 0)(builder.emit(O.nn.relu(y))))))
+        builder.emit_func_output(y)
+    assert_stays(builder.get(), Kind.CONSUMER, Kind.CONSUMER)
+
+
+def test_a_pad_that_others_read_is_not_merged_into_one_that_adds():
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 8), "float32"))
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            inner = builder.emit(pad(1, 0)(x))
+            outer = builder.emit(pad(1, 0)(inner))
+            result = builder.emit_output(relax.Tuple([builder.emit(O.exp(inner)), builder.emit(O.exp(outer))]))
+        builder.emit_func_output(result)
+    module = builder.get()
+    assert fold(module).same_as(module)
+
+
+def test_a_pad_that_only_a_fold_left_to_its_neighbour_joins_it():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+                lv1 = R.nn.conv1d(lv, w)
+                lv2 = R.nn.pad(lv, (0, 0, 0, 0, 1, 0))
+                lv3 = R.exp(lv2)
+                gv = (lv1, lv3)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv1 = R.nn.conv1d(x, w, padding=(1, 1))
+                lv2 = R.nn.pad(x, (0, 0, 0, 0, 2, 1))
+                lv3 = R.exp(lv2)
+                gv = (lv1, lv3)
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+    assert said(Before) == [
+        "main: lv -> conv1d lv1: folded (conv, padding=[1, 1])",
+        "main: lv -> pad lv2: folded (nested)",
+        "main: lv2 -> exp lv3: refused (consumer): exp is no convolution or pool: it has no padding to fold into",
+    ]
+
+
+# --- what moves -----------------------------------------------------------------------------------------
+
+
+def assert_types_are_inferred(module):
+    """Every type of a binding is what TVM infers of its value."""
+    builder = relax.BlockBuilder()
+    for binding in bindings(module):
+        call = binding.value
+        fresh = ir.Call(call.op, call.args, call.attrs, call.ty_args)
+        with builder.function(f"f{len(builder.get().functions)}", relax.analysis.free_vars(fresh)):
+            emitted_ = builder.emit(fresh)
+            builder.emit_func_output(emitted_)
+        tvm.ir.assert_structural_equal(binding.var.ty, emitted_.ty, map_free_vars=True)
+
+
+BROADCAST = [
+    lambda x: O.add(x, constant(1, 2, 3, shape=(3, 1))),
+    lambda x: O.subtract(x, constant(1, 2, 3, shape=(3, 1))),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (chain(*BROADCAST, shape=(2, 1, 8)), ["add", "subtract", "nn.conv1d"]),
+        (chain(*BROADCAST, shape=(N, 1, 8)), ["add", "subtract", "nn.conv1d"]),
+        (chain(O.nn.relu, O.tanh, shape=(2, 3, N)), ["nn.relu", "tanh", "nn.conv1d"]),
+        (
+            chain(lambda x: O.expand_dims(x, 1), O.nn.relu, lambda x: O.squeeze(x, [1])),
+            ["expand_dims", "nn.relu", "squeeze", "nn.conv1d"],
+        ),
+        (
+            chain(O.nn.relu, pad=(0, 0, 0, 1, 1, 2), weight=(4, 4, 3)),
+            ["nn.pad", "nn.relu", "nn.conv1d"],
+        ),
+    ],
+)
+def test_what_moves_has_the_types_that_tvm_infers(module, expected):
+    folded = fold(module)
+    assert ops(folded) == expected
+    assert_types_are_inferred(folded)
+
+
+def test_steps_of_unknown_lengths_keep_rank_and_dtype():
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType(None, "int8", ndim=3))
+    w = relax.Var("w", relax.TensorType((4, 3, 3), "float32"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.relu(builder.emit(O.astype(builder.emit(pad(1, 2)(x)), "float32"))))
+            result = builder.emit_output(O.nn.conv1d(y, w))
+        builder.emit_func_output(result)
+    folded = fold(builder.get())
+    assert ops(folded) == ["astype", "nn.relu", "nn.conv1d"]
+    assert_types_are_inferred(folded)
+    assert [binding.var.ty.dtype for binding in bindings(folded)] == ["float32"] * 3
+    assert [binding.var.ty.ndim for binding in bindings(folded)] == [3, 3, 3]
+
+
+@I.ir_module
+class OnDevice:
+    I.module_global_infos({"vdevice": [I.vdevice("llvm")]})
+
+    @R.function
+    def main(x: R.Tensor((1, 3, 8), "float32", "llvm:0")):
+        return x
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_moves_stays_on_its_device(known):
+    """TVM infers no device for a pad, but one for a sum with what is on it."""
+    device = OnDevice["main"].params[0].ty.vdevice
+    builder = relax.BlockBuilder(OnDevice)
+    x = relax.Var("x", relax.TensorType((1, 3, 8)) if known else relax.TensorType(None, "float32", None, 3))
+    c = relax.Var("c", relax.TensorType((3, 1), "float32", device))
+    w = relax.Var("w", relax.TensorType((4, 3, 3), "float32", device))
+    with builder.function("moves", [x, c, w]):
+        with builder.dataflow():
+            y = builder.emit(O.add(builder.emit(pad(-1, -1)(x)), c))
+            result = builder.emit_output(O.nn.conv1d(y, w))
+        builder.emit_func_output(result)
+    moved, conv = fold(builder.get())["moves"].body.blocks[0].bindings
+    assert (moved.value.op.name, conv.value.op.name) == ("relax.add", "relax.nn.conv1d")
+    shape = {"shape": (1, 3, 8)} if known else {"shape": None, "ndim": 3}
+    tvm.ir.assert_structural_equal(moved.var.ty, relax.TensorType(dtype="float32", vdevice=device, **shape))
+
+
+def test_two_smaller_pads_of_a_function_are_two():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(
+            x: R.Tensor((1, 3, 8), "float32"), y: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 4, 3), "float32")
+        ):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 1, 1, 1))
+                lv1 = R.nn.conv1d(lv, w)
+                lv2 = R.nn.pad(y, (0, 0, 1, 0, 1, 1))
+                lv3 = R.nn.conv1d(lv2, w)
+                gv = R.add(lv1, lv3)
+                R.output(gv)
+            return gv
+
+    folded = fold(Before)
+    pads = [list(b.value.attrs.pad_width) for b in bindings(folded) if b.value.op.name == "relax.nn.pad"]
+    assert pads == [[0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
+
+
+def test_what_only_moved_steps_read_goes_with_them():
+    """The alias of the other operand, and the pad: both are unread at once."""
+
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), c: R.Tensor((3, 1), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, -1, -1))
+                lv1 = c
+                lv2 = R.multiply(lv, lv1)
+                gv = R.nn.conv1d(lv2, w)
+                R.output(gv)
+            return gv
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), c: R.Tensor((3, 1), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv1 = c
+                lv2 = R.multiply(x, lv1)
+                gv = R.nn.conv1d(lv2, w, padding=(-1, -1))
+                R.output(gv)
+            return gv
+
+    assert_folds(Before, Expected)
+
+
+def test_both_operands_of_a_call_that_goes_are_buried():
+    """quantize reads a pad and another one that is its scale: when the consumer no longer reads it, both go."""
+    builder = relax.BlockBuilder()
+    x, s = relax.Var("x", relax.TensorType((1, 3, 8), "float32")), relax.Var("s", relax.TensorType((2,), "float32"))
+    w = relax.Var("w", relax.TensorType((4, 3, 3), "float32"))
+    with builder.function("main", [x, s, w]):
+        with builder.dataflow():
+            scale = builder.emit(O.nn.pad(s, (0, 1)))
+            padded = builder.emit(pad(-1, -1)(x))
+            whole = builder.emit(O.quantize(padded, scale, constant(0, dtype="int8"), axis=1))
+            back = builder.emit(O.dequantize(whole, scale, constant(0, dtype="int8"), axis=1))
+            result = builder.emit_output(O.nn.conv1d(back, w))
+        builder.emit_func_output(result)
+    folded = fold(builder.get())
+    assert ops(folded) == ["nn.pad", "quantize", "dequantize", "nn.conv1d"]
+
+
+# --- how far is looked ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("steps", "folds"), [(63, True), (64, False)])
+def test_no_pad_is_looked_for_behind_64_steps(steps, folds):
+    module = chain(*[O.nn.relu] * steps)
+    folded = fold(module)
+    assert ("nn.pad" not in ops(folded)) is folds
+    if not folds:
+        assert refusals(module) == [("relu", Kind.CONSUMER)]
+
+
+def test_bounds_come_from_several_producers():
+    producers = [O.nn.relu, lambda x: O.permute_dims(x, [0, 2, 1])]
+    module = emitted([((1, 8, 3), "float32")], *producers, pad(1, 1), lambda x: O.nn.max_pool1d(x, 3))
+    assert ops(fold(module)) == ["nn.relu", "permute_dims", "nn.max_pool1d"]
+    negative = emitted([((1, 8, 3), "float32")], O.negative, *producers[1:], pad(1, 1), lambda x: O.nn.max_pool1d(x, 3))
+    assert_stays(negative, Kind.VALUE)
+
+
+def test_a_cast_to_integers_is_passed_where_a_producer_keeps_the_data_in_range():
+    casts = [lambda x: O.astype(x, "int8"), lambda x: O.astype(x, "float32")]
+    module = chain(*casts, first=[lambda x: O.clip(x, -100, 100)])
+    assert ops(fold(module)) == ["clip", "astype", "astype", "nn.conv1d"]
+    assert_stays(chain(*casts, first=[lambda x: O.clip(x, -1000, 100)]), Kind.CAST)
+
+
+@I.ir_module
+class Kernel:
+    @T.prim_func(private=True, s_tir=True)
+    def channels(x: T.Buffer((1, 3, 10), "float32"), y: T.Buffer((1, 4, 10), "float32")):
+        for i, j, k in T.grid(1, 4, 10):
+            with T.sblock("PadInput"):
+                a, b, c = T.axis.remap("SSS", [i, j, k])
+                y[a, b, c] = T.if_then_else(b < 3, x[a, b, c], T.float32(0))
+
+    @R.function
+    def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 4, 3), "float32")):
+        cls = Kernel
+        with R.dataflow():
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+            lv1 = R.nn.relu(lv)
+            lv2 = R.call_tir(cls.channels, (lv1,), out_ty=R.Tensor((1, 4, 10), "float32"))
+            gv = R.nn.conv1d(lv2, w)
+            R.output(gv)
+        return gv
+
+
+def test_a_pad_folds_through_one_that_is_a_kernel():
+    folded = fold(Kernel)
+    assert ops(folded) == ["nn.relu", "nn.pad", "nn.conv1d"]
+    assert list(bindings(folded)[1].value.attrs.pad_width) == [0, 0, 0, 1, 0, 0]
+    assert list(bindings(folded)[2].value.attrs.padding) == [1, 1]
+
+
+# --- every use is reported --------------------------------------------------------------------------------
+
+
+def test_a_pad_that_nothing_reads_is_no_site():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))  # noqa: F841
+                gv = R.exp(x)
+                R.output(gv)
+            return gv
+
+    assert_stays(Before)
+
+
+def test_a_pad_that_is_data_and_zero_point_at_once_is_two_sites():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((3,), "int8"), s: R.Tensor((), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (1, 1))
+                lv1 = R.dequantize(lv, s, lv, axis=0)
+                gv = R.exp(lv1)
+                R.output(gv)
+            return gv
+
+    assert said(Before) == [
+        "main: lv -> exp gv: refused (consumer): exp is no convolution or pool: it has no padding to fold into",
+        "main: lv -> dequantize lv1: refused (consumer): dequantize is no convolution or pool: it has no padding to "
+        "fold into",
+    ]
+
+
+# --- functions of other shapes -----------------------------------------------------------------------------
+
+
+def test_the_type_that_a_function_declares_is_kept():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")) -> R.Tensor("float32", ndim=3):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+                gv = R.nn.conv1d(lv, w)
+                R.output(gv)
+            return gv
+
+    folded = fold(Before)
+    assert not folded.same_as(Before)
+    tvm.ir.assert_structural_equal(folded["main"].ret_ty, Before["main"].ret_ty)
+
+
+def test_pads_in_local_functions_alone_fold():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            @R.function
+            def inner(y: R.Tensor((1, 3, 8), "float32")) -> R.Tensor((1, 4, 8), "float32"):
+                lv = R.nn.pad(y, (0, 0, 0, 0, 1, 1))
+                return R.nn.conv1d(lv, w)
+
+            return inner(x)
+
+    folded = fold(Before)
+    assert not folded.same_as(Before)
+    assert "pad(" not in folded.script()
+
+
+@I.ir_module
+class Idle:
+    @T.prim_func(private=True, s_tir=True)
+    def copy(x: T.Buffer((1, 3, 8), "float32"), y: T.Buffer((1, 3, 8), "float32")):
+        for i, j, k in T.grid(1, 3, 8):
+            with T.sblock("PadInput"):
+                a, b, c = T.axis.remap("SSS", [i, j, k])
+                y[a, b, c] = x[a, b, c]
+
+    @R.function
+    def main(x: R.Tensor((1, 3, 8), "float32")):
+        cls = Idle
+        return R.call_tir(cls.copy, (x,), out_ty=R.Tensor((1, 3, 8), "float32"))
+
+
+def test_a_function_of_nothing_but_a_kernel_that_pads_by_nothing_returns_its_parameter():
+    folded = fold(Idle)
+    assert len(folded.functions) == 1
+    assert folded["main"].body.body.same_as(folded["main"].params[0])
+
+
+@I.ir_module
+class Sized:
+    @T.prim_func(private=True, s_tir=True)
+    def pads(x: T.Buffer((1, 1, 8), "float32"), n: T.int64, y: T.Buffer((1, 1, 10), "float32")):
+        for i, j, k in T.grid(1, 1, 10):
+            with T.sblock("PadInput"):
+                a, b, c = T.axis.remap("SSS", [i, j, k])
+                y[a, b, c] = T.if_then_else(c >= 1 and c < 9, x[a, b, c - 1], T.float32(0))
+
+    @R.function
+    def main(x: R.Tensor((1, 1, 8), "float32"), s: R.Shape(["n"]), w: R.Tensor((1, 1, 3), "float32")):
+        n = T.int64()
+        cls = Sized
+        with R.dataflow():
+            lv = R.call_tir(cls.pads, (x, n), out_ty=R.Tensor((1, 1, 10), "float32"))
+            gv = R.nn.conv1d(lv, w)
+            R.output(gv)
+        return gv
+
+
+def test_a_kernel_that_is_called_with_symbolic_values_is_no_pad():
+    assert_stays(Sized)
+
+
+def test_a_kernel_that_the_module_lacks_is_no_pad():
+    module = tvm.IRModule({"main": Idle["main"]})
+    assert FoldExplicitPadding(check_input=False)(module).same_as(module)
