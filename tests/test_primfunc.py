@@ -339,6 +339,9 @@ WRONG = {
     "input with strides": ('(5, 5), "float32")', '(5, 5), "float32", strides=(8, 1))'),
     "input with an offset": ('(5, 5), "float32")', '(5, 5), "float32", elem_offset=4)'),
     "input in other memory": ('(5, 5), "float32")', '(5, 5), "float32", scope="shared")'),
+    "scalar in front": ("main(x: T.Buffer", "main(n: T.int32, x: T.Buffer"),
+    "scalar behind": ('y: T.Buffer((8, 8), "float32")', 'y: T.Buffer((8, 8), "float32"), n: T.int32'),
+    "function that allocates": ("    for i", '    t = T.sblock_alloc_buffer((8,), "float32")\n    for i'),
     "output before input": (
         'x: T.Buffer((5, 5), "float32"), y: T.Buffer((8, 8), "float32")',
         'y: T.Buffer((8, 8), "float32"), x: T.Buffer((5, 5), "float32")',
@@ -349,6 +352,33 @@ WRONG = {
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
 def test_a_function_wrong_in_one_thing_is_no_pad(change):
     assert read_prim_pad(parsed(PAD, change)) is None
+
+
+def test_a_scalar_in_between_is_a_parameter():
+    assert read_prim_pad(parsed(PAD, (", y: T.Buffer", ", n: T.int32, y: T.Buffer"))) == constant(
+        0.0, "float32", (1, 2), (2, 1)
+    )
+
+
+def test_a_width_that_a_call_computes_is_no_pad():
+    """A call need not return the same twice."""
+    call = 'T.call_extern("int32", "f")'
+    inside, loaded = f"{call} <= a and a < 5 + {call} and 2 <= b and b < 7", f"x[a - {call}, b - 2]"
+    stored = f"y[a, b] = T.if_then_else({inside}, {loaded}, T.float32(0))"
+    assert read_prim_pad(parsed(PAD, (STORED, stored))) is None
+
+
+def test_loops_of_int64_are_read_too():
+    source = PAD.replace("T.grid(8, 8)", "T.grid(T.int64(8), T.int64(8))")
+    source = source.replace("(5, 5)", "(T.int64(5), T.int64(5))").replace("(8, 8), ", "(T.int64(8), T.int64(8)), ")
+    assert read_prim_pad(parsed(source)) == constant(0.0, "float32", (1, 2), (2, 1))
+
+
+def test_a_function_whose_body_is_its_loops_is_read_too():
+    """TVMScript puts a root block around them."""
+    function = parsed(PAD)
+    bare = tirx.PrimFunc(function.params, function.body.block.body, function.ret_type)
+    assert read_prim_pad(bare) == constant(0.0, "float32", (1, 2), (2, 1))
 
 
 def test_a_mode_by_name_that_does_more_than_load_is_no_pad():

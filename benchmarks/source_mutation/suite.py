@@ -29,7 +29,7 @@ import pytest  # noqa: E402
 
 import harness.fold  # noqa: E402, F401, with its changes
 
-TESTS = "fold,fold_chains,rules,values,primfunc,pads,told_apart"
+TESTS = "fold,fold_chains,rewrite,correction,rules,values,steps,pooling,site,primfunc,pads,told_apart"
 """``tests/test_NAME.py``, those that are quick and run the pass in their own process."""
 
 SECONDS = 3.0

@@ -127,7 +127,7 @@ class Body:
     def value(self, expr: Any) -> Any:
         """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
         name = self.alias(expr)
-        value = self.values.get(name) if isinstance(name, relax.Var) else None
+        value = self.values.get(name)
         return name if value is None else value
 
     def alias(self, expr: Any) -> Any:
@@ -138,7 +138,7 @@ class Body:
 
     def pad(self, var: Any) -> PadFacts | None:
         """The facts of the pad that ``var`` is bound to, None if that is none."""
-        return self._facts.get(var) if isinstance(var, relax.Var) else None
+        return self._facts.get(var)
 
     def source(self, pad: relax.Var) -> Any:
         """What the pad that ``pad`` is bound to pads."""
@@ -297,7 +297,7 @@ def _may_write(name: str, value: Any) -> bool:
         return _op_may_write(name)
     if not isinstance(value, ir.Call):
         return False
-    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
+    return isinstance(value.op, relax.ExternFunc) or not value.op.ty.purity
 
 
 @cache
