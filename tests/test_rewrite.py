@@ -502,3 +502,25 @@ def test_a_kernel_that_is_called_with_symbolic_values_is_no_pad():
 def test_a_kernel_that_the_module_lacks_is_no_pad():
     module = tvm.IRModule({"main": Idle["main"]})
     assert FoldExplicitPadding(check_input=False)(module).same_as(module)
+
+
+def test_folds_are_reported_first_and_pads_that_a_fold_made_last():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 4, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 1, 1, 1))
+                lv1 = R.nn.conv1d(lv, w)
+                lv2 = R.nn.pad(x, (0, 0, 0, 1, 1, 1), "constant", 2.0)
+                lv3 = R.nn.conv1d(lv2, w)
+                gv = R.add(lv1, lv3)
+                R.output(gv)
+            return gv
+
+    assert [line.partition(":")[2].partition(":")[0] for line in said(Before)] == [
+        " lv -> conv1d lv1",
+        " lv2 -> conv1d lv3",
+        " lv -> conv1d lv1",
+    ]
+    assert [report.outcome.kind for report in FoldExplicitPadding().explain(Before)[1:]] == [Kind.VALUE, Kind.CHANNEL]

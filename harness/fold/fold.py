@@ -127,8 +127,9 @@ class FoldExplicitPadding:
     def explain(self, mod: tvm.IRModule, *, check_input: bool | None = None) -> tuple[Report, ...]:
         """What the pass does with each site of ``mod``, and why: a ``Report`` for each operand that a pad is.
 
-        Function by function, those that fold first. ``str(report)`` is a line to read; ``report.outcome`` is ``Folded``
-        or ``Refused(kind, detail)``. Raises what the pass raises. ``check_input`` is the pass's own unless it is given.
+        Function by function, those that fold first, pads that a fold has made last. ``str(report)`` is a line to read;
+        ``report.outcome`` is ``Folded`` or ``Refused(kind, detail)``. Raises what the pass raises.
+        ``check_input`` is the pass's own unless it is given.
         """
         return self.fold_and_explain(mod, check_input=check_input)[1]
 
