@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tvm
 from foldings import assert_same_results, assert_stays, chain, constant, emitted, fold
-from tvm import relax
+from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
 
@@ -216,3 +216,14 @@ def test_a_correction_outside_of_dataflow_blocks_binds_no_variable_of_one():
     bindings = fold(Before, nonzero="correct")["main"].body.blocks[0].bindings
     assert len(bindings) == 3
     assert not any(isinstance(binding.var, relax.DataflowVar) for binding in bindings)
+
+
+def test_a_batch_of_unknown_length_is_corrected_by_a_term_of_batch_1():
+    module = emitted(
+        [((tirx.Var("n", "int64"), 3, 8), "int8")],
+        lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 2], pad_value=5.0),
+        lambda x: O.nn.conv1d(x, relax.const(np.ones((4, 3, 3), "int8")), out_dtype="int32"),
+    )
+    _, result = fold(module, nonzero="correct")["main"].body.blocks[0].bindings
+    assert tuple(result.value.args[1].value.shape) == (1, 4, 9)
+    assert_same_results(module, np.arange(48, dtype="int8").reshape(2, 3, 8), nonzero="correct")

@@ -232,6 +232,23 @@ def test_steps_of_unknown_lengths_keep_rank_and_dtype():
     assert [binding.var.ty.ndim for binding in bindings(folded)] == [3, 3, 3]
 
 
+def test_a_step_whose_type_says_less_than_is_known_moves_with_that():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            with R.dataflow():
+                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+                lv1: R.Tensor("float32", ndim=3) = R.nn.relu(lv)
+                gv = R.nn.conv1d(lv1, w)
+                R.output(gv)
+            return gv
+
+    moved, conv = bindings(fold(Before))
+    tvm.ir.assert_structural_equal(moved.var.ty, relax.TensorType(None, "float32", None, 3))
+    assert list(conv.value.attrs.padding) == [1, 1]
+
+
 @I.ir_module
 class OnDevice:
     I.module_global_infos({"vdevice": [I.vdevice("llvm")]})

@@ -234,6 +234,7 @@ LONG = 2**62 + 1
         (O.permute_dims(var(None)), None),
         (O.expand_dims(X, [1, -1]), (Rearranged(op="expand_dims", dtype="float32", origin=(0, None, 1, 2, None)), 0)),
         (O.expand_dims(var(()), 0), (Rearranged(op="expand_dims", dtype="float32", origin=(None,)), 0)),
+        (O.expand_dims(var(()), []), (Rearranged(op="expand_dims", dtype="float32", origin=()), 0)),
         (O.expand_dims(var(None), 1), None),
         (O.squeeze(var((1, 3, 1)), [-1]), (Rearranged(op="squeeze", dtype="float32", origin=(0, 1)), 0)),
         (O.squeeze(var((1, 3, 1))), (Rearranged(op="squeeze", dtype="float32", origin=(1,)), 0)),

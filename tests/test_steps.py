@@ -133,6 +133,7 @@ def test_bounds_of_data_that_a_pad_has_added_to(bounds, added, expected):
         ("float32", (clip(-1, 2), unary("nn.relu")), Bounds(low=0, high=2, plus_zero=True)),
         ("float32", (clip(-1.5, 2.5), unary("floor"), permuted(0, 2, 1)), Bounds(low=-2, high=2)),
         ("int64", (clip(-8, 9, "int64"), unary("floor", "int64")), Bounds(low=-8, high=9)),
+        ("int64", (clip(-LONG, LONG, "int64"), unary("floor", "int64")), Bounds(low=-LONG, high=LONG)),
         ("float32", (clip(-1, 2), binary("multiply", 2.0)), None),
     ],
 )
@@ -173,6 +174,7 @@ def kind(found):
             (1, 1, 2, 1),
             ((0, 0), (0, 0), (0, 0), (1, 2)),
         ),
+        (border(), (0, 2, 1), (), None, ((0, 0), (1, 2), (0, 0))),  # a crop has no values
         (
             border(*map(float, range(6)), shape=(2, 3, 1)),
             (1, 0, 2),
@@ -255,6 +257,21 @@ def test_no_border_of_an_unknown_dtype_passes():
 def test_a_cast_to_integers_needs_data_in_range_behind_truncation(low, high, expected):
     given = border(4.0, bounds=Bounds(low=low, high=high))
     assert kind(passed(given, Cast(op="astype", dtype="int8"))) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "dtype", "expected"),
+    [
+        (2.0**60, "float64", "float32", 2.0**60),
+        (2**60, "int64", "float32", Kind.UNDEFINED_VALUE),
+        (-1.5, "float32", "int8", -1),
+        (300.0, "float32", "int8", Kind.UNDEFINED_VALUE),
+        (300, "int32", "int8", 44),
+    ],
+)
+def test_a_border_is_cast_from_the_dtype_that_it_has(value, source, dtype, expected):
+    found = passed(border(value, dtype=source, bounds=Bounds(low=0, high=9)), Cast(op="astype", dtype=dtype))
+    assert (found.kind if isinstance(found, Refused) else found.values.flat[0]) == expected
 
 
 def test_bounds_go_with_the_border():

@@ -32,9 +32,6 @@ import harness.fold  # noqa: E402, F401, with its changes
 TESTS = "fold,fold_chains,rewrite,correction,rules,values,steps,pooling,site,primfunc,pads,told_apart"
 """``tests/test_NAME.py``, those that are quick and run the pass in their own process."""
 
-SECONDS = 3.0
-"""Of tests for a change, quickest first; none is begun behind that."""
-
 CPU_SECONDS = 60
 WALL_SECONDS = 300.0
 """A change whose tests take so long is in a loop, or waits for ever."""
@@ -46,8 +43,8 @@ BY_TEST = "killed by a test"
 class Suite:
     """A pytest plugin that runs the tests as often as there are changes. ``found`` is change -> test."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names, self.found = names, dict[str, str]()
+    def __init__(self, names: Sequence[str], seconds: float) -> None:
+        self.names, self.seconds, self.found = names, seconds, dict[str, str]()
         self._failed = False
         self._reaching: dict[str, list[tuple[float, Any]]] = defaultdict(list)
 
@@ -84,7 +81,7 @@ class Suite:
 
     def killer(self, name: str) -> str:
         """The test that fails with a change on; empty if none does."""
-        tests, end = self._reaching[mutated.CHANGES[name].function], time.process_time() + SECONDS
+        tests, end = self._reaching[mutated.CHANGES[name].function], time.process_time() + self.seconds
         with mutated.switched(name):
             for _, item in tests:
                 if time.process_time() > end:
@@ -111,8 +108,9 @@ def _judged(name: str) -> str:
 @click.command(help="Ask the tests of the pass about the changes of FILE that live, and write into it what they say.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--only", default="", help="A module of harness.fold: rules, rewrite, ...")
+@click.option("--seconds", default=3.0, show_default=True, help="CPU time for a change; no test is begun behind that.")
 @click.option("--tests", default=TESTS, show_default=True, help="Names of files, tests/test_NAME.py.")
-def main(file: Path, only: str, tests: str) -> None:
+def main(file: Path, only: str, seconds: float, tests: str) -> None:
     """Print the tests that kill most, and the states."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     dead = ("killed", BY_TEST)
@@ -120,7 +118,7 @@ def main(file: Path, only: str, tests: str) -> None:
     missing = set(lives) - mutated.CHANGES.keys()
     if missing:
         raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
-    suite, folder = Suite(lives), Path(__file__).resolve().parents[2] / "tests"
+    suite, folder = Suite(lives, seconds), Path(__file__).resolve().parents[2] / "tests"
     quiet = ["-o", "addopts=", "--assert=plain", "-p", "no:terminal", "-p", "no:cacheprovider"]
     files = [str(folder / f"test_{name}.py") for name in tests.split(",")]
     ended = pytest.main([*quiet, "-m", "not slow and not faults", *files], plugins=[suite])

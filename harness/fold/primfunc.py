@@ -171,7 +171,7 @@ def _proved(store: _Store) -> PadFacts | None:
         return None
     analyzer = sym.Analyzer()
     for axis, extent in zip(store.axes, store.target, strict=True):
-        analyzer.bind(axis, ir.Range(tirx.const(0, extent.ty.dtype), extent))
+        analyzer.bind(axis, ir.Range(0, extent))
     before = _shifts(analyzer, store, load)
     if before is None or not _bounded(analyzer, store, before, inside):
         return None

@@ -8,6 +8,7 @@ import math
 import struct
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 INTEGER_BITS = {"int8": ("", 8), "uint8": ("u", 8), "int16": ("", 16), "int32": ("", 32), "int64": ("", 64)}
 FLOATS = ("float16", "float32", "float64", "bfloat16")
@@ -104,11 +105,8 @@ def _result(value: float, dtype: str) -> Value | None:
 # --- one operand --------------------------------------------------------------------------------------
 
 
-def _rounding(function: Callable[[float], int]) -> Callable[[Value, str], Value | None]:
-    def apply(value: Value, dtype: str) -> Value | None:
-        return value if dtype in INTEGER_BITS or not math.isfinite(value) else float(function(value))
-
-    return apply
+def _whole(function: Callable[[float], int], value: Value, dtype: str) -> Value:
+    return value if dtype in INTEGER_BITS or not math.isfinite(value) else float(function(value))
 
 
 def _negative(value: Value, dtype: str) -> Value | None:
@@ -139,10 +137,10 @@ UNARY: dict[str, Callable[[Value, str], Value | None]] = {
     "nn.relu": lambda value, _: value if value > 0 else type(value)(0),
     "negative": _negative,
     "abs": lambda value, dtype: _result(abs(value), dtype),
-    "round": _rounding(round),
-    "floor": _rounding(math.floor),
-    "ceil": _rounding(math.ceil),
-    "trunc": _rounding(math.trunc),
+    "round": partial(_whole, round),
+    "floor": partial(_whole, math.floor),
+    "ceil": partial(_whole, math.ceil),
+    "trunc": partial(_whole, math.trunc),
     "sign": _sign,
     "square": _square,
     "sqrt": _sqrt,
