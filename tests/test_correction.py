@@ -199,6 +199,7 @@ def test_the_term_has_the_type_that_tvm_infers_on_its_device():
             return gv
 
     _, term, result = fold(Before, nonzero="correct")["main"].body.blocks[0].bindings
+    assert term.var.name == "correction"
     assert result.value.op.name == "relax.add"
     expected = relax.TensorType((1, 4, 8), "int32", Before["main"].params[0].ty.vdevice)
     for ty in (term.value.ty, term.var.ty):

@@ -196,6 +196,7 @@ def test_the_function_that_the_next_ones_break_is_a_pad():
     ("old", "new"),
     [
         ('T.sblock("PadInput")', 'T.sblock("anything")'),
+        ("for i, j in T.grid(8, 8):\n", "for i in T.serial(0, 8, step=1):\n      for j in range(8):\n"),
         (INSIDE, "a < 6 and b < 7 and 2 <= b and 1 <= a"),
         (INSIDE, "a >= 1 and 6 > a and 1 < b and b <= 6"),
         (INSIDE, "0 <= a - 1 and a - 1 < 5 and (0 <= b - 2 and b - 2 < 5)"),

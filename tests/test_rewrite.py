@@ -1,5 +1,7 @@
 """harness.fold.rewrite and body: what moves, what goes, what it is called, in functions of all kinds of shapes."""
 
+# ruff: noqa: RET504, SIM108 - this is TVMScript: a binding is named, and a branch is an `if`.
+
 from functools import partial
 
 import numpy as np
@@ -356,6 +358,13 @@ def test_no_pad_is_looked_for_behind_64_steps(steps, folds):
         assert refusals(module) == [("relu", Kind.CONSUMER)]
 
 
+@pytest.mark.parametrize(("more", "folds"), [(3, True), (4, False)])
+def test_no_more_than_four_producers_are_asked(more, folds):
+    turn = [lambda x: O.permute_dims(x, [0, 2, 1])] * more
+    module = emitted([((1, 8, 8), "float32")], O.nn.relu, *turn, pad(1, 1), lambda x: O.nn.max_pool1d(x, 3))
+    assert ("nn.pad" not in ops(fold(module))) is folds
+
+
 def test_bounds_come_from_several_producers():
     producers = [O.nn.relu, lambda x: O.permute_dims(x, [0, 2, 1])]
     module = emitted([((1, 8, 3), "float32")], *producers, pad(1, 1), lambda x: O.nn.max_pool1d(x, 3))
@@ -400,6 +409,40 @@ def test_a_pad_folds_through_one_that_is_a_kernel():
 
 
 # --- every use is reported --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "op", [lambda x: O.clip(x, 0, 6), lambda x: O.reshape(x, (1, 3, 1, 11)), lambda x: O.add(x, constant(1))]
+)
+def test_the_reader_behind_a_step_is_reported_whatever_operands_that_has(op):
+    module = emitted([((1, 3, 8), "float32")], pad(1, 2, value=3.0), op, O.exp)
+    assert refusals(module) == [("exp", Kind.CONSUMER)]
+
+
+def test_a_condition_is_a_reader_too():
+    """It is a copy of c: without calls in place it would go."""
+
+    @I.ir_module
+    class Before:
+        @T.prim_func(s_tir=True)
+        def negate(a: T.Buffer((4,), "float32")):
+            for i in range(4):
+                with T.sblock("negate"):
+                    v = T.axis.spatial(4, i)
+                    a[v] = a[v] * T.float32(-1)
+
+        @R.function
+        def main(c: R.Tensor((), "bool"), x: R.Tensor((4,), "float32")):
+            cls = Before
+            lv = R.nn.pad(c, [])
+            lv1 = R.call_tir_inplace(cls.negate, (x,), inplace_indices=[0], out_ty=R.Tensor((4,), "float32"))
+            if lv:
+                gv = R.exp(lv1)
+            else:
+                gv = R.nn.relu(lv1)
+            return gv
+
+    assert refusals(Before) == [("if", Kind.IN_PLACE)]
 
 
 def test_a_pad_that_nothing_reads_is_no_site():
@@ -519,6 +562,96 @@ def test_a_kernel_that_is_called_with_symbolic_values_is_no_pad():
 def test_a_kernel_that_the_module_lacks_is_no_pad():
     module = tvm.IRModule({"main": Idle["main"]})
     assert FoldExplicitPadding(check_input=False)(module).same_as(module)
+
+
+@I.ir_module
+class AllShapes:
+    """Whatever a function can consist of, around pads that go, in part or with a correction."""
+
+    @R.function
+    def main(x: R.Tensor((1, 3, 8), "int8"), w: R.Tensor((4, 4, 3), "int8"), c: R.Tensor((), "bool")):
+        n = T.int64()
+
+        @R.function
+        def inner(y: R.Tensor((1, 3, 8), "int8")) -> R.Tensor((1, 3, 8), "int8"):
+            idle = R.nn.pad(y, (0, 0, 0, 0, 0, 0))
+            gv1 = R.nn.relu(idle)
+            return gv1
+
+        copy = R.nn.pad(x, (0, 0, 0, 0, 0, 0))
+        other: R.Tensor((1, 3, n), "int8") = R.match_cast(copy, R.Tensor((1, 3, n), "int8"))
+        pair = (copy, w)
+        first = pair[0]
+        if c:
+            chosen = R.nn.relu(copy)
+        else:
+            chosen = R.abs(copy)
+        called = inner(chosen)
+        with R.dataflow():
+            lv = R.nn.pad(called, (0, 0, 0, 1, 1, 1), "constant", 5.0)
+            lv1 = R.nn.relu(lv)
+            gv = R.nn.conv1d(lv1, w, out_dtype="int32")
+            lv2 = R.nn.pad(called, (0, 0, 0, 1, 1, 1))
+            lv3 = R.nn.relu(lv2)
+            gv2 = R.nn.conv1d(lv3, w, out_dtype="int32")
+            lv4 = R.nn.pad(called, (0, 0, 0, 0, 2, 1))
+            lv5 = R.nn.relu(lv4)
+            gv3 = R.nn.pad(lv5, (0, 0, 0, 0, -1, 0))
+            R.output(gv, gv2, gv3)
+        return (gv, gv2, gv3, first, other)
+
+
+SPAN = ir.Span(ir.SourceName("model.py"), 1, 1, 1, 9)
+
+
+def spanned(node):
+    """The same, each node with a place in a source file."""
+    if isinstance(node, relax.Function):
+        return relax.Function(node.params, spanned(node.body), node.ret_ty, node.is_pure, node.attrs, SPAN)
+    if isinstance(node, relax.BindingBlock):
+        return type(node)([spanned(binding) for binding in node.bindings], SPAN)
+    if isinstance(node, relax.MatchCast):
+        return relax.MatchCast(node.var, node.value, node.ty, SPAN)
+    if isinstance(node, relax.VarBinding):
+        return relax.VarBinding(node.var, spanned(node.value), SPAN)
+    if isinstance(node, ir.Call):
+        return ir.Call(node.op, list(node.args), node.attrs, node.ty_args, SPAN, node.ty)
+    if isinstance(node, relax.Tuple):
+        return relax.Tuple(list(node.fields), SPAN)
+    if isinstance(node, relax.TupleGetItem):
+        return relax.TupleGetItem(node.tuple_value, node.index, SPAN)
+    if isinstance(node, relax.SeqExpr):
+        new = relax.SeqExpr([spanned(block) for block in node.blocks], spanned(node.body), SPAN)
+    elif isinstance(node, relax.If):
+        new = relax.If(node.cond, spanned(node.true_branch), spanned(node.false_branch), SPAN)
+    else:
+        return node
+    relax.expr._update_type(new, node.ty)
+    return new
+
+
+def within(node):
+    """The node and all that it consists of but variables and constants."""
+    if isinstance(node, relax.Var | ir.GenericConst):
+        return
+    yield node
+    for part in ("body", "value", "true_branch", "false_branch"):
+        if getattr(node, part, None) is not None:
+            yield from within(getattr(node, part))
+    for parts in ("blocks", "bindings"):
+        for part in getattr(node, parts, ()):
+            yield from within(part)
+
+
+@pytest.mark.parametrize("channels", ["keep", "slice"])
+def test_the_place_in_a_source_file_is_kept_whatever_changes(channels):
+    module = tvm.IRModule({"main": spanned(AllShapes["main"])})
+    assert all(node.span is not None for node in within(module["main"]))
+    folded = fold(module, nonzero="correct", channels=channels)
+    kinds = {type(node).__name__ for node in within(folded["main"])}
+    assert {"If", "Tuple", "MatchCast", "VarBinding", "Function", "TupleGetItem", "DataflowBlock", "Call"} <= kinds
+    assert all(node.span is not None for node in within(folded["main"]))
+    assert ("strided_slice" in folded.script()) is (channels == "slice")
 
 
 def test_folds_are_reported_first_and_pads_that_a_fold_made_last():

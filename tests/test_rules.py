@@ -167,6 +167,7 @@ CONV_FOLDS = [
     ("2d: all before, then all after", site(pad(*H12_W34), CONV2), (1, 3, 2, 4)),
     ("3d", site(pad(0, 0, (1, 2), (3, 4), (5, 6)), CONV3), (1, 3, 5, 2, 4, 6)),
     ("one side of one axis", site(pad(0, 0, 0, (0, 1)), CONV2), (0, 0, 0, 1)),
+    ("a crop beside own padding at the other end", site(pad(0, 0, (-1, 0)), replace(CONV1, padding=(0, 1))), (-1, 1)),
     ("own padding is added to", site(pad(*H12_W34), replace(CONV2, padding=(10, 20, 30, 40))), (11, 23, 32, 44)),
     (
         "own padding that crops takes of the pad",

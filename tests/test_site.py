@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tvm import ir, relax, tirx
+from tvm import relax, tirx
 
 from harness.fold.facts import (
     Binary,
@@ -287,4 +287,16 @@ def test_a_constant_with_too_many_elements_is_not_looked_at():
     many = relax.const(np.zeros(2**16 + 1), "float32")
     read, _ = step(O.add(computed((2**16 + 1,)), many))
     assert read.other == Operand(shape=(2**16 + 1,), flat=None)
-    assert isinstance(many, ir.GenericConst)
+    most = relax.const(np.zeros(2**16), "float32")
+    read, _ = step(O.add(computed((2**16,)), most))
+    assert read.other == Operand(shape=(2**16,), flat=(0.0,) * 2**16)
+
+
+def test_a_constant_without_elements_has_none_to_look_at():
+    read, _ = step(O.add(computed((1, 0, 8)), relax.const(np.zeros((0, 1)), "float32")))
+    assert read.other == Operand(shape=(1, 0, 1), flat=None)
+
+
+def test_the_elements_of_a_weight_are_looked_at_on_demand():
+    call = typed(O.nn.conv1d(var((1, 3, 8)), const(np.ones((4, 3, 2)))))
+    assert [read_consumer(call, 0, "", **asked).weight for asked in ({}, {"elements": True})] == ["", "finite"]

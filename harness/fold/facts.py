@@ -108,8 +108,8 @@ class PadFacts:
 class Operand:
     """Another operand of a step. ``shape`` is aligned to the data's rank, None where unknown or of a higher rank.
 
-    A length is None where it is symbolic. ``flat`` is None where the operand is no constant (or one too large to be
-    looked at).
+    A length is None where it is symbolic. ``flat`` is None where the operand is no constant (or one of no elements, or
+    of too many to be looked at).
     """
 
     shape: tuple[int | None, ...] | None

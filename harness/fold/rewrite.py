@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tvm import ir, relax, tirx
-from tvm.relax.expr import _update_type
 from tvm.sym import Analyzer
 
 from harness.fold import correction
@@ -79,9 +78,7 @@ class Folding:
     accepts: Accepts | None = None
 
 
-def fold_function(
-    folding: Folding, function: relax.Function, *, explain: bool = False
-) -> tuple[relax.Function, list[Report]]:
+def fold_function(folding: Folding, function: relax.Function, *, explain: bool) -> tuple[relax.Function, list[Report]]:
     """The function with every foldable pad folded, and what became of each site (refusals only if ``explain``)."""
     reports: list[Report] = []
     if not has_pads(function.body, folding.prim_pads):
@@ -132,11 +129,8 @@ def _merge_neighbours(folding: Folding, body: Body) -> Iterator[Report]:
     for var in body.pads:
         while (found := _mergeable(body, var)) is not None:
             inner, pad = found
-            source = body.source(inner)
-            value = _pad_call(source, pad, body.values[var], body.values[var].ty)
-            report = _report(body, folding, inner, var, Folded("nested"))
-            body.replace(var, value)
-            yield replace(report, consumer="pad")
+            body.replace(var, _pad_call(body.source(inner), pad, body.values[var], body.values[var].ty))
+            yield _report(body, folding, inner, var, Folded("nested"))
 
 
 def _cancel_crops(folding: Folding, body: Body) -> Iterator[Report]:
@@ -145,9 +139,8 @@ def _cancel_crops(folding: Folding, body: Body) -> Iterator[Report]:
         while (found := _cancellable(body, var)) is not None:
             path, outcome, outer = found
             operand = _moved(body, path, outcome, {})
-            report = _report(body, folding, path.pad, var, outcome)
             body.replace(var, _pad_call(operand, outer, body.values[var], body.values[var].ty))
-            yield replace(report, consumer="pad")
+            yield _report(body, folding, path.pad, var, outcome)
 
 
 def _cancellable(body: Body, var: relax.Var) -> tuple["Path", Folded, PadFacts] | None:
@@ -444,9 +437,9 @@ def _sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
     axis = str(call.attrs.kernel_layout).index("I")
     lengths = list(weight.ty.shape.values)
     begin, end = channels[0], int(lengths[axis]) - channels[1]
-    sliced = relax.op.strided_slice(weight, axes=[axis], begin=[begin], end=[end])
-    _update_type(sliced, _type([*lengths[:axis], end - begin, *lengths[axis + 1 :]], weight.ty))
-    return sliced
+    new = relax.op.strided_slice(weight, axes=[axis], begin=[begin], end=[end])
+    ty = _type([*lengths[:axis], end - begin, *lengths[axis + 1 :]], weight.ty)
+    return ir.Call(new.op, new.args, new.attrs, new.ty_args, call.span, ty)
 
 
 # --- report -------------------------------------------------------------------------------------------

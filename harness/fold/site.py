@@ -18,7 +18,6 @@ from harness.fold.facts import (
     Rearranged,
     Step,
     Unary,
-    Widths,
 )
 from harness.fold.values import BINARY, HIGHEST, INTEGER_BITS, UNARY
 
@@ -52,12 +51,12 @@ def op_name(value: Any) -> str:
 def read_pad(call: ir.Call) -> PadFacts:
     """Facts of a ``relax.nn.pad``. ``pad_width`` is flat, (before_0, after_0, before_1, ...) over all axes."""
     attrs = call.attrs
-    flat = [_whole(width) for width in attrs.pad_width[:]]
-    widths: tuple[Widths, ...] | None = None
-    if all(width is not None for width in flat):
-        widths = tuple(zip(flat[::2], flat[1::2], strict=True))  # type: ignore[arg-type]
+    flat = [int(width) for width in attrs.pad_width[:]]
     return PadFacts(
-        mode=str(attrs.pad_mode), value=float(attrs.pad_value), dtype=str(call.args[0].ty.dtype), widths=widths
+        mode=str(attrs.pad_mode),
+        value=float(attrs.pad_value),
+        dtype=str(call.args[0].ty.dtype),
+        widths=tuple(zip(flat[::2], flat[1::2], strict=True)),
     )
 
 
@@ -206,7 +205,7 @@ def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
 
 def _numbers(tensor: Any) -> tuple[float, ...] | None:
     array = tensor.numpy().reshape(-1)
-    return None if array.size > MOST_ELEMENTS else tuple(array.tolist())
+    return tuple(array.tolist()) if 0 < array.size <= MOST_ELEMENTS else None
 
 
 def _rearranged(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int] | None:

@@ -116,8 +116,7 @@ def _negative(value: Value, dtype: str) -> Value | None:
 def _sign(value: Value, dtype: str) -> Value | None:
     if dtype.startswith("u"):
         return None
-    sign = (value > 0) - (value < 0)
-    return float(sign) if dtype in FLOATS else int(sign)
+    return type(value)((value > 0) - (value < 0))
 
 
 def _square(value: Value, dtype: str) -> Value | None:
