@@ -329,8 +329,8 @@ def test_what_only_moved_steps_read_goes_with_them():
     assert_folds(Before, Expected)
 
 
-def test_both_operands_of_a_call_that_goes_are_buried():
-    """quantize reads a pad and another one that is its scale: when the consumer no longer reads it, both go."""
+def test_a_pad_that_is_an_operand_of_what_moves_stays():
+    """The scale is a pad, too: the moved quantize reads it as the old one did."""
     builder = relax.BlockBuilder()
     x, s = relax.Var("x", relax.TensorType((1, 3, 8), "float32")), relax.Var("s", relax.TensorType((2,), "float32"))
     w = relax.Var("w", relax.TensorType((4, 3, 3), "float32"))

@@ -1,6 +1,6 @@
-"""Why each change that lives does: the list of survivors, by reason.
+"""The score by module, and why each change that lives does.
 
-    score.py, suite.py -> FILE + reasons.toml -> a table in Markdown; --list has every change, with its lines
+    score.py, suite.py -> FILE + reasons.toml -> two tables in Markdown; --list has every change that lives
 
 A reason in reasons.toml has a pattern, for "module.function: the line before -> the line behind"; the first that is
 found counts. ``equivalent`` says that the change cannot be seen from outside; the others nobody has told apart yet. It
@@ -11,14 +11,15 @@ import json
 import re
 import sys
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 REASONS = Path(__file__).with_name("reasons.toml")
-KILLED = ("killed", "killed by a test")
+BY_CASE, BY_TEST = KILLED = ("killed", "killed by a test")
 NONE = "no reason is known"
 
 
@@ -30,11 +31,20 @@ def described(row: dict[str, Any]) -> str:
     return f"{module}.{function}: " + " -> ".join(sides)
 
 
-@click.command(help="Print the changes of FILE that live, by reason.")
+def by_module(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A line per module, and one for all."""
+    states = Counter((name, row["state"]) for row in rows for name in (f"`{row['name'].split('.')[2]}.py`", "all"))
+    for name in sorted({name for name, _ in states}, key=lambda name: (name == "all", name)):
+        total = sum(count for (other, _), count in states.items() if other == name)
+        cases, tests = states[name, BY_CASE], states[name, BY_TEST]
+        yield f"| {name} | {total} | {cases} ({cases / total:.1%}) | {tests} | {total - cases - tests} |"
+
+
+@click.command(help="Print the score of FILE by module, and the changes that live, by reason.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--list", "lists", is_flag=True, help="Every change.")
 def main(file: Path, lists: bool) -> None:
-    """A row per reason, those of equivalent changes first."""
+    """A row per module; then one per reason, those of equivalent changes first."""
     reasons = tomllib.loads(REASONS.read_text())["reason"]
     found = defaultdict(list)
     rows = [json.loads(line) for line in file.read_text().splitlines()]
@@ -44,7 +54,9 @@ def main(file: Path, lists: bool) -> None:
             why = next((reason["why"] for reason in reasons if re.search(reason["pattern"], text)), NONE)
             found[why].append(text)
     equivalent = {reason["why"]: reason["equivalent"] for reason in reasons}
-    click.echo("| changes | | why |\n|---|---|---|")
+    click.echo("| module | changes | killed by a case | by a test | live |\n|---|---|---|---|---|")
+    click.echo("\n".join(by_module(rows)))
+    click.echo("\n| changes | | why |\n|---|---|---|")
     for why in sorted(found, key=lambda why: (not equivalent.get(why, False), -len(found[why]))):
         kind = "equivalent" if equivalent.get(why) else "not told apart"
         click.echo(f"| {len(found[why])} | {kind} | {why} |")
