@@ -364,3 +364,11 @@ def test_quantize_at_the_limits(args, expected):
 )
 def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
     assert values.rounded(single, "bfloat16") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "expected"),
+    [(1e39, "float32", INF), (-1e39, "float32", -INF), (-65520.0, "float16", -INF), (65519.0, "float16", 65504.0)],
+)
+def test_rounding_beyond_the_range_gives_an_infinity(value, dtype, expected):
+    assert values.rounded(value, dtype) == expected
