@@ -369,6 +369,11 @@ def test_a_width_that_a_call_computes_is_no_pad():
     assert read_prim_pad(parsed(PAD, (STORED, stored))) is None
 
 
+def test_a_function_without_parameters_is_no_pad():
+    function = parsed(PAD)
+    assert read_prim_pad(tirx.PrimFunc([], function.body, function.ret_type)) is None
+
+
 def test_loops_of_int64_are_read_too():
     source = PAD.replace("T.grid(8, 8)", "T.grid(T.int64(8), T.int64(8))")
     source = source.replace("(5, 5)", "(T.int64(5), T.int64(5))").replace("(8, 8), ", "(T.int64(8), T.int64(8)), ")

@@ -675,3 +675,180 @@ def test_folds_are_reported_first_and_pads_that_a_fold_made_last():
         " lv -> conv1d lv1",
     ]
     assert [report.outcome.kind for report in FoldExplicitPadding().explain(Before)[1:]] == [Kind.VALUE, Kind.CHANNEL]
+
+
+# --- found by reading -------------------------------------------------------------------------------------
+
+
+def in_two_blocks(ops, *, last, params=(), channels=0):
+    """A pad and ops in one dataflow block, whose result leaves it under another name; the last op stands outside."""
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 8), "float32"))
+    with builder.function("main", [x, *params]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.pad(x, (0, 0, 0, channels, 2, 1)))
+            for op in ops:
+                y = builder.emit(op(y))
+            result = builder.emit_output(y)
+        builder.emit_func_output(builder.emit(last(result)))
+    return builder.get()
+
+
+@pytest.mark.parametrize(
+    ("ops_between", "channels", "expected"),
+    [
+        ([], 0, ["nn.conv1d"]),
+        ([], 1, ["nn.pad", "nn.conv1d"]),
+        ([O.nn.relu], 0, ["nn.relu", "nn.conv1d"]),
+        ([O.nn.relu, O.tanh], 1, ["nn.pad", "nn.relu", "tanh", "nn.conv1d"]),
+    ],
+)
+def test_what_moves_leaves_its_dataflow_block_where_it_is_read_outside(ops_between, channels, expected):
+    w = relax.Var("w", relax.TensorType((4, 3 + channels, 3), "float32"))
+    module = in_two_blocks(ops_between, last=lambda y: O.nn.conv1d(y, w), params=[w], channels=channels)
+    folded = fold(module)
+    assert [name for name in map(_op, bindings(folded)) if name] == expected
+    arrays = [np.arange(np.prod(shape), dtype="float32").reshape(shape) for shape in ((1, 3, 8), (4, 3 + channels, 3))]
+    assert_same_results(module, *arrays)
+
+
+def _op(binding):
+    return binding.value.op.name.removeprefix("relax.") if isinstance(binding.value, ir.Call) else ""
+
+
+def test_what_moves_is_bound_for_readers_inside_and_outside_of_its_block():
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType((1, 3, 8))), relax.Var("w", relax.TensorType((4, 3, 3), "float32"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.relu(builder.emit(pad(1, 1)(x))))
+            inside = builder.emit_output(O.nn.conv1d(y, w))
+            result = builder.emit_output(y)
+        outside = builder.emit(O.nn.conv1d(result, w))
+        builder.emit_func_output(builder.emit(O.add(inside, outside)))
+    module = builder.get()
+    assert "nn.pad" not in fold(module).script()
+
+
+def test_a_crop_outside_of_the_block_of_its_pad_is_cancelled():
+    module = in_two_blocks([O.nn.relu], last=pad(-2, 0))
+    assert _op(bindings(fold(module))[0]) == "nn.pad"
+    assert_same_results(module, np.arange(24, dtype="float32").reshape(1, 3, 8))
+
+
+def test_a_crop_that_went_with_what_it_cancelled_is_not_asked_again():
+    """The copy of the crop that reads the smaller pad is dead when its turn comes."""
+    module = emitted([((1, 3, 8), "float32")], pad(1, 1), O.nn.relu, pad(-1, 0), pad(0, 2), O.exp)
+    assert ops(fold(module)).count("nn.pad") >= 1
+    assert_same_results(module, np.arange(24, dtype="float32").reshape(1, 3, 8))
+
+
+@pytest.mark.parametrize("op", [O.add, O.multiply, O.maximum])
+def test_an_operand_that_is_a_scalar_and_no_tensor_is_refused(op):
+    s = relax.Var("s", ir.PrimType("float32"))
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType((1, 3, 8))), relax.Var("w", relax.TensorType((4, 3, 3), "float32"))
+    with builder.function("main", [x, w, s]):
+        with builder.dataflow():
+            result = builder.emit_output(O.nn.conv1d(builder.emit(op(builder.emit(pad(1, 1)(x)), s)), w))
+        builder.emit_func_output(result)
+    assert_stays(builder.get(), Kind.VARYING_OPERAND)
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "channels", "dtype"),
+    [
+        ({"channels": "slice"}, 0.0, 1, "int8"),
+        ({"nonzero": "correct"}, 3.0, 0, "int8"),
+        ({"nonzero": "correct-inexact"}, 3.0, 0, "float32"),
+    ],
+)
+def test_a_weight_of_unknown_shape_is_neither_sliced_nor_corrected(options, value, channels, dtype):
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType((1, 3, 8), dtype)), relax.Var("w", relax.TensorType(None, dtype, ndim=3))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.pad(x, (0, 0, 0, channels, 1, 1), pad_value=value))
+            out = {"out_dtype": "int32"} if dtype == "int8" else {}
+            result = builder.emit_output(O.nn.conv1d(y, w, **out))
+        builder.emit_func_output(result)
+    assert_stays(builder.get(), Kind.SYMBOLIC, **options)
+
+
+def test_symbolic_channels_are_sliced_too():
+    n = tirx.Var("n", "int64")
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, n, 8), "int8"))
+    w = relax.Var("w", relax.TensorType((4, n + 1, 3), "int8"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.pad(x, (0, 0, 0, 1, 1, 1)))
+            result = builder.emit_output(O.nn.conv1d(y, w, out_dtype="int32"))
+        builder.emit_func_output(result)
+    module = builder.get()
+    assert ops(fold(module, channels="slice")) == ["strided_slice", "nn.conv1d"]
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(-9, 9, shape).astype("int8") for shape in ((1, 3, 8), (4, 4, 3))]
+    assert_same_results(module, *arrays, channels="slice")
+
+
+def test_a_pad_that_goes_in_front_of_a_kernel_leaves_its_call_whole():
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 8), "float32"))
+    with builder.function("main", [x]):
+        result = builder.emit_te(tvm.topi.nn.relu, builder.emit(pad(0, 0)(x)))
+        builder.emit_func_output(result)
+    [call] = bindings(fold(builder.get()))
+    assert call.value.op.name == "relax.call_tir"
+    assert len(call.value.ty_args) == 1
+
+
+def test_a_backend_is_asked_about_what_is_known_of_the_consumer():
+    seen = []
+    module = emitted(
+        [((1, 3, 8), "float32")], pad(1, 2), lambda x: O.nn.conv1d(x, relax.const(np.ones((4, 3, 3)), "float32"))
+    )
+    FoldExplicitPadding(accepts=seen.append)(module)
+    [consumer] = seen
+    assert (consumer.op, consumer.padding, consumer.weight) == ("conv1d", (1, 2), "")
+
+
+# --- what no builder makes: the pass says nothing of it, and does not crash ---------------------------------
+
+
+def by_hand(value, *, params, ty=None):
+    """main(params): ``value``, as it is."""
+    var = relax.Var("gv", ty or relax.TensorType((1, 1, 10), "float32"))
+    body = relax.SeqExpr([relax.BindingBlock([relax.VarBinding(var, value)])], var)
+    relax.expr._update_type(body, var.ty)
+    module = Sized.clone()
+    module.update_func(module.get_global_var("main"), relax.Function(params, body, var.ty))
+    return module
+
+
+def test_a_call_of_a_kernel_with_other_operands_is_no_pad():
+    kernel, ty = Sized.get_global_var("pads"), relax.TensorType((1, 1, 10), "float32")
+    x = relax.Var("x", relax.TensorType((1, 1, 8), "float32"))
+    several = relax.Var("t", relax.TupleType([x.ty]))
+    for args, params in (
+        ([kernel, several], [several]),
+        ([kernel, relax.Tuple([x]), relax.ShapeExpr([3])], [x]),
+        ([kernel, relax.Tuple([x, x])], [x]),
+    ):
+        module = by_hand(ir.Call(ir.Op.get("relax.call_tir"), args, None, [ty], None, ty), params=params)
+        assert FoldExplicitPadding(check_input=False).explain(module) == ()
+
+
+def test_a_call_of_something_without_a_type_is_not_known_to_write():
+    x, w = relax.Var("x", relax.TensorType((1, 3, 8))), relax.Var("w", relax.TensorType((4, 3, 3), "float32"))
+    bound = []
+    for value in (pad(1, 1)(x), lambda y: O.nn.conv1d(y, w), ir.Call(ir.GlobalVar("elsewhere"), [x])):
+        call = value(bound[-1].var) if callable(value) and not isinstance(value, ir.Call) else value
+        typed = call if isinstance(call.op, ir.GlobalVar) else relax.BlockBuilder().normalize(call)
+        ty = typed.ty if not isinstance(call.op, ir.GlobalVar) else x.ty
+        bound.append(relax.VarBinding(relax.Var(f"v{len(bound)}", ty), typed))
+    body = relax.SeqExpr([relax.BindingBlock(bound)], bound[1].var)
+    relax.expr._update_type(body, bound[1].var.ty)
+    module = tvm.IRModule({"main": relax.Function([x, w], body, bound[1].var.ty)})
+    folded = FoldExplicitPadding(check_input=False)(module)
+    assert list(bindings(folded)[0].value.attrs.padding) == [1, 1]

@@ -134,6 +134,7 @@ def test_lengths_are_those_of_the_letters_wherever_they_stand():
         ("float16", 65504.0, None, True, "finite"),
         ("float16", 65504.0, "float32", True, "finite"),
         ("float32", 0.5, "int32", True, ""),
+        ("float32", 0.0, "int32", True, ""),
         ("float32", None, None, True, ""),
         ("int8", 1, "int32", True, "integer"),
         ("int8", None, "int32", False, "integer"),
@@ -226,6 +227,13 @@ LONG = 2**62 + 1
                 ),
                 0,
             ),
+        ),
+        *(
+            (
+                O.dequantize(var((2, 3, 8), "int8"), const(np.ones(shape)), const(5, "int8"), axis=1),
+                (Quantization(op="dequantize", dtype="float32", scale=UNKNOWN, zero_point=of(5)), 0),
+            )
+            for shape in ((1, 1), (3, 3))
         ),
         (O.permute_dims(X, [0, -1, 1]), (Rearranged(op="permute_dims", dtype="float32", origin=(0, 2, 1)), 0)),
         (O.permute_dims(X), (Rearranged(op="permute_dims", dtype="float32", origin=(2, 1, 0)), 0)),

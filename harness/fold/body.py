@@ -53,9 +53,10 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
     """The facts of a pad of either form; None of anything else."""
     if name == PAD:
         return read_pad(value)
-    if name != CALL_TIR or len(value.args[1].fields) != 1:  # others are symbolic values that the kernel is called with
+    if name != CALL_TIR or len(value.args) != 2:
         return None
-    return prim_pads(value.args[0])
+    tuple_ = value.args[1]  # of more than one there are scalars among them, that the kernel is called with
+    return prim_pads(value.args[0]) if isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 else None
 
 
 class Body:
@@ -297,7 +298,7 @@ def _may_write(name: str, value: Any) -> bool:
         return _op_may_write(name)
     if not isinstance(value, ir.Call):
         return False
-    return isinstance(value.op, relax.ExternFunc) or not value.op.ty.purity
+    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
 
 
 @cache

@@ -94,7 +94,7 @@ def _read_store(function: tirx.PrimFunc) -> _Store | None:
 def _buffers(function: tirx.PrimFunc) -> tuple[ir.Var, ir.Var] | None:
     """Input and output, if the parameters are these two compact tensors of one dtype, with only scalars in between."""
     buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
-    if not _are(buffers, (function.params[0], function.params[-1])):
+    if len(buffers) != 2 or not _are(buffers, (function.params[0], function.params[-1])):
         return None
     source, target = buffers
     alike = source.ty.dtype == target.ty.dtype and len(source.ty.shape) == len(target.ty.shape)

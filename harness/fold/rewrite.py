@@ -138,7 +138,7 @@ def _cancel_crops(folding: Folding, body: Body) -> Iterator[Report]:
     for var in body.pads:
         while (found := _cancellable(body, var)) is not None:
             path, outcome, outer = found
-            operand = _moved(body, path, outcome, {})
+            operand = _moved(body, path, outcome, var, {})
             body.replace(var, _pad_call(operand, outer, body.values[var], body.values[var].ty))
             yield _report(body, folding, path.pad, var, outcome)
 
@@ -214,7 +214,7 @@ def _fold_consumers(folding: Folding, body: Body) -> Iterator[Report]:
         while found := _foldable(folding, body, var):
             path, outcome = found
             yield _report(body, folding, path.pad, var, outcome)
-            var = _rewrite(body, var, _moved(body, path, outcome, moved), outcome)
+            var = _rewrite(body, var, _moved(body, path, outcome, var, moved), outcome)
 
 
 def _foldable(folding: Folding, body: Body, consumer: relax.Var) -> tuple[Path, Folded] | None:
@@ -294,6 +294,8 @@ def _refused_by_backend(folding: Folding, consumer: Consumer, outcome: Folded) -
 def _refused_by_type(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
     """Lengths that are symbolic must be proved equal; where all are numbers the rules have done the sum."""
     lengths = shape_of(call)
+    if lengths is None and (outcome.border is not None or outcome.channels is not None):
+        return Refused(Kind.SYMBOLIC, "the shape of the result is unknown, and with it that of the weight")
     if lengths is None or all(isinstance(length, int | tirx.IntImm) for length in lengths):
         return None
     operand = relax.Var("operand", _types(body, path, outcome)[-1])
@@ -354,11 +356,14 @@ def _type(lengths: list[Any] | None, like: Any) -> Any:
     return relax.TensorType(relax.ShapeExpr(lengths), like.dtype, like.vdevice)
 
 
-def _moved(body: Body, path: Path, outcome: Folded, moved: dict[tuple[Any, ...], relax.Var]) -> Any:
+def _moved(
+    body: Body, path: Path, outcome: Folded, consumer: relax.Var, moved: dict[tuple[Any, ...], relax.Var]
+) -> Any:
     """What the consumer reads instead: the pad's input, or the smaller pad that stays, through the same steps.
 
     Each is bound once, right behind what it stands for, however many consumers read it.
     """
+    readers = [*(var for var, _, _ in path.steps), consumer]
     call, pad = body.values[path.pad], body.pad(path.pad)
     operand = body.source(path.pad)
     if outcome.kept is None and not path.steps:
@@ -367,18 +372,26 @@ def _moved(body: Body, path: Path, outcome: Folded, moved: dict[tuple[Any, ...],
     types = _types(body, path, outcome)
     if outcome.kept is not None:
         smaller = _pad_call(operand, replace(pad, widths=outcome.kept), call, types[0])
-        operand = _bound(body, (path.pad.__chandle__(), outcome.kept), smaller, path.pad, moved)
-    for (var, step, index), ty in zip(path.steps, types[1:], strict=True):
+        operand = _bound(body, (path.pad.__chandle__(), outcome.kept), smaller, path.pad, readers[0], moved)
+    for (var, step, index), ty, reader in zip(path.steps, types[1:], readers[1:], strict=True):
         again = _again(body, var, step, index, operand, ty)
-        operand = _bound(body, (var.__chandle__(), operand.__chandle__()), again, var, moved)
+        operand = _bound(body, (var.__chandle__(), operand.__chandle__()), again, var, reader, moved)
     return operand
 
 
 def _bound(
-    body: Body, key: tuple[Any, ...], value: ir.Call, like: relax.Var, moved: dict[tuple[Any, ...], relax.Var]
+    body: Body,
+    key: tuple[Any, ...],
+    value: ir.Call,
+    like: relax.Var,
+    reader: relax.Var,
+    moved: dict[tuple[Any, ...], relax.Var],
 ) -> relax.Var:
+    """A variable for ``value`` behind ``like``: local to a dataflow block only if ``reader``, by an alias, is too."""
+    local = isinstance(like, relax.DataflowVar) and body.visible(like, reader)
+    key = (*key, local)
     if key not in moved:
-        moved[key] = type(like)(like.name, value.ty)
+        moved[key] = (relax.DataflowVar if local else relax.Var)(like.name, value.ty)
         body.add(moved[key], value, behind=like)
     return moved[key]
 
@@ -436,7 +449,7 @@ def _sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
     """The weight without the input channels that met only zeros."""
     axis = str(call.attrs.kernel_layout).index("I")
     lengths = list(weight.ty.shape.values)
-    begin, end = channels[0], int(lengths[axis]) - channels[1]
+    begin, end = channels[0], lengths[axis] - channels[1]
     new = relax.op.strided_slice(weight, axes=[axis], begin=[begin], end=[end])
     ty = _type([*lengths[:axis], end - begin, *lengths[axis + 1 :]], weight.ty)
     return ir.Call(new.op, new.args, new.attrs, new.ty_args, call.span, ty)
@@ -461,12 +474,17 @@ def _uses(body: Body, path: Path) -> Iterator[tuple[Path, Use]]:
     end = path.steps[-1][0] if path.steps else path.pad
     for user, operand in _through_aliases(body, end):
         found = body.step(user) if user is not None and user not in body.dead else None
-        if user is not None and found is not None and operand == found[1]:  # not another operand of the step
+        if user is not None and found is not None and _is_data(body, user, found[1], end, operand):
             longer = Path(pad=path.pad, steps=(*path.steps, (user, *found)))
             if len(longer.steps) < MOST_STEPS and (behind := list(_uses(body, longer))):
                 yield from behind
                 continue
         yield path, (user, operand)
+
+
+def _is_data(body: Body, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
+    """Whether ``var`` is what the step works on, and not another operand of it."""
+    return operand == index and bool(body.alias(_data_operand(body.values[user], index)).same_as(var))
 
 
 def _through_aliases(body: Body, var: relax.Var) -> Iterator[Use]:

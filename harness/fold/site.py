@@ -102,7 +102,7 @@ def _weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
         return "integer"
     if not elements or not isinstance(value, ir.GenericConst):
         return ""
-    highest = min(HIGHEST.get(name, 0.0) for name in (dtype, dtype if out_dtype is None else str(out_dtype)))
+    highest = min(HIGHEST.get(name, -1.0) for name in (dtype, dtype if out_dtype is None else str(out_dtype)))
     return "finite" if bool((abs(value.value.numpy().astype(float)) <= highest).all()) else ""
 
 
@@ -118,7 +118,7 @@ def _length(lengths: list[Any] | None, axis: int) -> int | None:
 
 def shape_of(value: Any) -> list[Any] | None:
     """The lengths of a tensor, whole numbers or symbolic; None if even their types say nothing of them."""
-    shape = value.ty.shape
+    shape = getattr(value.ty, "shape", None)
     return list(shape.values[:]) if isinstance(shape, relax.ShapeExpr) else None
 
 
@@ -192,7 +192,7 @@ def _quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int
 def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
     """Facts of another operand; with ``axis``, its one axis is that of the data."""
     lengths = shape_of(value)
-    if lengths is None or ndim < 0 or len(lengths) > ndim:
+    if lengths is None or ndim < 0 or len(lengths) > (ndim if axis is None else 1):
         return Operand(shape=None, flat=None)
     known = [_whole(length) for length in lengths]
     shape: list[int | None] = [1] * ndim

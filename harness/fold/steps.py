@@ -174,7 +174,7 @@ def _evaluated(border: Border, step: Step) -> Border | Refused:
         )
     operands = [operand for _, operand in other_operands(step)]
     if any(operand.flat is None for operand in operands):
-        return Refused(Kind.RUNTIME_OPERAND, f"an operand of {step.op} is not a constant")
+        return Refused(Kind.RUNTIME_OPERAND, f"an operand of {step.op} is not a constant of known elements")
     inputs = [border.values, *(Values(_lengths(o), o.flat or ()) for o in operands)]
     results = _broadcast(inputs, _function(step, border.dtype))
     if None in results.flat:
