@@ -143,7 +143,7 @@ def corrected(data, weight, *, value, constant_weight=True, padding=0, out="int6
     with builder.function("main", variables[: 1 if constant_weight else 2]):
         with builder.dataflow():
             padded = builder.emit(O.nn.pad(variables[0], [0, 0, 0, 0, 1, 2], pad_value=value))
-            filters = relax.const(w) if constant_weight else variables[1]
+            filters = relax.const(w, weight[1]) if constant_weight else variables[1]  # else int64 becomes int32
             result = builder.emit_output(O.nn.conv1d(padded, filters, padding=padding, out_dtype=out))
         builder.emit_func_output(result)
     return builder.get(), [x] if constant_weight else [x, w]

@@ -482,19 +482,29 @@ def test_a_pad_that_is_data_and_zero_point_at_once_is_two_sites():
 
 
 def test_the_type_that_a_function_declares_is_kept():
-    @I.ir_module
-    class Before:
-        @R.function
-        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")) -> R.Tensor("float32", ndim=3):
-            with R.dataflow():
-                lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
-                gv = R.nn.conv1d(lv, w)
-                R.output(gv)
-            return gv
+    """It may say more than that of its body."""
+    builder = relax.BlockBuilder()
+    x, w = (relax.Var("x", relax.TensorType(None, "float32", None, 3)), relax.Var("w", relax.TensorType((4, 3, 3))))
+    with builder.function("main", [x, w]):
+        builder.emit_func_output(builder.emit(O.nn.conv1d(builder.emit(pad(1, 1)(x)), w)))
+    function, declared = builder.get()["main"], relax.TensorType((1, 4, 8), "float32")
+    module = tvm.IRModule({"main": relax.Function(function.params, function.body, declared, True, function.attrs)})
+    folded = fold(module)
+    assert ops(folded) == ["nn.conv1d"]
+    tvm.ir.assert_structural_equal(folded["main"].ret_ty, declared)
 
-    folded = fold(Before)
-    assert not folded.same_as(Before)
-    tvm.ir.assert_structural_equal(folded["main"].ret_ty, Before["main"].ret_ty)
+
+def test_an_element_of_a_tuple_in_place_is_that_of_what_folded():
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 8), "float32"))
+    with builder.function("main", [x]):
+        first = builder.emit(relax.TupleGetItem(relax.Tuple([x, builder.emit(pad(0, 0)(x))]), 1))
+        builder.emit_func_output(builder.emit(O.nn.relu(first)))
+    item, relu = bindings(fold(builder.get()))
+    assert isinstance(item.value, relax.TupleGetItem)
+    assert item.value.index == 1
+    assert all(field.same_as(x) for field in item.value.tuple_value.fields)
+    assert relu.value.op.name == "relax.nn.relu"
 
 
 def test_pads_in_local_functions_alone_fold():
