@@ -94,7 +94,9 @@ def test_variables_of_the_same_dataflow_block_may_be_read(between):
     nested = emitted([((1, 3, 8), "float32")], O.nn.relu, pad(1, 0), pad(0, 2), O.nn.relu)
     assert ops(fold(nested)) == ["nn.relu", "nn.pad", "nn.relu"]
     cropped = emitted([((1, 3, 8), "float32")], O.exp, pad(2, 0, value=7.0), *between, pad(-2, 0, value=1.0), O.exp)
-    assert "nn.pad" not in ops(fold(cropped))
+    folded = fold(cropped)
+    assert "nn.pad" not in ops(folded)
+    assert [isinstance(b.var, relax.DataflowVar) for b in bindings(folded)][:-1] == [True] * (len(bindings(folded)) - 1)
 
 
 def test_a_crop_in_another_block_is_cancelled_if_the_steps_are_in_that_of_the_pad():
@@ -498,11 +500,12 @@ def test_an_element_of_a_tuple_in_place_is_that_of_what_folded():
     builder = relax.BlockBuilder()
     x = relax.Var("x", relax.TensorType((1, 3, 8), "float32"))
     with builder.function("main", [x]):
-        first = builder.emit(relax.TupleGetItem(relax.Tuple([x, builder.emit(pad(0, 0)(x))]), 1))
+        first = builder.emit(relax.TupleGetItem(relax.Tuple([x, builder.emit(pad(0, 0)(x))]), 1, SPAN))
         builder.emit_func_output(builder.emit(O.nn.relu(first)))
     item, relu = bindings(fold(builder.get()))
     assert isinstance(item.value, relax.TupleGetItem)
     assert item.value.index == 1
+    assert item.value.span is not None
     assert all(field.same_as(x) for field in item.value.tuple_value.fields)
     assert relu.value.op.name == "relax.nn.relu"
 
