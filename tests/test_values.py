@@ -190,7 +190,16 @@ def test_bfloat16_is_claimed_only_where_nothing_is_rounded():
     """TVM rounds to bfloat16 between two ops only sometimes (tests/corpus/conv1d-float16-cast-to-bfloat16)."""
     assert values.BINARY["multiply"](1.5, 3.0, "bfloat16") == 4.5
     assert values.BINARY["add"](256.0, 1.0, "bfloat16") is None
+    assert values.BINARY["add"](256.0, 2.0**-20, "bfloat16") == 256.0  # in float32, too
+    assert values.UNARY["square"](2.0**-133, "bfloat16") == 0.0
     assert values.converted(0.1, "float32", "bfloat16") is None
+
+
+def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
+    tensor = array([256.0, 2.0**-133], "bfloat16")
+    small = relax.const(array([2.0**-20], "bfloat16"), "bfloat16")
+    assert executed(lambda x: relax.op.add(x, small), tensor).astype(float)[0] == 256.0
+    assert executed(relax.op.square, tensor).astype(float)[1] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _result(value: float, dtype: str) -> Value | None:
     float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
     Integers must not overflow: 32 and 64 bits are undefined in LLVM, and 8 and 16, which wrap there, do not in C, where
     they are computed in int (TVM: src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
-    computed in float32 and TVM rounds it to bfloat16 only sometimes, so that only what needs no rounding is known.
+    computed in float32 and TVM rounds that to bfloat16 only sometimes: only what needs no second rounding is known.
     """
     if dtype in INTEGER_BITS:
         low, high = int_range(dtype)
@@ -99,7 +99,7 @@ def _result(value: float, dtype: str) -> Value | None:
     if math.isnan(value):
         return None
     nearest = rounded(value, dtype)
-    return nearest if dtype != "bfloat16" or nearest == value else None
+    return nearest if dtype != "bfloat16" or nearest == rounded(value, "float32") else None
 
 
 # --- one operand --------------------------------------------------------------------------------------
