@@ -7,7 +7,6 @@ found counts. ``equivalent`` says that the change cannot be seen from outside; t
 ends with exit code 1 if a change has no reason.
 """
 
-import json
 import re
 import sys
 import tomllib
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import rows
 
 REASONS = Path(__file__).with_name("reasons.toml")
-BY_CASE, BY_TEST = KILLED = ("killed", "killed by a test")
 NONE = "no reason is known"
 
 
@@ -31,12 +30,12 @@ def described(row: dict[str, Any]) -> str:
     return f"{module}.{function}: " + " -> ".join(sides)
 
 
-def by_module(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def by_module(judged: Sequence[rows.Row]) -> Iterator[str]:
     """A line per module, and one for all."""
-    states = Counter((name, row["state"]) for row in rows for name in (f"`{row['name'].split('.')[2]}.py`", "all"))
+    states = Counter((name, row["state"]) for row in judged for name in (f"`{row['name'].split('.')[2]}.py`", "all"))
     for name in sorted({name for name, _ in states}, key=lambda name: (name == "all", name)):
         total = sum(count for (other, _), count in states.items() if other == name)
-        cases, tests = states[name, BY_CASE], states[name, BY_TEST]
+        cases, tests = states[name, rows.BY_CASE], states[name, rows.BY_TEST]
         yield f"| {name} | {total} | {cases} ({cases / total:.1%}) | {tests} | {total - cases - tests} |"
 
 
@@ -47,15 +46,15 @@ def main(file: Path, lists: bool) -> None:
     """A row per module; then one per reason, those of equivalent changes first."""
     reasons = tomllib.loads(REASONS.read_text())["reason"]
     found = defaultdict(list)
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
-    for row in rows:
-        if row["state"] not in KILLED:
+    judged = rows.read(file)
+    for row in judged:
+        if row["state"] not in rows.KILLED:
             text = described(row)
             why = next((reason["why"] for reason in reasons if re.search(reason["pattern"], text)), NONE)
             found[why].append(text)
     equivalent = {reason["why"]: reason["equivalent"] for reason in reasons}
     click.echo("| module | changes | killed by a case | by a test | live |\n|---|---|---|---|---|")
-    click.echo("\n".join(by_module(rows)))
+    click.echo("\n".join(by_module(judged)))
     click.echo("\n| changes | | why |\n|---|---|---|")
     for why in sorted(found, key=lambda why: (not equivalent.get(why, False), -len(found[why]))):
         kind = "equivalent" if equivalent.get(why) else "not told apart"
@@ -64,10 +63,10 @@ def main(file: Path, lists: bool) -> None:
             click.echo(f"|   | | `{text}` |")
     alive = sum(map(len, found.values()))
     same = sum(len(texts) for why, texts in found.items() if equivalent.get(why))
-    killed = len(rows) - alive
+    killed = len(judged) - alive
     click.echo(
-        f"\n{killed} of {len(rows)} killed ({killed / len(rows):.1%}), {killed / (len(rows) - same):.1%} of those that "
-        f"are not equivalent; {alive} live: {same} equivalent, {alive - same} not told apart"
+        f"\n{killed} of {len(judged)} killed ({killed / len(judged):.1%}), {killed / (len(judged) - same):.1%} of "
+        f"those that are not equivalent; {alive} live: {same} equivalent, {alive - same} not told apart"
     )
     sys.exit(1 if NONE in found else 0)
 

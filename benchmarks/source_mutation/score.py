@@ -13,7 +13,6 @@ reached, or alive, and then whether at least ``explain()`` or the module of some
 ``--more`` only what lives in FILE is judged, by the cases of another seed, say.
 """
 
-import json
 import mmap
 import multiprocessing
 import os
@@ -31,6 +30,7 @@ from typing import Any
 
 import click
 import mutated
+import rows
 from forked import in_fork
 
 mutated.install()
@@ -55,8 +55,6 @@ SECONDS = 300
 MEGABYTES = 9 << 10
 TOGETHER = 100
 """Changes that share a process. If it is lost, halves of them are asked again."""
-
-DEAD = ("killed", "killed by a test")
 
 DRAWN = 4000
 """Cases from which the most telling ones are taken."""
@@ -257,8 +255,10 @@ def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
 def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> None:
     """Print a line per round, the score, and what is alive."""
     leave_no_files()
-    before = _read(file) if more else []
-    dead = {row["name"] for row in before if row["state"] in DEAD}
+    if more and (file is None or not file.exists()):
+        raise click.BadParameter(f"needs the --json FILE of an earlier run, and {file} is none", param_hint="--more")
+    before = rows.read(file, mutated.CHANGES) if more and file else []
+    dead = {row["name"] for row in before if row["state"] in rows.KILLED}
     changes = [n for n, c in mutated.CHANGES.items() if only in ("", c.function.split(".")[2]) and n not in dead]
     if not changes:
         known = sorted({change.function.split(".")[2] for change in mutated.CHANGES.values()})
@@ -282,32 +282,20 @@ def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> No
         click.echo("interrupted: what follows is what was found until now")
     finally:
         together.shutdown(wait=False, cancel_futures=True)
-    rows = [_row(name, found) for name in changes]
+    judged_now = [_row(name, found) for name in changes]
     if file:
-        now = {row["name"]: row for row in before} | {row["name"]: row for row in rows}
-        file.write_text("".join(f"{json.dumps(row)}\n" for row in now.values()))
-    _report(rows, done, time.monotonic() - started)
+        rows.write(file, ({row["name"]: row for row in before} | {row["name"]: row for row in judged_now}).values())
+    _report(judged_now, done, time.monotonic() - started)
 
 
-def _read(file: Path | None) -> list[dict[str, Any]]:
-    """The rows of an earlier run over the same source."""
-    if file is None or not file.exists():
-        raise click.BadParameter(f"needs the --json FILE of an earlier run, and {file} is none", param_hint="--more")
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
-    missing = {row["name"] for row in rows} - mutated.CHANGES.keys()
-    if missing:
-        raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
-    return rows
-
-
-def _report(rows: Sequence[dict[str, Any]], cases: int, seconds: float) -> None:
-    states = Counter(row["state"] for row in rows)
-    reached = len(rows) - states["not reached"]
-    for row in rows:
+def _report(judged_now: Sequence[rows.Row], cases: int, seconds: float) -> None:
+    states = Counter(row["state"] for row in judged_now)
+    reached = len(judged_now) - states["not reached"]
+    for row in judged_now:
         if row["state"] not in ("killed", "not reached"):
             click.echo("\n".join((f"{row['state']}: {row['name']}", *row["lines"])))
     click.echo(
-        f"{states['killed']} of {len(rows)} changes killed ({states['killed'] / len(rows):.1%}), "
+        f"{states['killed']} of {len(judged_now)} changes killed ({states['killed'] / len(judged_now):.1%}), "
         f"{states['killed'] / max(reached, 1):.1%} of the {reached} reached, in {cases} cases, {seconds:.0f} s: "
         + ", ".join(f"{count} {state}" for state, count in states.most_common())
     )

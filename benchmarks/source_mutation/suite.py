@@ -7,7 +7,6 @@ No oracle sees the words of an explanation, or a binding that is left behind; ``
 compare them. A test counts that passes without a change.
 """
 
-import json
 import multiprocessing
 import os
 import resource
@@ -21,6 +20,7 @@ from typing import Any
 
 import click
 import mutated
+import rows
 from forked import in_fork
 
 mutated.install()
@@ -37,7 +37,6 @@ WALL_SECONDS = 300.0
 """A change whose tests take so long is in a loop, or waits for ever."""
 
 MEGABYTES = 9 << 10
-BY_TEST = "killed by a test"
 
 
 class Suite:
@@ -112,29 +111,26 @@ def _judged(name: str) -> str:
 @click.option("--tests", default=TESTS, show_default=True, help="Names of files, tests/test_NAME.py.")
 def main(file: Path, only: str, seconds: float, tests: str) -> None:
     """Print the tests that kill most, and the states."""
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
-    dead = ("killed", BY_TEST)
-    lives = [row["name"] for row in rows if row["state"] not in dead and only in ("", row["name"].split(".")[2])]
-    missing = set(lives) - mutated.CHANGES.keys()
-    if missing:
-        raise click.ClickException(f"{file} is of another source, which this one lacks: {min(missing)}")
+    judged = rows.read(file, mutated.CHANGES)
+    alive = [row["name"] for row in judged if row["state"] not in rows.KILLED]
+    lives = [name for name in alive if only in ("", name.split(".")[2])]
     suite, folder = Suite(lives, seconds), Path(__file__).resolve().parents[2] / "tests"
     quiet = ["-o", "addopts=", "--assert=plain", "-p", "no:terminal", "-p", "no:cacheprovider"]
     files = [str(folder / f"test_{name}.py") for name in tests.split(",")]
     ended = pytest.main([*quiet, "-m", "not slow and not faults", *files], plugins=[suite])
     if ended != pytest.ExitCode.OK:
         raise click.ClickException(f"pytest ended with {ended!r}")
-    for row in rows:
+    for row in judged:
         if row["name"] in suite.found:
-            row.update(state=BY_TEST, by=suite.found[row["name"]])
-    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    _print(rows, suite.found.values())
+            row.update(state=rows.BY_TEST, by=suite.found[row["name"]])
+    rows.write(file, judged)
+    _print(judged, suite.found.values())
 
 
-def _print(rows: Iterable[dict[str, Any]], tests: Iterable[str]) -> None:
+def _print(judged: Iterable[rows.Row], tests: Iterable[str]) -> None:
     for test, count in Counter(test.partition("[")[0] for test in tests).most_common(12):
         click.echo(f"{count:5} {test}")
-    click.echo(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in rows).most_common()))
+    click.echo(", ".join(f"{count} {state}" for state, count in Counter(row["state"] for row in judged).most_common()))
 
 
 if __name__ == "__main__":
