@@ -12,6 +12,7 @@ install: $(STAMP)
 # The constraints pin what CI runs with; pip reads the index that the machine is set up for.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	rm -rf foldproof.egg-info # of a checkout from before src/: pytest would load its plugin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 

@@ -14,15 +14,15 @@ import click
 import numpy as np
 from rich.console import Console
 
-from harness import ops
-from harness.draws import draw
-from harness.mutants import DEFECTS
-from harness.mutants.jobs import kill
-from harness.plan import shard_seed
-from harness.pool import Judge
-from harness.question import Question
-from strategies.aims import AIMS, Aim
-from strategies.cases import aimed
+from foldproof.case import ops
+from foldproof.checking.config import Question
+from foldproof.generation.draw import draw
+from foldproof.generation.shards import shard_seed
+from foldproof.mutants import DEFECTS
+from foldproof.mutants.jobs import kill
+from foldproof.strategies.cases import aimed
+from foldproof.strategies.scenarios import AIMS, Aim
+from foldproof.workers.pool import Judge
 
 BATCH = 8
 ROUNDS = 100_000

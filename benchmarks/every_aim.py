@@ -12,15 +12,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness import ops
-from harness.case import Case
-from harness.draws import draw
-from harness.failures import Failure
-from harness.plan import shard_seed
-from harness.pool import Job, Judge, Question
-from harness.worker import Result
-from strategies.aims import AIMS, Aim
-from strategies.cases import aimed
+from foldproof.case import Case, ops
+from foldproof.checking.failures import Failure
+from foldproof.generation.draw import draw
+from foldproof.generation.shards import shard_seed
+from foldproof.strategies.cases import aimed
+from foldproof.strategies.scenarios import AIMS, Aim
+from foldproof.workers.pool import Job, Judge, Question
+from foldproof.workers.worker import Result
 
 BATCH = 8
 

@@ -24,7 +24,7 @@ from rich.table import Table
 from tvm import ir, relax, te, topi
 from tvm.relax.expr import _update_type
 
-from harness.fold import Folded, FoldExplicitPadding
+from foldproof.fold import Folded, FoldExplicitPadding
 
 Step = Callable[[relax.Expr], ir.Call]
 """From the result of the node before to a node. Its type is filled in by ``_step``."""

@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.mutants import PLANTED
+from foldproof.mutants import PLANTED
 
 PIPELINES = ("fast", "default")
 
@@ -27,8 +27,8 @@ PIPELINES = ("fast", "default")
 def campaign(defect: str, pipeline: str, *, examples: int, seed: int) -> dict[str, Any]:
     """The summary of a campaign."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "harness", "fuzz", "--first", "--no-save", "--workers", "1", "--json", "log"]
-        command += ["--pass", f"harness.mutants:{defect}", "--pipeline", pipeline]
+        command = [sys.executable, "-m", "foldproof", "fuzz", "--first", "--no-save", "--workers", "1", "--json", "log"]
+        command += ["--pass", f"foldproof.mutants:{defect}", "--pipeline", pipeline]
         command += ["--examples", str(examples), "--seed", str(seed)]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True)  # noqa: S603
         if run.returncode not in (0, 1):

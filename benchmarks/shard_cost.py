@@ -26,17 +26,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-import harness.cluster
-from harness.campaign import Listener
-from harness.cluster import Cluster, errand
-from harness.elsewhere import Answer, Books
-from harness.journal import JOURNAL, Journal
-from harness.loading import BUNDLED_NAMES
-from harness.plan import Plan
-from harness.question import Question
-from harness.settings import Settings
-from harness.shard import in_process
-from harness.summary import Summary
+import foldproof.campaign.distributed.dask_cluster
+from foldproof.campaign.campaign import Listener
+from foldproof.campaign.distributed.dask_cluster import Cluster, errand
+from foldproof.campaign.distributed.remote import Answer, Books
+from foldproof.campaign.distributed.shard_process import in_process
+from foldproof.campaign.journal import JOURNAL, Journal
+from foldproof.campaign.settings import Settings
+from foldproof.campaign.summary import Summary
+from foldproof.checking.config import Question
+from foldproof.core.loading import BUNDLED_NAMES
+from foldproof.generation.shards import Plan
 
 ANSWER = "FOLDPROOF_SHARD_COST_ANSWER"
 """Where a Dask worker finds the answer that it gives to every errand."""
@@ -84,7 +84,7 @@ def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
 def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
     """The answer to a shard, wall and CPU seconds of judging it as a Dask worker does."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    command = [sys.executable, "-m", "harness.shard", str(os.getpid()), "here"]
+    command = [sys.executable, "-m", "foldproof.campaign.distributed.shard_process", str(os.getpid()), "here"]
     asked = errand(settings, 1, cases)
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)  # noqa: S603, ourselves
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -110,7 +110,7 @@ def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, fl
     """CPU seconds of coordinator and scheduler for each task, of the idle scheduler each second; tasks per second."""
     import shard_cost  # not __main__: the workers import ``echo`` by this name
 
-    harness.cluster.in_process = shard_cost.echo  # type: ignore[attr-defined]
+    foldproof.campaign.distributed.dask_cluster.in_process = shard_cost.echo  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name).resolve()
         (folder / "answer.json").write_text(answer)

@@ -1,37 +1,75 @@
-"""foldproof: prove that folding explicit padding in Apache TVM is right.
+"""foldproof: prove that folding explicit padding into convolutions and pools is right.
 
-    from harness import Case, FoldExplicitPadding, check
+    from foldproof import Case, FoldExplicitPadding, check, strategies
 
-Names are imported on first use, so that ``foldproof --help`` and the pytest plugin start without TVM.
+Names are imported on first use, so that ``foldproof --help`` and the pytest plugin start without TVM and Hypothesis.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+if __name__ != "foldproof":
+    raise ImportError(
+        f"this package is 'foldproof', not {__name__!r}: write `import foldproof`; under two names each class would "
+        "exist twice"
+    )
+
 if TYPE_CHECKING:
-    from harness.case import Axis, Case, Pad, Step
-    from harness.check import check
-    from harness.failures import Failure
-    from harness.fold import FoldExplicitPadding
-    from harness.verdict import Verdict
+    from foldproof import fold, strategies
+    from foldproof.campaign.shrinker import shrink
+    from foldproof.case import Axis, Case, Pad, Step
+    from foldproof.case.describe import describe
+    from foldproof.checking import failures
+    from foldproof.checking.check import check
+    from foldproof.checking.failures import Failure
+    from foldproof.checking.result import Verdict
+    from foldproof.fold import FoldExplicitPadding
 
 __version__ = "0.1.0"
 
-__all__ = ["Axis", "Case", "Failure", "FoldExplicitPadding", "Pad", "Step", "Verdict", "__version__", "check"]
+__all__ = [
+    "Axis",
+    "Case",
+    "Failure",
+    "FoldExplicitPadding",
+    "Pad",
+    "Step",
+    "Verdict",
+    "__version__",
+    "check",
+    "describe",
+    "failures",
+    "fold",
+    "shrink",
+    "strategies",
+]
 
 _HOMES = {
-    "Axis": "harness.case",
-    "Case": "harness.case",
-    "Failure": "harness.failures",
-    "FoldExplicitPadding": "harness.fold",
-    "Pad": "harness.case",
-    "Step": "harness.case",
-    "Verdict": "harness.verdict",
-    "check": "harness.check",
+    "Axis": "foldproof.case",
+    "Case": "foldproof.case",
+    "Failure": "foldproof.checking.failures",
+    "FoldExplicitPadding": "foldproof.fold",
+    "Pad": "foldproof.case",
+    "Step": "foldproof.case",
+    "Verdict": "foldproof.checking.result",
+    "check": "foldproof.checking.check",
+    "describe": "foldproof.case.describe",
+    "shrink": "foldproof.campaign.shrinker",
+}
+_MODULES = {
+    "failures": "foldproof.checking.failures",
+    "fold": "foldproof.fold",
+    "strategies": "foldproof.strategies",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _HOMES:
-        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+        raise AttributeError(f"module 'foldproof' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

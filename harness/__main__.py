@@ -1,6 +1,6 @@
-"""``python -m harness`` is the command ``foldproof``."""
+"""``python -m foldproof`` is the command ``foldproof``."""
 
-from harness.cli import main
+from foldproof.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.loading import UsageError
+from foldproof.core.loading import UsageError
 
 SUFFIX = ".case.json"
 
@@ -58,7 +58,7 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterator["CaseItem"]:
         """The one item."""
-        from harness.corpus import CorpusError, load
+        from foldproof.corpus.entry import CorpusError, load
 
         try:
             entry = load(self.path)
@@ -76,7 +76,7 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Raise the failure of the case, if it has one."""
-        from harness.check import check
+        from foldproof.checking.check import check
 
         fold, target = _loaded(self.config)
         verdict = check(self.entry.case, fold, target)
@@ -86,8 +86,8 @@ class CaseItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The sentence, the case in words, and the line that replays it."""
-        from harness.failures import Failure
-        from harness.report.describe import describe
+        from foldproof.case.describe import describe
+        from foldproof.checking.failures import Failure
 
         if not isinstance(excinfo.value, Failure | AssertionError):
             return super().repr_failure(excinfo, style)
@@ -120,8 +120,8 @@ _LOADED = pytest.StashKey[tuple[Any, Any]]()
 def _loaded(config: pytest.Config) -> tuple[Any, Any]:
     """(the pass of --fold-pass, or None for the bundled one; the target), loaded once a process."""
     if _LOADED not in config.stash:
-        from harness.loading import BUNDLED_NAMES, load_fold
-        from harness.targets import parse_target
+        from foldproof.core.loading import BUNDLED_NAMES, load_fold
+        from foldproof.ir.relax.targets import parse_target
 
         spec = config.getoption("--fold-pass")
         try:

@@ -2,10 +2,10 @@
 
 @given(strategies.cases("conv2d"))
 def test_my_pass(case):
-    harness.check(case, fold=MyPass())
+    foldproof.check(case, fold=MyPass())
 """
 
-from strategies.axes import axes, pad_widths, paddings
-from strategies.cases import cases, foldable_cases, unfoldable_cases
+from foldproof.strategies.axes import axes, pad_widths, paddings
+from foldproof.strategies.cases import cases, foldable_cases, unfoldable_cases
 
 __all__ = ["axes", "cases", "foldable_cases", "pad_widths", "paddings", "unfoldable_cases"]

@@ -4,7 +4,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from harness.case import Axis, Widths
+from foldproof.case import Axis, Widths
 
 MOST_WINDOWS = {1: 5, 2: 4, 3: 2}
 MOST_KERNEL = {1: 4, 2: 3, 3: 2}

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from harness import ops
-from harness.case import Axis, Pad, Step
-from strategies.chains import Steps, fits, neutral, settle, step
-from strategies.drafts import Draft, dequantized, legal
-from strategies.moved import permute
+from foldproof.case import Axis, Pad, Step, ops
+from foldproof.strategies.builder import Draft, dequantized, legal
+from foldproof.strategies.chains import Steps, fits, neutral, settle, step
+from foldproof.strategies.moves import permute
 
 
 def _bare(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> Draft:

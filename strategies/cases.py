@@ -9,11 +9,13 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from harness import ops
-from harness.case import Case
-from strategies import breaks, chain_breaks, drafts, forms
-from strategies.aims import AIMS, FOLDABLE, UNFOLDABLE, Aim
-from strategies.values import member_of
+from foldproof.case import Case, ops
+from foldproof.strategies import builder as drafts
+from foldproof.strategies import chain_violations as chain_breaks
+from foldproof.strategies import variants as forms
+from foldproof.strategies import violations as breaks
+from foldproof.strategies.scenarios import AIMS, FOLDABLE, UNFOLDABLE, Aim
+from foldproof.strategies.values import member_of
 
 Choices = st.SearchStrategy[tuple[Aim, st.SearchStrategy[ops.Op]]]
 """Aims, each with the ops that it fits. Made once: a new sampled_from hashes all that it samples from."""

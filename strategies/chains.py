@@ -11,12 +11,11 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from harness import ops
-from harness.case import Step
-from harness.step import BINARY, TAKES
-from strategies import values
-from strategies.drafts import Draft, legal
-from strategies.moved import move
+from foldproof.case import Step, ops
+from foldproof.case.step import BINARY, TAKES
+from foldproof.strategies import values
+from foldproof.strategies.builder import Draft, legal
+from foldproof.strategies.moves import move
 
 Steps = tuple[Step, ...]
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from harness import ops
-from harness.plain import require
+from foldproof.case import ops
+from foldproof.case.records import require
 
 SEEDS = st.integers(0, 99)
 
@@ -79,7 +79,7 @@ def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str
     """Data layouts; half of them the standard one or channels last.
 
     ``ordered`` keeps the spatial letters of a convolution in the order D, H, W; elsewhere TVM contradicts itself
-    (``harness.findings``). Pools are right in every order.
+    (``foldproof.ir.relax.known_issues``). Pools are right in every order.
     """
     every = spec.data_layouts
     if ordered and spec.family != "max_pool" and spec.family != "avg_pool":

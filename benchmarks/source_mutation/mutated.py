@@ -1,8 +1,8 @@
-"""``harness.fold`` with every change that mutmut can make to it, one of which is on at a time.
+"""``foldproof.fold`` with every change that mutmut can make to it, one of which is on at a time.
 
     source --mutmut--> each function, and its changed copies --import hook--> modules --switched--> one pass of many
 
-Call ``install`` before anything imports ``harness.fold``. mutmut writes the copies; which of them runs, and which
+Call ``install`` before anything imports ``foldproof.fold``. mutmut writes the copies; which of them runs, and which
 functions a pass reached, is decided here, in one process, so that a case goes through thousands of passes.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import mutmut.mutation.trampoline
 from mutmut.mutation.file_mutation import mutate_file_contents
 
-PACKAGE = "harness.fold"
+PACKAGE = "foldproof.fold"
 BY_TVM = "class FoldExplicitPadding:"
 """TVM wraps this class, and its methods cannot be switched."""
 
@@ -54,7 +54,7 @@ def switched(name: str) -> Iterator[None]:
 
 
 def install() -> None:
-    """From now on ``harness.fold`` is imported with all changes, and ``CHANGES`` fills."""
+    """From now on ``foldproof.fold`` is imported with all changes, and ``CHANGES`` fills."""
     if PACKAGE in sys.modules:
         raise RuntimeError(f"{PACKAGE} is imported already, unchanged")
     mutmut.mutation.trampoline.wrap_in_trampoline = _switch

@@ -1,4 +1,6 @@
-"""The file that score.py, suite.py and reasons.py share: one JSON object per change, with its name, state and lines."""
+"""The file that score.py, suite.py and equivalent_mutants.py share: one JSON object per change, with its name, state
+and lines.
+"""
 
 import json
 from collections.abc import Container, Iterable

@@ -33,18 +33,19 @@ import mutated
 import rows
 from forked import in_fork
 
+from foldproof import strategies
+
 mutated.install()
 
-import strategies  # noqa: E402, behind install: it must be first to import the pass
-from harness import ir  # noqa: E402
-from harness.build import build  # noqa: E402
-from harness.case import Case  # noqa: E402
-from harness.check import promises_of  # noqa: E402
-from harness.draws import leave_no_files, shards  # noqa: E402
-from harness.fold import FoldExplicitPadding, Refused  # noqa: E402
-from harness.mutants.matrix import RIGHT, matrix  # noqa: E402
-from harness.mutants.through import Passes  # noqa: E402
-from harness.targets import Target, parse_target  # noqa: E402
+from foldproof.case import Case  # noqa: E402
+from foldproof.checking.check import promises_of  # noqa: E402
+from foldproof.fold import FoldExplicitPadding, Refused  # noqa: E402
+from foldproof.generation.draw import leave_no_files, shards  # noqa: E402
+from foldproof.ir.relax import module as ir  # noqa: E402
+from foldproof.ir.relax.build import build  # noqa: E402
+from foldproof.ir.relax.targets import Target, parse_target  # noqa: E402
+from foldproof.mutants.kill_matrix import RIGHT, matrix  # noqa: E402
+from foldproof.mutants.through import Passes  # noqa: E402
 
 PASS_SECONDS = 3
 """Of CPU time for one pass over a case of a few ops, which takes some milliseconds: longer is a loop."""
@@ -249,7 +250,7 @@ def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
 @click.command(help="Change the source of the pass, thousands of times, with the harness as the judge.")
 @click.option("--cases", "budget", default=1000, show_default=True, type=click.IntRange(min=1))
 @click.option("--seed", default=2026, show_default=True, type=click.IntRange(min=0))
-@click.option("--only", default="", help="A module of harness.fold: rules, rewrite, ...")
+@click.option("--only", default="", help="A module of foldproof.fold: rules, rewrite, ...")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="One object per change.")
 @click.option("--more", is_flag=True, help="Judge what lives in the file of --json, and write into that.")
 def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> None:

@@ -3,8 +3,8 @@
     score.py --json FILE -> what lives -> each change in a process of its own: the tests that reach its function
                                                                                  +-> FILE, with state "killed by a test"
 
-No oracle sees the words of an explanation, or a binding that is left behind; ``tests/test_fold.py`` and its neighbours
-compare them. A test counts that passes without a change.
+No oracle sees the words of an explanation, or a binding that is left behind; ``tests/fold/test_fold.py`` and its
+neighbours compare them. A test counts that passes without a change.
 """
 
 import multiprocessing
@@ -27,10 +27,10 @@ mutated.install()
 
 import pytest  # noqa: E402
 
-import harness.fold  # noqa: E402, F401, with its changes
+import foldproof.fold  # noqa: E402, F401, with its changes
 
-TESTS = "fold,fold_chains,rewrite,correction,rules,values,steps,pooling,site,primfunc,pads,told_apart"
-"""``tests/test_NAME.py``, those that are quick and run the pass in their own process."""
+TESTS = "fold,chains,rewrite,correction,rules,values,propagation,pooling,reader,primfunc,told_apart"
+"""``tests/fold/test_NAME.py``, those that are quick and run the pass in their own process."""
 
 CPU_SECONDS = 60
 WALL_SECONDS = 300.0
@@ -106,15 +106,15 @@ def _judged(name: str) -> str:
 
 @click.command(help="Ask the tests of the pass about the changes of FILE that live, and write into it what they say.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--only", default="", help="A module of harness.fold: rules, rewrite, ...")
+@click.option("--only", default="", help="A module of foldproof.fold: rules, rewrite, ...")
 @click.option("--seconds", default=3.0, show_default=True, help="CPU time for a change; no test is begun behind that.")
-@click.option("--tests", default=TESTS, show_default=True, help="Names of files, tests/test_NAME.py.")
+@click.option("--tests", default=TESTS, show_default=True, help="Names of files, tests/fold/test_NAME.py.")
 def main(file: Path, only: str, seconds: float, tests: str) -> None:
     """Print the tests that kill most, and the states."""
     judged = rows.read(file, mutated.CHANGES)
     alive = [row["name"] for row in judged if row["state"] not in rows.KILLED]
     lives = [name for name in alive if only in ("", name.split(".")[2])]
-    suite, folder = Suite(lives, seconds), Path(__file__).resolve().parents[2] / "tests"
+    suite, folder = Suite(lives, seconds), Path(__file__).resolve().parents[2] / "tests" / "fold"
     quiet = ["-o", "addopts=", "--assert=plain", "-p", "no:terminal", "-p", "no:cacheprovider"]
     files = [str(folder / f"test_{name}.py") for name in tests.split(",")]
     ended = pytest.main([*quiet, "-m", "not slow and not faults", *files], plugins=[suite])

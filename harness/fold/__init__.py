@@ -6,13 +6,13 @@
 numbers), ``body``, ``rewrite`` and ``correction`` edit. Nothing here needs the rest of the harness.
 """
 
-from harness.fold.facts import Consumer, Folded, Kind, Outcome, Refused
-from harness.fold.fold import FoldExplicitPadding
-from harness.fold.rewrite import Report
+from foldproof.fold.facts import Consumer, Folded, Kind, Outcome, Refused
+from foldproof.fold.fold import FoldExplicitPadding
+from foldproof.fold.rewrite import Report
 
 
 def correcting() -> FoldExplicitPadding:
-    """The pass with every exact option on: ``foldproof fuzz --pass harness.fold:correcting``."""
+    """The pass with every exact option on: ``foldproof fuzz --pass foldproof.fold:correcting``."""
     return FoldExplicitPadding(nonzero="correct", channels="slice")
 
 

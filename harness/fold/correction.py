@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tvm import ir, relax
 
-from harness.fold.facts import Values
+from foldproof.fold.facts import Values
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

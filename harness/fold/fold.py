@@ -7,9 +7,9 @@ import tvm
 import tvm_ffi
 from tvm import ir, relax, tirx
 
-from harness.fold.facts import Consumer, Options, PadFacts
-from harness.fold.primfunc import read_prim_pad
-from harness.fold.rewrite import Folding, Report, fold_function
+from foldproof.fold.facts import Consumer, Options, PadFacts
+from foldproof.fold.primfunc import read_prim_pad
+from foldproof.fold.rewrite import Folding, Report, fold_function
 
 NONZERO = ("refuse", "correct", "correct-inexact")
 CHANNELS = ("keep", "slice")
@@ -19,8 +19,8 @@ CHANNELS = ("keep", "slice")
 class FoldExplicitPadding:
     """Fold explicit pads into the ``padding`` of their consumers, exactly, in every Relax function of a module.
 
-    The rules, with their preconditions, are the classes of ``harness.fold.rules``; how a pad passes an op is
-    ``harness.fold.steps``. ``p`` is the consumer's own padding, ``w`` are the widths of the pad:
+    The rules, with their preconditions, are the classes of ``foldproof.fold.rules``; how a pad passes an op is
+    ``foldproof.fold.propagation``. ``p`` is the consumer's own padding, ``w`` are the widths of the pad:
 
     =========== ===================================================== ==========================================
     rule        before                                                after
@@ -49,7 +49,7 @@ class FoldExplicitPadding:
     step that others read too is computed a second time, on the tensor that is not padded.
 
     Both forms of a pad are read: ``relax.nn.pad``, and the ``call_tir`` to a private PrimFunc that the ONNX frontend
-    emits, whose body is proved to be a pad (``harness.fold.primfunc``); the PrimFunc goes with its last call.
+    emits, whose body is proved to be a pad (``foldproof.fold.primfunc``); the PrimFunc goes with its last call.
 
     Negative widths crop. They fold where nothing is padded again behind them (own padding <= 0), and become negative
     padding, which TVM 0.27 executes though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
@@ -59,7 +59,7 @@ class FoldExplicitPadding:
     **Guarantee.** The folded function returns bit for bit what the unfolded one returns, for every input, on targets
     that execute ops as TVM 0.27 defines them, for float16, float32, float64, bfloat16, int8 to int64 and uint8 (all
     others are refused). Not so by ``nonzero="correct-inexact"``, which rounds. Outside the guarantee, since TVM
-    leaves it undefined: NaN in the data of a max_pool (tests/corpus/undefined-nan-max_pool.case.json).
+    leaves it undefined: NaN in the data of a max_pool (tests/data/corpus/undefined-nan-max_pool.case.json).
 
     **Options**, all keyword-only; a wrong value raises ValueError or TypeError:
 
@@ -89,7 +89,7 @@ class FoldExplicitPadding:
     **Sources.** Convolutions pad with 0 and sum from +0.0: topi/nn/conv2d.py. max_pool starts from the lowest finite
     value, avg_pool's divisors and sums: include/tvm/topi/nn/pooling.h. The windows of ceil_mode: InferTypePool2D in
     src/relax/op/nn/pooling.cc. Quantization: relax/transform/legalize_ops/qdq.py. All of TVM 0.27, and executed by
-    tests/test_values.py and the fuzzing harness.
+    tests/fold/test_values.py and the fuzzing harness.
     """
 
     def __init__(

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from harness.fold.arrival import Arrival, summed
-from harness.fold.facts import Consumer, Kind, Refused, Widths
-from harness.fold.values import INTEGER_BITS
+from foldproof.fold.facts import Consumer, Kind, Refused, Widths
+from foldproof.fold.propagated import Arrival, summed
+from foldproof.fold.values import INTEGER_BITS
 
 # --- windows and divisors -------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tvm import ir, s_tir, sym, tirx
 
-from harness.fold.facts import PadFacts, Widths
+from foldproof.fold.facts import PadFacts, Widths
 
 MODES = {
     "PadInput": "constant",

@@ -14,9 +14,9 @@ from typing import Any
 from tvm import ir, relax, tirx
 from tvm.sym import Analyzer
 
-from harness.fold import correction
-from harness.fold.body import Body, PrimPads, Use, has_pads
-from harness.fold.facts import (
+from foldproof.fold import correction
+from foldproof.fold.bindings import Body, PrimPads, Use, has_pads
+from foldproof.fold.facts import (
     Consumer,
     Folded,
     Kind,
@@ -29,8 +29,8 @@ from harness.fold.facts import (
     Site,
     Step,
 )
-from harness.fold.rules import Cancelled, Identity, decide, merge
-from harness.fold.site import PAD, data_of_pad, op_name, read_consumer, shape_of, squeezed_axes
+from foldproof.fold.reader import PAD, data_of_pad, op_name, read_consumer, shape_of, squeezed_axes
+from foldproof.fold.rules import Cancelled, Identity, decide, merge
 
 RETURN = "return"
 MOST_STEPS = 64

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from harness.fold.arrival import Arrival, arrive, common, crops, overwritten, said, summed, value_kind
-from harness.fold.facts import (
+from foldproof.fold.facts import (
     Consumer,
     Folded,
     Kind,
@@ -26,9 +25,10 @@ from harness.fold.facts import (
     Site,
     Step,
 )
-from harness.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
-from harness.fold.steps import other_operands, some
-from harness.fold.values import FLOATS, INTEGER_BITS, NUMBERS, cast, max_pool_start
+from foldproof.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
+from foldproof.fold.propagated import Arrival, arrive, common, crops, overwritten, said, summed, value_kind
+from foldproof.fold.propagation import other_operands, some
+from foldproof.fold.values import FLOATS, INTEGER_BITS, NUMBERS, cast, max_pool_start
 
 
 def decide(site: Site, options: Options = Options()) -> Outcome:  # noqa: B008, a frozen value

@@ -1,7 +1,8 @@
 """Numbers as a tensor holds them, and what TVM's elementwise ops make of them. Pure Python: no TVM, no NumPy.
 
 Every function answers with the value that TVM computes in ``dtype``, or None where that is unknown: NaN comes out, an
-integer overflows, the result depends on the code that the compiler makes. tests/test_values.py executes TVM to pin it.
+integer overflows, the result depends on the code that the compiler makes. tests/fold/test_values.py executes TVM to
+pin it.
 """
 
 import math

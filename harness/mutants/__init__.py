@@ -1,13 +1,13 @@
 """Defective passes, and how fast the harness kills them: ``foldproof mutants``.
 
-    foldproof fuzz --pass harness.mutants:begin_end_swapped --complete
+    foldproof fuzz --pass foldproof.mutants:begin_end_swapped --complete
 
 Nothing that a user imports imports this. Each defect is an attribute of this module: a function that makes the pass.
 """
 
 from typing import Any
 
-from harness.mutants import (
+from foldproof.mutants import (
     call_tir,
     chains,
     correction,
@@ -20,7 +20,7 @@ from harness.mutants import (
     value,
     widths,
 )
-from harness.mutants.defect import Defect
+from foldproof.mutants.mutant import Defect
 
 _KINDS = (
     value,
@@ -62,5 +62,5 @@ BY_NAME: dict[str, Defect] = {defect.name: defect for defect in DEFECTS}
 
 def __getattr__(name: str) -> Any:
     if name not in BY_NAME:
-        raise AttributeError(f"module 'harness.mutants' has no attribute {name!r}")
+        raise AttributeError(f"module 'foldproof.mutants' has no attribute {name!r}")
     return BY_NAME[name].make

@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from harness import ops
-from harness.case import MODES, Axis, Case, Pad, Step
-from harness.failures import Failure, failure
-from harness.inputs import inputs, parameters
-from harness.mutants.matrix import RIGHT, Kills
-from harness.mutants.through import Distinct, Passes, fold_all
-from harness.targets import Program, Target, compile_batch
+from foldproof.case import MODES, Axis, Case, Pad, Step, ops
+from foldproof.checking.failures import Failure, failure
+from foldproof.ir.relax.targets import Program, Target, compile_batch
+from foldproof.mutants.kill_matrix import RIGHT, Kills
+from foldproof.mutants.through import Distinct, Passes, fold_all
+from foldproof.oracle.fills import inputs, parameters
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

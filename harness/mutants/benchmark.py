@@ -14,18 +14,18 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from harness.ahead import shards_ahead
-from harness.case import Case
-from harness.failures import Failure, failure
-from harness.mutants import DEFECTS, jobs
-from harness.mutants.baselines import BASELINES, Baseline
-from harness.mutants.defect import Defect
-from harness.mutants.matrix import Kills
-from harness.mutants.tally import Tally
-from harness.pool import Judge
-from harness.processes import WorkerDied
-from harness.question import Question
-from harness.shrink import Shrunk, shrink
+from foldproof.campaign.prefetch import shards_ahead
+from foldproof.campaign.shrinker import Shrunk, shrink
+from foldproof.case import Case
+from foldproof.checking.config import Question
+from foldproof.checking.failures import Failure, failure
+from foldproof.mutants import DEFECTS, jobs
+from foldproof.mutants.baselines import BASELINES, Baseline
+from foldproof.mutants.kill_matrix import Kills
+from foldproof.mutants.mutant import Defect
+from foldproof.mutants.tally import Tally
+from foldproof.workers.pool import Judge
+from foldproof.workers.processes import WorkerDied
 
 BATCH_CASES = 8
 HARNESS = "foldproof"
@@ -183,7 +183,7 @@ def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> K
 def _shrink(plan: Plan, judge: Judge, tally: Tally, result: Result, listener: Listener) -> None:
     """The small case of a defect, found by asking ``check`` about its pass."""
     assert tally.failure is not None
-    question = Question(fold=f"harness.mutants:{tally.name}", complete=True, sample=0.0)
+    question = Question(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
     asked = judge.asking(question)
     [found] = asked.ask([tally.failure.case])
     if isinstance(found, Failure):

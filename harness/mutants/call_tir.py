@@ -5,13 +5,13 @@ from typing import Any
 
 import tvm
 
-from harness.case import Pad
-from harness.fold import fold as pass_module
-from harness.fold import primfunc
-from harness.fold.facts import PadFacts, Widths
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import patched, retyped
+from foldproof.case import Pad
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import fold as pass_module
+from foldproof.fold import primfunc
+from foldproof.fold.facts import PadFacts, Widths
+from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.operators import patched, retyped
 
 
 def prim_widths_swapped() -> Fold:

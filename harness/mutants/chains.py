@@ -5,15 +5,17 @@ from typing import Any
 
 from tvm import ir
 
-from harness.case import Axis, Case, Pad
-from harness.case import Step as CaseStep
-from harness.fold import Refused, rewrite, site, steps, values
-from harness.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
-from harness.fold.steps import Border, bounded
-from harness.fold.values import INTEGER_BITS, int_range
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, H, W, killer
-from harness.mutants.spoil import believing, patched, retyped, with_steps
+from foldproof.case import Axis, Case, Pad
+from foldproof.case import Step as CaseStep
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Refused, rewrite, values
+from foldproof.fold import propagation as steps
+from foldproof.fold import reader as site
+from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
+from foldproof.fold.propagation import Border, bounded
+from foldproof.fold.values import INTEGER_BITS, int_range
+from foldproof.mutants.mutant import BARE, Defect, H, W, killer
+from foldproof.mutants.operators import believing, patched, retyped, with_steps
 
 # --- values -------------------------------------------------------------------------------------------
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from tvm import ir
 
-from harness.case import Axis, Case, Pad, Step
-from harness.fold import correction, rewrite
-from harness.fold.facts import Values
-from harness.folding import Fold
-from harness.mutants.defect import BARE, CORRECT, SLICE, Defect, killer
-from harness.mutants.spoil import changed, patched
-from harness.mutants.spoilt import CORRECTING, SLICING, options
+from foldproof.case import Axis, Case, Pad, Step
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import correction, rewrite
+from foldproof.fold.facts import Values
+from foldproof.mutants.altered import CORRECTING, SLICING, options
+from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Defect, killer
+from foldproof.mutants.operators import changed, patched
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

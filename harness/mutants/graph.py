@@ -7,17 +7,17 @@ from typing import Any
 import tvm
 from tvm import ir, relax, tirx
 
-from harness.build import MAIN
-from harness.case import Axis, Pad, Step
-from harness.fold import Folded, Kind, Refused, rewrite, rules
-from harness.fold.body import Body
-from harness.fold.facts import PadFacts
-from harness.fold.rewrite import Path
-from harness.fold.site import PAD, op_name, read_pad, shape_of
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, killer, quantized
-from harness.mutants.spoil import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
-from harness.mutants.spoilt import BUNDLED
+from foldproof.case import Axis, Pad, Step
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Kind, Refused, rewrite, rules
+from foldproof.fold.bindings import Body
+from foldproof.fold.facts import PadFacts
+from foldproof.fold.reader import PAD, op_name, read_pad, shape_of
+from foldproof.fold.rewrite import Path
+from foldproof.ir.relax.build import MAIN
+from foldproof.mutants.altered import BUNDLED
+from foldproof.mutants.mutant import BARE, Defect, killer, quantized
+from foldproof.mutants.operators import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
 
 
 def attributes_lost() -> Fold:

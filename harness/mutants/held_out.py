@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from tvm import ir
 
-from harness.case import Axis, Pad, Step
-from harness.fold import Folded, Outcome, correction, pooling, rules, values
-from harness.fold.arrival import Arrival
-from harness.fold.facts import Binary, Clip, Site
-from harness.folding import Fold
-from harness.mutants.defect import BARE, CORRECT, Defect, killer
-from harness.mutants.spoil import believing, changed, concluding, patched, rebuilding, retyped, with_steps
-from harness.mutants.spoilt import CORRECTING
+from foldproof.case import Axis, Pad, Step
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Outcome, correction, pooling, rules, values
+from foldproof.fold.facts import Binary, Clip, Site
+from foldproof.fold.propagated import Arrival
+from foldproof.mutants.altered import CORRECTING
+from foldproof.mutants.mutant import BARE, CORRECT, Defect, killer
+from foldproof.mutants.operators import believing, changed, concluding, patched, rebuilding, retyped, with_steps
 
 # --- widths and geometry ------------------------------------------------------------------------------
 

@@ -3,13 +3,13 @@
 from functools import cache
 from typing import Any
 
-from harness.case import Case
-from harness.mutants import BY_NAME
-from harness.mutants.baselines import BY_BASELINE, compared
-from harness.mutants.defect import BUNDLED
-from harness.mutants.matrix import RIGHT, Kills, matrix
-from harness.mutants.through import Passes
-from harness.targets import parse_target
+from foldproof.case import Case
+from foldproof.ir.relax.targets import parse_target
+from foldproof.mutants import BY_NAME
+from foldproof.mutants.baselines import BY_BASELINE, compared
+from foldproof.mutants.kill_matrix import RIGHT, Kills, matrix
+from foldproof.mutants.mutant import BUNDLED
+from foldproof.mutants.through import Passes
 
 
 def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:

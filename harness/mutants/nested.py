@@ -6,14 +6,15 @@ from typing import Any
 
 from tvm import ir
 
-from harness.case import Axis, Pad, Step
-from harness.fold import Folded, Kind, Outcome, Refused, rewrite, rules, steps
-from harness.fold.facts import Padded, PadFacts, Site
-from harness.fold.steps import Border
-from harness.fold.values import cast
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import concluding, patched, retyped
+from foldproof.case import Axis, Pad, Step
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Kind, Outcome, Refused, rewrite, rules
+from foldproof.fold import propagation as steps
+from foldproof.fold.facts import Padded, PadFacts, Site
+from foldproof.fold.propagation import Border
+from foldproof.fold.values import cast
+from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.operators import concluding, patched, retyped
 
 # --- pads of pads -------------------------------------------------------------------------------------
 

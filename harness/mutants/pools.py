@@ -6,15 +6,26 @@ from typing import Any
 
 from tvm import ir
 
-from harness.case import Axis, Pad, Step
-from harness.fold import Folded, Kind, Outcome, arrival, pooling, rules, steps
-from harness.fold.arrival import Arrival
-from harness.fold.facts import PadFacts, Site, Widths
-from harness.fold.site import op_name
-from harness.fold.steps import Bounds
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import believing, concluding, own_padding, pad_widths, patched, rebuilding, retyped, without
+from foldproof.case import Axis, Pad, Step
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Kind, Outcome, pooling, rules
+from foldproof.fold import propagated as arrival
+from foldproof.fold import propagation as steps
+from foldproof.fold.facts import PadFacts, Site, Widths
+from foldproof.fold.propagated import Arrival
+from foldproof.fold.propagation import Bounds
+from foldproof.fold.reader import op_name
+from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.operators import (
+    believing,
+    concluding,
+    own_padding,
+    pad_widths,
+    patched,
+    rebuilding,
+    retyped,
+    without,
+)
 
 LOWEST = Pad(value=-math.inf)
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from harness.case import Step as CaseStep
-from harness.fold import Kind, Outcome
-from harness.fold.facts import Operand, Quantization, Site, Step
-from harness.fold.rules import decide
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, killer, quantized
-from harness.mutants.spoil import believing, deciding, with_zero_points, without
+from foldproof.case import Step as CaseStep
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Kind, Outcome
+from foldproof.fold.facts import Operand, Quantization, Site, Step
+from foldproof.fold.rules import decide
+from foldproof.mutants.mutant import BARE, Defect, killer, quantized
+from foldproof.mutants.operators import believing, deciding, with_zero_points, without
 
 
 def quantized_value_ignored() -> Fold:

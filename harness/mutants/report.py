@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.failures import Failure
-from harness.mutants import BY_NAME
-from harness.mutants.benchmark import HARNESS, Listener, Plan, Result
-from harness.mutants.tally import Tally, finite, middle
-from harness.report.describe import describe
-from harness.shrink import Shrunk
+from foldproof.campaign.shrinker import Shrunk
+from foldproof.case.describe import describe
+from foldproof.checking.failures import Failure
+from foldproof.mutants import BY_NAME
+from foldproof.mutants.benchmark import HARNESS, Listener, Plan, Result
+from foldproof.mutants.tally import Tally, finite, middle
 
 QUIET_SECONDS = 30.0
 WIDTH = 160

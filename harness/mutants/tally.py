@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from harness.failures import Failure
+from foldproof.checking.failures import Failure
 
 Z = 1.959963984540054
 """97.5th percentile of the normal distribution: two sides of 95 %."""

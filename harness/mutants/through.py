@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import ir
-from harness.build import build
-from harness.case import Case
-from harness.failures import Failure
-from harness.folding import Fold, applied, check_again, check_form
-from harness.mutants.spoilt import Run, Spoilt, places_of, watched
+from foldproof.case import Case
+from foldproof.checking.apply_pass import Fold, applied, check_again, check_form
+from foldproof.checking.failures import Failure
+from foldproof.ir.relax import module as ir
+from foldproof.ir.relax.build import build
+from foldproof.mutants.altered import Run, Spoilt, places_of, watched
 
 
 class Passes:

@@ -6,13 +6,13 @@ from typing import Any
 
 from tvm import ir
 
-from harness.case import Axis, Pad
-from harness.fold import Folded, Kind, Outcome, Refused
-from harness.fold.facts import Site
-from harness.fold.rules import decide
-from harness.folding import Fold
-from harness.mutants.defect import Defect, killer
-from harness.mutants.spoil import concluding, deciding, flat, own_padding, pad_widths, rebuilding, without
+from foldproof.case import Axis, Pad
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Kind, Outcome, Refused
+from foldproof.fold.facts import Site
+from foldproof.fold.rules import decide
+from foldproof.mutants.mutant import Defect, killer
+from foldproof.mutants.operators import concluding, deciding, flat, own_padding, pad_widths, rebuilding, without
 
 
 def transposed_crop_not_scaled() -> Fold:

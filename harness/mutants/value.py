@@ -2,13 +2,13 @@
 
 import math
 
-from harness.case import Axis, Pad
-from harness.fold import Folded, Kind, Outcome, Refused, rules
-from harness.fold.facts import Site
-from harness.fold.values import FLOATS
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, killer
-from harness.mutants.spoil import believing, concluding, patched, retyped, with_value, without
+from foldproof.case import Axis, Pad
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Kind, Outcome, Refused, rules
+from foldproof.fold.facts import Site
+from foldproof.fold.values import FLOATS
+from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.operators import believing, concluding, patched, retyped, with_value, without
 
 
 def value_ignored() -> Fold:

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from tvm import relax
 
-from harness.case import Axis, Pad
-from harness.fold import Folded, Kind, Outcome, Refused
-from harness.fold.body import Body
-from harness.fold.facts import PadFacts, Site
-from harness.fold.rules import decide
-from harness.folding import Fold
-from harness.mutants.defect import BARE, Defect, H, W, killer
-from harness.mutants.spoil import (
+from foldproof.case import Axis, Pad
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import Folded, Kind, Outcome, Refused
+from foldproof.fold.bindings import Body
+from foldproof.fold.facts import PadFacts, Site
+from foldproof.fold.rules import decide
+from foldproof.mutants.altered import BUNDLED
+from foldproof.mutants.mutant import BARE, Defect, H, W, killer
+from foldproof.mutants.operators import (
     adding,
     concluding,
     deciding,
@@ -23,7 +24,6 @@ from harness.mutants.spoil import (
     without,
     without_pads,
 )
-from harness.mutants.spoilt import BUNDLED
 
 
 def begin_end_swapped() -> Fold:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench import MODES, STAGES, Race, Round, peak_megabytes
+from foldproof.bench.rounds import MODES, STAGES, Race, Round, peak_megabytes
 
 
 def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from harness.corpus import Entry
-from harness.coverage import layout_class, outcomes
+from foldproof.corpus.coverage import layout_class, outcomes
+from foldproof.corpus.entry import Entry
 
 
 def print_stats(console: Console, entries: Iterable[Entry]) -> None:

@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.campaign import Listener
-from harness.summary import Found, Summary
+from foldproof.campaign.campaign import Listener
+from foldproof.campaign.summary import Found, Summary
 
 QUIET_SECONDS = 60.0
 ROOM_FOR_A_BAR = 120

@@ -7,15 +7,15 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from harness import ir
-from harness.build import build
-from harness.check import check
-from harness.corpus import Entry
-from harness.failures import Failure
-from harness.fold import FoldExplicitPadding
-from harness.folding import Fold
-from harness.legality import legality
-from harness.report.describe import describe
+from foldproof.case.describe import describe
+from foldproof.checking.apply_pass import Fold
+from foldproof.checking.check import check
+from foldproof.checking.failures import Failure
+from foldproof.corpus.entry import Entry
+from foldproof.fold import FoldExplicitPadding
+from foldproof.ir.relax import module as ir
+from foldproof.ir.relax.build import build
+from foldproof.oracle.legality import legality
 
 
 def show(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: bool) -> bool:

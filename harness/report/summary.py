@@ -8,9 +8,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness import ops
-from harness.report.describe import describe
-from harness.summary import RERUNS, Found, Summary
+from foldproof.campaign.summary import RERUNS, Found, Summary
+from foldproof.case import ops
+from foldproof.case.describe import describe
 
 OUTCOMES = ("folded", "refused", "failed", "known", "in doubt")
 

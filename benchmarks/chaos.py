@@ -1,0 +1,204 @@
+"""Campaigns that are killed (kill -9) at random moments, and what is left of them in the end.
+
+    python benchmarks/chaos.py [--kills 100] [--seed 0] [--examples 90] [--delay 10] [--workers 2]
+
+Each campaign tests a pass that is wrong on purpose and keeps a journal. After a random delay either the coordinator is
+killed, and the campaign resumed, or one of its workers, and it goes on. When a campaign has ended, its numbers, its
+failures and the files of its corpus have to be those of one that was left alone. Campaigns with further seeds follow
+until there were enough kills. Prints a line per kill; exits with 1 if a finding was lost or counted twice, if a process
+or a file is left over, or if a start failed. Linux.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+
+from foldproof.case import Axis, Case
+from foldproof.checking.config import Question
+from foldproof.workers.pool import Judge
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.support.faults import Place, kill, outcome, summary
+
+WRONG = "foldproof.mutants:begin_end_swapped"
+OPS = "conv1d,max_pool1d"
+GIVEN_UP = "the process ended while it imported it (SIGKILL)"
+"""Said by a start whose first worker was killed three times in a row; the next start has to work."""
+
+COORDINATORS = 0.4
+"""Share of the kills that hit a coordinator."""
+
+
+@dataclass
+class Tally:
+    """What happened, and what is wrong: a sentence each."""
+
+    coordinators: int = 0
+    workers: int = 0
+    given_up: int = 0
+    campaigns: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def kills(self) -> int:
+        return self.coordinators + self.workers
+
+
+@dataclass
+class Campaign:
+    """One campaign with its place, started and resumed until it has ended by itself."""
+
+    place: Place
+    options: tuple[Any, ...]
+    moments: random.Random
+    tally: Tally
+    delay: float
+    reported: int = 0
+
+    def run(self, most: int) -> int:
+        """Kill until it ends, or until there were ``most`` kills in all; then let it end. Its exit code."""
+        while True:
+            process = self.place.start(*self.arguments(), "--corpus", "found", "--json", "log")
+            while self.tally.kills < most and self.ends_late(process):
+                whom = self.kill_one(process.pid)
+                print(f"kill {self.tally.kills:3}: {whom}", flush=True)
+                if whom == "coordinator":
+                    break
+            _, said = process.communicate()
+            self.reported += said.count("a worker was killed (SIGKILL)")
+            if process.returncode == 2 and GIVEN_UP in said:
+                self.tally.given_up += 1
+            elif process.returncode != -9:
+                if process.returncode != 1:
+                    self.tally.wrong.append(f"exit code {process.returncode}: {said.strip()}")
+                return int(process.returncode)
+            self.inspect("a kill")
+
+    def arguments(self) -> tuple[Any, ...]:
+        """Go on where there is something to go on with."""
+        journal = self.place.folder / "kept" / "journal.jsonl"
+        begun = journal.exists() and b"\n" in journal.read_bytes()
+        return (
+            ("--resume", "kept", *self.options[-2:])
+            if begun
+            else (*self.options[:-2], "--journal", "kept", *self.options[-2:])
+        )
+
+    def ends_late(self, process: Any) -> bool:
+        """Whether it still runs at the next moment."""
+        time.sleep(self.moments.uniform(0.0, self.delay))
+        return process.poll() is None
+
+    def kill_one(self, coordinator: int) -> str:
+        """The coordinator or a worker."""
+        workers = self.place.workers()
+        if workers and self.moments.random() >= COORDINATORS and kill(self.moments.choice(workers)):
+            self.tally.workers += 1
+            return f"one of {len(workers)} workers"
+        kill(coordinator)
+        self.tally.coordinators += 1
+        return "coordinator"
+
+    def inspect(self, after: str) -> None:
+        """Nothing may be left over."""
+        self.tally.wrong += [f"after {after}: left process {line}" for _, line in self.place.orphans()]
+        self.tally.wrong += [f"after {after}: left file {path}" for path in self.place.leftovers()]
+
+
+def differences(place: Place, whole: dict[str, Any]) -> list[str]:
+    """How the end of a campaign differs from one that was left alone.
+
+    A batch whose worker was killed three times is reported: a failure "not alone" in the place of a passed case.
+    """
+    ended = summary(place.folder / "log")
+    reported = not_alone(ended)
+    ended["failures"] = [failure for failure in ended["failures"] if failure not in reported]
+    times, wrong = sum(failure["count"] for failure in reported), []
+    if numbers(ended, times) != numbers(whole, 0) or (not reported and outcome(ended) != outcome(whole)):
+        wrong.append(f"seed {ended['seed']}: {outcome(ended)} and {times} not alone instead of {outcome(whole)}")
+    saved = sorted(path.name for path in (place.folder / "found").glob("*.case.json"))
+    if saved != sorted(Path(failure["path"]).name for failure in whole["failures"] + reported):
+        wrong.append(f"seed {ended['seed']}: the corpus holds {saved}")
+    return wrong
+
+
+def not_alone(ended: dict[str, Any]) -> list[dict[str, Any]]:
+    """What became of batches that were killed too often."""
+    return [failure for failure in ended["failures"] if failure["symptom"] == "not alone"]
+
+
+def numbers(ended: dict[str, Any], reported: int) -> tuple[Any, ...]:
+    """What has to be equal, with so many failures that stand in the place of passed cases."""
+    passed = ended["folded"] + ended["refused"] + reported
+    return ended["cases"], ended["executed"], passed, ended["failed"] - reported, outcome(ended)[1]
+
+
+def compared(seed: int, options: tuple[Any, ...], place: Place, killed: Campaign, most: int) -> None:
+    """A campaign that is left alone and one that is killed; how they differ is in the tally."""
+    ended, tally = place.fuzz(*options, "--corpus", "found", "--json", "log"), killed.tally
+    if ended.returncode != 1:
+        raise SystemExit(f"the campaign that was left alone ended with {ended.returncode}: {ended.stderr}")
+    whole, before = summary(place.folder / "log"), tally.kills
+    code = killed.run(most)
+    killed.inspect("the end")
+    tally.campaigns += 1
+    wrong = differences(killed.place, whole) if code == 1 else []
+    tally.wrong += wrong
+    said = "the same as undisturbed" if code == 1 and not wrong else f"NOT the same, exit code {code}"
+    given_up = sum(failure["count"] for failure in not_alone(summary(killed.place.folder / "log"))) if code == 1 else 0
+    said += f", {given_up} not alone" if given_up else ""
+    failures = ", ".join(f"{f['fingerprint']} {f['count']}" for f in whole["failures"])
+    print(f"seed {seed}: {tally.kills - before} kills, {killed.reported} reported, {said}: {failures}", flush=True)
+
+
+def replacements(times: int) -> list[float]:
+    """Seconds from the kill of a busy worker until its cases were answered by the one that replaces it."""
+    seconds = []
+    for number in range(times):
+        with Judge(Question(), 1) as judge:
+            judge.start()
+            [worker] = judge.processes()
+            job = judge.submit([Case(op="conv2d", axes=(Axis(size=5 + number, pad=(1, 0)),) * 2)])
+            begun = time.monotonic()
+            kill(worker)
+            job.results()
+            seconds.append(time.monotonic() - begun)
+    return seconds
+
+
+@click.command(help="Kill campaigns at random moments until there were so many kills.")
+@click.option("--kills", default=100, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--examples", default=90, show_default=True, type=click.IntRange(min=1))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option("--delay", default=10.0, show_default=True, help="Seconds until a kill, at most.")
+def main(kills: int, seed: int, examples: int, workers: int, delay: float) -> None:
+    """Print the lines; exit with 1 if anything is wrong."""
+    moments, tally, begun = random.Random(seed), Tally(), time.monotonic()  # noqa: S311, a choice of moments
+    while tally.kills < kills and not tally.wrong:
+        each = seed + tally.campaigns
+        options = ("--pass", WRONG, "--ops", OPS, "--seed", each, "--examples", examples, "--workers", workers)
+        with tempfile.TemporaryDirectory() as alone, tempfile.TemporaryDirectory() as folder:
+            killed = Campaign(Place(Path(folder)), options, moments, tally, delay)
+            compared(each, options, Place(Path(alone)), killed, kills)
+    slow = replacements(5)
+    for line in tally.wrong:
+        print(f"WRONG: {line}")
+    print(f"dead worker replaced, cases answered: {median(slow):.1f} s (median of 5), {max(slow):.1f} s (most)")
+    print(
+        f"{tally.kills} kills ({tally.coordinators} of coordinators, {tally.workers} of workers), "
+        f"{tally.given_up} starts given up, {tally.campaigns} campaigns, {time.monotonic() - begun:.0f} s: "
+        f"{len(tally.wrong)} things wrong"
+    )
+    raise SystemExit(1 if tally.wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

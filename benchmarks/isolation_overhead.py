@@ -1,0 +1,77 @@
+"""What it costs to check cases in a worker process instead of in this one: wall-clock seconds of the same cases.
+
+    python benchmarks/isolation_overhead.py [--rounds 6] [--examples 400] [--seed 0]
+
+A round checks the same fresh cases here and in one worker, in turns, batch by batch as a campaign does; who begins
+alternates. Both have TVM loaded. Workers are replaced after so many batches (``foldproof.workers.pool``), which is
+in the time of the rounds where it happens. Only ratios within a round are compared, and only on a machine with an
+idle core.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+os.environ |= dict.fromkeys(("TVM_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")  # as in a worker
+
+from foldproof.campaign.campaign import batched
+from foldproof.case import Case
+from foldproof.checking.apply_pass import Fold
+from foldproof.checking.batch import check_batch
+from foldproof.checking.config import Question
+from foldproof.core.loading import load_fold
+from foldproof.generation.draw import draw, strategy_of
+from foldproof.generation.shards import shard_seed
+from foldproof.ir.relax.targets import Target, parse_target
+from foldproof.workers.pool import Judge
+
+
+def here(cases: Sequence[Case], question: Question, fold: Fold, target: Target) -> float:
+    """Seconds in this process."""
+    started = time.perf_counter()
+    for batch in batched(0, cases):
+        check_batch(batch.cases, fold, target, complete=question.complete, sample=question.sample)
+    return time.perf_counter() - started
+
+
+def in_worker(cases: Sequence[Case], judge: Judge) -> float:
+    """Seconds through a worker, which has the next batch as soon as it has done one."""
+    started = time.perf_counter()
+    for job in [judge.submit(batch.cases) for batch in batched(0, cases)]:
+        job.results()
+    return time.perf_counter() - started
+
+
+@click.command(help="Compare checking in a worker with checking in this process.")
+@click.option("--rounds", default=6, show_default=True, type=click.IntRange(min=2))
+@click.option("--examples", default=400, show_default=True, type=click.IntRange(min=50))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def main(rounds: int, examples: int, seed: int) -> None:
+    """Print a line per round, and the median of the ratios."""
+    question = Question()
+    fold, target = load_fold(question.fold), parse_target(question.target, question.pipeline)
+    strategy = strategy_of((), None)
+    ratios = []
+    with Judge(question, workers=1) as judge:
+        judge.start()
+        for number in range(rounds + 1):
+            cases = draw(strategy, examples, shard_seed(seed, number))
+            turns = {"here": partial(here, cases, question, fold, target), "worker": partial(in_worker, cases, judge)}
+            order = list(turns) if number % 2 else list(reversed(turns))
+            seconds = {name: turns[name]() for name in order}
+            if number == 0:
+                continue  # both warm up
+            ratios.append(seconds["worker"] / seconds["here"])
+            click.echo(
+                f"{len(cases)} cases: here {seconds['here']:.1f} s, worker {seconds['worker']:.1f} s: {ratios[-1]:.3f}"
+            )
+    low, _, high = statistics.quantiles(ratios, n=4)
+    click.echo(f"worker / here: {statistics.median(ratios):.3f} in the median ({low:.3f} to {high:.3f})")
+
+
+if __name__ == "__main__":
+    main()

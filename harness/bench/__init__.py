@@ -1,0 +1,1 @@
+"""What a case costs, by pipeline and by stage."""

@@ -1,0 +1,1 @@
+"""The next simpler cases, steps and values: what a shrinker tries."""

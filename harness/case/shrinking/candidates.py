@@ -1,0 +1,249 @@
+"""The next simpler cases of a case: what shrinking tries, one change at a time, most daring first.
+
+Law: every candidate is a possible case, differs from the given one, and is smaller in a well-founded order (no field
+grows), so that following candidates ends. A case none of whose candidates fails in the same way is 1-minimal.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from foldproof.case import ops
+from foldproof.case.case import Axis, Case, Pad
+from foldproof.case.shrinking.steps import Steps, plainer_steps, relaid, resized, without
+from foldproof.case.shrinking.values import before, plainer_values, plainer_widths, toward, weight_of
+from foldproof.case.step import STRUCTURAL
+
+
+def simpler(case: Case) -> Iterator[Case]:
+    """All candidates, most daring first; impossible ones are left out."""
+    seen = {case}
+    for make in (
+        _fewer_parts,
+        _lower_rank,
+        _plainer_types,
+        _fewer_channels,
+        _plainer_pad,
+        _plainer_axes,
+        _plainer_inputs,
+    ):
+        for change in make(case):
+            candidate = _attempt(case, change)
+            if candidate is not None and candidate not in seen:
+                seen.add(candidate)
+                yield candidate
+
+
+def _attempt(case: Case, change: dict[str, Any]) -> Case | None:
+    """The changed case, None if there is no such case: a value out of range, or no window fits."""
+    if not change.get("steps", case.steps):
+        change = {"uses": tuple(use for use in case.uses if use != "step")} | change
+    try:
+        return replace(case, **change)
+    except ValueError:
+        return None
+
+
+Changes = Iterator[dict[str, Any]]
+
+_Part = TypeVar("_Part", Axis, Pad)
+
+
+def _with(part: _Part, name: str, value: Any) -> _Part:
+    changes: dict[str, Any] = {name: value}
+    return replace(part, **changes)
+
+
+def _fewer_parts(case: Case) -> Changes:
+    """Without the steps, the further uses, the fills beyond one, and whatever else can be left out."""
+    if case.front and case.steps:
+        yield from _without_steps(case, {"front": (), "steps": ()})
+    if case.steps:
+        yield from _without_steps(case, {"steps": ()})
+    if case.front:
+        yield from _without_steps(case, {"front": ()})
+    yield from _fewer_steps(case)
+    if case.symbolic:
+        yield {"symbolic": ()}
+        yield from ({"symbolic": case.symbolic[:i] + case.symbolic[i + 1 :]} for i in range(len(case.symbolic)))
+    if case.constant_weight:
+        yield {"constant_weight": False}
+    for i in range(len(case.uses)):
+        yield {"uses": case.uses[:i] + case.uses[i + 1 :]}
+    if len(case.fills) > 1:
+        yield from ({"fills": (fill,)} for fill in dict.fromkeys(case.fills))
+    if case.ceil_mode:
+        yield {"ceil_mode": False}
+    if case.count_include_pad:
+        yield {"count_include_pad": False}
+
+
+def _without_steps(case: Case, change: dict[str, Steps]) -> Changes:
+    """The change, also with plainer dtypes, as those that the steps need are not needed any more."""
+    yield dict(change)
+    yield change | {"out_dtype": "", "weight_dtype": ""}
+    for dtype in before(ops.DTYPES, case.dtype):
+        yield change | {"dtype": dtype}
+        yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0)}
+        yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0), "out_dtype": "", "weight_dtype": ""}
+
+
+def _fewer_steps(case: Case) -> Changes:
+    """Without the structural steps, or without one step."""
+    flat = tuple(step for step in case.steps if step.kind not in STRUCTURAL)
+    if flat != case.steps:
+        yield {"steps": flat}
+    for i in range(len(case.steps)):
+        yield {"steps": without(case.steps, i)}
+        yield {"steps": without(case.steps, i), "out_dtype": "", "weight_dtype": ""}
+    for i in range(len(case.front)):
+        yield {"front": case.front[:i] + case.front[i + 1 :]}
+
+
+def _lower_rank(case: Case) -> Changes:
+    """One spatial axis less; the layouts lose its letter, and the letters that are left move up."""
+    rank = case.spec.rank
+    if rank == 1:
+        return
+    op = case.op.replace(f"{rank}d", f"{rank - 1}d")
+    spec = ops.BY_NAME[op]
+    for i, gone in enumerate(case.spec.spatial):
+        renamed = dict(zip(case.spec.spatial.replace(gone, ""), spec.spatial, strict=True)) | {gone: ""}
+        if any(step.axis == gone and step.parameters for step in (*case.front, *case.steps)):
+            continue
+        change: dict[str, Any] = {"op": op, "axes": case.axes[:i] + case.axes[i + 1 :]}
+        for name in ("data_layout", "kernel_layout"):
+            change[name] = "".join(renamed.get(letter, letter) for letter in getattr(case, name))
+        change["symbolic"] = tuple(renamed.get(letter, letter) for letter in case.symbolic if letter != gone)
+        change["front"] = relaid(case.front, "", renamed)
+        change["steps"] = relaid(case.steps, change["data_layout"] or spec.data_layout, renamed)
+        yield change
+        yield change | {"data_layout": "", "kernel_layout": "", "steps": relaid(case.steps, spec.data_layout, renamed)}
+
+
+def _plainer_types(case: Case) -> Changes:
+    """Standard layouts and dtypes, and plainer steps."""
+    yield from _plainer_layouts(case)
+    if case.out_dtype or case.weight_dtype:
+        yield {"out_dtype": "", "weight_dtype": ""}
+        yield {"weight_dtype": ""}
+    for dtype in before(ops.DTYPES, case.dtype):
+        yield {"dtype": dtype, "out_dtype": "", "weight_dtype": ""}
+        yield {"dtype": dtype}
+    for dtype in before(ops.DTYPES, case.out_dtype):
+        yield {"out_dtype": dtype}
+    for name in ("steps", "front"):
+        for i, step in enumerate(getattr(case, name)):
+            for plainer in plainer_steps(step):
+                steps = getattr(case, name)[:i] + (plainer,) + getattr(case, name)[i + 1 :]
+                yield _lengths(case, {name: steps})
+                if name == "steps" and plainer.zero_point != step.zero_point and case.pad.value in step.zero_point:
+                    # The pad value follows its zero point, else the case would turn from a legal one into another.
+                    position = step.zero_point.index(int(case.pad.value))
+                    value = float(plainer.zero_point[position if len(plainer.zero_point) > 1 else 0])
+                    if weight_of(value) <= weight_of(case.pad.value):
+                        yield {"steps": steps, "pad": replace(case.pad, value=value)}
+
+
+def _plainer_layouts(case: Case) -> Changes:
+    """Layouts nearer to the standard ones; steps that lead to another one then lead to it, or go."""
+    if case.data_layout or case.kernel_layout:
+        yield {"data_layout": "", "kernel_layout": "", "steps": relaid(case.steps, case.spec.data_layout, {})}
+    if case.kernel_layout:
+        yield from ({"kernel_layout": layout} for layout in _layouts(case, "kernel_layout"))
+    if case.data_layout:
+        for layout in _layouts(case, "data_layout"):
+            yield {"data_layout": layout, "steps": relaid(case.steps, layout or case.spec.data_layout, {})}
+
+
+def _layouts(case: Case, name: str) -> tuple[str, ...]:
+    """The plainer layouts of one operand: the standard one unsaid, then those in front of this one."""
+    return ("", *before(getattr(case.spec, name + "s"), getattr(case, name)))
+
+
+def _fewer_channels(case: Case) -> Changes:
+    """Less batch, groups, channels and filters; the parameters of a step follow the axis that they belong to."""
+    for batch in toward(case.batch, 1):
+        yield _lengths(case, {"batch": batch})
+    added = case.operand_dims["C"] - case.channels
+    for groups in toward(case.groups, 1):
+        yield {"groups": groups}
+        for channels in _fewer(case.channels, added, groups):
+            change = _lengths(case, {"groups": groups, "channels": channels})
+            yield change
+            yield change | {"filters": min(case.filters, groups)}
+    for channels in _fewer(case.channels, added, case.groups):
+        change = _lengths(case, {"channels": channels})
+        yield change
+        if case.filters > case.groups:
+            yield change | {"filters": case.groups}
+    yield from ({"filters": filters} for filters in _fewer(case.filters, 0, case.groups))
+
+
+def _fewer(count: int, added: int, groups: int) -> Iterator[int]:
+    """Smaller counts which, with what the pad adds, the groups divide: least, half, next."""
+    sums = range(groups, count + added, groups)
+    smaller = [total - added for total in sums if total - added >= 1]
+    if smaller:
+        yield from dict.fromkeys((smaller[0], smaller[len(smaller) // 2], smaller[-1]))
+
+
+def _lengths(case: Case, change: dict[str, Any]) -> dict[str, Any]:
+    """The change, with the parameters of the steps as long as it makes their axes."""
+    batch, channels, axes, pad = (change.get(x, getattr(case, x)) for x in ("batch", "channels", "axes", "pad"))
+    sizes = {"N": batch, "C": channels} | {x: a.size for x, a in zip(case.spec.spatial, axes, strict=True)}
+    padded = dict(sizes)
+    if pad.operand == "data":
+        sides = {"N": pad.batch, "C": pad.channel} | {x: a.pad for x, a in zip(case.spec.spatial, axes, strict=True)}
+        padded = {letter: length + sum(sides[letter]) for letter, length in sizes.items()}
+    front = resized(change.get("front", case.front), sizes)
+    return change | {"front": front, "steps": resized(change.get("steps", case.steps), padded)}
+
+
+def _plainer_pad(case: Case) -> Changes:
+    pad = case.pad
+    if pad.operand == "weight":
+        yield _lengths(case, {"pad": replace(pad, operand="data")})
+    if pad.form != "op":
+        yield {"pad": replace(pad, form="op")}
+    if pad.mode != "constant":
+        yield {"pad": replace(pad, mode="constant")}
+    if pad != Pad():
+        yield _lengths(case, {"pad": Pad(operand=pad.operand)})
+    for name in ("batch", "channel"):
+        for sides in plainer_widths(getattr(pad, name)):
+            yield _lengths(case, {"pad": _with(pad, name, sides)})
+    yield from ({"pad": replace(pad, value=value)} for value in plainer_values(pad.value))
+
+
+def _plainer_axes(case: Case) -> Changes:
+    for i, (_, axis) in enumerate(case.lettered_axes):
+        for plainer in _plainer_axis(axis):
+            yield _lengths(case, {"axes": case.axes[:i] + (plainer,) + case.axes[i + 1 :]})
+
+
+def _plainer_axis(axis: Axis) -> Iterator[Axis]:
+    yield Axis()
+    yield replace(axis, padding=(0, 0))
+    yield replace(axis, pad=(0, 0))
+    for name in ("stride", "dilation", "kernel", "size"):
+        yield from (_with(axis, name, n) for n in toward(getattr(axis, name), 1))
+    for name in ("pad", "padding"):
+        for sides in plainer_widths(getattr(axis, name)):
+            yield _with(axis, name, sides)
+    yield from (replace(axis, output_padding=n) for n in toward(axis.output_padding, 0))
+    # A smaller kernel with as much less to slide over keeps the number of windows.
+    for kernel in toward(axis.kernel, 1):
+        shorter = axis.size - (axis.kernel - kernel) * axis.dilation
+        if shorter >= 1:
+            yield replace(axis, kernel=kernel, size=shorter)
+    for dilation in toward(axis.dilation, 1):
+        shorter = axis.size - (axis.kernel - 1) * (axis.dilation - dilation)
+        if shorter >= 1:
+            yield replace(axis, dilation=dilation, size=shorter)
+
+
+def _plainer_inputs(case: Case) -> Changes:
+    if len(case.fills) == 1:
+        yield from ({"fills": (fill,)} for fill in before(ops.FILLS, case.fills[0]))
+    yield from ({"seed": seed} for seed in toward(case.seed, 0))

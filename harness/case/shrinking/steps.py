@@ -1,0 +1,137 @@
+"""The next simpler steps of a step, and steps when layouts or lengths change: what shrinking tries on a chain."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from foldproof.case import ops
+from foldproof.case.shrinking.values import before, plainer_values, plainer_widths, toward_zero
+from foldproof.case.step import BINARY, ELEMENTWISE, FIELDS, QUANTIZING, STRUCTURAL, Step
+
+PLAIN_KINDS = ("relu", "negative", "abs")
+"""Kinds without numbers, for any other elementwise one."""
+
+Steps = tuple[Step, ...]
+
+
+def plainer_steps(step: Step) -> Iterator[Step]:
+    """Simpler values of every field that the kind has, and simpler kinds."""
+    if step.kind in ELEMENTWISE:
+        yield from (Step(kind=kind) for kind in before((*PLAIN_KINDS, step.kind), step.kind))
+    if step.kind in BINARY:
+        yield from (replace(step, kind=kind) for kind in before(BINARY, step.kind) if _is_step(step, kind=kind))
+    if not step.constant:
+        yield replace(step, constant=True)
+    if step.swapped:
+        yield from _attempts(step, "swapped", (False,))
+    yield from _plainer_parameters(step)
+    for name in ("low", "high", "alpha", "value"):
+        if name in FIELDS[step.kind]:
+            yield from _attempts(step, name, plainer_values(getattr(step, name)))
+    for i, (letter, *sides) in enumerate(step.widths):
+        yield replace(step, widths=step.widths[:i] + step.widths[i + 1 :])
+        for first, last in plainer_widths((sides[0], sides[1])):
+            yield replace(step, widths=step.widths[:i] + ((letter, first, last),) + step.widths[i + 1 :])
+
+
+def _plainer_parameters(step: Step) -> Iterator[Step]:
+    """Fewer, then simpler, scales, zero points and operands; simpler dtypes."""
+    longer = [name for name, values in step.parameters.items() if len(values) > 1]
+    if len(longer) > 1:
+        yield from _scalar(step, {name: getattr(step, name)[:1] for name in longer})
+    for name in longer:
+        for value in dict.fromkeys(getattr(step, name)):
+            yield from _scalar(step, {name: (value,)})
+    if step.axis != "C" and not step.follows_axis:
+        yield replace(step, axis="C")
+    if "out_dtype" in FIELDS[step.kind]:
+        yield from _attempts(step, "out_dtype", before(ops.DTYPES, step.out_dtype))
+    if step.kind in QUANTIZING:
+        yield from _attempts(step, "zero_point_dtype", before(ops.ZERO_POINT_DTYPES, step.zero_point_dtype))
+        if any(scale != 1.0 for scale in step.scale):
+            yield replace(step, scale=(1.0,) * len(step.scale))
+        yield from _one_by_one(step, "zero_point", toward_zero)
+    elif step.kind in BINARY:
+        yield from _one_by_one(step, "operand", plainer_values)
+
+
+def _scalar(step: Step, change: dict[str, Any]) -> Iterator[Step]:
+    """The changed step, which may not follow an axis any more."""
+    alone = step.kind in BINARY and all(len(values) == 1 for values in change.values())
+    yield replace(step, axis="C" if alone else step.axis, **change)
+
+
+def _one_by_one(step: Step, name: str, simpler: Callable[[Any], Iterator[Any]]) -> Iterator[Step]:
+    """One element simpler; or all, if they are the same."""
+    values = getattr(step, name)
+    for i, value in enumerate(values):
+        yield from _attempts(step, name, (values[:i] + (less,) + values[i + 1 :] for less in simpler(value)))
+    if len(set(values)) == 1:
+        yield from _attempts(step, name, ((less,) * len(values) for less in simpler(values[0])))
+
+
+def _attempts(step: Step, name: str, values: Iterable[Any]) -> Iterator[Step]:
+    for value in values:
+        if _is_step(step, **{name: value}):
+            yield replace(step, **{name: value})
+
+
+def _is_step(step: Step, **change: Any) -> bool:
+    try:
+        replace(step, **change)
+    except ValueError:
+        return False
+    return True
+
+
+# --- layouts and lengths ------------------------------------------------------------------------------
+
+
+def without(steps: Steps, place: int) -> Steps:
+    """The steps but one. What that one removed is not there in front of it either."""
+    gone = steps[place]
+    left = steps[:place] + steps[place + 1 :]
+    if gone.kind not in STRUCTURAL:
+        return left
+    behind = next((step.source for step in steps[place + 1 :] if step.source), None)
+    extra = "".join(letter for letter in gone.source if letter in "UV" and (behind is None or letter not in behind))
+    return tuple(_without_letters(step, extra) if i < place else step for i, step in enumerate(left))
+
+
+def _without_letters(step: Step, letters: str) -> Step:
+    return replace(step, source="".join(x for x in step.source if x not in letters)) if step.source else step
+
+
+def relaid(steps: Steps, behind: str, renamed: dict[str, str]) -> Steps:
+    """The steps with other letters ('' for none) that end in the layout ``behind``; what then does nothing goes."""
+
+    def rename(text: str) -> str:
+        return "".join(renamed.get(letter, letter) for letter in text)
+
+    found: list[Step] = []
+    for step in reversed(steps):
+        if step.kind in STRUCTURAL:
+            source = rename(step.source)
+            if source != behind:
+                found.append(replace(step, source=source))
+            behind = source
+        else:
+            widths = tuple((rename(letter), b, a) for letter, b, a in step.widths if rename(letter))
+            axis = rename(step.axis) if step.parameters else step.axis
+            found.append(replace(step, axis=axis, widths=widths))
+    return tuple(reversed(found))
+
+
+def resized(steps: Steps, lengths: dict[str, int]) -> Steps:
+    """The steps on a tensor with these lengths: parameters that are longer end sooner."""
+    found = []
+    for step in steps:
+        most = lengths.get(step.axis, 1)
+        if step.follows_axis and most >= 1:
+            shorter: dict[str, Any] = {name: values[:most] for name, values in step.parameters.items()}
+            if step.kind in BINARY and most == 1:
+                shorter["axis"] = "C"
+            step = replace(step, **shorter)
+        lengths = lengths | {x: lengths[x] + b + a for x, b, a in step.widths if x in lengths}
+        found.append(step)
+    return tuple(found)

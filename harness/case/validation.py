@@ -1,0 +1,210 @@
+"""What makes a case impossible: TVM has no such tensor, window, dtype or op. Each ValueError names the value."""
+
+import math
+from typing import TYPE_CHECKING
+
+from foldproof.case import ops
+from foldproof.case.pad import MIRRORED_MODES
+from foldproof.case.records import choose, member, require
+from foldproof.case.step import BINARY, ELEMENTWISE, EXTRA, STRUCTURAL, TAKES, Step
+
+if TYPE_CHECKING:
+    from foldproof.case.case import Case
+
+MOST_STEPS = 6
+"""Steps between pad and consumer, and as many in front."""
+
+
+def check(case: "Case") -> None:
+    """Raise ValueError if the case is impossible."""
+    _check_attributes(case)
+    _check_orders(case)
+    _check_steps(case)
+    _check_shapes(case)
+    _check_value(case.pad.value, case.pad_dtype)
+    _check_parameters(case)
+    _check_symbolic(case)
+    if "step" in case.uses:
+        require(bool(case.steps), "use 'step' needs a step")
+
+
+# --- the consumer -------------------------------------------------------------------------------------
+
+
+def _check_attributes(case: "Case") -> None:
+    spec = case.spec
+    require(len(case.axes) == spec.rank, f"{spec.name} has {spec.rank} spatial axes, not {len(case.axes)}")
+    member("data_layout", case.data_order, spec.data_layouts)
+    if spec.weighted:
+        member("kernel_layout", case.kernel_order, spec.kernel_layouts)
+        member("weight_dtype", case.kernel_dtype, ops.DTYPES)
+        member("out_dtype", case.result_dtype, ops.DTYPES)
+        mixed = case.kernel_dtype != case.operand_dtype
+        require(
+            not mixed or bool(case.out_dtype),
+            f"{case.operand_dtype} data with {case.kernel_dtype} weight needs an out_dtype",
+        )
+    else:
+        idle = {
+            "kernel_layout": "",
+            "weight_dtype": "",
+            "out_dtype": "",
+            "filters": 1,
+            "groups": 1,
+            "constant_weight": False,
+        }
+        for name, value in idle.items():
+            require(getattr(case, name) == value, f"{spec.name} has no {name}, but it is {getattr(case, name)!r}")
+        require(not case.pads_weight, f"{spec.name} has no weight to pad")
+    require(spec.pools or not case.ceil_mode, f"{spec.name} has no ceil_mode")
+    require(spec.family == "avg_pool" or not case.count_include_pad, f"{spec.name} makes no use of count_include_pad")
+
+
+def _check_shapes(case: "Case") -> None:
+    for along, order in zip(case.dims_along, case.orders, strict=True):
+        dims = {letter: along[letter] for letter in order}
+        require(min(dims.values()) >= 1, f"the data would have no element: {dims}")
+    if case.spec.weighted:
+        require(min(case.kernel_dims.values()) >= 1, f"the weight would have no element: {case.kernel_dims}")
+    if case.pads_weight:
+        require(min(case.weight_dims.values()) >= 1, f"the pad leaves no weight: {case.weight_dims}")
+    if case.spec.weighted:
+        channels, filters = case.operand_dims["C"], case.filters
+        require(channels % case.groups == 0, f"groups {case.groups} do not divide {channels} channels")
+        require(filters % case.groups == 0, f"groups {case.groups} do not divide {filters} filters")
+        if case.pads_weight and not case.spec.transposed:
+            outputs = case.weight_dims["O"]
+            require(outputs % case.groups == 0, f"groups {case.groups} do not divide {outputs} padded filters")
+    operand = case.operand_dims
+    for letter, axis in case.lettered_axes:
+        limit = axis.stride if case.spec.transposed else 1
+        require(axis.output_padding < limit, f"output_padding {axis.output_padding} of {letter} must be below {limit}")
+        left = operand[letter] + min(0, axis.padding[0]) + min(0, axis.padding[1])
+        require(left >= 1 or case.spec.transposed, f"padding {axis.padding} leaves nothing of {letter}")
+        spans = operand[letter] + sum(axis.padding) >= case.window_extent(axis)
+        require(spans or case.spec.transposed, f"no window of {case.window_extent(axis)} fits along {letter}")
+    require(min(case.result_dims.values()) >= 1, f"the result would have no element: {case.result_dims}")
+    if case.pad.mode in MIRRORED_MODES:
+        _check_mirrored(case)
+
+
+# --- the pad ------------------------------------------------------------------------------------------
+
+
+def _check_mirrored(case: "Case") -> None:
+    """TVM reads out of bounds where a mirrored border is wider than what it mirrors."""
+    source = case.kernel_dims if case.pads_weight else case.data_dims
+    for letter, sides in case.pad_widths.items():
+        limit = {"reflect": source[letter] - 1, "circular": source[letter], "replicate": max(sides)}[case.pad.mode]
+        require(min(sides) >= 0, f"{case.pad.mode} pad {sides} of {letter} is negative")
+        require(
+            max(sides) <= limit, f"{case.pad.mode} pad {sides} of {letter} is wider than its {source[letter]} elements"
+        )
+
+
+def _check_value(value: float, dtype: str) -> None:
+    """A tensor takes no finite pad value out of its range: TVM refuses to build it, -0.5 for uint8 included."""
+    if dtype in ops.INTEGERS:
+        low, high = ops.int_range(dtype)
+        fits = math.isfinite(value) and low <= int(value) <= high and (low < 0 or value >= 0)
+    else:
+        # TVM checks a bfloat16 against float32's range; what lies between the two becomes an infinity.
+        range_of = "float32" if dtype == "bfloat16" else dtype
+        fits = not math.isfinite(value) or abs(value) <= ops.HIGHEST[range_of]
+    require(fits, f"pad value {value!r} does not fit {dtype}")
+
+
+# --- steps --------------------------------------------------------------------------------------------
+
+
+def _check_orders(case: "Case") -> None:
+    """Each structural step does to its source what its name says, and nothing else."""
+    letters = set("NC" + case.spec.spatial + EXTRA)
+    for place, step in enumerate(case.steps):
+        before, behind = case.orders[place : place + 2]
+        known = len(set(before)) == len(before) and set(before) <= letters
+        require(known, f"source {before!r} of {step.kind} has letters that are not once each of {sorted(letters)}")
+        for letter, _, _ in step.widths:
+            inside = letter in before and letter not in EXTRA
+            require(inside, f"widths of a pad name {letter}, but its layout is {before}")
+        if step.kind not in STRUCTURAL:
+            continue
+        inserted, removed = set(behind) - set(before), set(before) - set(behind)
+        kept = [letter for letter in before if letter in behind] == [letter for letter in behind if letter in before]
+        does = {
+            "permute_dims": not inserted and not removed and not kept,
+            "expand_dims": bool(inserted) and not removed and kept,
+            "squeeze": not inserted and bool(removed) and kept,
+            "reshape": bool(inserted | removed) and kept,
+        }
+        require(does[step.kind], f"{step.kind} does not make {behind} out of {before}")
+        require(removed <= set(EXTRA), f"{step.kind} from {before} to {behind} removes an axis of the consumer")
+        for letter in sorted(inserted):
+            require(case.dims_along[place].get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
+    for letter in set(case.spec.data_layout) - set(case.pad_order):
+        lacks = f"the layout {case.pad_order} in front of the pad has no {letter}"
+        require(case.data_dims[letter] == 1, f"{lacks}, but its length is {case.data_dims[letter]}")
+        require(case.pads_weight or case.pad_widths[letter] == (0, 0), f"{lacks}, but it is padded")
+
+
+def _check_steps(case: "Case") -> None:
+    for name in ("front", "steps"):
+        count = len(getattr(case, name))
+        require(count <= MOST_STEPS, f"{count} {name}, at most {MOST_STEPS} are supported")
+    for step in case.front:
+        member("step in front of the pad", step.kind, ELEMENTWISE)
+    require(not case.front or not case.pads_weight, "front stands in front of a pad of the data, not of the weight")
+    for place in (*case.front_places, *case.step_places):
+        member(f"dtype that {place.step.kind} reads", place.dtype, TAKES[place.step.kind])
+    for place in case.step_places:
+        if place.step.kind == "pad":
+            require(not case.pads_weight, "a pad on the weight and another one on the data are two cases")
+            _check_value(place.step.value, place.dtype)
+
+
+def _check_parameters(case: "Case") -> None:
+    for place in (*case.front_places, *case.step_places):
+        step = place.step
+        if step.parameters and (step.follows_axis or step.kind not in BINARY):
+            member(f"axis of {step.kind}", step.axis, tuple(place.order))
+        for name, values in step.parameters.items():
+            length = place.dims[step.axis]
+            require(len(values) in (1, length), f"{name} has {len(values)} elements, but axis {step.axis} has {length}")
+        if step.follows_axis:
+            require(step.axis not in case.symbolic, f"{step.kind} follows {step.axis}, whose length is symbolic")
+        for name, value in _numbers(step):
+            _check_number(step, name, value, place.dtype)
+
+
+def _numbers(step: Step) -> list[tuple[str, float]]:
+    """The numbers that have the dtype of the data."""
+    if step.kind == "clip":
+        return [("low", step.low), ("high", step.high)]
+    if step.kind == "leakyrelu":
+        return [("alpha", step.alpha)]
+    return [("operand", value) for value in step.operand] if step.kind in BINARY else []
+
+
+def _check_number(step: Step, name: str, value: float, dtype: str) -> None:
+    """A number that the step computes with, in the dtype of the data: whole for integers, as TVM would truncate it.
+
+    Integer division by 0 or -1, and by data, can kill the process.
+    """
+    if dtype in ops.FLOATS:
+        fits = not math.isfinite(value) or abs(value) <= ops.HIGHEST[dtype]
+        require(fits, f"{name} {value!r} of {step.kind} does not fit {dtype}")
+        return
+    low, high = ops.int_range(dtype)
+    whole = math.isfinite(value) and value == int(value) and low <= value <= high
+    require(whole, f"{name} {value!r} of {step.kind} is no {dtype}")
+    divides = step.kind != "divide" or (not step.swapped and value not in (0, -1))
+    require(divides, f"integer division by {'the data' if step.swapped else value} has no meaning for every input")
+
+
+def _check_symbolic(case: "Case") -> None:
+    """TVM 0.27 legalises a transposed convolution only where it knows the lengths (InferType reads them as numbers)."""
+    letters = "N" if case.spec.transposed else "N" + case.spec.spatial
+    choose("symbolic axis", case.symbolic, tuple(letters), empty=True)
+    require(len(set(case.symbolic)) == len(case.symbolic), f"symbolic names an axis twice: {case.symbolic}")
+    for letter in case.symbolic:
+        require(letter in case.pad_order, f"symbolic axis {letter} is none of the layout {case.pad_order} of x")

@@ -1,0 +1,1 @@
+"""check(case): build, fold, compile, run, compare."""

@@ -1,0 +1,77 @@
+"""Check several cases at once: compiled together, they cost less than one by one.
+
+Law: the answers are those of ``check`` on each case alone. Nothing that goes wrong in a batch is believed before the
+case has shown it alone.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from foldproof.case import Case
+from foldproof.checking.apply_pass import Fold
+from foldproof.checking.check import Prepared, check, conclude, prepare
+from foldproof.checking.failures import Failure, failure
+from foldproof.checking.result import Verdict
+from foldproof.ir.relax.targets import Program, Target, compile_batch
+
+Result = Verdict | Failure
+
+
+def check_batch(cases: Sequence[Case], fold: Fold, target: Target, *, complete: bool, sample: float) -> list[Result]:
+    """A verdict or failure for each case, in order."""
+    alone = partial(_alone, fold=fold, target=target, complete=complete, sample=sample)
+    if len(cases) == 1:
+        return [alone(cases[0])]
+    prepared = [_prepared(case, fold, complete=complete) for case in cases]
+    programs = _compiled([p for p in prepared if p is not None and p.modules], target)
+    results = []
+    for case, ready in zip(cases, prepared, strict=True):
+        together = None
+        if ready is not None and (case in programs or not ready.modules):
+            together = _together(ready, target, programs.get(case), sample)
+        results.append(together if isinstance(together, Verdict) else _in_doubt(together, alone(case)))
+    return results
+
+
+def _alone(case: Case, fold: Fold, target: Target, *, complete: bool, sample: float) -> Result:
+    try:
+        return check(case, fold, target, complete=complete, sample=sample)
+    except Failure as found:
+        return found
+    except BaseException as error:  # noqa: BLE001, nothing may end a campaign from here, least of all silently
+        said = f"check raised {type(error).__name__}: {error}"
+        return failure("HarnessError", case, type(error).__name__, said)
+
+
+def _prepared(case: Case, fold: Fold, *, complete: bool) -> Prepared | None:
+    try:
+        return prepare(case, fold, complete=complete)
+    except BaseException:  # noqa: BLE001, the case is asked again, alone
+        return None
+
+
+def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[Case, Program]:
+    """The program of each case; none if one of them does not compile, which then shows alone."""
+    try:
+        programs = compile_batch([p.modules for p in prepared], target)
+    except BaseException:  # noqa: BLE001, each case is asked again, alone
+        return {}
+    return {p.case: program for p, program in zip(prepared, programs, strict=True)}
+
+
+def _together(prepared: Prepared, target: Target, program: Program | None, sample: float) -> Result | None:
+    """The result on a program of a batch; None if the harness raised, which then shows alone."""
+    try:
+        return conclude(prepared, target, program=program, sample=sample)
+    except Failure as found:
+        return found
+    except BaseException:  # noqa: BLE001, the case is asked again, alone
+        return None
+
+
+def _in_doubt(together: Failure | None, alone: Result) -> Result:
+    """The result alone; but a failure that only a batch shows is one of the pipeline."""
+    if together is None or isinstance(alone, Failure):
+        return alone
+    detail = f"in a batch, the fast pipeline says {together.fingerprint} ({together.detail}), alone that it passes"
+    return failure("PipelineDisagreement", together.case, f"{together.kind} in a batch only", detail)

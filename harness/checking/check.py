@@ -1,0 +1,221 @@
+"""check(case): build, fold, compile, run, compare. The heart of the harness.
+
+case -> build -> unfolded ------------------> run --> out_ref  --+
+                    |                                            +-- compare -> Verdict | Failure
+                    +--> fold --> folded ---> run --> out_fold --+
+inputs + NumPy reference ---------------------------> out_np   --+
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from foldproof.case import Case
+from foldproof.checking.apply_pass import Fold, check_again, check_form, explained
+from foldproof.checking.crosscheck import SAMPLE, confirmed, sampled
+from foldproof.checking.execution import compare_runs, compiled, excuse, twin_of
+from foldproof.checking.failures import CompileError, Failure, PipelineDisagreement, failure
+from foldproof.checking.result import Verdict
+from foldproof.core.loading import load_fold
+from foldproof.fold import FoldExplicitPadding, Outcome, Refused
+from foldproof.ir.relax import module as ir
+from foldproof.ir.relax import residual_pads as pads
+from foldproof.ir.relax.build import build
+from foldproof.ir.relax.known_issues import finding_of
+from foldproof.ir.relax.targets import DEFAULT, FAST, Program, Target, parse_target
+from foldproof.oracle.legality import Legality, legality, unproved_copy
+from foldproof.oracle.option_legality import NONE, Promises, broken
+
+
+def check(
+    case: Case,
+    fold: Fold | None = None,
+    target: str | Target = "llvm",
+    *,
+    complete: bool | None = None,
+    sample: float = SAMPLE,
+) -> Verdict:
+    """Compile and run ``case`` with and without the pass, and compare. Raises a ``Failure``.
+
+    ``fold`` is the bundled pass unless given. ``complete`` also fails on a legal fold that was not made; by default
+    for the bundled pass alone. On a target of the fast pipeline, every failure and a share of ``sample`` (0 to 1) of
+    the other cases goes through the default pipeline too. Raises TargetError for an unknown target.
+    """
+    pass_: Any = load_fold(None) if fold is None else fold
+    complete = (isinstance(pass_, FoldExplicitPadding) and pass_.complete) if complete is None else complete
+    target = parse_target(target) if isinstance(target, str) else target
+
+    verdict = _confirmed(prepare(case, pass_, complete=complete), target, sample)
+    _tell_hypothesis(verdict)
+    return verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A case built, folded and found well formed. ``modules`` are those to compile and run: none, one or two.
+
+    ``outcomes`` are what the pass says of it, where that is the bundled one, and ``promises`` what its options do.
+    """
+
+    case: Case
+    complete: bool
+    promises: Promises
+    unfolded: ir.Module
+    folded: ir.Module
+    modules: dict[str, ir.Module]
+    outcomes: tuple[Outcome, ...]
+
+
+def prepare(case: Case, fold: Fold, *, complete: bool) -> Prepared:
+    """What can be said of a case without compiling it. Raises a ``Failure``."""
+    unfolded = build(case)
+    folded, outcomes = explained(case, fold, unfolded)
+    if not folded.same_as(unfolded):  # tests/ir/relax/test_build.py: what ``build`` makes is well formed
+        check_form(case, unfolded, folded)
+        check_again(case, fold, folded)
+    return prepared_from(case, unfolded, folded, outcomes, complete=complete, promises=promises_of(fold))
+
+
+def promises_of(fold: Fold) -> Promises:
+    """What the options of the bundled pass say; nothing of another pass."""
+    if not (isinstance(fold, FoldExplicitPadding) and fold.complete):
+        return NONE
+    return Promises(corrects=fold.options.nonzero != "refuse", slices=fold.options.channels == "slice")
+
+
+def prepared_from(
+    case: Case,
+    unfolded: ir.Module,
+    folded: ir.Module,
+    outcomes: tuple[Outcome, ...] = (),
+    *,
+    complete: bool,
+    promises: Promises = NONE,
+) -> Prepared:
+    """A case whose folded module is well formed: what of it is to be compiled and run."""
+    changed = not ir.same(unfolded, folded)
+    finding = finding_of(case)
+    modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
+    runs = finding is None or finding.runs
+    return Prepared(
+        case=case,
+        complete=complete,
+        promises=promises,
+        unfolded=unfolded,
+        folded=folded,
+        modules=modules if runs else {},
+        outcomes=outcomes,
+    )
+
+
+def _confirmed(prepared: Prepared, target: Target, sample: float) -> Verdict:
+    """What the fast pipeline makes of a case, its failures only if the default one fails in the same way."""
+    try:
+        return conclude(prepared, target, sample=sample)
+    except PipelineDisagreement:
+        raise
+    except Failure as found:
+        if target.pipeline != FAST:
+            raise
+        told = confirmed(found, _failure(prepared, target.with_pipeline(DEFAULT)))
+        if told is found:
+            raise
+        raise told from found
+
+
+def _failure(prepared: Prepared, target: Target) -> Failure | None:
+    try:
+        conclude(prepared, target)
+    except Failure as found:
+        return found
+    return None
+
+
+def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:
+    """Compile, run and compare. Raises a ``Failure``, which is not confirmed by the default pipeline yet.
+
+    ``program`` is what ``prepared.modules`` were compiled to, if they are already. ``sample`` is the share of cases
+    whose outputs are compared with those of the default pipeline, where the target has another one.
+    """
+    case, modules = prepared.case, prepared.modules
+    undefined: tuple[str, ...] = ()
+    twin, fallback = None, ""
+    finding = finding_of(case)
+    findings: tuple[str, ...] = () if modules or finding is None else (finding.name,)
+    if modules:
+        try:
+            program = compiled(case, modules, target) if program is None else program
+            twin = twin_of(case, modules, target) if sampled(case, sample) else None
+            undefined, findings = compare_runs(case, program, modules, twin)
+            fallback = program.fallback
+        except CompileError as error:
+            excused = excuse(case, error)
+            if excused is None:
+                raise
+            findings = (excused,)
+    verdict = _verdict(prepared, undefined, findings)
+    return replace(verdict, sampled=twin is not None, fallback=fallback)
+
+
+# --- verdict ------------------------------------------------------------------------------------------
+
+
+def _verdict(prepared: Prepared, undefined: tuple[str, ...], findings: tuple[str, ...]) -> Verdict:
+    case, unfolded, folded, outcomes = prepared.case, prepared.unfolded, prepared.folded, prepared.outcomes
+    left = pads.pads_in_front(folded)
+    before = left if folded.same_as(unfolded) else pads.pads_in_front(unfolded)
+    idle = pads.idle_pads(folded) > 0 and not unproved_copy(case)
+    allowed = Legality.LEGAL if idle else legality(case) if left else None
+    finding = finding_of(case)
+    executed_wrongly = finding is not None and not finding.dtype_only
+    if prepared.complete and not executed_wrongly:
+        said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
+        if allowed is Legality.LEGAL:
+            raise failure(
+                "MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}"
+            )
+        if promise := _broken(prepared, left):
+            raise failure("MissedFold", case, "option unused", f"{promise}, but the pad was not folded: {said}")
+    return Verdict(
+        folded=left < before,
+        legality=allowed,
+        rules=tuple(outcome.rule for outcome in outcomes if not isinstance(outcome, Refused)),
+        reasons=tuple((str(outcome.kind), outcome.detail) for outcome in outcomes if isinstance(outcome, Refused)),
+        undefined=undefined,
+        findings=findings,
+    )
+
+
+def _broken(prepared: Prepared, left: int) -> str:
+    """The promise of an option that was not kept; empty if all were."""
+    if prepared.promises == NONE:
+        return ""
+    channels = pads.channel_pads_in_front(prepared.folded)
+    return broken(prepared.case, prepared.promises, spatial=left > 0, channels=channels > 0)
+
+
+def _tell_hypothesis(verdict: Verdict) -> None:
+    """Outcomes and reasons as events, for ``--hypothesis-show-statistics``; only inside a test of Hypothesis."""
+    hypothesis: Any = sys.modules.get("hypothesis")
+    if hypothesis is None or not hypothesis.currently_in_test_context():
+        return
+    hypothesis.event("folded" if verdict.folded else "refused")
+    for rule in verdict.rules:
+        hypothesis.event(f"rule: {rule}")
+    for kind, _ in verdict.reasons:
+        hypothesis.event(f"refused: {kind}")
+    for name in (*verdict.undefined, *verdict.findings):
+        hypothesis.event(f"not compared: {name}")
+
+
+class _Callable(ModuleType):
+    """``from harness import check`` means the function, but Python binds this module to the same name.
+
+    So the module can be called too, whichever of the two a user gets.
+    """
+
+    __call__ = staticmethod(check)
+
+
+sys.modules[__name__].__class__ = _Callable

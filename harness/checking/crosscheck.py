@@ -1,0 +1,26 @@
+"""What the fast pipeline says is confirmed by the default one: for every failure, and for a sample of what passed.
+
+Law: whether a case is in the sample depends on the case and the seed alone, so that any process decides the same.
+"""
+
+import zlib
+
+from foldproof.case import Case
+from foldproof.checking.failures import Failure, failure
+
+SAMPLE = 0.02
+"""Share of the cases that are run through both pipelines, whatever comes of them."""
+
+
+def sampled(case: Case, share: float, seed: int = 0) -> bool:
+    """Whether ``case`` is one of the ``share`` (0 to 1) that both pipelines run."""
+    return zlib.crc32(f"{seed} {case.dumps()}".encode()) < share * 2**32
+
+
+def confirmed(fast: Failure, default: Failure | None) -> Failure:
+    """What to report where the fast pipeline failed: its failure, if the default one (None: passes) says the same."""
+    if default is not None and default.fingerprint == fast.fingerprint:
+        return fast
+    said = default.fingerprint if default is not None else "that it passes"
+    detail = f"the fast pipeline says {fast.fingerprint} ({fast.detail}), the default one {said}"
+    return failure("PipelineDisagreement", fast.case, f"{fast.kind} in the fast one only", detail)

@@ -1,0 +1,112 @@
+"""What can be wrong: a class of ``Failure`` each. A failure knows its case, its symptom and a sentence.
+
+Hypothesis and campaigns tell failures apart by ``fingerprint``; since Hypothesis goes by exception type and raising
+line, ``failure`` makes one of a subclass of its own for each fingerprint.
+"""
+
+from functools import cache
+from typing import Any
+
+from foldproof.case import Case
+
+
+class Failure(AssertionError):  # noqa: N818, the field says failure, and a failure is no error of the harness
+    """Base. ``symptom`` is a short constant, ``detail`` the sentence that says what, where and what was expected."""
+
+    def __init__(self, case: Case, symptom: str, detail: str) -> None:
+        self.case, self.symptom, self.detail = case, symptom, detail
+        super().__init__(str(self))
+
+    @property
+    def kind(self) -> str:
+        """The name of the failure class: "Miscompile", ..."""
+        return next(cls.__name__ for cls in type(self).__mro__ if cls in KINDS)
+
+    @property
+    def fingerprint(self) -> str:
+        """What is counted as one defect: class, op family, symptom."""
+        return f"{self.kind}/{self.case.spec.family}/{self.symptom}"
+
+    def __str__(self) -> str:
+        return f"{self.detail}\n  case: {self.case!r}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (failure, (self.kind, self.case, self.symptom, self.detail))
+
+
+class Miscompile(Failure):
+    """The folded function returns other values than the unfolded one, which agrees with the NumPy reference."""
+
+
+class WrongType(Failure):
+    """The folded function declares or returns another shape or dtype than the unfolded one."""
+
+
+class IllFormed(Failure):
+    """The pass returned a module that ``relax.analysis.well_formed`` rejects."""
+
+
+class InputMutated(Failure):
+    """The pass changed the module that it was given."""
+
+
+class NotIdempotent(Failure):
+    """The pass applied to its own result changes it again."""
+
+
+class MissedFold(Failure):
+    """A fold that is legal for every input and geometry was not made."""
+
+
+class CompileError(Failure):
+    """The pass, or TVM on what it returned, raised; ``symptom`` says at which stage."""
+
+
+class TargetCrashed(Failure):
+    """The process that compiled and ran the case died."""
+
+
+class TargetTimeout(Failure):
+    """The process that compiled and ran the case did not end in time."""
+
+
+class OracleDisagreement(Failure):
+    """TVM's unfolded function and the NumPy reference differ: TVM or the reference is wrong, not the pass."""
+
+
+class PipelineDisagreement(Failure):
+    """The fast pipeline and TVM's default one differ: in the bits of an output, or in what comes of the case."""
+
+
+class HarnessError(Failure):
+    """The harness itself raised on this case: a defect of foldproof."""
+
+
+KINDS: tuple[type[Failure], ...] = (
+    Miscompile,
+    WrongType,
+    IllFormed,
+    InputMutated,
+    NotIdempotent,
+    MissedFold,
+    CompileError,
+    TargetCrashed,
+    TargetTimeout,
+    OracleDisagreement,
+    PipelineDisagreement,
+    HarnessError,
+)
+
+_BY_NAME = {kind.__name__: kind for kind in KINDS}
+
+
+def failure(kind: str, case: Case, symptom: str, detail: str) -> Failure:
+    """A failure to raise, of a class that belongs to its fingerprint alone."""
+    return _subclass(kind, case.spec.family, symptom)(case, symptom, detail)
+
+
+@cache
+def _subclass(kind: str, family: str, symptom: str) -> type[Failure]:
+    base = _BY_NAME[kind]
+    name = "_".join([kind, family, *symptom.split()])
+    return type(name, (base,), {"__doc__": base.__doc__, "__module__": __name__})

@@ -1,0 +1,1 @@
+"""Saved cases: one JSON file each, their maintenance and their coverage."""

@@ -1,0 +1,69 @@
+"""What a saved case covers, as values to count and to compare: no two cases need cover the same.
+
+``covered`` asks the bundled pass, without compiling anything; the rest is read from the case.
+"""
+
+from dataclasses import dataclass
+
+from foldproof.case import Case, ops
+from foldproof.corpus.entry import Entry
+from foldproof.fold import FoldExplicitPadding, Refused
+from foldproof.ir.relax.build import build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """One site of a case. ``outcome`` is ``folded RULE`` or ``refused KIND``, or what else is expected of the case.
+
+    ``steps`` are the kinds of steps in front of the pad and behind it, ``failure`` the fingerprint that was recorded.
+    """
+
+    family: str
+    outcome: str
+    dtypes: tuple[str, ...]
+    layout: str
+    steps: tuple[tuple[str, ...], ...]
+    form: str
+    failure: str
+
+
+def covered(entry: Entry) -> frozenset[Covered]:
+    """All that an entry covers."""
+    case = entry.case
+    return frozenset(
+        Covered(
+            family=case.spec.family,
+            outcome=outcome,
+            dtypes=tuple(dtype_kind(dtype) for dtype in (case.dtype, case.operand_dtype, case.result_dtype)),
+            layout=layout_class(case),
+            steps=tuple(tuple(sorted({step.kind for step in steps})) for steps in (case.front, case.steps)),
+            form=case.pad.form,
+            failure=str(entry.found.get("failure", "")),
+        )
+        for outcome in outcomes(entry)
+    )
+
+
+def outcomes(entry: Entry) -> tuple[str, ...]:
+    """What the bundled pass does with each site, and what else the entry expects."""
+    found = {
+        f"refused {report.outcome.kind}" if isinstance(report.outcome, Refused) else f"folded {report.outcome.rule}"
+        for report in FoldExplicitPadding().explain(build(entry.case), check_input=False)
+    }
+    found |= {f"{what} {name}" for what, name in entry.expect.items()}
+    return tuple(sorted(found or {"no site"}))
+
+
+def dtype_kind(dtype: str) -> str:
+    """signed, unsigned, float, or bfloat16, which rounds like no other."""
+    if dtype in ops.INTEGERS:
+        return "unsigned" if dtype.startswith("u") else "signed"
+    return "bfloat16" if dtype == "bfloat16" else "float"
+
+
+def layout_class(case: Case) -> str:
+    """channels first, channels last, or other: letters elsewhere, or unit axes among them."""
+    order, spatial = case.data_order, case.spec.spatial
+    if case.pad_order != order:
+        return "other"
+    return {f"NC{spatial}": "channels first", f"N{spatial}C": "channels last"}.get(order, "other")

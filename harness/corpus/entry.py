@@ -1,0 +1,206 @@
+"""The corpus: one case a file, JSON, versioned, named by what it is. Written atomically, never over another case.
+
+    {"foldproof": 1, "note": ..., "expect": {...}, "found": {...}, "case": {...}}
+
+``expect`` says what the bundled pass does with the case (``Entry.expect``); ``found`` is what a campaign knew of it.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from foldproof.case import Case
+from foldproof.checking.result import Verdict
+from foldproof.core.loading import UsageError
+
+SUFFIX = ".case.json"
+VERSION = 1
+
+EXPECTATIONS = ("folded", "refused", "finding", "undefined")
+"""Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared."""
+
+
+class CorpusError(UsageError):
+    """A file that is no corpus case, or a folder that takes none; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A case with what is known about it. ``expect`` is empty, or holds some of ``EXPECTATIONS``."""
+
+    case: Case
+    note: str = ""
+    expect: dict[str, str] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def disappointment(self, verdict: Verdict) -> str | None:
+        """How a verdict on the bundled pass differs from what is expected, in words; None if it does not."""
+        seen = {
+            "folded": verdict.rules if verdict.folded or "identity" in verdict.rules else (),
+            "refused": tuple(kind for kind, _ in verdict.reasons),
+            "finding": verdict.findings,
+            "undefined": verdict.undefined,
+        }
+        for what, name in self.expect.items():
+            if name not in seen[what]:
+                return f"expected {what} {name!r}, but saw {', '.join(map(repr, seen[what])) or 'none'}"
+        return None
+
+
+def load(path: Path) -> Entry:
+    """The entry in a file. Raises CorpusError that names the file and what is wrong with it."""
+    return parsed(path, content(path))
+
+
+def content(path: Path) -> Any:
+    """What a file holds, as JSON. Raises CorpusError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise CorpusError(f"{path}: is nested too deeply") from error
+    except ValueError as error:
+        raise CorpusError(f"{path}: is not JSON: {error}") from error
+
+
+def parsed(path: Path, content: Any) -> Entry:
+    """The entry that the JSON in a file stands for. Raises CorpusError."""
+    try:
+        return _entry(content)
+    except RecursionError as error:
+        raise CorpusError(f"{path}: is nested too deeply") from error
+    except ValueError as error:
+        raise CorpusError(f"{path}: {error}") from error
+
+
+def _entry(content: Any) -> Entry:
+    if not isinstance(content, dict) or "foldproof" not in content:
+        raise ValueError('is no foldproof case: it has no "foldproof" version')
+    if content["foldproof"] != VERSION:
+        raise ValueError(f"has version {content['foldproof']!r}, this foldproof reads {VERSION}")
+    expect = content.get("expect", {})
+    if not isinstance(expect, dict) or not set(expect) <= set(EXPECTATIONS):
+        raise ValueError(f"expect {expect!r} has other keys than {', '.join(EXPECTATIONS)}")
+    if not all(isinstance(value, str) for value in expect.values()):
+        raise ValueError(f"expect {expect!r} has values that are no strings")
+    found = content.get("found", {})
+    if not isinstance(found, dict):
+        raise ValueError(f"found {found!r} is no JSON object")
+    case = Case.from_json(content.get("case"))
+    return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=found)
+
+
+def dumps(entry: Entry) -> str:
+    """The text of a file; a line per field of the case, so that differences read well."""
+    content: dict[str, Any] = {"foldproof": VERSION}
+    for name in ("note", "expect", "found"):
+        if getattr(entry, name):
+            content[name] = getattr(entry, name)
+    content["case"] = entry.case.to_json()
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def name(entry: Entry) -> str:
+    """A file name: op, failure if one was found, and a digest of the case."""
+    digest = sha256(entry.case.dumps().encode()).hexdigest()[:10]
+    failure = str(entry.found.get("failure", "case")).split("/")
+    return "-".join([entry.case.op, failure[0], *failure[2:], digest]).replace(" ", "_") + SUFFIX
+
+
+def save(folder: Path, entry: Entry) -> Path:
+    """Write an entry into a folder; the path that holds its case now.
+
+    A file with the same case is left as it is. Raises CorpusError if the folder cannot be written.
+    """
+    path = folder / name(entry)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while not created(path, dumps(entry)):
+            try:
+                there = load(path)
+            except CorpusError:
+                if path.exists():
+                    raise
+                continue  # another campaign has just put a smaller case in its place
+            if there.case != entry.case:
+                raise CorpusError(f"{path}: holds another case of the same name; nothing was written")
+            break
+    except OSError as error:
+        raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def created(path: Path, text: str) -> bool:
+    """Make a file, whole or not at all; False if there is one of that name. Raises OSError.
+
+    Where the file system can (Linux), it has no name before it is whole: ``kill -9`` leaves nothing behind.
+    """
+    with _unnamed(path.parent) as file, suppress(FileExistsError):
+        file.write(text)
+        file.flush()
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:  # unlike a rename, a link fails if the name is taken; with a src_dir_fd it follows the link in /proc
+            os.link(_name_of(file), path, src_dir_fd=folder)
+        finally:
+            os.close(folder)
+        return True
+    return False
+
+
+def _unnamed(folder: Path) -> IO[str]:
+    if hasattr(os, "O_TMPFILE"):
+        with suppress(OSError):  # a file system that has no such files
+            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "w", encoding="utf-8")
+    return tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", encoding="utf-8")
+
+
+def _name_of(file: IO[str]) -> str:
+    return file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Put ``text`` in the place of what a file holds, whole or not at all. Raises CorpusError."""
+    try:
+        with suppress(OSError):  # a file system without hard links
+            if created(path, text):
+                return
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def require_writable(folder: Path) -> None:
+    """Raise CorpusError unless cases can be saved into ``folder``; makes it if needed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _unnamed(folder).close()
+    except OSError as error:
+        raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
+
+
+def paths(given: Iterable[Path]) -> Iterator[Path]:
+    """Case files: those given, and those in given folders, sorted. Raises CorpusError for a missing path."""
+    for path in given:
+        if path.is_dir():
+            inside = sorted(path.rglob("*" + SUFFIX))
+            if not inside:
+                raise CorpusError(f"{path}: holds no *{SUFFIX} file")
+            yield from inside
+        elif path.exists():
+            yield path
+        else:
+            raise CorpusError(f"{path}: does not exist")

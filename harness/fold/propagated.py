@@ -1,0 +1,177 @@
+"""A pad as it reaches its consumer, what every rule asks of it, and the padding that takes its place. Pure Python."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from foldproof.fold.facts import Kind, Quantization, Rearranged, Refused, Site, Values, Widths
+from foldproof.fold.propagation import Border, including, known_bounds, passed, some
+from foldproof.fold.values import NUMBERS, cast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A pad as it reaches its consumer: the widths that padding has to make up for, by letter of the layout.
+
+    ``border`` is what the operand holds there; ``kept`` are the widths of the pad that stays, per axis of what it pads.
+    """
+
+    site: Site
+    widths: dict[str, Widths]
+    border: Border
+    kept: tuple[Widths, ...]
+
+    @property
+    def adds(self) -> bool:
+        """Whether anything is added: a pad that only crops has no value."""
+        return any(width > 0 for sides in self.widths.values() for width in sides)
+
+    @property
+    def values(self) -> Values:
+        assert self.border.values is not None
+        return self.border.values
+
+
+# --- how it gets there ----------------------------------------------------------------------------------
+
+
+def common(site: Site) -> Iterator[Refused]:
+    """What every rule asks of the pad and its consumer; the first that fails is reported.
+
+    a. the pad is on the data operand; b. the mode is "constant"; c. the dtypes are known; d. the widths are constants;
+    e. the layout is known, and the padding attribute complete; f. the pad's input can be read by the consumer
+    """
+    pad, consumer = site.pad, site.consumer
+    letters = sorted("NC" + consumer.spatial)
+    if consumer.operand != 0:
+        yield Refused(Kind.WEIGHT, "the pad is on the weight operand, which the padding attribute does not reach")
+    if pad.mode != "constant":
+        yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
+    for dtype in (pad.dtype, site.operand_dtype):
+        if dtype not in NUMBERS:
+            yield Refused(Kind.DTYPE, f"dtype {dtype} is none whose arithmetic is known to fold exactly")
+    if pad.widths is None:
+        yield Refused(Kind.DYNAMIC_WIDTH, "a pad width is not a constant")
+    if sorted(consumer.layout) != letters or consumer.out_layout != consumer.layout:
+        shown = f"{consumer.layout} (out_layout {consumer.out_layout})"
+        yield Refused(Kind.LAYOUT, f"layout {shown} is no order of the letters {'NC' + consumer.spatial}")
+    if len(consumer.padding) != 2 * len(consumer.spatial):
+        yield Refused(Kind.OWN_PADDING, f"padding {list(consumer.padding)} does not give both sides of every axis")
+    if not site.input_visible:
+        yield Refused(Kind.SCOPE, "the input of the pad is local to a dataflow block that the consumer is not in")
+    yield from overwritten(site)
+
+
+def overwritten(site: Site) -> Iterator[Refused]:
+    """In-place calls may make another tensor of the pad's input, or of its result."""
+    if site.overwritten:
+        yield Refused(Kind.IN_PLACE, "the function has in-place calls, which may overwrite what the pad reads or makes")
+
+
+def arrive(site: Site, letters: str) -> Arrival | Refused:
+    """The pad as it arrives, if its widths along ``letters`` of the consumer's layout go and the others stay."""
+    pad, consumer = site.pad, site.consumer
+    assert pad.widths is not None
+    origins = _origins(site)
+    moving = {origins[consumer.layout.index(letter)] for letter in letters}
+    widths = tuple(sides if axis in moving else (0, 0) for axis, sides in enumerate(pad.widths))
+    kept = tuple((0, 0) if axis in moving else sides for axis, sides in enumerate(pad.widths))
+    if not any(any(sides) for sides in widths):
+        return _nothing_moves(site, origins)
+    border = _moved(site, widths, kept)
+    if isinstance(border, Refused):
+        return border
+    by_letter = dict(zip(consumer.layout, border.widths, strict=True))
+    return Arrival(site=site, widths={x: by_letter[x] for x in letters}, border=border, kept=kept)
+
+
+def _origins(site: Site) -> tuple[int | None, ...]:
+    """For each axis of the consumer's operand, the axis of the padded tensor that it is; None for a new one."""
+    assert site.pad.widths is not None
+    origins: tuple[int | None, ...] = tuple(range(len(site.pad.widths)))
+    for step in site.steps:
+        if isinstance(step, Rearranged):
+            origins = tuple(None if axis is None else origins[axis] for axis in step.origin)
+    return origins
+
+
+def _nothing_moves(site: Site, origins: tuple[int | None, ...]) -> Refused:
+    assert site.pad.widths is not None
+    for letter, origin in zip(site.consumer.layout, origins, strict=True):
+        sides = (0, 0) if origin is None else site.pad.widths[origin]
+        if any(sides):
+            kind, axis = (Kind.BATCH, "batch") if letter == "N" else (Kind.CHANNEL, "channel")
+            return Refused(kind, f"the pad changes the {axis} axis by {sides}")
+    return Refused(Kind.CONSUMER, f"{site.consumer.op} has no axis of those that are padded")
+
+
+def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
+    """The border in front of the consumer, or what step it cannot pass. What the ``kept`` widths add is data."""
+    pad = site.pad
+    bounds = including(known_bounds(pad.dtype, site.producers), pad, kept)
+    border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
+    if any(width > 0 for sides in widths for width in sides):
+        value = cast(pad.value, pad.dtype)
+        if value is None:
+            return Refused(Kind.VALUE, f"the pad value {pad.value!r} does not fit {pad.dtype}")
+        border = replace(border, values=Values((1,) * len(widths), (value,)))
+    for step in site.steps:
+        passing = passed(border, step)
+        if isinstance(passing, Refused):
+            return passing
+        border = passing
+    return border
+
+
+# --- geometry -------------------------------------------------------------------------------------------
+
+
+def crops(arrival: Arrival) -> Iterator[Refused]:
+    """A crop and a padding behind it are their sum only where there is nothing to pad again: own padding <= 0.
+
+    A pad and a crop behind it (own padding < 0) always are. With ceil_mode a last window could reach what was cropped.
+    """
+    consumer, by_letter = arrival.site.consumer, arrival.widths
+    cropped = {letter: sides for letter, sides in by_letter.items() if min(sides) < 0}
+    if cropped and consumer.family == "conv_transpose":
+        yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, which no padding of a transposed convolution does")
+    if cropped and consumer.ceil_mode:
+        yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, and the last window of ceil_mode could reach that")
+    for letter, sides in cropped.items():
+        if letter not in consumer.spatial:
+            continue  # channels, which have no padding
+        i = consumer.spatial.index(letter)
+        own = (consumer.padding[i], consumer.padding[i + len(consumer.spatial)])
+        if any(width < 0 < padding for width, padding in zip(sides, own, strict=True)):
+            yield Refused(Kind.CROP, f"the pad crops {letter} by {sides}, and own padding {own} pads it again with 0")
+
+
+def summed(arrival: Arrival, *, scale: list[int] | None = None) -> tuple[int, ...]:
+    """Own padding plus widths (times ``scale`` of each axis), in the flat order of the attribute."""
+    consumer = arrival.site.consumer
+    sides = [arrival.widths[letter] for letter in consumer.spatial]
+    added = [before for before, _ in sides] + [after for _, after in sides]
+    factors = [1] * len(sides) if scale is None else scale
+    return tuple(own + more * by for own, more, by in zip(consumer.padding, added, factors * 2, strict=True))
+
+
+# --- wording --------------------------------------------------------------------------------------------
+
+
+def value_kind(arrival: Arrival) -> Kind:
+    """Why a value is refused: quantizing ops make another one of it, or it is none that the consumer pads with."""
+    quantized = any(isinstance(step, Quantization) for step in arrival.site.steps)
+    return Kind.QUANTIZATION if quantized else Kind.VALUE
+
+
+def said(arrival: Arrival) -> str:
+    """The pad value, and what the steps make of it."""
+    pad, steps = arrival.site.pad, arrival.site.steps
+    if not steps:
+        return f"the pad value is {pad.value!r}"
+    said = f"{', '.join(step.op for step in steps)} makes {some(arrival.values.flat)} of the pad value {pad.value!r}"
+    points = [step.zero_point.flat for step in steps if isinstance(step, Quantization) and step.zero_point.flat]
+    return said + (f" (zero point {some(points[-1])})" if points else "")
+
+
+def _shown(by_letter: dict[str, Widths]) -> str:
+    return ", ".join(f"{letter} {sides}" for letter, sides in by_letter.items() if any(sides))

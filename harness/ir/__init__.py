@@ -1,0 +1,1 @@
+"""Intermediate representations: the protocol that checking speaks, and a room for each IR."""

@@ -1,0 +1,211 @@
+"""Case -> IRModule: the one place with TVM's flat attribute lists.
+
+main(x [, w] [, parameters of steps])  ->  (result [, padded] [, padded + padded] [, what the first step made])
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tvm
+from tvm import relax, tirx, topi
+
+from foldproof.case import Case, Dims, Place, ops
+from foldproof.case.step import BINARY, QUANTIZING, UNARY
+from foldproof.oracle.elementwise import constants
+from foldproof.oracle.fills import inputs
+
+MAIN = "main"
+
+Params = dict[str, relax.Var]
+
+
+def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
+    """A well-formed Relax module whose function ``main`` is the case, unfolded.
+
+    The parameters are named and ordered as the keys of ``foldproof.oracle.fills.parameters``. The function returns
+    the result, or a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves the pad out if it
+    does nothing.
+    """
+    builder = relax.BlockBuilder()
+    params = _params(case)
+    with builder.function(MAIN, list(params.values())):
+        with builder.dataflow():
+            outputs = _emit(builder, case, params, with_pad=with_pad)
+            result = builder.emit_output(outputs[0] if len(outputs) == 1 else relax.Tuple(outputs))
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+def shape(dims: Dims, layout: str) -> tuple[int, ...]:
+    """Dimensions in the order of a layout."""
+    return tuple(dims[letter] for letter in layout)
+
+
+def _params(case: Case) -> Params:
+    unknown = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
+    lengths: dict[str, Any] = case.dims_in_front | unknown
+    types = {"x": relax.TensorType(shape(lengths, case.pad_order), case.dtype)}
+    if case.spec.weighted and not case.constant_weight:
+        types["w"] = relax.TensorType(shape(case.kernel_dims, case.kernel_order), case.kernel_dtype)
+    for place in (*case.front_places, *case.step_places):
+        if not place.step.constant:
+            for name, values in constants(place).items():
+                types[place.parameter(name)] = relax.TensorType(values.shape, values.dtype.name)
+    return {name: relax.Var(name, ty) for name, ty in types.items()}
+
+
+def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: bool) -> list[relax.Var]:
+    data, weight = params["x"], params.get("w")
+    if case.constant_weight:
+        weight = relax.const(inputs(case, case.fills[0])["w"], case.kernel_dtype)
+    for place in case.front_places:
+        data = builder.emit(_step(place, "", data, params), _variable(place))
+    if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
+        padded = data
+    elif case.pads_weight:
+        padded = weight = _emit_pad(builder, case, weight, case.kernel_order)
+    else:
+        padded = data = _emit_pad(builder, case, data, case.pad_order)
+    made = []
+    for place, behind in zip(case.step_places, case.orders[1:], strict=True):
+        data = builder.emit(_step(place, behind, data, params), _variable(place))
+        made.append(data)
+    outputs = [builder.emit(_consumer(case, data, weight), "result")]
+    for use in case.uses:
+        if use == "read":
+            outputs.append(builder.emit(relax.op.add(padded, padded), "read"))
+        else:
+            outputs.append(padded if use == "returned" else made[0])
+    return outputs
+
+
+# --- pads ---------------------------------------------------------------------------------------------
+
+_TOPI = {"reflect": topi.nn.reflect_pad, "replicate": topi.nn.replicate_pad, "circular": topi.nn.circular_pad}
+
+
+def _emit_pad(builder: relax.BlockBuilder, case: Case, operand: relax.Expr, layout: str) -> relax.Var:
+    sides = [case.pad_widths.get(letter, (0, 0)) for letter in layout]
+    pad = case.pad
+    if pad.form == "op":
+        flat = [width for side in sides for width in side]
+        return builder.emit(relax.op.nn.pad(operand, flat, pad_mode=pad.mode, pad_value=pad.value), "padded")
+    before, after = ([side[i] for side in sides] for i in (0, 1))
+    if pad.mode == "constant":
+        return builder.emit_te(topi.nn.pad, operand, before, after, pad.value)
+    return builder.emit_te(_TOPI[pad.mode], operand, before, after)
+
+
+# --- steps --------------------------------------------------------------------------------------------
+
+
+def _step(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    """The call of a step; ``behind`` is the layout of what a structural one makes."""
+    return _CALLS[place.step.kind](place, behind, data, params)
+
+
+def _variable(place: Place) -> str:
+    kind = place.step.kind
+    return kind + "d" if kind in QUANTIZING else kind
+
+
+def _parameters(place: Place, params: Params) -> list[relax.Expr]:
+    values = constants(place)
+    if place.step.constant:
+        return [relax.const(array, array.dtype.name) for array in values.values()]
+    return [params[place.parameter(name)] for name in values]
+
+
+def _quantizing(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    step = place.step
+    make = getattr(relax.op, step.kind)
+    return make(data, *_parameters(place, params), axis=place.order.index(step.axis), out_dtype=step.out_dtype)
+
+
+def _binary(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    [operand] = _parameters(place, params)
+    make = getattr(relax.op, place.step.kind)
+    return make(operand, data) if place.step.swapped else make(data, operand)
+
+
+def _unary(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return getattr(relax.op.nn if place.step.kind == "relu" else relax.op, place.step.kind)(data)
+
+
+def _leakyrelu(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.nn.leakyrelu(data, place.step.alpha)
+
+
+def _clip(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    whole = place.dtype in ops.INTEGERS
+    bounds = ((int(end) if whole else end) for end in (place.step.low, place.step.high))
+    return relax.op.clip(data, *bounds)
+
+
+def _astype(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.astype(data, place.step.out_dtype)
+
+
+def _permute_dims(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.permute_dims(data, [place.order.index(letter) for letter in behind])
+
+
+def _expand_dims(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.expand_dims(data, [i for i, letter in enumerate(behind) if letter not in place.order])
+
+
+def _squeeze(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.squeeze(data, [i for i, letter in enumerate(place.order) if letter not in behind])
+
+
+def _reshape(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    lengths = dict(zip(place.order, data.ty.shape.values, strict=True))
+    return relax.op.reshape(data, [lengths.get(letter, 1) for letter in behind])
+
+
+def _nested_pad(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+    sides = {letter: (before, after) for letter, before, after in place.step.widths}
+    flat = [width for letter in place.order for width in sides.get(letter, (0, 0))]
+    return relax.op.nn.pad(data, flat, pad_value=place.step.value)
+
+
+_CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
+    **dict.fromkeys(QUANTIZING, _quantizing),
+    **dict.fromkeys(BINARY, _binary),
+    **dict.fromkeys(UNARY, _unary),
+    "leakyrelu": _leakyrelu,
+    "clip": _clip,
+    "astype": _astype,
+    "permute_dims": _permute_dims,
+    "expand_dims": _expand_dims,
+    "squeeze": _squeeze,
+    "reshape": _reshape,
+    "pad": _nested_pad,
+}
+
+
+# --- the consumer -------------------------------------------------------------------------------------
+
+
+def _consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.Expr:
+    make = getattr(relax.op.nn, case.op)
+    axes = case.axes
+    attributes: dict[str, Any] = {
+        "strides": [a.stride for a in axes],
+        "padding": [a.padding[0] for a in axes] + [a.padding[1] for a in axes],
+        "dilation": [a.dilation for a in axes],
+    }
+    if case.spec.pools:
+        flags = {"ceil_mode": case.ceil_mode, "count_include_pad": case.count_include_pad}
+        return make(data, pool_size=[a.kernel for a in axes], layout=case.data_order, **flags, **attributes)
+    if case.spec.transposed:
+        attributes["output_padding"] = [a.output_padding for a in axes]
+    return make(
+        data,
+        weight,
+        groups=case.groups,
+        data_layout=case.data_order,
+        kernel_layout=case.kernel_order,
+        out_dtype=case.out_dtype or None,
+        **attributes,
+    )

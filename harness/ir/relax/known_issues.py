@@ -1,0 +1,98 @@
+"""What is known to be wrong: defects of TVM that the harness met.
+
+A known defect does not fail a case, and is never counted as passed either: the verdict names it and the summary
+counts it. Each has a pinned case in ``tests/data/corpus`` and a row in the README's "Defects found".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from foldproof.case import Case, ops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A defect of TVM 0.27: ``matches`` the cases that show it.
+
+    ``dtype_only`` if the values are right all the same; ``runs`` is False where running it can kill the process, so
+    that such a case is drawn, folded, checked as IR and counted, but not executed. ``raises`` is what TVM says where it
+    does not compile such a case; where it does, the case is like any other.
+    """
+
+    name: str
+    text: str
+    matches: Callable[[Case], bool]
+    dtype_only: bool = False
+    runs: bool = True
+    raises: str = ""
+
+
+def _axes_out_of_order(case: Case) -> bool:
+    spec = case.spec
+    return spec.family == "conv" and not case.in_order
+
+
+def _integer_average(case: Case) -> bool:
+    return case.spec.family == "avg_pool" and case.operand_dtype in ops.INTEGERS
+
+
+def _divides_by_nothing(case: Case) -> bool:
+    """Whether some window of a counted average counts no element, or fewer, as pool_impl_nd in pooling.h counts."""
+    if case.spec.family != "avg_pool" or not (case.ceil_mode and case.count_include_pad):
+        return False
+    for letter, axis in case.lettered_axes:
+        last = case.operand_dims[letter] + axis.padding[1] - 1
+        for index in range(case.result_dims[letter]):
+            start = index * axis.stride - axis.padding[0]
+            if min(start + (axis.kernel - 1) * axis.dilation, last) < start:
+                return True
+    return False
+
+
+def _has_a_padded_symbolic_length(case: Case) -> bool:
+    """Whether the type of a tensor that a step or the consumer reads has a length like ``w + 3``."""
+    read = case.dims_along[: len(case.steps)]
+    return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
+
+
+FINDINGS = (
+    Finding(
+        name="avg_pool-divides-by-nothing",
+        text="avg_pool with ceil_mode, count_include_pad and negative padding: a last window behind what is cropped "
+        "counts no element or a negative number of them; integers die of SIGFPE, floats become infinite or change sign",
+        matches=_divides_by_nothing,
+        runs=False,
+    ),
+    Finding(
+        name="conv-axes-out-of-order",
+        text="conv2d/conv3d with a layout whose spatial letters are not in the order D, H, W (NCWH, OIWH): type "
+        "inference reads strides, padding and dilation by letter, the kernel by position, and pairs the n-th spatial "
+        "axis of the data with the n-th of the weight; shape and values are wrong",
+        matches=_axes_out_of_order,
+    ),
+    Finding(
+        name="integer-avg_pool-dtype",
+        text="avg_pool of integers is annotated with the dtype of its input, but its kernel returns int64",
+        matches=_integer_average,
+        dtype_only=True,
+    ),
+    Finding(
+        name="symbolic-copy",
+        text="a kernel that only moves or copies a tensor whose symbolic length was padded (w + 3): the pass "
+        "RewriteDataflowReshape asks whether it is a reshape, and gets an internal error instead of no",
+        matches=_has_a_padded_symbolic_length,
+        raises="RewriteDataflowReshape",
+    ),
+)
+
+
+def finding_of(case: Case) -> Finding | None:
+    """The defect of TVM that ``case`` shows whenever it is executed, if it is a known one."""
+    return next((finding for finding in FINDINGS if not finding.raises and finding.matches(case)), None)
+
+
+def finding_raised(case: Case, message: str) -> Finding | None:
+    """The known defect of TVM that keeps ``case`` from being compiled, which TVM reports with ``message``."""
+    raised = (finding for finding in FINDINGS if finding.raises and finding.raises in message)
+    found = next((finding for finding in raised if finding.matches(case)), finding_of(case))
+    return None if found is None or found.dtype_only else found

@@ -1,0 +1,1 @@
+"""The fast pipeline: only the lowering that a tiny case needs."""

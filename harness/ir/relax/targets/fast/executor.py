@@ -1,0 +1,274 @@
+"""Legalised Relax functions, read once into steps and run without TVM's virtual machine.
+
+    lv = R.call_tir(cls.pad, (x,), out_ty=R.Tensor((n, 9), "float32"))
+    gv = R.call_tir(cls.conv1d, (lv, w), ...)         ->   one step per binding: a poisoned buffer, a call of a kernel
+
+It knows what is left after LegalizeOps of a graph without loops and closures, symbolic shapes included. Whatever else
+a module holds raises Unsupported while it is read, never while it runs.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import tvm
+import tvm_ffi
+from tvm import ir, relax, tirx
+
+from foldproof.ir.relax.targets.fast.buffers import Buffer
+from foldproof.ir.relax.targets.target import Unsupported
+
+Value = Any
+"""A Buffer, a number, a shape (tuple of int), or a tuple of values."""
+
+RunKernel = Callable[[Sequence[Value]], None]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One call of a function: what its variables are bound to. Fresh memory is filled with the byte ``poison``."""
+
+    kernels: Mapping[str, RunKernel]
+    poison: int
+    values: dict[Any, Value] = field(default_factory=dict)
+    dims: dict[Any, int] = field(default_factory=dict)
+    claims: list[tuple[Any, int]] = field(default_factory=list)
+
+
+_Step = Callable[[_Frame], Value]
+
+
+class Graph:
+    """The Relax functions of a module that ``main`` reaches. ``kernels`` are the PrimFuncs that they call, by name."""
+
+    def __init__(self, module: tvm.IRModule, name: str = "main") -> None:
+        """Raises Unsupported."""
+        self.kernels: dict[str, tirx.PrimFunc] = {}
+        self._module = module
+        self._functions: dict[str, _Function] = {}
+        self._main = self._function(name)
+
+    def run(self, arrays: Iterable[Any], kernels: Mapping[str, RunKernel], *, poison: int) -> tuple[Any, ...]:
+        """The outputs as NumPy arrays, for NumPy arrays in the order of the parameters."""
+        result = self._main.call([Buffer.of(array) for array in arrays], kernels, poison)
+        outputs = result if isinstance(result, tuple) else (result,)
+        return tuple(output.array for output in outputs)
+
+    # --- reading: every method gives a step, which computes the value of what was read ----------------
+
+    def _function(self, name: str) -> "_Function":
+        if name not in self._functions:
+            function = self._functions[name] = _Function()
+            self._read(function, self._module[name])
+        return self._functions[name]
+
+    def _read(self, function: "_Function", source: relax.Function) -> None:
+        if not isinstance(source, relax.Function):
+            raise Unsupported(f"a call of a {type(source).__name__}")
+        _require_tensors(source.ret_ty)
+        function.params = [(var, _matcher(var.ty)) for var in source.params]
+        function.body = self._sequence(source.body)
+
+    def _sequence(self, sequence: relax.SeqExpr) -> _Step:
+        bindings = [self._binding(binding) for block in sequence.blocks for binding in block.bindings]
+        result = self._expression(sequence.body)
+
+        def run(frame: _Frame) -> Value:
+            for bind in bindings:
+                bind(frame)
+            return result(frame)
+
+        return run
+
+    def _binding(self, binding: Any) -> _Step:
+        var, compute = binding.var, self._expression(binding.value)
+        match = _matcher(binding.ty) if isinstance(binding, relax.MatchCast) else None
+
+        def bind(frame: _Frame) -> None:
+            value = frame.values[var] = compute(frame)
+            if match is not None:
+                match(frame, value)
+                _check_claims(frame)
+
+        return bind
+
+    def _expression(self, expr: Any) -> _Step:
+        if isinstance(expr, ir.GenericConst):
+            constant = Buffer.of(expr.value.numpy(), str(expr.value.dtype))
+            return lambda frame: constant
+        if isinstance(expr, relax.ShapeExpr):
+            return _shape(expr.values)
+        if isinstance(expr, relax.Tuple):
+            parts = [self._expression(part) for part in expr.fields]
+            return lambda frame: tuple(part(frame) for part in parts)
+        if isinstance(expr, relax.TupleGetItem):
+            whole, index = self._expression(expr.tuple_value), int(expr.index)
+            return lambda frame: whole(frame)[index]
+        if isinstance(expr, relax.If):
+            return self._branch(expr)
+        if isinstance(expr, ir.Call) and not ir.is_prim_expr(expr):
+            return self._call(expr)
+        if isinstance(expr, relax.Var) and not ir.is_prim_expr(expr):
+            return lambda frame: frame.values[expr]
+        if ir.is_prim_expr(expr):
+            return _number(expr)
+        raise Unsupported(f"a {type(expr).__name__} in a graph")
+
+    def _branch(self, expr: relax.If) -> _Step:
+        condition = self._expression(expr.cond)
+        yes, no = self._sequence(expr.true_branch), self._sequence(expr.false_branch)
+
+        def run(frame: _Frame) -> Value:
+            value = condition(frame)
+            holds = value.array.item() if isinstance(value, Buffer) else value
+            return yes(frame) if holds else no(frame)
+
+        return run
+
+    def _call(self, call: ir.Call) -> _Step:
+        if isinstance(call.op, ir.GlobalVar):
+            return self._call_function(call)
+        if isinstance(call.op, ir.Op) and call.op.name == "relax.call_tir":
+            return self._call_kernel(call)
+        raise Unsupported(f"a call of {call.op.name if isinstance(call.op, ir.Op) else type(call.op).__name__}")
+
+    def _call_function(self, call: ir.Call) -> _Step:
+        callee = self._function(call.op.name_hint)
+        arguments = [self._expression(argument) for argument in call.args]
+        return lambda frame: callee.call([a(frame) for a in arguments], frame.kernels, frame.poison)
+
+    def _call_kernel(self, call: ir.Call) -> _Step:
+        name = call.args[0].name_hint
+        if not isinstance(self._module[name], tirx.PrimFunc):
+            raise Unsupported(f"a call_tir of a {type(self._module[name]).__name__}")
+        self.kernels[name] = self._module[name]
+        given = self._expression(call.args[1])
+        numbers = self._expression(call.args[2]) if len(call.args) > 2 else None
+        single = not isinstance(call.ty, relax.TupleType)
+        outputs = [_fresh(ty) for ty in ([call.ty] if single else call.ty.fields)]
+
+        def run(frame: _Frame) -> Value:
+            inputs = given(frame)
+            results = tuple(output(frame) for output in outputs)
+            last = numbers(frame) if numbers is not None else ()
+            frame.kernels[name]((*(inputs if isinstance(inputs, tuple) else (inputs,)), *results, *last))
+            return results[0] if single else results
+
+        return run
+
+
+class _Function:
+    """A Relax function as a step. Made empty, filled while it is read, so that it may be met on the way."""
+
+    params: list[tuple[Any, Callable[[_Frame, Value], None]]]
+    body: _Step
+
+    def call(self, arguments: Sequence[Value], kernels: Mapping[str, RunKernel], poison: int) -> Value:
+        if len(arguments) != len(self.params):
+            raise TypeError(f"{len(arguments)} arguments for a function of {len(self.params)}")
+        frame = _Frame(kernels, poison)
+        for (var, match), value in zip(self.params, arguments, strict=True):
+            match(frame, value)
+            frame.values[var] = value
+        _check_claims(frame)
+        return self.body(frame)
+
+
+# --- types --------------------------------------------------------------------------------------------
+
+
+def _require_tensors(ty: Any) -> None:
+    """What a runner returns: a tensor, or a tuple of tensors."""
+    for part in ty.fields if isinstance(ty, relax.TupleType) else [ty]:
+        if not isinstance(part, relax.TensorType):
+            raise Unsupported(f"a function that returns {part}")
+
+
+def _fresh(ty: Any) -> _Step:
+    """A new buffer of a tensor type."""
+    if not isinstance(ty, relax.TensorType) or not isinstance(ty.shape, relax.ShapeExpr):
+        raise Unsupported(f"a kernel with a result of type {ty}")
+    shape, dtype = _shape(ty.shape.values), _dtype(ty)
+    return lambda frame: Buffer(shape(frame), dtype, frame.poison)
+
+
+def _dtype(ty: Any) -> str:
+    return str(ty.dtype)
+
+
+def _matcher(ty: Any) -> Callable[[_Frame, Value], None]:
+    """Check a value against a type, and learn the symbolic lengths that it tells."""
+    if isinstance(ty, relax.TupleType):
+        parts = [_matcher(part) for part in ty.fields]
+
+        def match_parts(frame: _Frame, value: Value) -> None:
+            for match, part in zip(parts, value, strict=True):
+                match(frame, part)
+
+        return match_parts
+    if isinstance(ty, relax.ShapeType):
+        lengths = None if ty.values is None else list(ty.values)
+        return lambda frame, value: _learn(frame, lengths, value)
+    if not isinstance(ty, relax.TensorType):
+        raise Unsupported(f"a value of type {ty}")
+    dtype, shape, rank = _dtype(ty), ty.shape, int(ty.ndim)
+    lengths = list(shape.values) if isinstance(shape, relax.ShapeExpr) else None
+
+    def match_tensor(frame: _Frame, value: Buffer) -> None:
+        if value.dtype != dtype or (rank >= 0 and value.array.ndim != rank):
+            raise TypeError(f"a tensor {value.array.shape} of {value.dtype} for {ty}")
+        _learn(frame, lengths, value.array.shape)
+
+    return match_tensor
+
+
+def _learn(frame: _Frame, lengths: Sequence[Any] | None, actual: tuple[int, ...]) -> None:
+    if lengths is None:
+        return
+    if len(lengths) != len(actual):
+        raise TypeError(f"shape {actual} for {lengths}")
+    for length, value in zip(lengths, actual, strict=True):
+        if isinstance(length, tirx.Var) and length not in frame.dims:
+            frame.dims[length] = value
+        else:
+            frame.claims.append((length, value))
+
+
+def _check_claims(frame: _Frame) -> None:
+    """Lengths that are no new variables: checked when all variables are known, whatever the order of the parameters."""
+    for length, value in frame.claims:
+        if _evaluated(length, frame.dims) != value:
+            raise TypeError(f"a length of {value}, but {length} is {_evaluated(length, frame.dims)}")
+    frame.claims.clear()
+
+
+# --- numbers ------------------------------------------------------------------------------------------
+
+
+def _shape(lengths: Iterable[Any]) -> Callable[[_Frame], tuple[int, ...]]:
+    parts = list(lengths)
+    if all(isinstance(part, tirx.IntImm) for part in parts):
+        known = tuple(int(part) for part in parts)
+        return lambda frame: known
+    return lambda frame: tuple(_evaluated(part, frame.dims) for part in parts)
+
+
+def _number(expr: Any) -> _Step:
+    if isinstance(expr, tirx.IntImm | tirx.FloatImm):
+        value = expr.value
+        return lambda frame: value
+    return lambda frame: _evaluated(expr, frame.dims)
+
+
+def _evaluated(expr: Any, dims: Mapping[Any, int]) -> int:
+    """The value of an integer expression of symbolic lengths."""
+    if isinstance(expr, tirx.IntImm):
+        return int(expr)
+
+    def known(var: tirx.Var) -> Any:
+        return tirx.IntImm(str(var.ty.dtype), dims[var]) if var in dims else var
+
+    value = tvm.sym.Analyzer().simplify(tvm_ffi.structural_map(expr, (ir.Var, known), order="post"))
+    if not isinstance(value, tirx.IntImm):
+        raise TypeError(f"{expr} has no value yet: {value}")
+    return int(value)

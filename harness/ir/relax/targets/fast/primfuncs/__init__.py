@@ -1,0 +1,1 @@
+"""PrimFuncs built without TE, node for node equal to those of LegalizeOps."""

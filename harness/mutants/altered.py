@@ -1,0 +1,122 @@
+"""Spoilt: the bundled pass with functions of it replaced while it runs, and when that makes no difference.
+
+    module --bundled pass, every function spied on--> Run --> which spoilt passes make the same module
+
+Law: where the pass calls no replaced function, or gets the same answers from it, the spoilt pass makes what it makes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import FoldExplicitPadding, Outcome, rewrite
+from foldproof.fold.facts import Site
+from foldproof.ir.relax import module as ir
+
+
+def options(**chosen: str) -> Fold:
+    """The bundled pass by option."""
+    made: Any = FoldExplicitPadding(check_input=False, **chosen)  # type: ignore[arg-type]
+    return made  # type: ignore[no-any-return]
+
+
+BUNDLED = options()
+"""What is spoilt. The harness asks itself whether a module is well formed."""
+
+CORRECTING = options(nonzero="correct")
+SLICING = options(channels="slice")
+BASES = (BUNDLED, CORRECTING, SLICING)
+
+Place = tuple[Any, str]
+"""A module or class of the pass, and the name of a function in it."""
+
+_DECIDE: Place = (rewrite, "decide")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spoilt:
+    """``base`` with (owner, name, replacement) each, and then ``after`` of its result and its input.
+
+    ``wrong`` is the answer to each site, where that is all that is replaced.
+    """
+
+    base: Fold
+    patches: tuple[tuple[Any, str, Any], ...]
+    after: Callable[[ir.Module, ir.Module], ir.Module] | None = None
+    wrong: Callable[[Site], Outcome] | None = None
+
+    def __call__(self, module: ir.Module) -> ir.Module:
+        with _replaced(self.patches):
+            folded = self.base(module)
+        return folded if self.after is None else self.after(folded, module)
+
+    def same_in(self, run: "Run") -> bool:
+        """Whether this pass does in ``run`` what its base does, but for ``after``."""
+        if self.wrong is not None:
+            return all(_answer(self.wrong, site) == outcome for site, outcome in run.asked)
+        return not any((id(owner), name) in run.called for owner, name, _ in self.patches)
+
+
+@contextmanager
+def _replaced(patches: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for owner, name, replacement in patches:
+            stack.enter_context(patch.object(owner, name, replacement))
+        yield
+
+
+def _answer(wrong: Callable[[Site], Outcome], site: Site) -> Outcome | None:
+    try:
+        return wrong(site)
+    except Exception:  # noqa: BLE001, a defect that raises makes a difference, which its own run shows
+        return None
+
+
+# --- what the pass calls ------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a base: what it made, which places it ``called``, and which outcome it decided on for each site."""
+
+    folded: ir.Module | None = None
+    called: set[tuple[int, str]] = field(default_factory=set)
+    asked: list[tuple[Site, Outcome]] = field(default_factory=list)
+
+
+def watched(base: Fold, module: ir.Module, places: Iterable[Place]) -> Run:
+    """The run of ``base`` on a module, with functions at ``places`` watched; what is no function counts as called."""
+    run = Run()
+    spies = []
+    for owner, name in places:
+        original = vars(owner)[name]
+        if callable(getattr(owner, name)):
+            spies.append((owner, name, _spy(run, owner, name, original)))
+        else:
+            run.called.add((id(owner), name))
+    with _replaced(spies):
+        run.folded = base(module)
+    return run
+
+
+def _spy(run: Run, owner: Any, name: str, original: Any) -> Any:
+    static = isinstance(original, staticmethod)
+    function = original.__func__ if static else original
+
+    def spy(*args: Any, **options: Any) -> Any:
+        run.called.add((id(owner), name))
+        answer = function(*args, **options)
+        if (owner, name) == _DECIDE:
+            run.asked.append((args[0], answer))
+        return answer
+
+    return staticmethod(spy) if static else spy
+
+
+def places_of(folds: Iterable[Fold]) -> list[Place]:
+    """All places that these passes replace, each once."""
+    found = {(id(o), name): (o, name) for f in folds if isinstance(f, Spoilt) for o, name, _ in f.patches}
+    return list(found.values())

@@ -1,0 +1,64 @@
+"""Defect: a pass that is wrong on purpose, and the case that proves it.
+
+Law: on ``killed_by`` the pass of ``make`` fails ``check(..., complete=True)``, where that of ``right`` passes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from foldproof.case import Axis, Case, Pad, Step
+from foldproof.checking.apply_pass import Fold
+from foldproof.fold import FoldExplicitPadding
+
+Make = Callable[[], Fold]
+"""Makes a pass."""
+
+BUNDLED: Make = cast(Make, FoldExplicitPadding)
+CORRECT: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
+SLICE: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """One defective pass. ``kind`` is the rule, or the part of the pass, that it spoils.
+
+    ``make`` makes the pass; its name is that of the defect, its docstring says what is wrong. ``upstream`` is the issue
+    of the project that had it, where one is known. ``right`` makes the pass without the defect: the bundled one, with
+    options where the defect needs them. A ``held_out`` defect was written last, and is never used to tune strategies.
+    """
+
+    kind: str
+    make: Make
+    killed_by: Case
+    upstream: str = ""
+    right: Make = BUNDLED
+    held_out: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.make.__name__
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in a sentence."""
+        return " ".join((self.make.__doc__ or "").split())
+
+
+# --- cases that prove it ------------------------------------------------------------------------------
+
+H = Axis(size=4, pad=(1, 2), kernel=2, padding=(0, 1))
+W = Axis(size=5, pad=(0, 1), kernel=3, padding=(2, 0))
+BARE = Axis(size=4, pad=(1, 2), kernel=2)
+
+
+def killer(op: str, *axes: Axis, **fields: Any) -> Case:
+    """A case on data that is all negative, unless ``fields`` say otherwise."""
+    return Case(**{"op": op, "axes": axes, "fills": ("negative",), **fields})
+
+
+def quantized(*, value: float, dtype: str = "int8", channels: int = 1, **step: Any) -> Case:
+    """A conv1d behind a dequantize."""
+    steps = (Step(**{"zero_point_dtype": dtype, **step}),)
+    return killer("conv1d", BARE, dtype=dtype, pad=Pad(value=value), steps=steps, channels=channels)

@@ -1,0 +1,273 @@
+"""The NumPy meaning of the elementwise steps, bit by bit as TVM 0.27 executes them on llvm.
+
+    apply(step, tensor, {"scale": ..., ...}) -> tensor
+
+The laws. Each operation rounds once, to the dtype that it works in. ``max(a, b)`` is ``a if a > b else b`` and ``min``
+``a if a < b else b``: NaN and zeros of two signs go by the order of the operands. TVM's simplifier drops ``x + 0.0``,
+and makes ``x * 0.0`` and ``0.0 / x`` the constant, NaN or not, if it sees a constant scalar. Integers of 8 and 16 bits
+wrap; LLVM leaves overflow of 32 and 64 bits open, and a cast from float to integer out of range.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
+import numpy as np
+import numpy.typing as npt
+
+from foldproof.case import Place, ops
+from foldproof.case.step import BINARY, QUANTIZING, Step
+
+Array = npt.NDArray[Any]
+Parameters = dict[str, Array]
+
+OUT_OF_RANGE = "float to integer cast out of range"
+OVERFLOW = "integer overflow in a step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """An array, ``unsure`` where its value is not known here, and ``open`` where TVM itself leaves it open.
+
+    What is open is unsure. ``reasons`` say why anything is open.
+    """
+
+    value: Array
+    unsure: Array
+    open: Array
+    reasons: tuple[str, ...] = ()
+
+    def each(self, change: Callable[[Array], Array]) -> "Tensor":
+        """The same change to the value and to what is known of it."""
+        unsure = change(self.unsure)
+        opened = unsure if self.open is self.unsure else change(self.open)
+        return Tensor(value=change(self.value), unsure=unsure, open=opened, reasons=self.reasons)
+
+    def opened(self, where: Array, reason: str) -> "Tensor":
+        """Open at these elements too."""
+        if not where.any():
+            return self
+        reasons = tuple(dict.fromkeys((*self.reasons, reason)))
+        return replace(self, unsure=self.unsure | where, open=self.open | where, reasons=reasons)
+
+
+def known(value: Array) -> Tensor:
+    """A tensor of which everything is known."""
+    nowhere = np.zeros(value.shape, np.bool_)
+    return Tensor(value=value, unsure=nowhere, open=nowhere)
+
+
+def apply(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    """What an elementwise step makes of a tensor. ``parameters`` have the shapes that broadcast to it."""
+    with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
+        result = _KINDS[step.kind](step, tensor, parameters)
+        if tensor.value.dtype == np.dtype("bfloat16") and step.kind not in QUANTIZING and step.kind != "astype":
+            result = replace(result, unsure=result.unsure | _is_rounded(step, tensor, parameters, result))
+        return result
+
+
+def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor) -> Array:
+    """Where bfloat16 rounds: TVM computes it in float32, and drops a rounding that is computed with at once."""
+    single = np.dtype(np.float32)
+    exact = _KINDS[step.kind](
+        replace(step, alpha=float(np.array(step.alpha).astype(tensor.value.dtype)))
+        if step.kind == "leakyrelu"
+        else step,
+        replace(tensor, value=tensor.value.astype(single)),
+        {name: value.astype(single) for name, value in parameters.items()},
+    )
+    return np.asarray((exact.value != result.value.astype(single)) & ~np.isnan(exact.value))
+
+
+def constants(place: Place) -> Parameters:
+    """The step's parameters as the graph has them: one element is a scalar, and several follow an axis.
+
+    Those of quantize and dequantize have one axis; the others broadcast to what the step reads.
+    """
+    step, found = place.step, {}
+    behind = len(place.order) - place.order.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
+    for name, values in step.parameters.items():
+        shape = () if len(values) == 1 else (len(values), *([1] * behind))
+        with np.errstate(all="ignore"):
+            found[name] = np.array(values).astype(np.dtype(step.parameter_dtype(name, place.dtype))).reshape(shape)
+    return found
+
+
+def broadcast(place: Place, parameters: Parameters) -> Parameters:
+    """The parameters with the shapes that ``apply`` wants."""
+    step = place.step
+    if step.kind not in QUANTIZING:
+        return parameters
+    shape = [-1 if letter == step.axis else 1 for letter in place.order]
+    return {name: values if values.size == 1 else values.reshape(shape) for name, values in parameters.items()}
+
+
+def cast(tensor: Tensor, dtype: str) -> Tensor:
+    """``astype``. Float to integer truncates; bfloat16 is unsure where it rounds.
+
+    TVM 0.27 computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once.
+    """
+    value, to_integer = tensor.value, dtype in ops.INTEGERS
+    if to_integer and not np.issubdtype(value.dtype, np.integer):
+        low, high = ops.int_range(dtype)
+        whole = np.trunc(value.astype(np.float64))
+        inside = (whole >= low) & (whole < high + 1)  # high + 1 is a power of two: exact where int64's high is not
+        inner = np.where(inside, whole, 0).astype(np.dtype(dtype))
+        return replace(tensor, value=inner).opened(~inside, OUT_OF_RANGE)
+    result = value.astype(np.dtype(dtype))
+    if dtype != "bfloat16" or value.dtype == result.dtype:
+        return replace(tensor, value=result)
+    rounded = (result.astype(np.float64) != value.astype(np.float64)) & ~np.isnan(value.astype(np.float64))
+    return replace(tensor, value=result, unsure=tensor.unsure | rounded)
+
+
+# --- kinds --------------------------------------------------------------------------------------------
+
+
+def _cast(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    return cast(tensor, step.out_dtype)
+
+
+def _dequantize(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    """float32(int32(q) - zero_point) * scale: int32 wraps, and each float operation rounds once."""
+    scale, zero_point = parameters["scale"], parameters["zero_point"]
+    difference = (tensor.value.astype(np.int64) - zero_point.astype(np.int64)).astype(np.int32)
+    result = difference.astype(np.float32) * scale
+    if step.constant and scale.size == 1 and not scale.any():
+        result = np.full_like(result, scale.item())
+    if step.out_dtype == "float16":
+        result = np.clip(result, np.float32(-65504), np.float32(65504)).astype(np.float16)
+    return replace(tensor, value=result)
+
+
+def _quantize(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    """clip(round(x / scale) + zero_point) in float32; NaN becomes the highest value."""
+    low, high = (np.float32(end) for end in ops.int_range(step.out_dtype))
+    scaled = tensor.value.astype(np.float32) / parameters["scale"]
+    shifted = np.rint(scaled) + parameters["zero_point"].astype(np.float32)
+    clipped = _max(_min(shifted, high), low)
+    return replace(tensor, value=clipped.astype(np.dtype(step.out_dtype)))
+
+
+def _relu(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    return replace(tensor, value=_max(tensor.value, tensor.value.dtype.type(0)))
+
+
+def _clip(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    kind = tensor.value.dtype.type
+    low, high = (kind(int(end)) if _is_integer(tensor) else kind(end) for end in (step.low, step.high))
+    return replace(tensor, value=_max(_min(tensor.value, high), low))
+
+
+def _leakyrelu(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    value = tensor.value
+    return replace(tensor, value=np.where(value > 0, value, _times(value, value.dtype.type(step.alpha))))
+
+
+def _sign(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    """1, -1, or 0.0 for zeros of either sign and for NaN."""
+    value = tensor.value
+    return replace(tensor, value=((value > 0).astype(value.dtype) - (value < 0).astype(value.dtype)))
+
+
+def _rounding(function: Callable[[Array], Array]) -> Callable[[Step, Tensor, Parameters], Tensor]:
+    """A function of floats that leaves integers as they are."""
+
+    def rounded(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+        return tensor if _is_integer(tensor) else replace(tensor, value=function(tensor.value))
+
+    return rounded
+
+
+def _sqrt(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    return replace(tensor, value=np.sqrt(tensor.value))
+
+
+def _negative(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    return _computed(tensor, np.negative, tensor.value)
+
+
+def _abs(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    return _computed(tensor, np.abs, tensor.value)
+
+
+def _square(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    return _computed(tensor, np.multiply, tensor.value, tensor.value)
+
+
+def _binary(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    operand = parameters["operand"]
+    scalar = operand if step.constant and operand.size == 1 else None
+    left, right = (operand, tensor.value) if step.swapped else (tensor.value, operand)
+    if scalar is not None and not scalar.any():
+        if step.kind == "add" or (step.kind == "subtract" and not step.swapped):
+            return tensor
+        if step.kind in ("multiply", "divide"):
+            return replace(tensor, value=np.full_like(tensor.value, scalar.item()))
+    if step.kind in ("maximum", "minimum"):
+        choose = _max if step.kind == "maximum" else _min
+        return replace(tensor, value=choose(left, right))
+    if step.kind == "divide" and _is_integer(tensor):
+        return replace(tensor, value=_truncated(left, right))
+    arithmetic = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide}
+    return _computed(tensor, arithmetic[step.kind], left, right)
+
+
+_KINDS: dict[str, Callable[[Step, Tensor, Parameters], Tensor]] = {
+    "dequantize": _dequantize,
+    "quantize": _quantize,
+    "astype": _cast,
+    "relu": _relu,
+    "clip": _clip,
+    "leakyrelu": _leakyrelu,
+    "round": _rounding(np.rint),
+    "floor": _rounding(np.floor),
+    "ceil": _rounding(np.ceil),
+    "trunc": _rounding(np.trunc),
+    "sign": _sign,
+    "sqrt": _sqrt,
+    "negative": _negative,
+    "abs": _abs,
+    "square": _square,
+    **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _binary),
+}
+
+
+# --- arithmetic ---------------------------------------------------------------------------------------
+
+
+def _is_integer(tensor: Tensor) -> bool:
+    return bool(np.issubdtype(tensor.value.dtype, np.integer))
+
+
+def _max(left: Any, right: Any) -> Array:
+    return np.asarray(np.where(left > right, left, right))
+
+
+def _min(left: Any, right: Any) -> Array:
+    return np.asarray(np.where(left < right, left, right))
+
+
+def _times(value: Array, factor: Any) -> Array:
+    """TVM makes a product with the constant 0 that constant."""
+    return np.asarray(value * factor if factor else np.full_like(value, factor))
+
+
+def _truncated(left: Array, right: Array) -> Array:
+    """Integer division toward zero; no divisor is 0 or -1."""
+    quotient = left // right
+    return np.asarray(quotient + ((left % right != 0) & ((left < 0) != (right < 0)))).astype(left.dtype)
+
+
+def _computed(tensor: Tensor, function: Callable[..., Any], *operands: Array) -> Tensor:
+    """Floats round; integers wrap, which is open for 32 and 64 bits."""
+    dtype = tensor.value.dtype
+    if not _is_integer(tensor):
+        return replace(tensor, value=np.asarray(function(*operands)).astype(dtype))
+    exact = np.asarray(function(*(operand.astype(object) for operand in operands)))
+    low, high = ops.int_range(dtype.name)
+    wraps = np.asarray((exact < low) | (exact > high), np.bool_)
+    wrapped = np.asarray((exact - low) % (high - low + 1) + low).astype(dtype)
+    result = replace(tensor, value=wrapped.reshape(tensor.value.shape))
+    return result.opened(wraps, OVERFLOW) if dtype.itemsize >= 4 else result

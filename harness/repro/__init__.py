@@ -1,0 +1,1 @@
+"""Standalone scripts that reproduce a failure."""

@@ -1,0 +1,158 @@
+"""What a reproducer does: ``foldproof.repro.script`` copies these functions into it, so they know TVM and NumPy alone.
+
+Each ends the process: the last line is ``FAILED: ...`` with exit code 1, or ``ok: ...`` with 0.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+import tvm
+import tvm_ffi
+from tvm import relax
+
+TARGET: Any = "llvm"
+DEVICE: Any = "cpu"
+INPUTS: Any = {}
+OPEN: Any = {}
+EXPECTED: Any = {}
+NAMES: Any = {}
+
+
+def finish(failed: str = "", ok: str = "") -> NoReturn:
+    """The last line, and the exit code that goes with it."""
+    print(f"FAILED: {failed}" if failed else f"ok: {ok}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+@contextmanager
+def told(stage: str) -> Iterator[None]:
+    """What TVM raises at this stage is what the script shows."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds, all of which are shown
+        print(error)
+        lines = [line.strip() for line in str(error).splitlines() if line.strip(" |^")]
+        said = next((line for line in lines if "Check failed" in line), lines[-1] if lines else "")
+        finish(failed=f"{stage} raised {type(error).__name__}: {said}")
+
+
+def compiled(name: str, module: Any) -> Any:
+    """The function ``main`` of a module, through TVM's default pipeline."""
+    with told(f"compiling {name}"), tvm.transform.PassContext(opt_level=3, config={"tirx.disable_assert": True}):
+        executable = tvm.compile(module, target=tvm.target.Target(TARGET))
+        return relax.VirtualMachine(executable, tvm.device(DEVICE))["main"]
+
+
+def run(name: str, function: Any, arrays: Any) -> list[Any]:
+    """The outputs as arrays."""
+    with told(f"running {name}"):
+        out = function(*(tvm.runtime.tensor(array, tvm.device(DEVICE)) for array in arrays))
+        return [tensor.numpy() for tensor in ([out] if isinstance(out, tvm.runtime.Tensor) else out)]
+
+
+def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str:
+    """How an output differs, bit by bit (any NaN is as good as another), in words; empty if it does not.
+
+    Elements that are not ``judged`` are left open by TVM. ``bound`` is the proven error of a sum, 0 where it is exact.
+    """
+    if got.shape != want.shape:
+        return f"out has shape {got.shape}, but should have {want.shape}"
+    if got.dtype != want.dtype:
+        return f"out has dtype {got.dtype}, but should have {want.dtype}"
+    if got.dtype.kind in "iu":
+        same = got == want
+    else:
+        a, b = got.astype("float64"), want.astype("float64")
+        same = ((a == b) & (np.signbit(a) == np.signbit(b))) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(all="ignore"):
+            same |= (np.asarray(bound) > 0) & (np.abs(a - b) <= bound)
+    wrong = ~same & judged
+    if not wrong.any():
+        return ""
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = ",".join(map(str, index))
+    return f"out[{place}] = {got[index]}, but should be {want[index]} ({wrong.sum()} of {wrong.size} elements)"
+
+
+def compare(before: Any, after: Any) -> NoReturn:
+    """Run both functions on the same inputs."""
+    first, second = compiled("Before", before), compiled("After", after)
+    for fill, arrays in INPUTS.items():
+        wants, gots = run("Before", first, arrays), run("After", second, arrays)
+        if len(gots) != len(wants):
+            finish(failed=f"After returns {len(gots)} tensors, Before {len(wants)}")
+        for i, (got, want) in enumerate(zip(gots, wants, strict=True)):
+            opened = OPEN.get((fill, i))
+            said = difference(got, want, True if opened is None else ~opened)
+            if said:
+                print(f"inputs {fill!r}, output {i}\nBefore:\n{want}\nAfter:\n{got}")
+                finish(failed=f"After, {said}")
+    finish(ok="Before and After return the same bits")
+
+
+def compare_with_reference(before: Any) -> NoReturn:
+    """Run the function, and compare with what NumPy says that it means."""
+    function = compiled("Before", before)
+    for fill, arrays in INPUTS.items():
+        for i, (got, (want, judged, bound)) in enumerate(
+            zip(run("Before", function, arrays), EXPECTED[fill], strict=True)
+        ):
+            said = difference(got, want, judged, bound)
+            if said:
+                print(f"inputs {fill!r}, output {i}\nNumPy:\n{want}\nBefore:\n{got}")
+                finish(failed=f"Before, {said}")
+    finish(ok="Before returns what NumPy says")
+
+
+def compare_types(before: Any, after: Any) -> NoReturn:
+    """What both functions say they return."""
+    want, got = before["main"].ret_ty, after["main"].ret_ty
+    if not tvm_ffi.structural_equal(want, got):
+        finish(failed=f"After returns {got}, but should return {want}")
+    finish(ok="Before and After return the same type")
+
+
+def compare_modules(before: Any, after: Any) -> NoReturn:
+    """Whether both are the same module."""
+    if not tvm_ffi.structural_equal(before, after):
+        print(before, after, sep="\n\n")
+        finish(failed="Before and After should be the same module")
+    finish(ok="Before and After are the same module")
+
+
+def check_well_formed(after: Any) -> NoReturn:
+    """What TVM objects to."""
+    with told("well_formed(After)"):
+        relax.analysis.well_formed(after)
+    if "main" not in after:
+        finish(failed="After has no function 'main'")
+    finish(ok="After is well formed")
+
+
+def check_parses(text: str) -> NoReturn:
+    """A module that is no module: TVM refuses the text that it writes of it itself, well formed or not."""
+    print(text)
+    names = {"I": tvm.script.ir, "R": tvm.script.relax, "T": tvm.script.tirx, "inf": np.inf, "nan": np.nan, **NAMES}
+    with told("parsing After"):
+        tvm.script.from_source(text, extra_vars=names, check_well_formed=False)
+    finish(ok="After is well formed")
+
+
+def compare_missed(after: Any, folded: Any) -> NoReturn:
+    """Whether what the pass left and what it could have made return the same bits, further outputs left out."""
+    print(after, folded, sep="\n\n")
+    first, second = compiled("After", after), compiled("Folded", folded)
+    for arrays in INPUTS.values():
+        said = difference(run("Folded", second, arrays)[0], run("After", first, arrays)[0])
+        if said:
+            finish(ok=f"Folded, {said}: so no fold was missed")
+    finish(failed="After has a pad that Folded does without, and their results have the same bits")
+
+
+def show(module: Any, said: str) -> NoReturn:
+    """Nothing to run: the module, and what was said of it."""
+    print(module)
+    finish(failed=f"{said} (recorded: there is nothing to run without the pass)")

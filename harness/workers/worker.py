@@ -1,0 +1,138 @@
+"""What happens in a worker process: shards of cases are drawn; ``check`` on a few, answered with verdicts and failures.
+
+Hypothesis, TVM, the user's pass and the user's strategy live here alone.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from functools import cache
+from typing import Any
+
+from foldproof.case import Case
+from foldproof.checking.config import Question
+from foldproof.checking.failures import Failure
+from foldproof.checking.result import Verdict
+from foldproof.core.loading import BUNDLED, UsageError
+
+Result = Verdict | Failure
+
+_LOADED: dict[tuple[str | None, str, str], tuple[Any, Any]] = {}
+
+
+def quiet(stderr: str | None = None, draws: bool = False) -> None:
+    """Worker start. What the compiler writes does not belong into the campaign's output: stderr goes into a file.
+
+    The worker ends with the process that started it, whatever ends that (Linux). One that ``draws`` has Hypothesis
+    from the start, so that what it grows by is what cases leave.
+    """
+    os.environ.setdefault("TVM_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the coordinator decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    end_with_parent(None if parent is None else parent.pid)
+    for stream, path in ((1, os.devnull), (2, stderr or os.devnull)):
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)
+    if draws:
+        importlib.import_module("foldproof.generation.draw")
+
+
+def end_with_parent(parent: int | None = None) -> None:
+    """This process is killed when the thread that started it ends; at once if its process, ``parent``, has (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)
+
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
+
+
+def prepare(question: Question) -> tuple[str, str]:
+    """Load the pass and the target: (what the user got wrong about them, what to know of the target), a line each."""
+    try:
+        _, target = _load(question)
+    except UsageError as error:
+        return str(error), ""
+    return "", target.notice
+
+
+def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list[Case]:
+    """Cases of the strategy ``spec`` of these ops (``generation.draw``); none if ``most`` is 0. Raises UsageError."""
+    from foldproof.generation.draw import draw as drawn
+    from foldproof.generation.draw import leave_no_files
+
+    leave_no_files()
+    try:
+        return drawn(_strategy(names, spec), most, seed)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # another process, which no case has filled yet, is asked again
+
+
+@cache
+def _strategy(names: tuple[str, ...], spec: str | None) -> Any:
+    from foldproof.generation.draw import strategy_of
+
+    return strategy_of(names, spec)
+
+
+def judge(cases: list[Case], question: Question) -> list[Result]:
+    """``check`` of each case, in order. A lack of memory ends the process, unless it can be said of a case."""
+    from foldproof.checking.batch import check_batch
+
+    fold, target = _load(question)
+    limited(question.megabytes)
+    try:
+        results = check_batch(cases, fold, target, complete=question.complete, sample=question.sample)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    if any(map(_lacked_memory, results)):
+        os._exit(OUT_OF_MEMORY)  # what is left of this process is not to be trusted
+    return results
+
+
+OUT_OF_MEMORY = 77
+"""Exit code of a worker that met its limit."""
+
+
+def limited(megabytes: int) -> None:
+    """This process gets no more memory than that; asking for more fails, as on a machine that has no more."""
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def _lacked_memory(result: Result) -> bool:
+    said = result.detail if isinstance(result, Failure) else ""
+    return "MemoryError" in said or "bad_alloc" in said
+
+
+def write_script(case: Case, result: Result, question: Question) -> tuple[str, str]:
+    """(the script that shows ``result``, empty if there is none; why there is none), see ``foldproof.repro.script``."""
+    from foldproof.repro.script import NoScript, script
+
+    fold, target = _load(question)
+    try:
+        return script(case, fold, target, result, fold_name=question.fold or BUNDLED), ""
+    except NoScript as error:
+        return "", str(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001, the pass, which can raise anything; the report says so
+        return "", f"making it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _load(question: Question) -> tuple[Any, Any]:
+    """Once a process."""
+    from foldproof.core.loading import load_fold
+    from foldproof.ir.relax.targets import parse_target
+
+    key = (question.fold, question.target, question.pipeline)
+    if key not in _LOADED:
+        _LOADED[key] = (load_fold(question.fold), parse_target(question.target, question.pipeline))
+    return _LOADED[key]

@@ -1,0 +1,313 @@
+"""Legal cases being drawn: a pad that may be folded, for each rule that would fold it.
+
+draw -> Draft (channels and sizes those in front of the pad) -> finished() -> Case, small enough to run fast
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from hypothesis import strategies as st
+
+from foldproof.case import MIRRORED_MODES, MODES, Axis, Case, Pad, Step, ops
+from foldproof.strategies import values
+from foldproof.strategies.axes import axes as spatial_axes
+from foldproof.strategies.axes import crops
+
+MOST_MACS = 10_000
+"""Multiply-adds of a case at most, about; small cases compile and run fast, and show the same defects."""
+
+NARROW = ("int8", "uint8", "int16")
+"""Integers whose sums TVM widens where a pool pads."""
+
+_ONE_AND_TWO = st.just((1, 2))
+
+
+@dataclass
+class Draft:
+    """A case being drawn. ``channels`` and sizes are those in front of the pad."""
+
+    draw: st.DrawFn
+    spec: ops.Op
+    dtype: str
+    axes: list[Axis]
+    pad: Pad
+    batch: int = 1
+    channels: int = 1
+    filters: int = 1
+    groups: int = 1
+    data_layout: str = ""
+    kernel_layout: str = ""
+    weight_dtype: str = ""
+    out_dtype: str = ""
+    constant_weight: bool = False
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+    front: list[Step] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    symbolic: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
+
+    @property
+    def operand_dtype(self) -> str:
+        """dtype behind the steps."""
+        dtype = self.dtype
+        for step in (*self.front, *self.steps):
+            dtype = step.result_dtype(dtype)
+        return dtype
+
+    def finished(self) -> Case:
+        """The case, with fills and seed, and few enough multiply-adds."""
+        self._vary()
+        fits = self.spec.transposed or self.pad.operand == "weight"
+        case = Case(
+            op=self.spec.name,
+            axes=tuple(self.axes if fits else map(_fitted, self.axes)),
+            dtype=self.dtype,
+            pad=self.pad,
+            front=tuple(self.front),
+            steps=tuple(self.steps),
+            batch=self.batch,
+            channels=self.channels,
+            filters=self.filters,
+            groups=self.groups,
+            data_layout="" if self.data_layout == self.spec.data_layout else self.data_layout,
+            kernel_layout="" if self.kernel_layout == self.spec.kernel_layout else self.kernel_layout,
+            weight_dtype=self.weight_dtype,
+            out_dtype=self.out_dtype,
+            constant_weight=self.constant_weight,
+            ceil_mode=self.ceil_mode,
+            count_include_pad=self.count_include_pad,
+            symbolic=self.symbolic,
+            uses=self.uses,
+            fills=self.fills or self.draw(values.fills(self.spec.family)),
+            seed=self.draw(values.SEEDS),
+        )
+        return cheaper(case)
+
+    def _vary(self) -> None:
+        """Now and then another form of the pad, a constant weight, an unknown batch: no matter to what is legal."""
+        if self.pad.mode in MODES and self.draw(st.sampled_from([False] * 7 + [True])):
+            self.pad = replace(self.pad, form="call_tir")
+        if self.spec.weighted and self.draw(st.sampled_from([False] * 7 + [True])):
+            self.constant_weight = True
+        follows_batch = any(step.axis == "N" for step in (*self.front, *self.steps))
+        if not follows_batch and not self.lacks_batch and self.draw(st.sampled_from([False] * 15 + [True])):
+            self.symbolic = tuple(dict.fromkeys((*self.symbolic, "N")))
+
+    @property
+    def lacks_batch(self) -> bool:
+        """Whether a step inserts the batch axis."""
+        return any(step.source and "N" not in step.source for step in self.steps)
+
+
+def _fitted(axis: Axis, *, widens_kernel: bool = False) -> Axis:
+    """The axis, long enough for a window, and for what negative own padding crops; the pad may be the kernel's."""
+    extent = (axis.kernel - 1 + (sum(axis.pad) if widens_kernel else 0)) * axis.dilation + 1
+    padded = axis.size + (0 if widens_kernel else sum(axis.pad))
+    cropped = padded + sum(min(0, own) for own in axis.padding)
+    return replace(axis, size=axis.size + max(0, extent - padded - sum(axis.padding), 1 - cropped))
+
+
+def cheaper(case: Case) -> Case:
+    """Fewer filters, less batch, shorter axes, until the case costs little enough."""
+    if case.macs > MOST_MACS and case.filters > case.groups:
+        case = replace(case, filters=case.groups)
+    if case.macs > MOST_MACS and not any(step.axis == "N" for step in case.steps):
+        case = replace(case, batch=1 - min(0, sum(case.pad.batch)))
+    fixed = {step.axis for step in case.steps} | {width[0] for step in case.steps for width in step.widths}
+    for i, (letter, axis) in enumerate(case.lettered_axes):
+        if case.macs > MOST_MACS and letter not in fixed:
+            case = replace(case, axes=case.axes[:i] + (_shorter(case, axis),) + case.axes[i + 1 :])
+    return case
+
+
+def _shorter(case: Case, axis: Axis) -> Axis:
+    """The axis with a window or two, and its pad still legal; a longer dilation only costs."""
+    mirrored = case.pad.mode in MIRRORED_MODES
+    least = max(1, 1 - min(axis.pad), 1 - sum(axis.pad), max(axis.pad) + 1 if mirrored else 0)
+    short = replace(axis, size=min(axis.size, least))
+    if case.spec.transposed:
+        return replace(short, size=axis.size) if sum(axis.padding) else short
+    return axis if case.ceil_mode else _fitted(short, widens_kernel=case.pads_weight)
+
+
+# --- legal cases --------------------------------------------------------------------------------------
+
+
+def legal(
+    draw: st.DrawFn,
+    spec: ops.Op,
+    *,
+    dtype: str | None = None,
+    ordered: bool = True,
+    axes: Sequence[Axis] | None = None,
+) -> Draft:
+    """A pad that may be folded: constant, neutral, spatial widths >= 0, at least one of them above 0.
+
+    Whatever is drawn here and thrown away by the caller costs time, and gives Hypothesis the same case again: a caller
+    with a dtype or ``axes`` of its own gives them.
+    """
+    dtype = draw(values.dtypes()) if dtype is None else dtype
+    drawn = list(axes or ()) or [_axis(draw, spec) for _ in range(spec.rank)]
+    if not any(any(axis.pad) for axis in drawn):
+        drawn[0] = draw(spatial_axes(rank=spec.rank, pad=_ONE_AND_TWO, transposed=spec.transposed))
+    draft = Draft(draw, spec, dtype, drawn, Pad())
+    draft.batch = draw(st.integers(1, 2))
+    draft.data_layout = draw(values.data_layouts(spec, ordered=ordered))
+    if spec.weighted:
+        _draw_weight(draft, ordered=ordered)
+    else:
+        draft.channels = draw(st.integers(1, 3))
+    draft.pad = Pad(value=draw(values.lowest(dtype) if spec.family == "max_pool" else values.zeros(dtype)))
+    if spec.family == "avg_pool":
+        draft.count_include_pad = draw(st.booleans())
+        if not draft.count_include_pad:
+            draft.axes = [replace(axis, padding=(0, 0), size=axis.size + sum(axis.padding)) for axis in draft.axes]
+    draft.uses = draw(st.sampled_from([(), (), (), (), ("returned",), ("read",)]))
+    return draft
+
+
+def _axis(draw: st.DrawFn, spec: ops.Op) -> Axis:
+    return draw(spatial_axes(rank=spec.rank, transposed=spec.transposed))
+
+
+def _draw_weight(draft: Draft, *, ordered: bool) -> None:
+    """Channels, filters and groups (one, several, depthwise), kernel layout, output dtype."""
+    draw, spec = draft.draw, draft.spec
+    draft.groups = draw(st.sampled_from([1, 1, 2, 3]))
+    draft.channels = draft.groups * draw(st.integers(1, 2))
+    draft.filters = draft.groups * draw(st.integers(1, 2))
+    draft.kernel_layout = draw(values.kernel_layouts(spec, ordered=ordered))
+    draft.out_dtype = draw(st.sampled_from(values.OUT_DTYPES[draft.dtype]))
+    if draft.dtype == "uint8" and draft.out_dtype == "int32" and draw(st.booleans()):
+        draft.weight_dtype = "int8"
+
+
+def plain(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A neutral value, and nothing special."""
+    return legal(draw, spec)
+
+
+def identity(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """All widths 0, whatever the mode and value: such a pad is deleted."""
+    draft = legal(draw, spec)
+    draft.axes = [replace(axis, pad=(0, 0), size=axis.size + sum(axis.pad)) for axis in draft.axes]
+    mode = draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))
+    value = draw(values.nonzeros(draft.dtype)) if mode == "constant" else 0.0
+    draft.pad = Pad(mode=mode, value=value)
+    return draft
+
+
+def dequantized(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """Pad with the zero point in front of a dequantize, which maps it to exactly 0.0."""
+    dtype = draw(values.dtypes(quantized=True))
+    draft = legal(draw, spec, dtype=dtype)
+    zero_point = draw(values.zero_points(dtype))
+    # int32 holds every zero point; the narrower dtypes those of their own sign.
+    fitting = [z for z in ops.ZERO_POINT_DTYPES if ops.int_range(z)[0] <= zero_point <= ops.int_range(z)[1]]
+    per_channel = draw(st.booleans())
+    scale = draw(st.sampled_from([1.0, 0.5, 0.25, 2.0, 0.1]))
+    step = Step(
+        zero_point=(zero_point,) * (draft.channels if per_channel else 1),
+        zero_point_dtype=draw(st.sampled_from(fitting)),
+        scale=(scale,) * (draft.channels if draw(st.booleans()) else 1),
+        axis="C",
+        out_dtype=draw(st.sampled_from(["float32", "float32", "float16"])),
+    )
+    draft.steps = [step]
+    draft.pad = Pad(value=float(zero_point))
+    draft.weight_dtype = ""
+    if spec.weighted:
+        draft.out_dtype = draw(st.sampled_from(values.OUT_DTYPES[step.out_dtype]))
+    return draft
+
+
+def ceil_kept(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """ceil_mode, where the windows stay the same when the pad becomes padding."""
+    draft = legal(draw, spec)
+    draft.ceil_mode = True
+    draft.axes = [with_ceil(axis, changes=False) for axis in draft.axes]
+    return draft
+
+
+def crop_alone(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A crop where nothing is padded again: padding that is negative. What is not added may have any value."""
+    quantized = spec.family != "max_pool" and draw(st.sampled_from([False, False, True]))
+    draft = dequantized(draw, spec) if quantized else legal(draw, spec)
+    draft.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in draft.axes]
+    cropped(draft)
+    if not any(width > 0 for axis in draft.axes for width in axis.pad):
+        draft.pad = replace(draft.pad, value=draw(values.nonzeros(draft.dtype)))
+    return draft
+
+
+def same_widths_out_of_order(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A layout whose attributes TVM reads in two ways, with widths that mean the same in both."""
+    draft = legal(draw, spec, ordered=False)
+    widths = draft.axes[0].pad if any(draft.axes[0].pad) else (1, 2)
+    draft.axes = [replace(axis, pad=widths, size=axis.size + sum(axis.pad)) for axis in draft.axes]
+    return draft
+
+
+def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """Own padding that crops: behind a pad it takes away some of what was added, so that the sum is right."""
+    draft = legal(draw, spec)
+    i = draw(st.integers(0, spec.rank - 1))
+    own = draw(crops())
+    axis = draft.axes[i]
+    wider = (max(2, axis.pad[0]), max(2, axis.pad[1]))
+    draft.axes[i] = replace(axis, pad=wider, padding=own, size=axis.size + max(0, 1 - sum(own)))
+    if spec.pools:
+        draft.ceil_mode = draw(st.booleans())
+        draft.axes[i] = replace(draft.axes[i], stride=draw(st.integers(1, 3)))
+    return draft
+
+
+def cancelling_average(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """A narrow integer average whose own padding takes away all that the pad adds: none is left to widen its sum."""
+    draft = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    draft.axes = [replace(axis, padding=(-axis.pad[0], -axis.pad[1])) for axis in draft.axes]
+    return draft
+
+
+def narrow_average(draw: st.DrawFn, spec: ops.Op) -> Draft:
+    """An integer average whose sum TVM would widen with the first padding of the pool's own."""
+    draft = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    draft.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in draft.axes]
+    return draft
+
+
+# --- geometry that a rule depends on ------------------------------------------------------------------
+
+
+def cropped(draft: Draft) -> None:
+    """A negative width on one axis, the data longer by as much."""
+    i = draft.draw(st.integers(0, draft.spec.rank - 1))
+    sides = draft.draw(crops())
+    axis = draft.axes[i]
+    size = max(axis.size + sum(axis.pad) - sum(sides), 1 - min(sides), 1 - sum(sides))
+    draft.axes[i] = replace(axis, pad=sides, size=size)
+
+
+def with_ceil(axis: Axis, *, changes: bool) -> Axis:
+    """The same axis, with stride and trailing pad such that a fold under ceil_mode keeps, or loses, a window."""
+    before, after = axis.pad
+    extent = (axis.kernel - 1) * axis.dilation + 1
+    # A window that starts in the trailing pad, where only a pad about as wide as a window leaves room, is lost.
+    afters = range(after, max(after, extent) + 3) if changes else (after, 1, 0)
+    for own in (axis.padding, (axis.padding[0], 0)):
+        for after, longer, stride in product(afters, range(6), (max(2, axis.stride), 3, 2)):
+            candidate = replace(axis, size=axis.size + longer, stride=stride, pad=(before, after), padding=own)
+            if _fitted(candidate) == candidate and _ceil_changes(candidate) == changes:
+                return candidate
+    raise AssertionError(f"no neighbour of {axis} where ceil_mode changes: {changes}")
+
+
+def _ceil_changes(axis: Axis) -> bool:
+    extent = (axis.kernel - 1) * axis.dilation + 1
+    before, after = axis.pad
+    merged = (axis.padding[0] + before, axis.padding[1] + after)
+    unfolded = ops.window_count(axis.size + before + after, extent, axis.stride, axis.padding, ceil_mode=True)
+    return ops.window_count(axis.size, extent, axis.stride, merged, ceil_mode=True) != unfolded

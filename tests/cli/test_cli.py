@@ -1,0 +1,376 @@
+"""The command line as a user meets it: real processes, exit codes, one clear line for bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TRIVIAL = '{"foldproof": 1, "case": {"format": 1, "op": "conv1d", "axes": [{"pad": [1, 0]}]}}'
+
+PASSES = """
+import tvm
+
+@tvm.transform.module_pass(opt_level=0, name="Raises")
+def raises(mod, ctx):
+    raise RuntimeError("boom")
+
+@tvm.transform.module_pass(opt_level=0, name="Nothing")
+def changes_nothing(mod, ctx):
+    return mod
+
+def returns_none(mod):
+    return None
+
+def function_of_a_module(mod):
+    return mod
+
+def factory():
+    return changes_nothing
+
+def factory_of_nothing():
+    return 3
+
+NUMBER = 7
+
+def raising(*names):
+    import hypothesis.strategies as st
+    return st.integers().map(lambda n: 1 // 0)
+
+def numbers(*names):
+    import hypothesis.strategies as st
+    return st.just(0)
+
+def exits(mod):
+    raise SystemExit(0)
+
+def interrupts(mod):
+    raise KeyboardInterrupt
+
+def dies(mod):
+    import os, signal
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def chatters(mod):
+    print("garbage on stdout", flush=True)
+    return mod
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working directory with passes to test and a case to replay."""
+    (tmp_path / "passes.py").write_text(PASSES)
+    (tmp_path / "trivial.case.json").write_text(TRIVIAL)
+    return tmp_path
+
+
+def foldproof(*args, cwd, **env):
+    command = [sys.executable, "-m", "foldproof", *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True, timeout=300)
+
+
+def refused(run):
+    """The one line on stderr of a run that ended with exit code 2."""
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    [line] = run.stderr.splitlines()
+    assert line.startswith("foldproof: ")
+    return line
+
+
+# --- bad input ----------------------------------------------------------------------------------------
+
+BAD = {
+    "unknown op": (["fuzz", "--ops", "conv2d,conv9d"], "op 'conv9d' is none of conv1d, conv2d"),
+    "no such budget": (["fuzz", "--examples", "0"], "0 is not in the range x>=1"),
+    "no such duration": (["fuzz", "--time", "soon"], "'soon' is no duration above 0, such as 60s"),
+    "negative seed": (["fuzz", "--seed", "-1"], "-1 is not in the range x>=0"),
+    "no workers": (["fuzz", "--workers", "0"], "'0' is neither a number of workers from 1 nor 'auto'"),
+    "no ops": (["fuzz", "--ops", ""], "op '' is none of conv1d"),
+    "a pass that exits when imported": (["fuzz", "--pass", "exits:P"], "importing exits raised SystemExit: 0"),
+    "a strategy that raises": (["fuzz", "--strategy", "passes:raising"], "the strategy raised ZeroDivisionError"),
+    "a strategy of other things": (["fuzz", "--strategy", "passes:numbers"], "the strategy drew 0, which is no Case"),
+    "no time at all": (["fuzz", "--time", "0.001s", "--no-save"], "nothing was tested"),
+    "no such pipeline": (["fuzz", "--pipeline", "quick"], "'quick' is not one of 'fast', 'default'"),
+    "no such share": (["fuzz", "--sample", "200%"], "'200%' is no share from 0 to 1, such as 0.02 or 2%"),
+    "unknown option": (["fuzz", "--exmaples", "5"], "--exmaples"),
+    "unknown command": (["fuz"], "fuz"),
+    "unknown target": (["fuzz", "--examples", "1", "--target", "lvm"], "target 'lvm' is unknown to TVM"),
+    "absent device": (
+        ["fuzz", "--examples", "1", "--target", "cuda"],
+        "target 'cuda': this machine has no cuda device",
+    ),
+    "pass without colon": (["fuzz", "--pass", "passes"], "pass 'passes' is not of the form MODULE:ATTR"),
+    "unknown module": (["fuzz", "--pass", "nowhere:x"], "No module named 'nowhere'"),
+    "unknown attribute": (["fuzz", "--pass", "passes:nothing"], "passes has no nothing; it has "),
+    "no pass": (["fuzz", "--pass", "passes:NUMBER"], "'passes:NUMBER' is a int: no Pass"),
+    "no pass from the factory": (["fuzz", "--pass", "passes:factory_of_nothing"], "the factory returned int"),
+    "no strategy": (["fuzz", "--strategy", "passes:NUMBER"], "strategy 'passes:NUMBER' is a int"),
+    "no file": (["replay", "missing.case.json"], "missing.case.json: does not exist"),
+    "no file to show": (["show", "missing.case.json"], "missing.case.json: cannot be read"),
+    "empty folder": (["replay", "empty"], "empty: holds no *.case.json file"),
+    "no argument": (["replay"], "PATHS"),
+    "no corpus": (["corpus", "check"], "foldproof-corpus: does not exist"),
+    "empty corpus": (["corpus", "minimize", "empty"], "empty: holds no *.case.json file"),
+    "no such command on a corpus": (["corpus", "prune"], "No such command 'prune'"),
+    "a script but no case": (["show", "--script", "trivial.case.json"], "Missing argument 'CASE'"),
+    "unwritable json": (["fuzz", "--examples", "1", "--json", "nowhere/log"], "nowhere/log: cannot be written"),
+    "corpus is a file": (
+        ["fuzz", "--examples", "1", "--corpus", "passes.py/x"],
+        "corpus folder passes.py/x: cannot be",
+    ),
+}
+
+
+@pytest.mark.parametrize(("args", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_in_one_line_that_names_it(args, said, folder):
+    (folder / "empty").mkdir()
+    (folder / "exits.py").write_text("raise SystemExit(0)")
+    assert said in refused(foldproof(*args, cwd=folder))
+
+
+MALFORMED = {
+    "not JSON": ("{", "is not JSON"),
+    "no case": ("[]", 'has no "foldproof" version'),
+    "another version": ('{"foldproof": 99, "case": {}}', "has version 99, this foldproof reads 1"),
+    "another case format": ('{"foldproof": 1, "case": {"format": 9}}', "format 9 is unknown: this foldproof reads 1"),
+    "no op": ('{"foldproof": 1, "case": {"format": 1, "axes": []}}', "Case lacks 'op'"),
+    "unknown field": (
+        '{"foldproof": 1, "case": {"format": 1, "op": "conv1d", "axes": [{"sise": 3}]}}',
+        "Axis has no field 'sise'; its fields are size, pad",
+    ),
+    "impossible case": (
+        '{"foldproof": 1, "case": {"format": 1, "op": "conv1d", "axes": [{"kernel": 3}]}}',
+        "no window of 3 fits along W",
+    ),
+    "nested too deeply": ("[" * 100_000, "is nested too deeply"),
+    "found is no object": ('{"foldproof": 1, "found": [], "case": {}}', "found [] is no JSON object"),
+    "unknown expectation": (
+        '{"foldproof": 1, "expect": {"colour": "red"}, "case": {}}',
+        "expect {'colour': 'red'} has other keys than folded, refused",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("command", ["replay", "show"])
+def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, text, said, folder):
+    (folder / "bad.case.json").write_text(text)
+    line = refused(foldproof(command, "bad.case.json", cwd=folder))
+    assert line.startswith("foldproof: bad.case.json: ")
+    assert said in line
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs a folder that even root cannot write")
+def test_an_unwritable_corpus_folder_is_refused_before_anything_runs(folder):
+    line = refused(foldproof("fuzz", "--examples", 1, "--corpus", "/proc/found", cwd=folder))
+    assert line.startswith("foldproof: corpus folder /proc/found: cannot be written: ")
+
+
+# --- fuzz ---------------------------------------------------------------------------------------------
+
+
+def test_fuzz_without_a_defect_prints_its_seed_first_and_ends_with_a_summary(folder):
+    run = foldproof("fuzz", "--examples", 20, "--seed", 3, "--ops", "conv1d", "--json", "log", cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.startswith("seed 3, ")
+    assert "seed 3: no failure" in run.stdout.splitlines()[-1]
+    start, summary = map(json.loads, (folder / "log").read_text().splitlines())
+    assert start["event"] == "start"
+    assert start["seed"] == 3
+    assert summary["event"] == "summary"
+    assert summary["cases"] == summary["executed"] == summary["folded"] + summary["refused"] > 0
+    assert summary["failures"] == []
+    assert summary["seconds"] > 0
+    assert summary["cases_per_second"] > 0
+    assert {key.split()[0] for key in summary["by_op"]} == {"conv1d"}
+
+
+def test_the_same_seed_gives_the_same_summary(folder):
+    def numbers(workers, log):
+        foldproof("fuzz", "--examples", 30, "--seed", 4, "--workers", workers, "--json", log, cwd=folder)
+        summary = json.loads((folder / log).read_text().splitlines()[-1])
+        return {key: value for key, value in summary.items() if "second" not in key}
+
+    assert numbers(1, "one") == numbers(2, "two")
+
+
+def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder):
+    budget = ["--examples", 8, "--seed", 0, "--ops", "conv1d", "--no-save", "--workers", 1, "--json", "log"]
+    run = foldproof("fuzz", "--sample", "100%", *budget, cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    start, summary = map(json.loads, (folder / "log").read_text().splitlines())
+    assert (start["pipeline"], start["sample"]) == ("fast", 1.0)
+    assert summary["sampled"] == summary["executed"] > 0
+    assert summary["fallbacks"] == {}
+    assert f"run by both pipelines {summary['sampled']} cases: the same bits" in " ".join(run.stdout.split())
+
+
+def test_where_the_fast_pipeline_cannot_be_the_default_one_is_used_and_said(folder):
+    run = foldproof("replay", "trivial.case.json", "--target", "c", cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == "foldproof: the fast pipeline is for llvm, not for c: using the default one\n"
+
+
+def test_the_replay_line_names_the_pipeline_if_it_is_not_the_usual_one(folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--pipeline", "default"]
+    run = foldproof("fuzz", "--pass", "passes:raises", *budget, cwd=folder)
+    assert "--pass passes:raises --pipeline default" in run.stdout
+
+
+def test_a_time_budget_ends_the_campaign(folder):
+    run = foldproof("fuzz", "--time", "4s", "--ops", "conv1d", "--no-save", "--json", "log", cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    summary = json.loads((folder / "log").read_text().splitlines()[-1])
+    assert summary["executed"] > 0
+    assert not (folder / "foldproof-corpus").exists()
+
+
+@pytest.mark.parametrize("kind", ["changes_nothing", "function_of_a_module", "factory", "chatters"])
+def test_a_pass_a_factory_and_a_function_are_accepted(kind, folder):
+    budget = ["--examples", 6, "--seed", 0, "--ops", "conv1d", "--no-save", "--workers", 1]
+    run = foldproof("fuzz", "--pass", f"passes:{kind}", *budget, cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "garbage" not in run.stdout
+
+
+@pytest.mark.slow
+def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
+    budget = ["--examples", 40, "--seed", 0, "--ops", "conv1d", "--workers", 1]
+    run = foldproof("fuzz", "--pass", "passes:changes_nothing", *budget, "--complete", cwd=folder)
+    assert run.returncode == 1
+    assert "MissedFold/conv/pad left" in run.stdout
+    assert "--pass passes:changes_nothing --complete" in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("raises", "the pass raised RuntimeError: boom"),
+        ("returns_none", "the pass returned NoneType"),
+        ("exits", "the pass raised SystemExit: 0"),
+    ],
+)
+def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, said, folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first"]
+    run = foldproof("fuzz", "--pass", f"passes:{name}", *budget, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert "CompileError/conv/pass" in run.stdout
+    assert said in run.stdout
+    [path] = (folder / "foldproof-corpus").glob("*.case.json")
+    assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
+
+
+def test_a_pass_that_interrupts_is_reported_and_not_taken_for_the_user(folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--no-save"]
+    run = foldproof("fuzz", "--pass", "passes:interrupts", *budget, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "HarnessError/conv/KeyboardInterrupt" in run.stdout
+
+
+def test_a_campaign_that_saves_nothing_leaves_nothing(tmp_path):
+    run = foldproof("fuzz", "--examples", 5, "--seed", 0, "--ops", "conv1d", "--no-save", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bundled_pass_is_held_to_completeness_however_it_is_named(folder):
+    budget = ["--examples", 5, "--seed", 0, "--ops", "conv1d", "--no-save", "--json", "log"]
+    foldproof("fuzz", "--pass", "foldproof:FoldExplicitPadding", *budget, cwd=folder)
+    assert json.loads((folder / "log").read_text().splitlines()[0])["complete"] is True
+
+
+def test_ctrl_c_ends_a_campaign_with_its_summary(folder):
+    command = [
+        sys.executable,
+        "-m",
+        "foldproof",
+        "fuzz",
+        "--time",
+        "60s",
+        "--ops",
+        "conv1d",
+        "--no-save",
+        "--json",
+        "log",
+    ]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    time.sleep(12)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "no failure, interrupted" in out
+    assert json.loads((folder / "log").read_text().splitlines()[-1])["interrupted"] is True
+
+
+@pytest.mark.slow
+def test_a_pass_that_kills_its_process_is_a_defect_of_its_case(folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--shrink-time", "5s"]
+    run = foldproof("fuzz", "--pass", "passes:dies", *budget, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "TargetCrashed/conv/SIGSEGV" in run.stdout
+
+
+# --- replay, show, shrink -----------------------------------------------------------------------------
+
+
+def test_replay_of_a_good_case_says_ok(folder):
+    run = foldproof("replay", "trivial.case.json", cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout == "ok      trivial.case.json: folded\n"
+
+
+def test_replay_reports_an_expectation_that_is_not_met(folder):
+    text = TRIVIAL.replace('"case"', '"expect": {"refused": "value"}, "case"', 1)
+    (folder / "other.case.json").write_text(text)
+    run = foldproof("replay", ".", cwd=folder)
+    assert run.returncode == 1
+    assert "FAILED  other.case.json: expected refused 'value', but saw none" in run.stdout
+    assert "2 cases, 1 failed" in run.stdout
+
+
+def test_show_prints_both_modules_the_reason_and_the_verdict(folder):
+    run = foldproof("show", "trivial.case.json", cwd=folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "R.nn.pad(x" in run.stdout
+    assert "padding=[1, 0]" in run.stdout
+    assert "folded (conv, padding=[1, 0])" in run.stdout
+    assert "the fold is legal" in run.stdout
+
+
+def test_shrink_needs_no_seed(folder):
+    case = (
+        '{"foldproof": 1, "case": {"format": 1, "op": "conv2d", "axes": [{"size": 4, "pad": [2, 1], "kernel": 2}, {}]}}'
+    )
+    (folder / "large.case.json").write_text(case)
+    run = foldproof("shrink", "large.case.json", "--pass", "passes:raises", "--workers", 1, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "Case(op='conv1d', axes=(Axis(),))" in run.stdout
+    assert "1-minimal" in run.stdout
+
+
+def test_shrink_of_a_good_case_says_that_nothing_fails(folder):
+    run = foldproof("shrink", "trivial.case.json", "--workers", 1, cwd=folder)
+    assert run.returncode == 0
+    assert "does not fail" in run.stdout
+
+
+def test_help_imports_neither_tvm_nor_hypothesis():
+    program = """
+import sys
+from foldproof.cli.main import main
+try:
+    main()
+finally:
+    print(sorted({"tvm", "hypothesis", "numpy"} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
+    assert "fuzz" in run.stdout

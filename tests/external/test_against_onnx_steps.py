@@ -1,0 +1,124 @@
+"""The elementwise steps of the NumPy reference against ONNX Runtime, one at a time, bit by bit.
+
+All 256 values of integers of 8 bits, ends and neighbours of the wider ones; floats with halves to round, fractions, and
+what is not finite behind a step in float16. Signs of zeros are not compared here, nor NaN and infinities in front of a
+step: what TVM makes of those is its own (rows in ``test_trust_runtime``), and ``test_chain`` has it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.support import onnx_graphs
+
+import foldproof.oracle.elementwise
+from foldproof.case import Axis, Case, Step, ops
+from foldproof.case.step import BINARY, ELEMENTWISE, TAKES
+from foldproof.oracle.reference import chain
+
+HALVES = [*(quarter / 4 for quarter in range(-40, 41)), 127.5, -128.5, 255.5, 2049.0]
+FRACTIONS = [0.1, -0.1, 1 / 3, 1e-3, 3e-5, -1e-7, 255.49, 60000.0, -65504.0]
+WHOLE = [-1000001, -300, -129, -128, -7, -3, -2, -1, 0, 1, 2, 3, 7, 127, 128, 255, 256, 65504, 2**24 + 1]
+
+
+def values(dtype):
+    """What a step reads."""
+    if dtype in ops.FLOATS:
+        return np.array(HALVES + FRACTIONS).astype(dtype)
+    low, high = ops.int_range(dtype)
+    within = (
+        range(low, high + 1) if high < 256 else [low, low + 1, *(n for n in WHOLE if low < n < high), high - 1, high]
+    )
+    return np.array(within, dtype)
+
+
+def steps(kind, dtype):
+    """Steps of a kind, with several operands, sides, scales or results."""
+    if kind in BINARY:
+        operands = (2.5, -0.3, 3.0) if dtype in ops.FLOATS else (3.0, 5.0)
+        sides = (False,) if kind == "divide" and dtype in ops.INTEGERS else (False, True)
+        return [Step(kind=kind, operand=(operand,), swapped=swapped) for operand in operands for swapped in sides]
+    if kind == "clip":
+        return [Step(kind=kind, low=0.0 if dtype.startswith("u") else -3.0, high=6.0)]
+    if kind == "leakyrelu":
+        return [Step(kind=kind, alpha=alpha) for alpha in (0.25, 0.1)]
+    if kind == "astype":
+        return [Step(kind=kind, out_dtype=to) for to in ops.DTYPES if to not in (dtype, "bfloat16")]
+    if kind == "quantize":
+        results = (("int8", -5), ("uint8", 7))
+        return [
+            Step(kind=kind, scale=(scale,), zero_point=(zero,), zero_point_dtype=to, out_dtype=to)
+            for scale in (0.1, 0.5, 3.0)
+            for to, zero in results
+        ]
+    if kind == "dequantize":
+        return [
+            Step(kind=kind, scale=(scale,), zero_point=(3,), zero_point_dtype=dtype, out_dtype=to)
+            for scale in (0.1, 0.5, 1e4)
+            for to in ops.DEQUANTIZED_DTYPES
+        ]
+    return [Step(kind=kind)]
+
+
+def case_of(step, dtype):
+    """The step alone, on all values."""
+    return Case(op="max_pool1d", axes=(Axis(size=len(values(dtype))),), dtype=dtype, steps=(step,))
+
+
+def lacking(kind, dtype):
+    """Why ONNX Runtime cannot make any step of a kind; in float16 a single step rounds once, so that is no reason."""
+    reasons = {onnx_graphs.lacking_step(case_of(step, dtype).step_places[0]) for step in steps(kind, dtype)}
+    return reasons - {None, onnx_graphs.FLOAT16_STEP}
+
+
+PAIRS = [(kind, dtype) for kind in ELEMENTWISE for dtype in TAKES[kind] if dtype not in ("bfloat16", "int16")]
+"""ONNX Runtime pads neither of the two, nor computes with them."""
+
+UNCHECKED = {
+    ("relu", "uint8"),
+    ("relu", "int64"),
+    ("leakyrelu", "float64"),
+    *(("trunc", dtype) for dtype in ops.DTYPES),
+    *((kind, dtype) for kind in ("round", "floor", "ceil") for dtype in ops.INTEGERS),
+}
+
+
+def different(step, dtype):
+    """Values, what ONNX Runtime makes of them, and what the reference does, where it knows and they differ."""
+    case, x = case_of(step, dtype), values(dtype).reshape(1, 1, -1)
+    tensor, got = chain(case, {"x": x})[-1], onnx_graphs.behind_steps(case, {"x": x})
+    assert got.dtype == tensor.value.dtype
+    same = (got == tensor.value) | (np.isnan(got.astype(np.float64)) & np.isnan(tensor.value.astype(np.float64)))
+    wrong = ~(same | tensor.unsure)
+    return list(zip(x[wrong].tolist(), got[wrong].tolist(), tensor.value[wrong].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [pair for pair in PAIRS if pair not in UNCHECKED])
+def test_a_step_is_what_onnx_runtime_makes_of_it(kind, dtype):
+    for step in steps(kind, dtype):
+        if (kind, dtype, step.alpha) != ("leakyrelu", "float16", 0.1):
+            assert different(step, dtype) == [], step
+
+
+def test_what_is_not_checked_cannot_be():
+    assert {pair for pair in PAIRS if lacking(*pair)} == UNCHECKED & set(PAIRS)
+
+
+def test_alpha_has_the_precision_of_the_data_in_tvm_and_of_float32_in_onnx():
+    """What is left out above: 0.1 is 0.09998 in float16."""
+    wrong = different(Step(kind="leakyrelu", alpha=0.1), "float16")
+    assert (-9.75, float(np.float16(-9.75 * 0.1)), float(np.float16(-9.75 * float(np.float16(0.1))))) in wrong
+
+
+WRONG = {
+    "round": lambda step, tensor, parameters: replace(tensor, value=np.floor(tensor.value + np.float32(0.5))),
+    "floor": lambda step, tensor, parameters: replace(tensor, value=np.trunc(tensor.value)),
+    "minimum": lambda step, tensor, parameters: replace(tensor, value=np.maximum(tensor.value, parameters["operand"])),
+    "divide": lambda step, tensor, parameters: replace(tensor, value=tensor.value * (1 / parameters["operand"])),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_step_differs(monkeypatch, kind):
+    monkeypatch.setitem(foldproof.oracle.elementwise._KINDS, kind, WRONG[kind])
+    assert any(different(step, "float32") for step in steps(kind, "float32") if not step.swapped)

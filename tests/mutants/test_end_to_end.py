@@ -1,0 +1,79 @@
+"""Planted defects, through the command line: found, shrunk to a 1-minimal case, saved, replayed.
+
+``make test`` takes one, ``make slow`` one defect of each kind; ``tests/mutants/test_mutants.py`` shows that each of all
+the others differs.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from foldproof import check, mutants
+from foldproof.checking.failures import Failure
+from foldproof.corpus.entry import load
+
+EXAMPLES = 500
+
+
+def foldproof(*args, cwd):
+    """Run the command as a user would."""
+    command = [sys.executable, "-m", "foldproof", *map(str, args)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+QUICK = ("stale_type",)
+"""What ``make test`` takes; ``make slow`` has the others."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.PLANTED]
+)
+def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
+    spec = f"foldproof.mutants:{name}"
+    budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)
+    run = foldproof("fuzz", "--pass", spec, *budget, "--corpus", "found", "--json", "log", cwd=tmp_path)
+    assert run.returncode == 1, run.stdout + run.stderr
+    summary = json.loads((tmp_path / "log").read_text().splitlines()[-1])
+    assert summary["event"] == "summary"
+    assert summary["executed"] <= EXAMPLES
+
+    for found in summary["failures"]:
+        assert found["minimal"]
+        assert found["reproduced"] == "3/3"
+        assert f"replay: foldproof replay {found['path']} --pass {spec}" in run.stdout
+        assert_reproducer(tmp_path, found, run.stdout)
+        assert_1_minimal(tmp_path / found["path"], name, found["fingerprint"])
+
+    saved = sorted((tmp_path / "found").glob("*.case.json"))
+    assert sorted(tmp_path / found["path"] for found in summary["failures"]) == saved
+    assert foldproof("replay", *saved, "--pass", spec, cwd=tmp_path).returncode == 1
+    bundled = foldproof("replay", *saved, cwd=tmp_path)
+    assert bundled.returncode == 0, bundled.stdout
+
+
+def assert_reproducer(folder, found, printed):
+    """The script stands beside the case, and showed the failure, unless that was the pass raising."""
+    assert found["script"] == found["path"].replace(".case.json", ".repro.py")
+    assert (folder / found["script"]).exists()
+    raised = found["fingerprint"].endswith("/pass")
+    assert found["script_confirmed"] is not raised
+    told = "not confirmed: without the pass there is nothing to run" if raised else "confirmed in a fresh process"
+    assert f"reproducer: {found['script']} ({told})" in printed
+
+
+def assert_1_minimal(path, name, fingerprint):
+    """The saved case fails, and no value of ``Case.simpler()`` fails in the same way."""
+    case = load(path).case
+    assert failing(case, name) == fingerprint
+    for candidate in case.simpler():
+        assert failing(candidate, name) != fingerprint, candidate
+
+
+def failing(case, name):
+    try:
+        check(case, fold=mutants.BY_NAME[name].make())
+    except Failure as failure:
+        return failure.fingerprint
+    return None

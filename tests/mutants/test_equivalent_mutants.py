@@ -1,0 +1,37 @@
+"""The list of reasons for changes of the source that nothing kills:
+benchmarks/source_mutation/equivalent_mutants.py.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "source_mutation" / "equivalent_mutants.py"
+
+KILLED = {"name": "foldproof.fold.rules.x__a__mutmut_1", "state": "killed", "lines": ["- a", "+ b"]}
+STRICT = {
+    "name": "foldproof.fold.propagated.x_arrive__mutmut_42",
+    "state": "no difference",
+    "lines": ["- d = dict(zip(a, b, strict=True))", "+ d = dict(zip(a, b, strict=None))"],
+}
+ELSEWHERE = {"name": "foldproof.fold.elsewhere.x_f__mutmut_1", "state": "no difference", "lines": ["- a", "+ b"]}
+
+
+def reasons(path, *rows):
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return subprocess.run([sys.executable, SCRIPT, path, "--list"], capture_output=True, text=True, timeout=60)
+
+
+def test_each_change_that_lives_has_the_first_reason_that_fits(tmp_path):
+    said = reasons(tmp_path / "score.json", KILLED, STRICT)
+    assert said.returncode == 0, said.stderr
+    assert "| 1 | equivalent | `zip(..., strict=True)` guards lengths" in said.stdout
+    assert "arrival.arrive: d = dict(zip(a, b, strict=True)) -> d = dict(zip(a, b, strict=None))" in said.stdout
+    assert said.stdout.endswith("1 live: 1 equivalent, 0 not told apart\n")
+
+
+def test_a_change_without_a_reason_is_told(tmp_path):
+    said = reasons(tmp_path / "score.json", KILLED, ELSEWHERE)
+    assert said.returncode == 1
+    assert "| 1 | not told apart | no reason is known |" in said.stdout

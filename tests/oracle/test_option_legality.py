@@ -1,0 +1,115 @@
+"""What the options of the bundled pass promise, and that a pass which does less is told."""
+
+import pytest
+
+from foldproof.case import Axis, Case, Pad, Step
+from foldproof.checking.check import check, promises_of
+from foldproof.checking.failures import MissedFold
+from foldproof.fold import FoldExplicitPadding, rules
+from foldproof.generation.draw import draw, strategy_of
+from foldproof.oracle.option_legality import NONE, made_up_for, sliceable
+
+BOTH = FoldExplicitPadding(nonzero="correct", channels="slice")
+NINE = Pad(value=9.0)
+
+
+def conv(**fields):
+    axes = fields.pop("axes", (Axis(size=3, pad=(1, 0), kernel=2),))
+    return Case(op="conv1d", axes=axes, **({"dtype": "int8", "out_dtype": "int32"} | fields))
+
+
+MADE_UP_FOR = {
+    "integers": (conv(pad=NINE), True),
+    "a weight that is known": (conv(pad=NINE, constant_weight=True), True),
+    "an unknown batch": (conv(pad=NINE, symbolic=("N",)), True),
+    "an unknown length": (conv(pad=NINE, symbolic=("W",)), False),
+    "floats, which round": (conv(pad=NINE, dtype="float32", out_dtype=""), False),
+    "another value for each channel": (
+        conv(pad=NINE, channels=2, steps=(Step(kind="add", operand=(1.0, 2.0), axis="C"),)),
+        True,
+    ),
+    "another value for each place": (
+        conv(pad=NINE, steps=(Step(kind="add", operand=(1.0, 2.0, 3.0, 4.0), axis="W"),)),
+        False,
+    ),
+    "a value of the run": (conv(pad=NINE, steps=(Step(kind="add", operand=(1.0,), constant=False),)), False),
+    "a mirror of what is 0": (conv(pad=Pad(mode="replicate"), steps=(Step(kind="multiply", operand=(0.0,)),)), False),
+    "a mirror of what is 127": (
+        conv(pad=Pad(mode="replicate"), steps=(Step(kind="maximum", operand=(127.0,)),)),
+        False,
+    ),
+    "a mirror": (conv(pad=Pad(mode="reflect"), axes=(Axis(size=3, pad=(1, 0), kernel=2),)), False),
+    "an unknown mode": (conv(pad=Pad(mode="symmetric")), False),
+    "a value that wraps": (conv(pad=Pad(value=-128.0), steps=(Step(kind="negative"),)), False),
+    "a crop that is padded again": (conv(pad=NINE, axes=(Axis(size=5, pad=(-1, 1), kernel=2, padding=(1, 0)),)), False),
+    "a pool": (Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), dtype="int8", pad=NINE), False),
+}
+
+SLICEABLE = {
+    "zeros": (conv(pad=Pad(channel=(1, 2))), True),
+    "zeros of a value that becomes one": (
+        conv(pad=Pad(value=3.0, channel=(0, 1)), steps=(Step(kind="subtract", operand=(3.0,)),)),
+        True,
+    ),
+    "channels alone": (conv(pad=Pad(channel=(1, 0)), axes=(Axis(size=3),)), True),
+    "floats that are known": (conv(pad=Pad(channel=(1, 0)), dtype="float32", out_dtype="", constant_weight=True), True),
+    "floats that may be infinite": (conv(pad=Pad(channel=(1, 0)), dtype="float32", out_dtype=""), False),
+    "floats that are infinite": (
+        conv(pad=Pad(channel=(1, 0)), dtype="float32", out_dtype="", constant_weight=True, fills=("specials",)),
+        False,
+    ),
+    "another value": (conv(pad=Pad(value=3.0, channel=(1, 0))), False),
+    "groups": (conv(pad=Pad(channel=(1, 1)), channels=2, filters=2, groups=2), False),
+    "channels that are cropped": (conv(pad=Pad(channel=(-1, 0)), channels=2), False),
+    "no channels": (conv(), False),
+    "a mirror of what is 0": (
+        conv(pad=Pad(mode="replicate", channel=(1, 0)), steps=(Step(kind="multiply", operand=(0.0,)),)),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "expected"), MADE_UP_FOR.values(), ids=MADE_UP_FOR)
+def test_what_a_term_makes_up_for(case, expected):
+    assert made_up_for(case) is expected
+
+
+@pytest.mark.parametrize(("case", "expected"), SLICEABLE.values(), ids=SLICEABLE)
+def test_what_meets_weights_that_change_nothing(case, expected):
+    assert sliceable(case) is expected
+
+
+@pytest.mark.parametrize(("case", "_"), [*MADE_UP_FOR.values(), *SLICEABLE.values()], ids=[*MADE_UP_FOR, *SLICEABLE])
+def test_the_bundled_pass_keeps_its_promises(case, _):
+    check(case, BOTH)
+
+
+def test_only_options_that_exclude_nothing_promise_anything():
+    assert promises_of(FoldExplicitPadding()) == NONE
+    assert promises_of(BOTH) != NONE
+    assert promises_of(FoldExplicitPadding(nonzero="correct", allow_negative=False)) == NONE
+    assert promises_of(lambda module: module) == NONE
+
+
+def test_a_pass_that_corrects_less_than_it_promises_is_told(monkeypatch):
+    monkeypatch.setattr(rules, "_correctable", lambda arrival, options: False)
+    case = MADE_UP_FOR["integers"][0]
+    check(case)
+    with pytest.raises(MissedFold, match="a term that knows nothing of the data makes up for the border") as told:
+        check(case, BOTH)
+    assert told.value.symptom == "option unused"
+
+
+def test_a_pass_that_slices_less_than_it_promises_is_told(monkeypatch):
+    monkeypatch.setattr(rules.IntoConv, "letters", rules.Rule.letters)
+    with pytest.raises(MissedFold, match="nothing that the pad adds along the channels changes the result"):
+        check(SLICEABLE["zeros"][0], BOTH)
+
+
+@pytest.mark.parametrize("op", ["conv1d", "conv2d", "conv3d"])
+def test_the_promises_are_kept_on_random_cases(op):
+    drawn = draw(strategy_of((op,), None), 60, 11)
+    promising = [case for case in drawn if made_up_for(case) or sliceable(case)]
+    assert promising
+    for case in promising:
+        check(case, BOTH, sample=0.0)

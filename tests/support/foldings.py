@@ -1,0 +1,83 @@
+"""Modules to fold, and what is asserted of every fold."""
+
+import numpy as np
+import tvm
+import tvm_ffi
+from tvm import relax
+
+from foldproof.fold import FoldExplicitPadding, Refused
+
+
+def fold(module, **options):
+    """The folded module; whatever it is, it is well formed, folds no further, and ``module`` is what it was."""
+    relax.analysis.well_formed(module)
+    before, pass_ = tvm_ffi.structural_hash(module), FoldExplicitPadding(**options)
+    out = pass_(module)
+    relax.analysis.well_formed(out)
+    assert tvm_ffi.structural_hash(module) == before
+    assert pass_(out).same_as(out)
+    return out
+
+
+def assert_folds(before, expected, **options):
+    tvm.ir.assert_structural_equal(fold(before, **options), expected)
+
+
+def refusals(module, **options):
+    reports = FoldExplicitPadding(**options).explain(module)
+    return [(r.consumer, r.outcome.kind) for r in reports if isinstance(r.outcome, Refused)]
+
+
+def assert_stays(module, *kinds, **options):
+    assert fold(module, **options).same_as(module)
+    assert [kind for _, kind in refusals(module, **options)] == list(kinds)
+
+
+def assert_same_results(module, *arrays, **options):
+    """Both functions, compiled with TVM's default pipeline, return the same bits."""
+    results = []
+    for each in (module, fold(module, **options)):
+        machine = relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu())
+        results.append(machine["main"](*map(tvm.runtime.tensor, arrays)).numpy())
+    assert results[0].dtype == results[1].dtype
+    np.testing.assert_array_equal(results[0].view(np.uint8), results[1].view(np.uint8))
+    assert len(np.unique(results[0])) > 1
+
+
+# --- modules ------------------------------------------------------------------------------------------
+
+
+def chain(*ops, pad=(0, 0, 0, 0, 1, 2), value=0.0, dtype="float32", shape=(1, 3, 8), weight=(4, 3, 3), first=()):
+    """main(x, w): conv1d of ``ops`` of a pad of ``first`` of x."""
+    builder = relax.BlockBuilder()
+    x, w = relax.Var("x", relax.TensorType(shape, dtype)), relax.Var("w", relax.TensorType(weight, "float32"))
+    with builder.function("main", [x, w]):
+        with builder.dataflow():
+            y = x
+            for op in first:
+                y = builder.emit(op(y))
+            y = y if pad is None else builder.emit(relax.op.nn.pad(y, pad, pad_value=value))
+            for op in ops:
+                y = builder.emit(op(y))
+            padding = (1, 2) if pad is None else 0
+            result = builder.emit_output(relax.op.nn.conv1d(y, w, padding=padding))
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+def constant(*numbers, dtype="float32", shape=None):
+    return relax.const(np.array(numbers, dtype).reshape(() if shape is None else shape), dtype)
+
+
+def emitted(params, *ops):
+    """main(params): each op is a function of the result before (first of all the first parameter)."""
+    builder = relax.BlockBuilder()
+    variables = [relax.Var(f"x{i}", relax.TensorType(*param)) for i, param in enumerate(params)]
+    with builder.function("main", variables):
+        with builder.dataflow():
+            last = variables[0]
+            for op in ops[:-1]:
+                last = builder.emit(op(last))
+            result = builder.emit_output(ops[-1](last))
+        builder.emit_func_output(result)
+    return builder.get()

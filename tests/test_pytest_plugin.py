@@ -1,0 +1,135 @@
+"""The pytest plugin, as another repository meets it."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+GOOD = (
+    '{"foldproof": 1, "expect": {"folded": "conv"}, "case": {"format": 1, "op": "conv1d", "axes": [{"pad": [1, 0]}]}}'
+)
+
+PASSES = """
+def swaps_sides(mod):
+    import planted_here
+    return mod
+
+def folds_nothing(mod):
+    return mod
+"""
+
+OWN_TEST = """
+import harness
+import strategies
+from hypothesis import given, settings
+
+from passes import folds_nothing
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(strategies.cases("conv2d"))
+def test_my_pass(case):
+    foldproof.check(case, fold=folds_nothing)
+"""
+
+
+@pytest.fixture
+def project(pytester):
+    """A project with a corpus, a pass and no configuration of ours."""
+    (pytester.path / "good.case.json").write_text(GOOD)
+    pytester.makepyfile(passes=PASSES)
+    return pytester
+
+
+def run(project, *args):
+    return project.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=120)
+
+
+def test_case_files_are_tests(project):
+    result = run(project, "-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*good.case.json::good PASSED*"])
+
+
+def test_case_files_run_under_xdist(project):
+    (project.path / "second.case.json").write_text(GOOD.replace("[1, 0]", "[0, 1]"))
+    run(project, "-n", "2").assert_outcomes(passed=2)
+
+
+def test_a_failing_case_shows_the_sentence_the_case_and_how_to_replay_it(project):
+    (project.path / "wrong.case.json").write_text(GOOD.replace('"conv"', '"max_pool"', 1))
+    result = run(project, "wrong.case.json")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "unexpected outcome: expected folded 'max_pool', but saw 'conv'",
+            "conv1d NCW/OIW float32, data (1, 1, 1), 1 filter",
+            "replay: foldproof replay *wrong.case.json",
+        ]
+    )
+
+
+def test_a_malformed_case_is_an_error(project):
+    (project.path / "bad.case.json").write_text("{")
+    result = run(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*bad.case.json: is not JSON*"])
+
+
+def test_only_the_folders_of_the_ini_option_are_collected(project):
+    project.makeini("[pytest]\nfoldproof_corpus = corpus")
+    project.mkdir("corpus").joinpath("inner.case.json").write_text(GOOD)
+    result = run(project, "-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*inner.case.json::inner PASSED*"])
+
+
+def test_another_pass_is_tested_with_an_option(project):
+    run(project, "--fold-pass", "passes:folds_nothing").assert_outcomes(passed=1)
+    result = run(project, "--fold-pass", "passes:swaps_sides")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["CompileError/conv/pass: the pass raised ModuleNotFoundError*", "*--pass passes:swaps_sides"]
+    )
+
+
+def test_a_pass_that_is_none_is_a_usage_error(project):
+    result = run(project, "--fold-pass", "passes:missing")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*pass 'passes:missing': passes has no missing*"])
+
+
+def test_examples_must_be_a_number(project):
+    result = run(project, "--fold-examples", "many")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--fold-examples 'many' is no whole number from 1*"])
+
+
+def test_fixtures_give_the_options(project):
+    project.makepyfile(
+        """
+        def test_options(fold_pass, fold_target, fold_examples, fold_seed):
+            assert fold_pass.__name__ == "folds_nothing"
+            assert fold_target.name == "llvm"
+            assert fold_target.pipeline == "default"
+            assert fold_examples == 7
+            assert isinstance(fold_seed, int)
+        """
+    )
+    args = ["--fold-pass", "passes:folds_nothing", "--fold-examples", "7", "-k", "options"]
+    args += ["--fold-pipeline", "default"]
+    run(project, *args).assert_outcomes(passed=1)
+
+
+def test_a_test_of_ones_own_pass_is_three_lines_and_tells_what_was_covered(project):
+    project.makepyfile(test_own=OWN_TEST)
+    result = run(project, "test_own.py", "--hypothesis-show-statistics")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*refused*"])
+
+
+def test_loading_the_plugin_imports_neither_tvm_nor_hypothesis():
+    program = "import sys, foldproof.pytest_plugin; print(sorted({'tvm', 'hypothesis', 'numpy'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"

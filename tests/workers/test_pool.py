@@ -1,0 +1,254 @@
+"""Workers: a process that dies or hangs is a failure of its case, and the others are answered all the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from foldproof.campaign.shrinker import shrink
+from foldproof.case import Axis, Case
+from foldproof.checking.config import Question
+from foldproof.checking.result import Verdict
+from foldproof.core.loading import UsageError
+from foldproof.workers import pool
+from foldproof.workers.pool import Judge
+
+PASSES = """
+import os, signal, time
+
+def stride(mod):
+    for line in mod.script().splitlines():
+        if "strides=[" in line:
+            return int(line.split("strides=[")[1].split("]")[0])
+    return 1
+
+def dies_on_stride_two(mod):
+    if stride(mod) == 2:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return mod
+
+def exits_on_stride_two(mod):
+    if stride(mod) == 2:
+        os._exit(7)
+    return mod
+
+def dies_once(mod):
+    if not os.path.exists(os.environ["FOLDPROOF_TEST_MARK"]):
+        open(os.environ["FOLDPROOF_TEST_MARK"], "w").close()
+        os._exit(3)
+    return mod
+
+def dies_once_and_raises_on_stride_two(mod):
+    dies_once(mod)
+    if stride(mod) == 2:
+        raise RuntimeError("boom")
+    return mod
+
+def speaks_and_dies_on_stride_two(mod):
+    if stride(mod) == 2:
+        print("garbage on stdout", flush=True)
+        os.write(2, b"Check failed: stride\\n  is two\\n")
+        os.abort()
+    return mod
+
+HOARD = []
+
+def eats_memory_on_stride_two(mod):
+    while stride(mod) == 2:
+        HOARD.append(bytearray(1 << 26))
+    return mod
+
+def hangs_on_stride_two(mod):
+    if stride(mod) == 2:
+        time.sleep(1000)
+    return mod
+"""
+
+
+@pytest.fixture
+def passes(tmp_path, monkeypatch):
+    (tmp_path / "bad_passes.py").write_text(PASSES)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "bad_passes:"
+
+
+def strided(stride):
+    return Case(op="conv1d", axes=(Axis(size=5, pad=(1, 0), stride=stride),))
+
+
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [
+        ("dies_on_stride_two", "TargetCrashed/conv/SIGSEGV"),
+        ("exits_on_stride_two", "TargetCrashed/conv/exit code 7"),
+        ("speaks_and_dies_on_stride_two", "TargetCrashed/conv/SIGABRT"),
+        ("eats_memory_on_stride_two", "TargetCrashed/conv/out of memory"),
+    ],
+)
+def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name, fingerprint):
+    with Judge(Question(fold=passes + name, complete=False, megabytes=1024), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(1), strided(2), strided(3)]).results()
+    assert [isinstance(result, Verdict) for result in results] == [True, False, True]
+    assert results[1].fingerprint == fingerprint
+
+
+def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
+    with Judge(Question(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        [result] = judge.ask([strided(2)])
+    assert "died: SIGABRT; it wrote: " in result.detail
+    assert "Check failed: stride is two" in result.detail
+    assert "garbage" not in result.detail
+
+
+def test_what_workers_write_is_forgotten_once_it_is_too_much(monkeypatch):
+    monkeypatch.setattr(pool, "MOST_BYTES", 1000)
+    with Judge(Question(complete=False), workers=1) as judge:
+        judge.start()
+        judge.schedule(os.write, 2, b"a" * 1001).result()
+        judge.ask([strided(1)])
+        assert os.stat(judge._stderr.path).st_size == 0
+        judge.schedule(os.write, 2, b"last words").result()
+        assert judge.last_words() == "last words"
+
+
+def test_workers_end_with_the_process_that_started_them(passes, tmp_path):
+    program = f"""
+import os, sys, time
+from foldproof.case import Axis, Case
+from foldproof.workers.pool import Judge
+from foldproof.checking.config import Question
+if __name__ == "__main__":
+    judge = Judge(Question(fold="{passes}hangs_on_stride_two", complete=False), workers=2)
+    judge.start()
+    for size in (5, 6):
+        judge.submit([Case(op="conv1d", axes=(Axis(size=size, pad=(1, 0), stride=2),))])
+    time.sleep(4)
+    print(*open(f"/proc/{{os.getpid()}}/task/{{os.getpid()}}/children").read().split(), flush=True)
+    time.sleep(100)
+"""
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, str(tmp_path / "program.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        children = descendants(process.pid) if process.stdout.readline() else []
+        process.kill()
+    assert len(children) >= 2
+    deadline = time.monotonic() + 10
+    while any(map(alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+
+
+def descendants(pid):
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def alive(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypatch):
+    monkeypatch.setattr(pool, "CASE_SECONDS", 8.0)
+    with Judge(Question(fold=passes + "hangs_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(2), strided(3)]).results()
+    assert results[0].fingerprint == "TargetTimeout/conv/timeout"
+    assert isinstance(results[1], Verdict)
+
+
+def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
+    with Judge(Question(fold=passes + "dies_once", complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(1), strided(2)]).results()
+    assert results[0].fingerprint == "TargetCrashed/conv/not alone"
+    assert "a worker died (exit code 3) while it checked 2 cases" in results[0].detail
+    assert isinstance(results[1], Verdict)
+
+
+def test_a_death_that_does_not_happen_again_takes_the_place_of_no_other_failure(passes, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
+    with Judge(Question(fold=passes + "dies_once_and_raises_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        results = judge.submit([strided(2), strided(1), strided(3)]).results()
+    assert [getattr(result, "fingerprint", "") for result in results] == [
+        "CompileError/conv/pass",
+        "TargetCrashed/conv/not alone",
+        "",
+    ]
+
+
+def test_what_workers_write_is_kept_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(pool, "MOST_BYTES", 1000)
+    words = pool._Words()
+    with open(words.path, "ab", buffering=0) as file:
+        file.write(b"x" * 900)
+        words.trim()
+        assert words.new() == "x" * pool.MOST_WORDS
+        file.write(b"x" * 900)
+        words.trim()
+        file.write(b"the end")
+    assert words.new() == "the end"
+    words.close()
+
+
+@pytest.mark.slow
+def test_a_crash_shrinks_like_any_other_failure(passes):
+    with Judge(Question(fold=passes + "dies_on_stride_two", complete=False), workers=1) as judge:
+        judge.start()
+        [crash] = judge.ask([strided(2)])
+        shrunk = shrink(crash, judge)
+    assert shrunk.minimal
+    assert shrunk.case == Case(op="conv1d", axes=(Axis(stride=2),))
+
+
+def test_an_unusable_pass_is_refused_at_the_start():
+    with Judge(Question(fold="nowhere:nothing"), workers=1) as judge, pytest.raises(UsageError, match="nowhere"):
+        judge.start()
+
+
+def test_no_worker_is_left_when_the_judge_has_gone():
+    with Judge(Question(), workers=2) as judge:
+        judge.start()
+        assert children()
+    deadline = time.monotonic() + 10
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not children()
+
+
+def children():
+    """Processes of ours that run ``multiprocessing.spawn``; pytest-xdist's own are not among them."""
+    found = []
+    for entry in os.listdir("/proc") if sys.platform == "linux" else ():
+        try:
+            with open(f"/proc/{entry}/stat") as stat, open(f"/proc/{entry}/cmdline") as line:
+                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+                if parent == os.getpid() and "spawn_main" in line.read():
+                    found.append(int(entry))
+        except (OSError, ValueError, IndexError):
+            continue  # not a process, or gone meanwhile
+    return found
+
+
+def test_ctrl_c_is_left_to_the_coordinator():
+    with Judge(Question(), workers=1) as judge:
+        judge.start()
+        for pid in children():
+            os.kill(pid, signal.SIGINT)
+        [result] = judge.ask([strided(1)])
+    assert isinstance(result, Verdict)
