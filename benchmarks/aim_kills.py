@@ -15,37 +15,39 @@ import numpy as np
 from rich.console import Console
 
 from foldproof.case import ops
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.generation.draw import draw
 from foldproof.generation.shards import shard_seed
-from foldproof.mutants import DEFECTS
+from foldproof.mutants import MUTANTS
 from foldproof.mutants.jobs import kill
-from foldproof.strategies.cases import aimed
-from foldproof.strategies.scenarios import AIMS, Aim
-from foldproof.workers.pool import Judge
+from foldproof.strategies.cases import scenario_cases
+from foldproof.strategies.scenarios import SCENARIOS, Scenario
+from foldproof.workers.pool import WorkerPool
 
 BATCH = 8
 ROUNDS = 100_000
 
 
-def rates_of(judge: Judge, aim: Aim, names: tuple[str, ...], *, examples: int, seed: int) -> dict[str, float]:
+def rates_of(
+    pool: WorkerPool, scenario: Scenario, names: tuple[str, ...], *, examples: int, seed: int
+) -> dict[str, float]:
     """The share of an aim's cases that kills each defect."""
-    cases = draw(aimed((aim,), ops.NAMES), examples, seed)
+    cases = draw(scenario_cases((scenario,), ops.NAMES), examples, seed)
     batches = [cases[i : i + BATCH] for i in range(0, len(cases), BATCH)]
-    rows = [row for job in [judge.schedule(kill, b, names, seconds=600.0) for b in batches] for row in job.result()]
+    rows = [row for job in [pool.schedule(kill, b, names, seconds=600.0) for b in batches] for row in job.result()]
     return {name: sum(name in row for row in rows) / len(rows) for name in names}
 
 
 def best_weights(rates: np.ndarray) -> np.ndarray:
     """Of aims x defects: the mix of aims whose least killed defect is killed most."""
-    defects = np.ones(rates.shape[1]) / rates.shape[1]
+    mutants = np.ones(rates.shape[1]) / rates.shape[1]
     chosen = np.zeros(rates.shape[0])
     step = 8.0 * np.sqrt(np.log(rates.shape[1]) / ROUNDS) / max(rates.max(), 1e-9)
     for _ in range(ROUNDS):
-        best = int(np.argmax(rates @ defects))
+        best = int(np.argmax(rates @ mutants))
         chosen[best] += 1
-        defects *= np.exp(-step * rates[best])
-        defects /= defects.sum()
+        mutants *= np.exp(-step * rates[best])
+        mutants /= mutants.sum()
     return chosen / chosen.sum()
 
 
@@ -57,22 +59,22 @@ def best_weights(rates: np.ndarray) -> np.ndarray:
 def main(examples: int, seed: int, workers: int, path: Path | None) -> None:
     """Print a line per aim, the defects that hardly any case kills, and the weights."""
     console = Console(soft_wrap=True, highlight=False)
-    names = tuple(defect.name for defect in DEFECTS if not defect.held_out)
+    names = tuple(mutant.name for mutant in MUTANTS if not mutant.held_out)
     rows: dict[str, dict[str, float]] = {}
-    with Judge(Question(), workers) as judge:
-        for number, aim in enumerate(AIMS):
-            rows[aim.name] = rates_of(judge, aim, names, examples=examples, seed=shard_seed(seed, number))
-            best = sorted(rows[aim.name].items(), key=lambda item: -item[1])[:5]
-            console.print(aim.name, "|", ", ".join(f"{name} {rate:.0%}" for name, rate in best))
+    with WorkerPool(CheckConfig(), workers) as pool:
+        for number, scenario in enumerate(SCENARIOS):
+            rows[scenario.name] = rates_of(pool, scenario, names, examples=examples, seed=shard_seed(seed, number))
+            best = sorted(rows[scenario.name].items(), key=lambda item: -item[1])[:5]
+            console.print(scenario.name, "|", ", ".join(f"{name} {rate:.0%}" for name, rate in best))
             if path is not None:
                 path.write_text(json.dumps(rows))
-    rates = np.array([[rows[aim.name][name] for name in names] for aim in AIMS])
+    rates = np.array([[rows[scenario.name][name] for name in names] for scenario in SCENARIOS])
     weights = best_weights(rates)
     mixed = weights @ rates
     for i in np.argsort(mixed)[:15]:
         console.print(f"{names[i]}: {mixed[i]:.2%} of the cases; best aim {rates[:, i].max():.0%}")
     for i in np.argsort(-weights):
-        console.print(f"{weights[i]:.1%} {AIMS[i].name}")
+        console.print(f"{weights[i]:.1%} {SCENARIOS[i].name}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from typing import Any
 import click
 
 from foldproof.case import Axis, Case
-from foldproof.checking.config import Question
-from foldproof.workers.pool import Judge
+from foldproof.checking.config import CheckConfig
+from foldproof.workers.pool import WorkerPool
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.support.faults import Place, kill, outcome, summary
@@ -71,13 +71,13 @@ class Campaign:
                 print(f"kill {self.tally.kills:3}: {whom}", flush=True)
                 if whom == "coordinator":
                     break
-            _, said = process.communicate()
-            self.reported += said.count("a worker was killed (SIGKILL)")
-            if process.returncode == 2 and GIVEN_UP in said:
+            _, message = process.communicate()
+            self.reported += message.count("a worker was killed (SIGKILL)")
+            if process.returncode == 2 and GIVEN_UP in message:
                 self.tally.given_up += 1
             elif process.returncode != -9:
                 if process.returncode != 1:
-                    self.tally.wrong.append(f"exit code {process.returncode}: {said.strip()}")
+                    self.tally.wrong.append(f"exit code {process.returncode}: {message.strip()}")
                 return int(process.returncode)
             self.inspect("a kill")
 
@@ -115,7 +115,7 @@ class Campaign:
 def differences(place: Place, whole: dict[str, Any]) -> list[str]:
     """How the end of a campaign differs from one that was left alone.
 
-    A batch whose worker was killed three times is reported: a failure "not alone" in the place of a passed case.
+    A batch whose worker was killed three times is reported: a failure "not reproducible in isolation" in the place of a passed case.
     """
     ended = summary(place.folder / "log")
     reported = not_alone(ended)
@@ -131,7 +131,7 @@ def differences(place: Place, whole: dict[str, Any]) -> list[str]:
 
 def not_alone(ended: dict[str, Any]) -> list[dict[str, Any]]:
     """What became of batches that were killed too often."""
-    return [failure for failure in ended["failures"] if failure["symptom"] == "not alone"]
+    return [failure for failure in ended["failures"] if failure["symptom"] == "not reproducible in isolation"]
 
 
 def numbers(ended: dict[str, Any], reported: int) -> tuple[Any, ...]:
@@ -151,21 +151,21 @@ def compared(seed: int, options: tuple[Any, ...], place: Place, killed: Campaign
     tally.campaigns += 1
     wrong = differences(killed.place, whole) if code == 1 else []
     tally.wrong += wrong
-    said = "the same as undisturbed" if code == 1 and not wrong else f"NOT the same, exit code {code}"
+    message = "the same as undisturbed" if code == 1 and not wrong else f"NOT the same, exit code {code}"
     given_up = sum(failure["count"] for failure in not_alone(summary(killed.place.folder / "log"))) if code == 1 else 0
-    said += f", {given_up} not alone" if given_up else ""
+    message += f", {given_up} not alone" if given_up else ""
     failures = ", ".join(f"{f['fingerprint']} {f['count']}" for f in whole["failures"])
-    print(f"seed {seed}: {tally.kills - before} kills, {killed.reported} reported, {said}: {failures}", flush=True)
+    print(f"seed {seed}: {tally.kills - before} kills, {killed.reported} reported, {message}: {failures}", flush=True)
 
 
 def replacements(times: int) -> list[float]:
     """Seconds from the kill of a busy worker until its cases were answered by the one that replaces it."""
     seconds = []
     for number in range(times):
-        with Judge(Question(), 1) as judge:
-            judge.start()
-            [worker] = judge.processes()
-            job = judge.submit([Case(op="conv2d", axes=(Axis(size=5 + number, pad=(1, 0)),) * 2)])
+        with WorkerPool(CheckConfig(), 1) as pool:
+            pool.start()
+            [worker] = pool.processes()
+            job = pool.submit([Case(op="conv2d", axes=(Axis(size=5 + number, pad=(1, 0)),) * 2)])
             begun = time.monotonic()
             kill(worker)
             job.results()

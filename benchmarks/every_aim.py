@@ -1,6 +1,6 @@
 """So many cases of every aim of the strategies, each checked whole: a table of what they came to.
 
-    python benchmarks/every_aim.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--behind AIM]
+    python benchmarks/every_aim.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--after AIM]
 
 An aim is a rule of the bundled pass to reach, or one of its conditions to break. Exits with 1 if a case fails.
 """
@@ -16,47 +16,56 @@ from foldproof.case import Case, ops
 from foldproof.checking.failures import Failure
 from foldproof.generation.draw import draw
 from foldproof.generation.shards import shard_seed
-from foldproof.strategies.cases import aimed
-from foldproof.strategies.scenarios import AIMS, Aim
-from foldproof.workers.pool import Job, Judge, Question
+from foldproof.strategies.cases import scenario_cases
+from foldproof.strategies.scenarios import SCENARIOS, Scenario
+from foldproof.workers.pool import CheckConfig, Job, WorkerPool
 from foldproof.workers.worker import Result
 
 BATCH = 8
 
 
-def cases_of(aim: Aim, number: int, *, examples: int, seed: int) -> list[Case]:
+def cases_of(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
     """``examples`` distinct cases, or as many as shards of twice that number hold."""
     drawn: dict[Case, None] = {}
     for shard in range(4):
         if len(drawn) < examples:
-            drawn |= dict.fromkeys(draw(aimed((aim,), ops.NAMES), examples, shard_seed(seed + number, shard)))
+            drawn |= dict.fromkeys(
+                draw(scenario_cases((scenario,), ops.NAMES), examples, shard_seed(seed + number, shard))
+            )
     return list(drawn)[:examples]
 
 
-def judged(judge: Judge, *, examples: int, seed: int, start: int = 0) -> Iterator[tuple[Aim, list[Result]]]:
+def judged(pool: WorkerPool, *, examples: int, seed: int, start: int = 0) -> Iterator[tuple[Scenario, list[Result]]]:
     """The results of aim after aim; the cases of the next are drawn while the workers judge."""
-    waiting: list[tuple[Aim, list[Job]]] = []
-    for number, aim in enumerate(AIMS[start:], start):
-        cases = cases_of(aim, number, examples=examples, seed=seed)
-        waiting.append((aim, [judge.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]))
+    waiting: list[tuple[Scenario, list[Job]]] = []
+    for number, scenario in enumerate(SCENARIOS[start:], start):
+        cases = cases_of(scenario, number, examples=examples, seed=seed)
+        waiting.append((scenario, [pool.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]))
         if len(waiting) > 1:
             yield results_of(*waiting.pop(0))
-    yield from (results_of(aim, jobs) for aim, jobs in waiting)
+    yield from (results_of(scenario, jobs) for scenario, jobs in waiting)
 
 
-def results_of(aim: Aim, jobs: list[Job]) -> tuple[Aim, list[Result]]:
+def results_of(scenario: Scenario, jobs: list[Job]) -> tuple[Scenario, list[Result]]:
     """A result per case, in order."""
-    return aim, [result for job in jobs for result in job.results()]
+    return scenario, [result for job in jobs for result in job.results()]
 
 
-def row(aim: Aim, results: list[Result]) -> tuple[str, ...]:
+def row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
     """What the cases of an aim came to, as the cells of the table."""
     verdicts = [result for result in results if not isinstance(result, Failure)]
     reasons = Counter(kind for verdict in verdicts for kind in {kind for kind, _ in verdict.reasons})
     rules = Counter(rule for verdict in verdicts for rule in set(verdict.rules))
-    said = [f"{name} {count}" for name, count in (rules + reasons).most_common(3)]
+    message = [f"{name} {count}" for name, count in (rules + reasons).most_common(3)]
     folded, doubt = (sum(flags) for flags in ([v.folded for v in verdicts], [v.in_doubt for v in verdicts]))
-    return aim.name, str(len(results)), str(folded), str(doubt), str(len(results) - len(verdicts)), ", ".join(said)
+    return (
+        scenario.name,
+        str(len(results)),
+        str(folded),
+        str(doubt),
+        str(len(results) - len(verdicts)),
+        ", ".join(message),
+    )
 
 
 @click.command(help="Check so many cases of every aim.")
@@ -64,24 +73,24 @@ def row(aim: Aim, results: list[Result]) -> tuple[str, ...]:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
-@click.option("--behind", type=click.Choice([aim.name for aim in AIMS]), help="Go on behind this aim.")
-def main(examples: int, seed: int, workers: int, fold: str | None, behind: str | None) -> None:
+@click.option("--after", type=click.Choice([scenario.name for scenario in SCENARIOS]), help="Go on after this aim.")
+def main(examples: int, seed: int, workers: int, fold: str | None, after: str | None) -> None:
     """Print the table; the cases that failed below it."""
     console = Console(soft_wrap=True)
     table = Table("aim", "cases", "folded", "in doubt", "failed", "most often")
     failures: list[Failure] = []
-    start = 0 if behind is None else 1 + [aim.name for aim in AIMS].index(behind)
-    with Judge(Question(fold=fold, complete=fold is None), workers) as judge:
-        judge.start()
-        for aim, results in judged(judge, examples=examples, seed=seed, start=start):
+    start = 0 if after is None else 1 + [scenario.name for scenario in SCENARIOS].index(after)
+    with WorkerPool(CheckConfig(fold=fold, complete=fold is None), workers) as pool:
+        pool.start()
+        for scenario, results in judged(pool, examples=examples, seed=seed, start=start):
             found = [result for result in results if isinstance(result, Failure)]
             failures += found
-            table.add_row(*row(aim, results))
-            console.print(*row(aim, results), sep=" | ", highlight=False)
+            table.add_row(*row(scenario, results))
+            console.print(*row(scenario, results), sep=" | ", highlight=False)
             for failure in found[:3]:
                 console.print(f"{failure.fingerprint}: {failure}", markup=False, highlight=False)
     console.print(table)
-    console.print(f"{len(AIMS) - start} aims, {len(failures)} failed cases")
+    console.print(f"{len(SCENARIOS) - start} aims, {len(failures)} failed cases")
     raise SystemExit(1 if failures else 0)
 
 

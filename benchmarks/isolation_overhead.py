@@ -22,26 +22,26 @@ from foldproof.campaign.campaign import batched
 from foldproof.case import Case
 from foldproof.checking.apply_pass import Fold
 from foldproof.checking.batch import check_batch
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.core.loading import load_fold
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.generation.shards import shard_seed
 from foldproof.ir.relax.targets import Target, parse_target
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 
 
-def here(cases: Sequence[Case], question: Question, fold: Fold, target: Target) -> float:
+def here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
     """Seconds in this process."""
     started = time.perf_counter()
     for batch in batched(0, cases):
-        check_batch(batch.cases, fold, target, complete=question.complete, sample=question.sample)
+        check_batch(batch.cases, fold, target, complete=config.complete, sample=config.sample)
     return time.perf_counter() - started
 
 
-def in_worker(cases: Sequence[Case], judge: Judge) -> float:
+def in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
     """Seconds through a worker, which has the next batch as soon as it has done one."""
     started = time.perf_counter()
-    for job in [judge.submit(batch.cases) for batch in batched(0, cases)]:
+    for job in [pool.submit(batch.cases) for batch in batched(0, cases)]:
         job.results()
     return time.perf_counter() - started
 
@@ -52,15 +52,15 @@ def in_worker(cases: Sequence[Case], judge: Judge) -> float:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 def main(rounds: int, examples: int, seed: int) -> None:
     """Print a line per round, and the median of the ratios."""
-    question = Question()
-    fold, target = load_fold(question.fold), parse_target(question.target, question.pipeline)
+    config = CheckConfig()
+    fold, target = load_fold(config.fold), parse_target(config.target, config.pipeline)
     strategy = strategy_of((), None)
     ratios = []
-    with Judge(question, workers=1) as judge:
-        judge.start()
+    with WorkerPool(config, workers=1) as pool:
+        pool.start()
         for number in range(rounds + 1):
             cases = draw(strategy, examples, shard_seed(seed, number))
-            turns = {"here": partial(here, cases, question, fold, target), "worker": partial(in_worker, cases, judge)}
+            turns = {"here": partial(here, cases, config, fold, target), "worker": partial(in_worker, cases, pool)}
             order = list(turns) if number % 2 else list(reversed(turns))
             seconds = {name: turns[name]() for name in order}
             if number == 0:

@@ -24,11 +24,11 @@ from foldproof.mutants import PLANTED
 PIPELINES = ("fast", "default")
 
 
-def campaign(defect: str, pipeline: str, *, examples: int, seed: int) -> dict[str, Any]:
+def campaign(mutant: str, pipeline: str, *, examples: int, seed: int) -> dict[str, Any]:
     """The summary of a campaign."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "foldproof", "fuzz", "--first", "--no-save", "--workers", "1", "--json", "log"]
-        command += ["--pass", f"foldproof.mutants:{defect}", "--pipeline", pipeline]
+        command += ["--pass", f"foldproof.mutants:{mutant}", "--pipeline", pipeline]
         command += ["--examples", str(examples), "--seed", str(seed)]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True)  # noqa: S603
         if run.returncode not in (0, 1):
@@ -45,13 +45,13 @@ def main(examples: int, seed: int) -> None:
     console = Console(highlight=False)
     table = Table("defect", *(f"{name}: {what}" for name in PIPELINES for what in ("cases", "s")), "default / fast")
     ratios, missed = [], False
-    for defect in PLANTED:
-        summaries = [campaign(defect, pipeline, examples=examples, seed=seed) for pipeline in PIPELINES]
+    for mutant in PLANTED:
+        summaries = [campaign(mutant, pipeline, examples=examples, seed=seed) for pipeline in PIPELINES]
         missed = missed or not all(summary["failures"] for summary in summaries)
         ratios.append(summaries[1]["seconds"] / summaries[0]["seconds"])
         cells = [(str(summary["executed"]), f"{summary['seconds']:.1f}") for summary in summaries]
-        table.add_row(defect, *cells[0], *cells[1], f"{ratios[-1]:.1f}")
-        console.print(defect, *cells[0], *cells[1], f"{ratios[-1]:.1f}", sep=" | ")
+        table.add_row(mutant, *cells[0], *cells[1], f"{ratios[-1]:.1f}")
+        console.print(mutant, *cells[0], *cells[1], f"{ratios[-1]:.1f}", sep=" | ")
     console.print(table)
     console.print(f"default / fast: {statistics.median(ratios):.1f} in the median")
     raise SystemExit(1 if missed else 0)

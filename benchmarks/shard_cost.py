@@ -28,13 +28,13 @@ from rich.table import Table
 
 import foldproof.campaign.distributed.dask_cluster
 from foldproof.campaign.campaign import Listener
-from foldproof.campaign.distributed.dask_cluster import Cluster, errand
-from foldproof.campaign.distributed.remote import Answer, Books
-from foldproof.campaign.distributed.shard_process import in_process
+from foldproof.campaign.distributed.dask_cluster import Cluster, shard_task
+from foldproof.campaign.distributed.remote import ShardLedger, ShardResult
+from foldproof.campaign.distributed.shard_process import run_in_process
 from foldproof.campaign.journal import JOURNAL, Journal
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.core.loading import BUNDLED_NAMES
 from foldproof.generation.shards import Plan
 
@@ -58,7 +58,7 @@ def echo(asked: str) -> str:
 @click.option("--pass", "fold", help="Pass to test (default: the bundled one).")
 def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     """Print the table."""
-    settings = Settings(question=Question(fold=fold, complete=fold in BUNDLED_NAMES), seed=1)
+    settings = Settings(config=CheckConfig(fold=fold, complete=fold in BUNDLED_NAMES), seed=1)
     table = Table(title=f"a shard of {cases} cases, {fold or 'bundled pass'}", title_justify="left")
     table.add_column("what")
     table.add_column("cost", justify="right")
@@ -67,8 +67,8 @@ def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     row = table.add_row
     row("judging it: wall, CPU", f"{wall:.1f} s, {cpu:.1f} s")
     row("of which a shard of 1 case takes (start of two processes, TVM)", f"{started[0]:.1f} s, {started[1]:.1f} s")
-    asked = errand(settings, 1, cases)
-    row("task: JSON, pickled with its function", f"{len(asked)} B, {len(pickle.dumps((in_process, asked)))} B")
+    asked = shard_task(settings, 1, cases)
+    row("task: JSON, pickled with its function", f"{len(asked)} B, {len(pickle.dumps((run_in_process, asked)))} B")
     row("answer: JSON", f"{len(answer)} B")
     merge, fsync, line = entered(settings, answer, shards)
     row("coordinator, merge and journal: CPU, wall with fsync", f"{1e3 * merge:.2f} ms, {1e3 * fsync:.2f} ms")
@@ -85,7 +85,7 @@ def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
     """The answer to a shard, wall and CPU seconds of judging it as a Dask worker does."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [sys.executable, "-m", "foldproof.campaign.distributed.shard_process", str(os.getpid()), "here"]
-    asked = errand(settings, 1, cases)
+    asked = shard_task(settings, 1, cases)
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)  # noqa: S603, ourselves
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -95,12 +95,12 @@ def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
 def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float, int]:
     """CPU and wall seconds of entering a shard, bytes of its line."""
     with tempfile.TemporaryDirectory(dir=".") as folder, Journal.create(Path(folder), {}) as journal:
-        books = Books(
+        ledger = ShardLedger(
             settings=settings, listener=Listener(), journal=journal, summary=Summary(seed=1), started=time.monotonic()
         )
         size, cpu, wall = (Path(folder) / JOURNAL).stat().st_size, time.process_time(), time.monotonic()
         for shard in range(shards):
-            books.enter(Answer(**json.loads(answer) | {"shard": shard}))
+            ledger.enter(ShardResult(**json.loads(answer) | {"shard": shard}))
         cpu, wall = time.process_time() - cpu, time.monotonic() - wall
         size = (Path(folder) / JOURNAL).stat().st_size - size
     return cpu / shards, wall / shards, size // shards
@@ -120,7 +120,7 @@ def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, fl
             idle = (processor_seconds(scheduler) - idle) / IDLE_SECONDS
             plan = Plan(None, dict.fromkeys(range(4), 1))  # the shards of 500 cases
             journal = Journal.create(folder / "journal", {})
-            books = Books(
+            ledger = ShardLedger(
                 settings=replace(settings, examples=None),
                 listener=Listener(),
                 journal=journal,
@@ -130,7 +130,7 @@ def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, fl
             )
             ticks, cpu, wall = processor_seconds(scheduler), time.process_time(), time.monotonic()
             for arrived in islice(cluster.answers(settings, plan, lambda: True), tasks):
-                books.enter(arrived)
+                ledger.enter(arrived)
             wall, cpu = time.monotonic() - wall, time.process_time() - cpu
             return cpu / tasks, (processor_seconds(scheduler) - ticks) / tasks, idle, tasks / wall
 

@@ -23,10 +23,10 @@ from rich.table import Table
 from foldproof.campaign.campaign import Listener, run
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.cli.options import Duration, Share
 from foldproof.report.summary import print_summary
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 
 MOST_GROWTH_MB = 50.0
 SETTLED = 20
@@ -147,12 +147,12 @@ def main(examples: int | None, seconds: float | None, seed: int, count: int, sam
     """Print the tables; exit with 1 if anything is not as it should be."""
     console, watch = Console(width=120, highlight=False), Watch()
     os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp()
-    before, question = left_behind(), Question(fold=fold, complete=fold is None, sample=sample)
+    before, config = left_behind(), CheckConfig(fold=fold, complete=fold is None, sample=sample)
     examples = 20_000 if examples is None and seconds is None else examples
-    settings = Settings(question=question, seed=seed, examples=examples, seconds=seconds, workers=count)
-    with Judge(question, count, draws=True) as judge:
-        judge.start()
-        summary = run(settings, judge, watch)
+    settings = Settings(config=config, seed=seed, examples=examples, seconds=seconds, workers=count)
+    with WorkerPool(config, count, draws=True) as pool:
+        pool.start()
+        summary = run(settings, pool, watch)
     time.sleep(1.0)  # the last worker is being waited for
     new = sorted(left_behind() - before)
     print_summary(console, summary, "")

@@ -58,10 +58,10 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterator["CaseItem"]:
         """The one item."""
-        from foldproof.corpus.entry import CorpusError, load
+        from foldproof.corpus.entry import CorpusError, load_entry
 
         try:
-            entry = load(self.path)
+            entry = load_entry(self.path)
         except CorpusError as error:
             raise self.CollectError(str(error)) from error
         yield CaseItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX), entry=entry)
@@ -81,8 +81,8 @@ class CaseItem(pytest.Item):
         fold, target = _loaded(self.config)
         verdict = check(self.entry.case, fold, target)
         if fold is None:
-            complaint = self.entry.disappointment(verdict)
-            assert complaint is None, complaint
+            problem = self.entry.unexpected_outcome(verdict)
+            assert problem is None, problem
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The sentence, the case in words, and the line that replays it."""

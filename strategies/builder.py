@@ -1,6 +1,6 @@
 """Legal cases being drawn: a pad that may be folded, for each rule that would fold it.
 
-draw -> Draft (channels and sizes those in front of the pad) -> finished() -> Case, small enough to run fast
+draw -> Draft (channels and sizes those before the pad) -> finished() -> Case, small enough to run fast
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ _ONE_AND_TWO = st.just((1, 2))
 
 
 @dataclass
-class Draft:
-    """A case being drawn. ``channels`` and sizes are those in front of the pad."""
+class CaseBuilder:
+    """A case being drawn. ``channels`` and sizes are those before the pad."""
 
     draw: st.DrawFn
     spec: ops.Op
@@ -43,17 +43,17 @@ class Draft:
     constant_weight: bool = False
     ceil_mode: bool = False
     count_include_pad: bool = False
-    front: list[Step] = field(default_factory=list)
+    producers: list[Step] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     symbolic: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
+    extra_outputs: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
 
     @property
     def operand_dtype(self) -> str:
-        """dtype behind the steps."""
+        """dtype after the steps."""
         dtype = self.dtype
-        for step in (*self.front, *self.steps):
+        for step in (*self.producers, *self.steps):
             dtype = step.result_dtype(dtype)
         return dtype
 
@@ -66,7 +66,7 @@ class Draft:
             axes=tuple(self.axes if fits else map(_fitted, self.axes)),
             dtype=self.dtype,
             pad=self.pad,
-            front=tuple(self.front),
+            producers=tuple(self.producers),
             steps=tuple(self.steps),
             batch=self.batch,
             channels=self.channels,
@@ -80,7 +80,7 @@ class Draft:
             ceil_mode=self.ceil_mode,
             count_include_pad=self.count_include_pad,
             symbolic=self.symbolic,
-            uses=self.uses,
+            extra_outputs=self.extra_outputs,
             fills=self.fills or self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
         )
@@ -92,7 +92,7 @@ class Draft:
             self.pad = replace(self.pad, form="call_tir")
         if self.spec.weighted and self.draw(st.sampled_from([False] * 7 + [True])):
             self.constant_weight = True
-        follows_batch = any(step.axis == "N" for step in (*self.front, *self.steps))
+        follows_batch = any(step.axis == "N" for step in (*self.producers, *self.steps))
         if not follows_batch and not self.lacks_batch and self.draw(st.sampled_from([False] * 15 + [True])):
             self.symbolic = tuple(dict.fromkeys((*self.symbolic, "N")))
 
@@ -143,7 +143,7 @@ def legal(
     dtype: str | None = None,
     ordered: bool = True,
     axes: Sequence[Axis] | None = None,
-) -> Draft:
+) -> CaseBuilder:
     """A pad that may be folded: constant, neutral, spatial widths >= 0, at least one of them above 0.
 
     Whatever is drawn here and thrown away by the caller costs time, and gives Hypothesis the same case again: a caller
@@ -153,142 +153,142 @@ def legal(
     drawn = list(axes or ()) or [_axis(draw, spec) for _ in range(spec.rank)]
     if not any(any(axis.pad) for axis in drawn):
         drawn[0] = draw(spatial_axes(rank=spec.rank, pad=_ONE_AND_TWO, transposed=spec.transposed))
-    draft = Draft(draw, spec, dtype, drawn, Pad())
-    draft.batch = draw(st.integers(1, 2))
-    draft.data_layout = draw(values.data_layouts(spec, ordered=ordered))
+    builder = CaseBuilder(draw, spec, dtype, drawn, Pad())
+    builder.batch = draw(st.integers(1, 2))
+    builder.data_layout = draw(values.data_layouts(spec, ordered=ordered))
     if spec.weighted:
-        _draw_weight(draft, ordered=ordered)
+        _draw_weight(builder, ordered=ordered)
     else:
-        draft.channels = draw(st.integers(1, 3))
-    draft.pad = Pad(value=draw(values.lowest(dtype) if spec.family == "max_pool" else values.zeros(dtype)))
+        builder.channels = draw(st.integers(1, 3))
+    builder.pad = Pad(value=draw(values.lowest(dtype) if spec.family == "max_pool" else values.zeros(dtype)))
     if spec.family == "avg_pool":
-        draft.count_include_pad = draw(st.booleans())
-        if not draft.count_include_pad:
-            draft.axes = [replace(axis, padding=(0, 0), size=axis.size + sum(axis.padding)) for axis in draft.axes]
-    draft.uses = draw(st.sampled_from([(), (), (), (), ("returned",), ("read",)]))
-    return draft
+        builder.count_include_pad = draw(st.booleans())
+        if not builder.count_include_pad:
+            builder.axes = [replace(axis, padding=(0, 0), size=axis.size + sum(axis.padding)) for axis in builder.axes]
+    builder.extra_outputs = draw(st.sampled_from([(), (), (), (), ("returned",), ("read",)]))
+    return builder
 
 
 def _axis(draw: st.DrawFn, spec: ops.Op) -> Axis:
     return draw(spatial_axes(rank=spec.rank, transposed=spec.transposed))
 
 
-def _draw_weight(draft: Draft, *, ordered: bool) -> None:
+def _draw_weight(builder: CaseBuilder, *, ordered: bool) -> None:
     """Channels, filters and groups (one, several, depthwise), kernel layout, output dtype."""
-    draw, spec = draft.draw, draft.spec
-    draft.groups = draw(st.sampled_from([1, 1, 2, 3]))
-    draft.channels = draft.groups * draw(st.integers(1, 2))
-    draft.filters = draft.groups * draw(st.integers(1, 2))
-    draft.kernel_layout = draw(values.kernel_layouts(spec, ordered=ordered))
-    draft.out_dtype = draw(st.sampled_from(values.OUT_DTYPES[draft.dtype]))
-    if draft.dtype == "uint8" and draft.out_dtype == "int32" and draw(st.booleans()):
-        draft.weight_dtype = "int8"
+    draw, spec = builder.draw, builder.spec
+    builder.groups = draw(st.sampled_from([1, 1, 2, 3]))
+    builder.channels = builder.groups * draw(st.integers(1, 2))
+    builder.filters = builder.groups * draw(st.integers(1, 2))
+    builder.kernel_layout = draw(values.kernel_layouts(spec, ordered=ordered))
+    builder.out_dtype = draw(st.sampled_from(values.OUT_DTYPES[builder.dtype]))
+    if builder.dtype == "uint8" and builder.out_dtype == "int32" and draw(st.booleans()):
+        builder.weight_dtype = "int8"
 
 
-def plain(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def plain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A neutral value, and nothing special."""
     return legal(draw, spec)
 
 
-def identity(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def identity(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """All widths 0, whatever the mode and value: such a pad is deleted."""
-    draft = legal(draw, spec)
-    draft.axes = [replace(axis, pad=(0, 0), size=axis.size + sum(axis.pad)) for axis in draft.axes]
+    builder = legal(draw, spec)
+    builder.axes = [replace(axis, pad=(0, 0), size=axis.size + sum(axis.pad)) for axis in builder.axes]
     mode = draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))
-    value = draw(values.nonzeros(draft.dtype)) if mode == "constant" else 0.0
-    draft.pad = Pad(mode=mode, value=value)
-    return draft
+    value = draw(values.nonzeros(builder.dtype)) if mode == "constant" else 0.0
+    builder.pad = Pad(mode=mode, value=value)
+    return builder
 
 
-def dequantized(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """Pad with the zero point in front of a dequantize, which maps it to exactly 0.0."""
+def dequantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Pad with the zero point before a dequantize, which maps it to exactly 0.0."""
     dtype = draw(values.dtypes(quantized=True))
-    draft = legal(draw, spec, dtype=dtype)
+    builder = legal(draw, spec, dtype=dtype)
     zero_point = draw(values.zero_points(dtype))
     # int32 holds every zero point; the narrower dtypes those of their own sign.
     fitting = [z for z in ops.ZERO_POINT_DTYPES if ops.int_range(z)[0] <= zero_point <= ops.int_range(z)[1]]
     per_channel = draw(st.booleans())
     scale = draw(st.sampled_from([1.0, 0.5, 0.25, 2.0, 0.1]))
     step = Step(
-        zero_point=(zero_point,) * (draft.channels if per_channel else 1),
+        zero_point=(zero_point,) * (builder.channels if per_channel else 1),
         zero_point_dtype=draw(st.sampled_from(fitting)),
-        scale=(scale,) * (draft.channels if draw(st.booleans()) else 1),
+        scale=(scale,) * (builder.channels if draw(st.booleans()) else 1),
         axis="C",
         out_dtype=draw(st.sampled_from(["float32", "float32", "float16"])),
     )
-    draft.steps = [step]
-    draft.pad = Pad(value=float(zero_point))
-    draft.weight_dtype = ""
+    builder.steps = [step]
+    builder.pad = Pad(value=float(zero_point))
+    builder.weight_dtype = ""
     if spec.weighted:
-        draft.out_dtype = draw(st.sampled_from(values.OUT_DTYPES[step.out_dtype]))
-    return draft
+        builder.out_dtype = draw(st.sampled_from(values.OUT_DTYPES[step.out_dtype]))
+    return builder
 
 
-def ceil_kept(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def ceil_kept(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """ceil_mode, where the windows stay the same when the pad becomes padding."""
-    draft = legal(draw, spec)
-    draft.ceil_mode = True
-    draft.axes = [with_ceil(axis, changes=False) for axis in draft.axes]
-    return draft
+    builder = legal(draw, spec)
+    builder.ceil_mode = True
+    builder.axes = [with_ceil(axis, changes=False) for axis in builder.axes]
+    return builder
 
 
-def crop_alone(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def crop_alone(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A crop where nothing is padded again: padding that is negative. What is not added may have any value."""
     quantized = spec.family != "max_pool" and draw(st.sampled_from([False, False, True]))
-    draft = dequantized(draw, spec) if quantized else legal(draw, spec)
-    draft.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in draft.axes]
-    cropped(draft)
-    if not any(width > 0 for axis in draft.axes for width in axis.pad):
-        draft.pad = replace(draft.pad, value=draw(values.nonzeros(draft.dtype)))
-    return draft
+    builder = dequantized(draw, spec) if quantized else legal(draw, spec)
+    builder.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in builder.axes]
+    cropped(builder)
+    if not any(width > 0 for axis in builder.axes for width in axis.pad):
+        builder.pad = replace(builder.pad, value=draw(values.nonzeros(builder.dtype)))
+    return builder
 
 
-def same_widths_out_of_order(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def same_widths_out_of_order(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A layout whose attributes TVM reads in two ways, with widths that mean the same in both."""
-    draft = legal(draw, spec, ordered=False)
-    widths = draft.axes[0].pad if any(draft.axes[0].pad) else (1, 2)
-    draft.axes = [replace(axis, pad=widths, size=axis.size + sum(axis.pad)) for axis in draft.axes]
-    return draft
+    builder = legal(draw, spec, ordered=False)
+    widths = builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2)
+    builder.axes = [replace(axis, pad=widths, size=axis.size + sum(axis.pad)) for axis in builder.axes]
+    return builder
 
 
-def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """Own padding that crops: behind a pad it takes away some of what was added, so that the sum is right."""
-    draft = legal(draw, spec)
+def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Own padding that crops: after a pad it takes away some of what was added, so that the sum is right."""
+    builder = legal(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     own = draw(crops())
-    axis = draft.axes[i]
+    axis = builder.axes[i]
     wider = (max(2, axis.pad[0]), max(2, axis.pad[1]))
-    draft.axes[i] = replace(axis, pad=wider, padding=own, size=axis.size + max(0, 1 - sum(own)))
+    builder.axes[i] = replace(axis, pad=wider, padding=own, size=axis.size + max(0, 1 - sum(own)))
     if spec.pools:
-        draft.ceil_mode = draw(st.booleans())
-        draft.axes[i] = replace(draft.axes[i], stride=draw(st.integers(1, 3)))
-    return draft
+        builder.ceil_mode = draw(st.booleans())
+        builder.axes[i] = replace(builder.axes[i], stride=draw(st.integers(1, 3)))
+    return builder
 
 
-def cancelling_average(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def cancelling_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A narrow integer average whose own padding takes away all that the pad adds: none is left to widen its sum."""
-    draft = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
-    draft.axes = [replace(axis, padding=(-axis.pad[0], -axis.pad[1])) for axis in draft.axes]
-    return draft
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    builder.axes = [replace(axis, padding=(-axis.pad[0], -axis.pad[1])) for axis in builder.axes]
+    return builder
 
 
-def narrow_average(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def narrow_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """An integer average whose sum TVM would widen with the first padding of the pool's own."""
-    draft = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
-    draft.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in draft.axes]
-    return draft
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    builder.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in builder.axes]
+    return builder
 
 
 # --- geometry that a rule depends on ------------------------------------------------------------------
 
 
-def cropped(draft: Draft) -> None:
+def cropped(builder: CaseBuilder) -> None:
     """A negative width on one axis, the data longer by as much."""
-    i = draft.draw(st.integers(0, draft.spec.rank - 1))
-    sides = draft.draw(crops())
-    axis = draft.axes[i]
+    i = builder.draw(st.integers(0, builder.spec.rank - 1))
+    sides = builder.draw(crops())
+    axis = builder.axes[i]
     size = max(axis.size + sum(axis.pad) - sum(sides), 1 - min(sides), 1 - sum(sides))
-    draft.axes[i] = replace(axis, pad=sides, size=size)
+    builder.axes[i] = replace(axis, pad=sides, size=size)
 
 
 def with_ceil(axis: Axis, *, changes: bool) -> Axis:

@@ -10,62 +10,62 @@ from functools import cache
 from hypothesis import strategies as st
 
 from foldproof.case import Case, ops
-from foldproof.strategies import builder as drafts
-from foldproof.strategies import chain_violations as chain_breaks
-from foldproof.strategies import variants as forms
-from foldproof.strategies import violations as breaks
-from foldproof.strategies.scenarios import AIMS, FOLDABLE, UNFOLDABLE, Aim
+from foldproof.strategies import chain_violations, variants, violations
+from foldproof.strategies.builder import legal
+from foldproof.strategies.scenarios import FOLDABLE, SCENARIOS, UNFOLDABLE, Scenario
 from foldproof.strategies.values import member_of
 
-Choices = st.SearchStrategy[tuple[Aim, st.SearchStrategy[ops.Op]]]
+Choices = st.SearchStrategy[tuple[Scenario, st.SearchStrategy[ops.Op]]]
 """Aims, each with the ops that it fits. Made once: a new sampled_from hashes all that it samples from."""
 
 
-def _fitting(aims: tuple[Aim, ...], names: tuple[str, ...]) -> list[tuple[Aim, st.SearchStrategy[ops.Op]]]:
+def _fitting(
+    scenarios: tuple[Scenario, ...], names: tuple[str, ...]
+) -> list[tuple[Scenario, st.SearchStrategy[ops.Op]]]:
     specs = tuple(ops.BY_NAME[name] for name in names)
-    pairs = ((aim, tuple(spec for spec in specs if aim.fits(spec))) for aim in aims)
-    return [(aim, st.sampled_from(fitting)) for aim, fitting in pairs if fitting]
+    pairs = ((scenario, tuple(spec for spec in specs if scenario.fits(spec))) for scenario in scenarios)
+    return [(scenario, st.sampled_from(fitting)) for scenario, fitting in pairs if fitting]
 
 
 @cache
-def _uniform(aims: tuple[Aim, ...], names: tuple[str, ...]) -> Choices:
-    return member_of(_fitting(aims, names))
+def _uniform(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> Choices:
+    return member_of(_fitting(scenarios, names))
 
 
 @cache
 def _weighted(names: tuple[str, ...]) -> Choices:
-    return member_of([pair for pair in _fitting(AIMS, names) for _ in range(pair[0].weight)])
+    return member_of([pair for pair in _fitting(SCENARIOS, names) for _ in range(pair[0].weight)])
 
 
-def aimed(aims: tuple[Aim, ...], names: tuple[str, ...]) -> st.SearchStrategy[Case]:
+def scenario_cases(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> st.SearchStrategy[Case]:
     """Cases of the named ops that aim at one of ``aims``, drawn uniformly."""
-    return _chosen(_uniform(aims, names))
+    return _chosen(_uniform(scenarios, names))
 
 
 @st.composite
 def _chosen(draw: st.DrawFn, choices: Choices) -> Case:
-    aim, specs = draw(choices)
-    return _drawn(draw, aim, draw(specs))
+    scenario, specs = draw(choices)
+    return _drawn(draw, scenario, draw(specs))
 
 
-def _drawn(draw: st.DrawFn, aim: Aim, spec: ops.Op) -> Case:
-    draft = aim.start(draw, spec)
-    if aim.breaks is not None:
-        aim.breaks(draft)
-    return draft.finished()
+def _drawn(draw: st.DrawFn, scenario: Scenario, spec: ops.Op) -> Case:
+    builder = scenario.start(draw, spec)
+    if scenario.violate is not None:
+        scenario.violate(builder)
+    return builder.finished()
 
 
 @st.composite
 def _mixed(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
     """Several conditions broken at once, where they go together; what no aim describes."""
     spec = ops.BY_NAME[draw(st.sampled_from(names))]
-    draft = drafts.legal(draw, spec, ordered=False)
-    for broken in (chain_breaks.any_steps, breaks.unknown_mode, breaks.other_value, forms.widened):
+    builder = legal(draw, spec, ordered=False)
+    for broken in (chain_violations.any_steps, violations.unknown_mode, violations.other_value, variants.widened):
         if draw(st.booleans()):
-            broken(draft)
+            broken(builder)
     if spec.pools:
-        draft.ceil_mode = draw(st.booleans())
-    return draft.finished()
+        builder.ceil_mode = draw(st.booleans())
+    return builder.finished()
 
 
 def _names(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,12 +77,12 @@ def _names(given: tuple[str, ...]) -> tuple[str, ...]:
 
 def foldable_cases(*names: str) -> st.SearchStrategy[Case]:
     """Cases of the named ops (all, if none is named) whose pad may be folded. Raises ValueError for an unknown op."""
-    return aimed(FOLDABLE, _names(names))
+    return scenario_cases(FOLDABLE, _names(names))
 
 
 def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
     """Legal cases of the named ops with exactly one condition broken: the pad must stay, but for lucky geometry."""
-    return aimed(UNFOLDABLE, _names(names))
+    return scenario_cases(UNFOLDABLE, _names(names))
 
 
 def cases(*names: str) -> st.SearchStrategy[Case]:

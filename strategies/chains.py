@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from foldproof.case import Step, ops
 from foldproof.case.step import BINARY, TAKES
 from foldproof.strategies import values
-from foldproof.strategies.builder import Draft, legal
+from foldproof.strategies.builder import CaseBuilder, legal
 from foldproof.strategies.moves import move
 
 Steps = tuple[Step, ...]
 
 MOST_MORE = 3
-"""Steps behind the first one of a chain, at most."""
+"""Steps after the first one of a chain, at most."""
 
 
 def step(kind: str, *operand: float, swapped: bool = False) -> Step:
@@ -156,72 +156,72 @@ def zero_makers(dtype: str) -> st.SearchStrategy[tuple[float, Steps]]:
 # --- through elementwise steps ------------------------------------------------------------------------
 
 
-def kept_neutral(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def kept_neutral(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A neutral value that each of one to four steps leaves neutral; now and then one of them moves axes."""
-    draft = computed(draw, spec)
-    if len(draft.steps) <= MOST_MORE and draw(st.sampled_from([False, False, False, True])):
-        move(draft)
-    return draft
+    builder = computed(draw, spec)
+    if len(builder.steps) <= MOST_MORE and draw(st.sampled_from([False, False, False, True])):
+        move(builder)
+    return builder
 
 
-def computed(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def computed(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A neutral value that each of one to four elementwise steps leaves neutral."""
-    draft = legal(draw, spec)
-    if spec.family == "max_pool" and draft.dtype in ops.FLOATS:
-        draft.pad = replace(draft.pad, value=float("-inf"))
-    add_keepers(draft, draw(st.integers(1, 1 + MOST_MORE)))
-    return draft
+    builder = legal(draw, spec)
+    if spec.family == "max_pool" and builder.dtype in ops.FLOATS:
+        builder.pad = replace(builder.pad, value=float("-inf"))
+    add_keepers(builder, draw(st.integers(1, 1 + MOST_MORE)))
+    return builder
 
 
-def made_zero(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def made_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A value that one or two steps turn into 0, and others keep there."""
-    draft = legal(draw, spec)
-    value, made = draw(zero_makers(draft.dtype))
-    draft.pad = replace(draft.pad, value=value)
-    draft.steps = list(made)
-    add_keepers(draft, draw(st.integers(0, 2)))
-    return draft
+    builder = legal(draw, spec)
+    value, made = draw(zero_makers(builder.dtype))
+    builder.pad = replace(builder.pad, value=value)
+    builder.steps = list(made)
+    add_keepers(builder, draw(st.integers(0, 2)))
+    return builder
 
 
-def add_keepers(draft: Draft, count: int) -> None:
+def add_keepers(builder: CaseBuilder, count: int) -> None:
     """So many more steps that keep the border's value; numbers along the channels now and then."""
-    keepers = lowest_keepers if draft.spec.family == "max_pool" else zero_keepers
+    keepers = lowest_keepers if builder.spec.family == "max_pool" else zero_keepers
     for _ in range(count):
-        one = draft.draw(keepers(draft.operand_dtype))
-        draft.steps.append(_along_channels(draft, one))
-    settle(draft)
+        one = builder.draw(keepers(builder.operand_dtype))
+        builder.steps.append(_along_channels(builder, one))
+    settle(builder)
 
 
-def _along_channels(draft: Draft, one: Step) -> Step:
+def _along_channels(builder: CaseBuilder, one: Step) -> Step:
     """The step with numbers of each channel, which keep 0 at 0 (and -inf at -inf) alike."""
-    spread = one.kind in ("multiply", "divide") and one.operand[0] > 0 and draft.channels > 1
-    if not spread or not draft.draw(st.sampled_from([False, False, True])):
+    spread = one.kind in ("multiply", "divide") and one.operand[0] > 0 and builder.channels > 1
+    if not spread or not builder.draw(st.sampled_from([False, False, True])):
         return one
-    whole = draft.operand_dtype in ops.INTEGERS
-    factors = [1.0 if whole or i % 2 else 0.5 for i in range(draft.channels)]
+    whole = builder.operand_dtype in ops.INTEGERS
+    factors = [1.0 if whole or i % 2 else 0.5 for i in range(builder.channels)]
     return replace(one, operand=tuple(one.operand[0] * factor for factor in factors))
 
 
-def settle(draft: Draft) -> None:
+def settle(builder: CaseBuilder) -> None:
     """A weight and a result of dtypes that go with what the steps made."""
-    draft.weight_dtype = ""
-    if draft.spec.weighted:
-        draft.out_dtype = draft.draw(st.sampled_from(values.OUT_DTYPES[draft.operand_dtype]))
-    draft.uses = draft.draw(st.sampled_from([(), (), (), (), ("step",), ("returned",), ("read",)]))
+    builder.weight_dtype = ""
+    if builder.spec.weighted:
+        builder.out_dtype = builder.draw(st.sampled_from(values.OUT_DTYPES[builder.operand_dtype]))
+    builder.extra_outputs = builder.draw(st.sampled_from([(), (), (), (), ("step",), ("returned",), ("read",)]))
 
 
 # --- through quantization and casts -------------------------------------------------------------------
 
 
-def requantized(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """Zero through quantize and dequantize with the same zero point; or a zero point of 0, and integers behind."""
-    draft = legal(draw, spec, dtype=draw(st.sampled_from(ops.DEQUANTIZED_DTYPES)))
+def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Zero through quantize and dequantize with the same zero point; or a zero point of 0, and integers after."""
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(ops.DEQUANTIZED_DTYPES)))
     out_dtype = draw(st.sampled_from(ops.REQUANTIZED_DTYPES))
     back = spec.family == "avg_pool" or draw(st.booleans())
     zero_point = draw(values.zero_points(out_dtype)) if back else 0
     zero_point_dtype = draw(st.sampled_from([out_dtype, "int32"]))
     scale = draw(st.sampled_from([0.5, 1.0, 0.1, 2.0]))
-    per_channel = draw(st.sampled_from([1, draft.channels]))
+    per_channel = draw(st.sampled_from([1, builder.channels]))
     quantize = Step(
         kind="quantize",
         scale=(scale,) * per_channel,
@@ -229,51 +229,51 @@ def requantized(draw: st.DrawFn, spec: ops.Op) -> Draft:
         zero_point_dtype=zero_point_dtype,
         out_dtype=out_dtype,
     )
-    draft.steps = [quantize]
+    builder.steps = [quantize]
     if back:
-        draft.steps.append(replace(quantize, kind="dequantize", out_dtype="float32"))
-    settle(draft)
-    return draft
+        builder.steps.append(replace(quantize, kind="dequantize", out_dtype="float32"))
+    settle(builder)
+    return builder
 
 
-def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """Floats that a clip keeps within int8, cast to it; with a rounding between, or the clip in front of the pad."""
-    draft = legal(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)))
+def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Floats that a clip keeps within int8, cast to it; with a rounding between, or the clip before the pad."""
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)))
     rounding = draw(st.sampled_from(ROUNDING))
     wide = ["int32"] if spec.family == "avg_pool" else ["int8", "int32", "int16"]  # it widens the sum of narrow ones
     cast = Step(kind="astype", out_dtype=draw(st.sampled_from(wide)))
     chains: tuple[Steps, ...] = ((CLIP, cast), (CLIP, rounding, cast), (rounding, CLIP, cast), (cast,))
     chain = draw(st.sampled_from(chains))
-    draft.steps = list(chain)
-    draft.front = [CLIP] if len(chain) == 1 else []
-    settle(draft)
-    return draft
+    builder.steps = list(chain)
+    builder.producers = [CLIP] if len(chain) == 1 else []
+    settle(builder)
+    return builder
 
 
-def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """The quantized ResNet: pad, multiply, round, clip, cast to int8; a pad of the channels is in front instead."""
-    draft = legal(draw, spec, dtype=draw(st.sampled_from(["float32", "float16"])))
+def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """The quantized ResNet: pad, multiply, round, clip, cast to int8; a pad of the channels is before it instead."""
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(["float32", "float16"])))
     cast = Step(kind="astype", out_dtype="int8")
-    draft.steps = [step("multiply", 128.0), step("round"), CLIP, cast]
-    if draft.groups == 1:
-        draft.pad = replace(draft.pad, channel=draw(st.sampled_from([(0, 0), (0, 1)])))
-    settle(draft)
-    draft.out_dtype = "int32" if spec.weighted else ""
-    return draft
+    builder.steps = [step("multiply", 128.0), step("round"), CLIP, cast]
+    if builder.groups == 1:
+        builder.pad = replace(builder.pad, channel=draw(st.sampled_from([(0, 0), (0, 1)])))
+    settle(builder)
+    builder.out_dtype = "int32" if spec.weighted else ""
+    return builder
 
 
 # --- what drafts of any kind need ----------------------------------------------------------------------
 
 
-def neutral(draft: Draft) -> float:
+def neutral(builder: CaseBuilder) -> float:
     """What the consumer pads with, in the dtype of its operand."""
-    if draft.spec.family != "max_pool":
+    if builder.spec.family != "max_pool":
         return 0.0
-    dtype = draft.operand_dtype
+    dtype = builder.operand_dtype
     return float("-inf") if dtype in ops.FLOATS else float(ops.int_range(dtype)[0])
 
 
-def ungroup(draft: Draft) -> None:
+def ungroup(builder: CaseBuilder) -> None:
     """One group, which any number of channels divides into."""
-    if draft.groups > 1:
-        draft.filters, draft.groups = max(1, draft.filters // draft.groups), 1
+    if builder.groups > 1:
+        builder.filters, builder.groups = max(1, builder.filters // builder.groups), 1

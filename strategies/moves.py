@@ -3,34 +3,34 @@
 from hypothesis import strategies as st
 
 from foldproof.case import Step
-from foldproof.strategies.builder import Draft
+from foldproof.strategies.builder import CaseBuilder
 
 
-def permute(draft: Draft) -> None:
-    """The standard layouts, or their letters backwards, in front of some step."""
-    first, last = "NC" + draft.spec.spatial, "N" + draft.spec.spatial + "C"
-    behind = draft.data_layout or draft.spec.data_layout
-    sources = [layout for layout in (first, last, last[::-1], first[::-1]) if layout != behind]
-    put_in(draft, Step(kind="permute_dims", source=draft.draw(st.sampled_from(sources))))
+def permute(builder: CaseBuilder) -> None:
+    """The standard layouts, or their letters backwards, before some step."""
+    first, last = "NC" + builder.spec.spatial, "N" + builder.spec.spatial + "C"
+    after = builder.data_layout or builder.spec.data_layout
+    sources = [layout for layout in (first, last, last[::-1], first[::-1]) if layout != after]
+    put_in(builder, Step(kind="permute_dims", source=builder.draw(st.sampled_from(sources))))
 
 
-def move(draft: Draft) -> None:
+def move(builder: CaseBuilder) -> None:
     """Axes that a step moves, or one of one element that it takes away."""
-    if draft.draw(st.booleans()):
-        permute(draft)
+    if builder.draw(st.booleans()):
+        permute(builder)
     else:
-        drop_unit(draft)
+        drop_unit(builder)
 
 
-def drop_unit(draft: Draft) -> None:
-    """A unit axis somewhere in front of some step."""
-    behind = draft.data_layout or draft.spec.data_layout
-    place = draft.draw(st.integers(0, len(behind)))
-    kind = draft.draw(st.sampled_from(["squeeze", "reshape"]))
-    put_in(draft, Step(kind=kind, source=behind[:place] + "U" + behind[place:]))
+def drop_unit(builder: CaseBuilder) -> None:
+    """A unit axis somewhere before some step."""
+    after = builder.data_layout or builder.spec.data_layout
+    place = builder.draw(st.integers(0, len(after)))
+    kind = builder.draw(st.sampled_from(["squeeze", "reshape"]))
+    put_in(builder, Step(kind=kind, source=after[:place] + "U" + after[place:]))
 
 
-def put_in(draft: Draft, moved: Step) -> None:
+def put_in(builder: CaseBuilder, moved: Step) -> None:
     """A structural step at some place of the chain."""
-    place = draft.draw(st.integers(0, len(draft.steps)))
-    draft.steps.insert(place, moved)
+    place = builder.draw(st.integers(0, len(builder.steps)))
+    builder.steps.insert(place, moved)

@@ -5,133 +5,133 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from foldproof.case import Axis, Pad, Step, ops
-from foldproof.strategies.builder import Draft, dequantized, identity, legal
+from foldproof.strategies.builder import CaseBuilder, dequantized, identity, legal
 from foldproof.strategies.chains import computed, kept_neutral, neutral, settle, step, ungroup
 from foldproof.strategies.moves import drop_unit, permute, put_in
 
 
-def permuted(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def permuted(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """The pad in another layout than the consumer's, as ConvertLayout leaves it; elementwise steps around."""
-    draft = computed(draw, spec)
-    draft.steps = draft.steps[: draw(st.integers(0, 2))]
-    settle(draft)
-    permute(draft)
+    builder = computed(draw, spec)
+    builder.steps = builder.steps[: draw(st.integers(0, 2))]
+    settle(builder)
+    permute(builder)
     if draw(st.sampled_from([False, False, True])):  # there and back
-        draft.steps.insert(0, Step(kind="permute_dims", source=draft.data_layout or spec.data_layout))
-    return draft
+        builder.steps.insert(0, Step(kind="permute_dims", source=builder.data_layout or spec.data_layout))
+    return builder
 
 
-def unit_axes(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def unit_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Axes of one element that are inserted, or taken away, between pad and consumer."""
-    draft = computed(draw, spec)
-    draft.steps = draft.steps[: draw(st.integers(0, 2))]
-    settle(draft)
+    builder = computed(draw, spec)
+    builder.steps = builder.steps[: draw(st.integers(0, 2))]
+    settle(builder)
     if draw(st.booleans()):
-        behind = draft.data_layout or spec.data_layout
+        after = builder.data_layout or spec.data_layout
         kind = draw(st.sampled_from(["expand_dims", "reshape"]))
-        put_in(draft, Step(kind=kind, source=behind.replace(_without_length(draft), "")))
+        put_in(builder, Step(kind=kind, source=after.replace(_without_length(builder), "")))
     else:
-        drop_unit(draft)
-    return draft
+        drop_unit(builder)
+    return builder
 
 
-def _without_length(draft: Draft) -> str:
+def _without_length(builder: CaseBuilder) -> str:
     """The letter of an axis that has come to be of one element, without a pad: another than the one that is padded."""
-    idle = [i for i, axis in enumerate(draft.axes) if not any(axis.pad)]
-    if draft.spec.rank > 1 and not idle:
+    idle = [i for i, axis in enumerate(builder.axes) if not any(axis.pad)]
+    if builder.spec.rank > 1 and not idle:
         # A transposed convolution crops what a pad adds by its padding, which goes with it.
-        own = (0, 0) if draft.spec.transposed else draft.axes[1].padding
-        draft.axes[1] = replace(draft.axes[1], pad=(0, 0), padding=own)
-        draft.axes[0] = replace(draft.axes[0], pad=draft.axes[0].pad if any(draft.axes[0].pad) else (1, 2))
+        own = (0, 0) if builder.spec.transposed else builder.axes[1].padding
+        builder.axes[1] = replace(builder.axes[1], pad=(0, 0), padding=own)
+        builder.axes[0] = replace(builder.axes[0], pad=builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2))
         idle = [1]
-    if draft.spec.rank > 1 and draft.draw(st.booleans()):
+    if builder.spec.rank > 1 and builder.draw(st.booleans()):
         i = idle[0]
-        before = max(0, draft.axes[i].padding[0])
-        draft.axes[i] = Axis(padding=(before, 0)) if not draft.spec.transposed else Axis()
-        if draft.spec.family == "avg_pool":
-            draft.axes[i] = Axis()
-        return draft.spec.spatial[i]
-    draft.batch = 1
+        before = max(0, builder.axes[i].padding[0])
+        builder.axes[i] = Axis(padding=(before, 0)) if not builder.spec.transposed else Axis()
+        if builder.spec.family == "avg_pool":
+            builder.axes[i] = Axis()
+        return builder.spec.spatial[i]
+    builder.batch = 1
     return "N"
 
 
 # --- more pads ----------------------------------------------------------------------------------------
 
 
-def nested(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def nested(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A second pad with the value that the first one has there; elementwise steps between now and then."""
-    draft = kept_neutral(draw, spec)
-    draft.steps = draft.steps[: draw(st.sampled_from([0, 0, 1, 2]))]
-    settle(draft)
+    builder = kept_neutral(draw, spec)
+    builder.steps = builder.steps[: draw(st.sampled_from([0, 0, 1, 2]))]
+    settle(builder)
     letter = draw(st.sampled_from(spec.spatial))
     sides = draw(st.sampled_from([(1, 0), (0, 2), (1, 1)]))
-    draft.steps.append(Step(kind="pad", value=neutral(draft), widths=((letter, *sides),)))
-    return draft
+    builder.steps.append(Step(kind="pad", value=neutral(builder), widths=((letter, *sides),)))
+    return builder
 
 
-def nested_channels(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def nested_channels(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A pad of the channels, or of the batch, between a spatial pad and the consumer: it stays."""
-    draft = kept_neutral(draw, spec)
-    draft.steps = draft.steps[: draw(st.integers(0, 2))]
-    ungroup(draft)
-    settle(draft)
+    builder = kept_neutral(draw, spec)
+    builder.steps = builder.steps[: draw(st.integers(0, 2))]
+    ungroup(builder)
+    settle(builder)
     widths = (("C", *draw(st.sampled_from([(0, 1), (1, 0), (0, 2)]))),)
-    draft.steps.append(Step(kind="pad", value=neutral(draft), widths=widths))
-    return draft
+    builder.steps.append(Step(kind="pad", value=neutral(builder), widths=widths))
+    return builder
 
 
-def partial_pad(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def partial_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Widths of the batch, or of the channels, beside the spatial ones: those stay in a smaller pad."""
-    draft = legal(draw, spec)
-    widened(draft)
-    return draft
+    builder = legal(draw, spec)
+    widened(builder)
+    return builder
 
 
-def widened(draft: Draft) -> None:
+def widened(builder: CaseBuilder) -> None:
     """Widths of the batch or of the channels, whatever else the pad has."""
-    if draft.draw(st.booleans()):
-        draft.pad = replace(draft.pad, batch=draft.draw(st.sampled_from([(0, 1), (1, 0)])))
+    if builder.draw(st.booleans()):
+        builder.pad = replace(builder.pad, batch=builder.draw(st.sampled_from([(0, 1), (1, 0)])))
     else:
-        ungroup(draft)
-        draft.pad = replace(draft.pad, channel=draft.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
+        ungroup(builder)
+        builder.pad = replace(builder.pad, channel=builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
 
 
 # --- other forms --------------------------------------------------------------------------------------
 
 
-def as_call_tir(draw: st.DrawFn, spec: ops.Op) -> Draft:
-    """The pad as the ONNX frontend has it; also in front of a chain, idle, and of channels."""
+def as_call_tir(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """The pad as the ONNX frontend has it; also before a chain, idle, and of channels."""
     starts = [legal, identity, partial_pad, kept_neutral] + ([] if spec.family == "max_pool" else [dequantized])
-    draft = draw(st.sampled_from(starts))(draw, spec)
-    draft.pad = replace(draft.pad, form="call_tir")
-    return draft
+    builder = draw(st.sampled_from(starts))(draw, spec)
+    builder.pad = replace(builder.pad, form="call_tir")
+    return builder
 
 
-def symbolic(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def symbolic(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Lengths that the types leave open: of the batch, of a spatial axis, of all of them."""
-    draft = draw(st.sampled_from([legal, kept_neutral]))(draw, spec)
+    builder = draw(st.sampled_from([legal, kept_neutral]))(draw, spec)
     letters = tuple("N" if spec.transposed else "N" + spec.spatial)
-    draft.symbolic = draw(st.sampled_from([letters, ("N",), letters[-1:]]))
-    return draft
+    builder.symbolic = draw(st.sampled_from([letters, ("N",), letters[-1:]]))
+    return builder
 
 
-def constant_weight(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def constant_weight(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A weight that the pass can read."""
-    draft = draw(st.sampled_from([legal, kept_neutral]))(draw, spec)
-    draft.constant_weight = True
-    return draft
+    builder = draw(st.sampled_from([legal, kept_neutral]))(draw, spec)
+    builder.constant_weight = True
+    return builder
 
 
-def bounded_below(draw: st.DrawFn, spec: ops.Op) -> Draft:
+def bounded_below(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """relu, pad with 0, max_pool (the stem of Keras' ResNet): no window lies wholly in the border, so 0 never wins."""
-    draft = legal(draw, spec)
+    builder = legal(draw, spec)
     bound = [step("relu"), step("maximum", 0.0), Step(kind="clip", low=0.0, high=6.0), step("abs")]
-    draft.front = [draw(st.sampled_from(bound))]
-    draft.pad = Pad()
-    draft.axes = [_reaching_data(axis) for axis in draft.axes]
-    if not any(any(axis.pad) for axis in draft.axes):
-        draft.axes[0] = Axis(size=max(3, draft.axes[0].size), pad=(1, 1), kernel=3)
-    return draft
+    builder.producers = [draw(st.sampled_from(bound))]
+    builder.pad = Pad()
+    builder.axes = [_reaching_data(axis) for axis in builder.axes]
+    if not any(any(axis.pad) for axis in builder.axes):
+        builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=3)
+    return builder
 
 
 def _reaching_data(axis: Axis) -> Axis:

@@ -2,7 +2,7 @@
 
     score.py, suite.py -> FILE + equivalent_mutants.toml -> two tables in Markdown; --list has every change that lives
 
-A reason in equivalent_mutants.toml has a pattern, for "module.function: the line before -> the line behind"; the
+A reason in equivalent_mutants.toml has a pattern, for "module.function: the line before -> the line after"; the
 first that is found counts. ``equivalent`` says that the change cannot be seen from outside; the others nobody has
 told apart yet. It ends with exit code 1 if a change has no reason.
 """

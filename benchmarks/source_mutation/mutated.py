@@ -62,7 +62,7 @@ def install() -> None:
 
 
 def _switch(copies: dict[str, Any], is_classmethod: bool = False) -> Callable[[Any], Any]:
-    """In place of mutmut's: the decorator of each changed function. ``copies`` are filled behind it."""
+    """In place of mutmut's: the decorator of each changed function. ``copies`` are filled after it."""
 
     def decorated(function: Any) -> Any:
         name = ""

@@ -38,13 +38,13 @@ from foldproof import strategies
 mutated.install()
 
 from foldproof.case import Case  # noqa: E402
-from foldproof.checking.check import promises_of  # noqa: E402
+from foldproof.checking.check import options_of  # noqa: E402
 from foldproof.fold import FoldExplicitPadding, Refused  # noqa: E402
 from foldproof.generation.draw import leave_no_files, shards  # noqa: E402
 from foldproof.ir.relax import module as ir  # noqa: E402
 from foldproof.ir.relax.build import build  # noqa: E402
 from foldproof.ir.relax.targets import Target, parse_target  # noqa: E402
-from foldproof.mutants.kill_matrix import RIGHT, matrix  # noqa: E402
+from foldproof.mutants.kill_matrix import RIGHT, kill_matrix  # noqa: E402
 from foldproof.mutants.through import Passes  # noqa: E402
 
 PASS_SECONDS = 3
@@ -68,20 +68,20 @@ OPTIONS = (FoldExplicitPadding(check_input=False), FoldExplicitPadding(check_inp
 
 
 @dataclass(slots=True)
-class Found:
+class DistinctFailure:
     """What a job found: change -> how it was killed; and the changes whose function ran, that made other modules, or
     that explained otherwise."""
 
     killed: dict[str, str] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
     differed: set[str] = field(default_factory=set)
-    explained: set[str] = field(default_factory=set)
+    apply_and_explain: set[str] = field(default_factory=set)
 
-    def add(self, other: "Found") -> None:
+    def add(self, other: "DistinctFailure") -> None:
         self.killed = other.killed | self.killed
         self.reached |= other.reached
         self.differed |= other.differed
-        self.explained |= other.explained
+        self.apply_and_explain |= other.apply_and_explain
 
 
 class Changed:
@@ -94,7 +94,7 @@ class Changed:
         with mutated.switched(self._name), _limited():
             return self._fold(module)
 
-    def explained(self, module: ir.Module) -> str:
+    def apply_and_explain(self, module: ir.Module) -> str:
         with mutated.switched(self._name), _limited():
             return _explained(self._fold, module)
 
@@ -129,9 +129,11 @@ def telling(drawn: Sequence[Case]) -> list[Case]:
     known: set[tuple[str, ...]] = set()
     new, others = [], []
     for case in drawn:
-        said = {_DIGITS.sub("#", _outcome(report.outcome)) for fold in OPTIONS for report in fold.explain(build(case))}
+        message = {
+            _DIGITS.sub("#", _outcome(report.outcome)) for fold in OPTIONS for report in fold.explain(build(case))
+        }
         traits = (case.op, case.dtype, case.operand_dtype, f"symbolic {bool(case.symbolic)}", f"form {case.pad.form}")
-        items = {(one, trait) for one in said for trait in traits}
+        items = {(one, trait) for one in message for trait in traits}
         (others if items <= known else new).append(case)
         known |= items
     return new + others
@@ -147,9 +149,9 @@ _DIGITS = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")
 # --- judging ------------------------------------------------------------------------------------------
 
 
-def judged(cases: Sequence[Case], alive: Sequence[str]) -> Found:
+def judged(cases: Sequence[Case], alive: Sequence[str]) -> DistinctFailure:
     """What the cases show of the changes."""
-    found = Found()
+    found = DistinctFailure()
     target = parse_target("llvm")
     for case in cases:
         for fold in OPTIONS:
@@ -159,29 +161,29 @@ def judged(cases: Sequence[Case], alive: Sequence[str]) -> Found:
     return found
 
 
-def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterator[Found]:
+def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterator[DistinctFailure]:
     """What a case shows of the changes through one pass: first which make something else of it, then what that does."""
     unfolded = build(case)
     mutated.REACHED.clear()
     folded = fold(unfolded.clone())
-    again, said = fold(folded), _explained(fold, unfolded)
+    again, message = fold(folded), _explained(fold, unfolded)
     reached = [name for name in names if mutated.CHANGES[name].function in mutated.REACHED]
 
-    def compared(some: Sequence[str], tell: Callable[[str], None]) -> Found:
-        found = Found(reached=set(some))
+    def compared(some: Sequence[str], tell: Callable[[str], None]) -> DistinctFailure:
+        found = DistinctFailure(reached=set(some))
         for name in some:
             tell(name)
             changed = Changed(name, fold)
             if not _alike(changed, unfolded, folded, again):
                 found.differed.add(name)
-            elif not _says(changed, unfolded, said):
-                found.explained.add(name)
+            elif not _says(changed, unfolded, message):
+                found.apply_and_explain.add(name)
         return found
 
-    def run(some: Sequence[str], _tell: Callable[[str], None]) -> Found:
+    def run(some: Sequence[str], _tell: Callable[[str], None]) -> DistinctFailure:
         passes = Passes({RIGHT: fold, **{name: Changed(name, fold) for name in some}})
-        [kills] = matrix([case], passes, target, promises_of(fold))
-        return Found(killed={name: failed.fingerprint for name, failed in kills.items()})
+        [kills] = kill_matrix([case], passes, target, options_of(fold))
+        return DistinctFailure(killed={name: failed.fingerprint for name, failed in kills.items()})
 
     differing: list[str] = []
     for start in range(0, len(reached), TOGETHER):
@@ -192,38 +194,38 @@ def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterato
         yield _safely(run, differing[start : start + TOGETHER])
 
 
-Judge = Callable[[Sequence[str], Callable[[str], None]], Found]
+WorkerPool = Callable[[Sequence[str], Callable[[str], None]], DistinctFailure]
 """Finds something of changes, and tells which one it is at, if it is at a single one."""
 
 
-def _safely(judge: Judge, names: Sequence[str]) -> Found:
+def _safely(pool: WorkerPool, names: Sequence[str]) -> DistinctFailure:
     """What ``judge`` finds of the changes, in a process of its own; one that ends it, or hangs, is killed by that."""
     if not names:
-        return Found()
-    found, at = _forked(judge, names)
+        return DistinctFailure()
+    found, at = _forked(pool, names)
     if found is not None:
         return found
     guilty = at or (names[0] if len(names) == 1 else "")
     if guilty:
-        found = _safely(judge, [name for name in names if name != guilty])
-        found.add(Found(killed={guilty: "the process was lost"}, reached={guilty}))
+        found = _safely(pool, [name for name in names if name != guilty])
+        found.add(DistinctFailure(killed={guilty: "the process was lost"}, reached={guilty}))
         return found
     middle = len(names) // 2
-    found = _safely(judge, names[:middle])
-    found.add(_safely(judge, names[middle:]))
+    found = _safely(pool, names[:middle])
+    found.add(_safely(pool, names[middle:]))
     return found
 
 
-def _forked(judge: Judge, names: Sequence[str]) -> tuple[Found | None, str]:
+def _forked(pool: WorkerPool, names: Sequence[str]) -> tuple[DistinctFailure | None, str]:
     """What it finds, None if the process was lost; and the change that it was at."""
     at = mmap.mmap(-1, 200)  # shared by both processes
 
     def tell(name: str) -> None:
         at[:] = name.encode().ljust(len(at))
 
-    def work() -> Found:
+    def work() -> DistinctFailure:
         signal.signal(signal.SIGVTALRM, _loops)
-        return judge(names, tell)
+        return pool(names, tell)
 
     tell("")
     found = in_fork(work, seconds=SECONDS, megabytes=MEGABYTES)
@@ -237,9 +239,9 @@ def _alike(changed: Changed, unfolded: ir.Module, folded: ir.Module, again: ir.M
         return False
 
 
-def _says(changed: Changed, unfolded: ir.Module, said: str) -> bool:
+def _says(changed: Changed, unfolded: ir.Module, message: str) -> bool:
     try:
-        return changed.explained(unfolded) == said
+        return changed.apply_and_explain(unfolded) == message
     except Exception:  # noqa: BLE001, it differs
         return False
 
@@ -264,7 +266,7 @@ def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> No
     if not changes:
         known = sorted({change.function.split(".")[2] for change in mutated.CHANGES.values()})
         raise click.BadParameter(f"{only!r} has no changes; the modules are {', '.join(known)}", param_hint="--only")
-    started, found, done, size = time.monotonic(), Found(), 0, FIRST
+    started, found, done, size = time.monotonic(), DistinctFailure(), 0, FIRST
     workers = os.cpu_count() or 1
     drawn = [case for _, shard in shards(strategies.cases(), max(DRAWN, budget), seed) for case in shard]
     drawn = telling(drawn)[:budget]
@@ -302,13 +304,13 @@ def _report(judged_now: Sequence[rows.Row], cases: int, seconds: float) -> None:
     )
 
 
-def _row(name: str, found: Found) -> dict[str, Any]:
+def _row(name: str, found: DistinctFailure) -> dict[str, Any]:
     state = next(
         state
         for state, names in (
             ("killed", found.killed),
             ("another module", found.differed),
-            ("another explanation", found.explained),
+            ("another explanation", found.apply_and_explain),
             ("no difference", found.reached),
             ("not reached", (name,)),
         )

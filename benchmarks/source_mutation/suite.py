@@ -107,7 +107,7 @@ def _judged(name: str) -> str:
 @click.command(help="Ask the tests of the pass about the changes of FILE that live, and write into it what they say.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--only", default="", help="A module of foldproof.fold: rules, rewrite, ...")
-@click.option("--seconds", default=3.0, show_default=True, help="CPU time for a change; no test is begun behind that.")
+@click.option("--seconds", default=3.0, show_default=True, help="CPU time for a change; no test is begun after that.")
 @click.option("--tests", default=TESTS, show_default=True, help="Names of files, tests/fold/test_NAME.py.")
 def main(file: Path, only: str, seconds: float, tests: str) -> None:
     """Print the tests that kill most, and the states."""

@@ -23,10 +23,10 @@ from hypothesis.strategies import SearchStrategy
 from foldproof.campaign.campaign import BATCH_CASES, Listener, run
 from foldproof.campaign.settings import Settings
 from foldproof.case import Case
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.generation.shards import FIRST_SHARD_EXAMPLES, SHARD_EXAMPLES, shard_seed
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 
 WARM_UP_CASES = {"naive": 2, "default": 2, "fast": FIRST_SHARD_EXAMPLES}
 """Before anything is timed, by pipeline. A process that judges 2,400 cases has compared the PrimFuncs of nearly all
@@ -40,7 +40,7 @@ RACE_EXAMPLES = 400
 
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("build", "foldproof.checking.check", "build"),
-    ("pass", "foldproof.checking.check", "explained"),
+    ("pass", "foldproof.checking.check", "apply_and_explain"),
     ("well formed", "foldproof.checking.check", "check_form"),
     ("pass again", "foldproof.checking.check", "check_again"),
     ("legalize", "foldproof.ir.relax.targets.fast.legalize:Legalizer", "__call__"),
@@ -51,9 +51,9 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("default pipeline", "foldproof.ir.relax.targets", "compile_default"),
     ("naive pipeline", "foldproof.ir.relax.targets", "compile_naive"),
     ("inputs", "foldproof.checking.execution", "inputs"),
-    ("run", "foldproof.checking.execution", "run"),
+    ("run", "foldproof.checking.execution", "run_function"),
     ("compare", "foldproof.checking.execution", "first_difference"),
-    ("oracle: reference", "foldproof.checking.execution", "ask_reference"),
+    ("oracle: reference", "foldproof.checking.execution", "compare_with_reference"),
     ("oracle: legality", "foldproof.checking.check", "legality"),
 )
 """What is timed: a name, and where the function stands that does it. A stage within a stage counts for itself alone."""
@@ -108,17 +108,17 @@ class Round:
         return self.ms("naive") / self.ms(mode)
 
 
-def rounds(question: Question, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Round]:
+def rounds(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Round]:
     """Rounds until ``seconds`` of wall-clock time are over, at least one. Raises UsageError."""
     from foldproof.core.loading import load_fold
     from foldproof.ir.relax.targets import parse_target
 
-    fold = load_fold(question.fold)
-    target = parse_target(question.target)
+    fold = load_fold(config.fold)
+    target = parse_target(config.target)
     # What one mode compiled, another must not find: the fast pipeline remembers by target.
     targets = {mode.name: replace(target.with_pipeline(mode.pipeline), name=mode.name) for mode in (*MODES, *FILLS)}
     strategy = strategy_of(ops, None)
-    run = _Runner(fold, targets, question)
+    run = _Runner(fold, targets, config)
     started = time.monotonic()
     run.warm_up(draw(strategy, FIRST_SHARD_EXAMPLES, shard_seed(seed, 0)))
     for number, (cases, drawing) in enumerate(_drawn(strategy, seed)):
@@ -152,23 +152,23 @@ class Race:
         return self.one / self.two
 
 
-def races(question: Question, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Race]:
+def races(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Race]:
     """Races until ``seconds`` of wall-clock time are over, at least one. Raises UsageError."""
 
-    def seconds_of(judge: Judge, race: int, examples: int) -> float:
+    def seconds_of(pool: WorkerPool, race: int, examples: int) -> float:
         settings = Settings(
-            ops=ops, question=question, seed=shard_seed(seed, race), examples=examples, workers=judge.workers
+            ops=ops, config=config, seed=shard_seed(seed, race), examples=examples, workers=pool.workers
         )
-        return run(replace(settings, shrink_seconds=0.0), judge, Listener()).seconds
+        return run(replace(settings, shrink_seconds=0.0), pool, Listener()).seconds
 
-    with Judge(question, 1, draws=True) as one, Judge(question, 2, draws=True) as two:
-        for judge in (one, two):
-            judge.start()
-            seconds_of(judge, 0, WARM_UP_EXAMPLES)
+    with WorkerPool(config, 1, draws=True) as one, WorkerPool(config, 2, draws=True) as two:
+        for pool in (one, two):
+            pool.start()
+            seconds_of(pool, 0, WARM_UP_EXAMPLES)
         started = time.monotonic()
         for race in range(1, 1_000_000):
             order = (one, two) if race % 2 else (two, one)
-            took = {judge.workers: seconds_of(judge, race, RACE_EXAMPLES) for judge in order}
+            took = {pool.workers: seconds_of(pool, race, RACE_EXAMPLES) for pool in order}
             yield Race(cases=RACE_EXAMPLES, one=took[1], two=took[2])
             if time.monotonic() - started > seconds:
                 return
@@ -177,8 +177,8 @@ def races(question: Question, *, ops: tuple[str, ...], seed: int, seconds: float
 class _Runner:
     """Checks the cases of a round in each mode."""
 
-    def __init__(self, fold: Any, targets: dict[str, Any], question: Question) -> None:
-        self._fold, self._targets, self._question = fold, targets, question
+    def __init__(self, fold: Any, targets: dict[str, Any], config: CheckConfig) -> None:
+        self._fold, self._targets, self._question = fold, targets, config
 
     def warm_up(self, cases: list[Case]) -> None:
         """Everything is loaded, and was compiled once, after it."""
@@ -216,10 +216,10 @@ class _Runner:
 
 def _forget() -> None:
     """What an oracle said of a case is remembered, and would come free to all modes but the first."""
-    from foldproof.oracle.legality import legality, right_folds
-    from foldproof.oracle.preimage import seen_by_consumer
+    from foldproof.oracle.legality import legal_folds, legality
+    from foldproof.oracle.preimage import compute_preimage
 
-    for known in (legality, right_folds, seen_by_consumer):
+    for known in (legality, legal_folds, compute_preimage):
         known.cache_clear()
 
 

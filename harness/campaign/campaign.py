@@ -14,14 +14,14 @@ from operator import itemgetter
 
 from foldproof.campaign.digest import Digest
 from foldproof.campaign.journal import Journal, JournalError
-from foldproof.campaign.prefetch import shards_ahead
+from foldproof.campaign.prefetch import prefetch_shards
 from foldproof.campaign.settings import Settings
-from foldproof.campaign.summary import Found, Summary, failure_record, shard_record
-from foldproof.campaign.triage import save_found, shrink_found, shrunk_before
+from foldproof.campaign.summary import DistinctFailure, Summary, failure_record, shard_record
+from foldproof.campaign.triage import restore_shrunk, save_failure, shrink_failure
 from foldproof.case import Case
 from foldproof.core.loading import UsageError
 from foldproof.corpus.entry import CorpusError
-from foldproof.workers.pool import Job, Judge
+from foldproof.workers.pool import Job, WorkerPool
 
 BATCH_CASES = 16
 
@@ -38,30 +38,30 @@ class Listener:
     def progressed(self, summary: Summary) -> None:
         """A batch was judged."""
 
-    def found(self, found: Found) -> None:
+    def found(self, found: DistinctFailure) -> None:
         """A failure of a new kind."""
 
-    def shrinking(self, found: Found) -> None:
+    def shrinking(self, found: DistinctFailure) -> None:
         """Shrinking of a failure begins."""
 
-    def shrunk(self, found: Found) -> None:
+    def shrunk(self, found: DistinctFailure) -> None:
         """A failure was shrunk, saved and rerun."""
 
 
-class Trouble(UsageError):  # noqa: N818, it is said in a summary, and is no error of the harness
+class CampaignError(UsageError):
     """What ends a campaign early and is no defect; the message says it in a line."""
 
 
-Judging = Callable[[Settings, Judge, Listener, Journal | None, Summary, float], None]
+RunShards = Callable[[Settings, WorkerPool, Listener, Journal | None, Summary, float], None]
 """Judges shard after shard until a budget ends: counts them, tells the listener, writes them down, saves failures."""
 
 
 def run(
     settings: Settings,
-    judge: Judge,
+    pool: WorkerPool,
     listener: Listener,
     journal: Journal | None = None,
-    judging: Judging | None = None,
+    judging: RunShards | None = None,
 ) -> Summary:
     """Run a campaign to the end of its budget, then shrink and save what was found. The judge must be started.
 
@@ -78,39 +78,39 @@ def run(
     try:
         for fingerprint, found in summary.failures.items():
             if journal and found.path is None and fingerprint not in journal.shrunk:
-                save_found(settings, found)  # shards that arrive ahead of others are written down before this is done
-        (judging or _judge_shards)(settings, judge, listener, journal, summary, started)
+                save_failure(settings, found)  # shards that arrive ahead of others are written down before this is done
+        (judging or _judge_shards)(settings, pool, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
         for found in summary.failures.values():
             if listener.stopped:
                 raise KeyboardInterrupt
-            if not shrunk_before(journal, found):
+            if not restore_shrunk(journal, found):
                 listener.shrinking(found)
-                shrink_found(settings, judge, found)
+                shrink_failure(settings, pool, found)
                 if journal:
                     journal.shrank(failure_record(found))
                 listener.shrunk(found)
     except KeyboardInterrupt:
         summary.interrupted = True
         summary.seconds = summary.seconds or time.monotonic() - started
-    except (CorpusError, JournalError, Trouble) as error:
-        summary.trouble = str(error)
+    except (CorpusError, JournalError, CampaignError) as error:
+        summary.problem = str(error)
         summary.seconds = summary.seconds or time.monotonic() - started
     return summary
 
 
 def _judge_shards(
-    settings: Settings, judge: Judge, listener: Listener, journal: Journal | None, summary: Summary, started: float
+    settings: Settings, pool: WorkerPool, listener: Listener, journal: Journal | None, summary: Summary, started: float
 ) -> None:
     part, digest, finished = Summary(seed=settings.seed), Digest(), 0.0
-    for batch, job in _jobs(settings, judge, summary, journal, started):
+    for batch, job in _jobs(settings, pool, summary, journal, started):
         for case, result in zip(job.cases, job.results(), strict=True):
             part.add(case, result, settings.known)
             digest.add(case, result)
             new = summary.add(case, result, settings.known)
             if new is not None:
                 listener.found(new)
-                save_found(settings, new)
+                save_failure(settings, new)
         summary.seconds = time.monotonic() - started
         listener.progressed(summary)
         if listener.stopped:
@@ -134,13 +134,13 @@ class Batch:
 
 
 def _jobs(
-    settings: Settings, judge: Judge, summary: Summary, journal: Journal | None, started: float
+    settings: Settings, pool: WorkerPool, summary: Summary, journal: Journal | None, started: float
 ) -> Iterator[tuple[Batch, Job]]:
     """Jobs in the order drawn, with enough of them under way that no worker waits while the next shard is drawn."""
     done = {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {}
-    batches = _batches(settings, judge, done)
+    batches = _batches(settings, pool, done)
     waiting: list[tuple[Batch, Job]] = []
-    exhausted, trouble = False, None
+    exhausted, problem = False, None
     while True:
         while not exhausted and len(waiting) < 2 * settings.workers + 2:
             try:
@@ -148,15 +148,15 @@ def _jobs(
             except UsageError as error:  # the user's strategy; what it drew before is judged first
                 if not summary.cases:
                     raise
-                trouble, batch = Trouble(str(error)), None
+                problem, batch = CampaignError(str(error)), None
             exhausted = batch is None
             if batch is not None:
                 if journal:
                     journal.runs(batch.shard, batch.cases)
                 summary.cases += len(batch.cases)
-                waiting.append((batch, judge.submit(batch.cases)))
-        if not waiting and trouble is not None:
-            raise trouble
+                waiting.append((batch, pool.submit(batch.cases)))
+        if not waiting and problem is not None:
+            raise problem
         if not waiting:
             return
         if not in_time(settings, started):
@@ -176,10 +176,10 @@ def in_time(settings: Settings, started: float) -> bool:
     return settings.seconds is None or time.monotonic() - started < settings.seconds
 
 
-def _batches(settings: Settings, judge: Judge, done: Mapping[int, int]) -> Iterator[Batch]:
+def _batches(settings: Settings, pool: WorkerPool, done: Mapping[int, int]) -> Iterator[Batch]:
     """Shard after shard, until the budget of examples is used up. ``done`` are shards to leave out, and their cases."""
     names, strategy = settings.ops, settings.strategy
-    for shard, cases in shards_ahead(judge, names, strategy, settings.examples, settings.seed, done=done):
+    for shard, cases in prefetch_shards(pool, names, strategy, settings.examples, settings.seed, done=done):
         yield from batched(shard, cases)
 
 

@@ -13,7 +13,7 @@ from foldproof.case import Case
 from foldproof.core.loading import UsageError
 from foldproof.generation.shards import Plan, shard_seed
 from foldproof.workers import worker
-from foldproof.workers.pool import Judge, cause
+from foldproof.workers.pool import WorkerPool, cause
 from foldproof.workers.processes import WorkerDied
 
 DRAW_SECONDS = 300.0
@@ -23,12 +23,12 @@ WORKERS_A_SHARD = 4
 """So many workers judge a shard in at least the time that one takes to draw another."""
 
 
-class Drawing:
+class PendingDraw:
     """Up to ``most`` cases of a strategy of these ops, under way in a worker; see ``foldproof.generation.draw``."""
 
-    def __init__(self, judge: Judge, names: tuple[str, ...], strategy: str | None, most: int, seed: int) -> None:
+    def __init__(self, pool: WorkerPool, names: tuple[str, ...], strategy: str | None, most: int, seed: int) -> None:
         self._most = most
-        self._ask = partial(judge.schedule, worker.draw, names, strategy, most, seed, seconds=DRAW_SECONDS)
+        self._ask = partial(pool.schedule, worker.draw, names, strategy, most, seed, seconds=DRAW_SECONDS)
         self._future = self._ask()
 
     def cases(self) -> list[Case]:
@@ -54,8 +54,8 @@ class Drawing:
         self._future.cancel()
 
 
-def shards_ahead(
-    judge: Judge,
+def prefetch_shards(
+    pool: WorkerPool,
     names: tuple[str, ...],
     strategy: str | None,
     examples: int | None,
@@ -68,14 +68,14 @@ def shards_ahead(
     Shards that are ``done`` are left out; the budget counts how many cases they had. Raises UsageError.
     """
     plan = Plan(examples, done)
-    under_way: dict[int, Drawing] = {}
+    under_way: dict[int, PendingDraw] = {}
 
     def ask() -> None:
         for shard, most in plan.ahead():
-            if len(under_way) > judge.workers // WORKERS_A_SHARD + 1 or not plan.is_final(shard, most):
+            if len(under_way) > pool.workers // WORKERS_A_SHARD + 1 or not plan.is_final(shard, most):
                 return
             if shard not in under_way:
-                under_way[shard] = Drawing(judge, names, strategy, most, shard_seed(seed, shard))
+                under_way[shard] = PendingDraw(pool, names, strategy, most, shard_seed(seed, shard))
 
     try:
         ask()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Settings:
     """
 
     ops: tuple[str, ...] = ()
-    question: Question = field(default_factory=Question)
+    config: CheckConfig = field(default_factory=CheckConfig)
     strategy: str | None = None
     seed: int = 0
     seconds: float | None = None

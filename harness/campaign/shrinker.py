@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from foldproof.case import Case
 from foldproof.checking.failures import Failure
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 from foldproof.workers.worker import Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shrunk:
+class ShrinkResult:
     """``failure`` is that of the smallest case found; ``tried`` counts executed cases; ``minimal`` says 1-minimal."""
 
     failure: Failure
@@ -27,7 +27,7 @@ class Shrunk:
         return self.failure.case
 
 
-def shrink(failure: Failure, judge: Judge, *, seconds: float = 60.0) -> Shrunk:
+def shrink(failure: Failure, pool: WorkerPool, *, seconds: float = 60.0) -> ShrinkResult:
     """The smallest case with the fingerprint of ``failure`` that is found within ``seconds``."""
     started = time.monotonic()
     known: dict[Case, Result] = {failure.case: failure}
@@ -38,23 +38,27 @@ def shrink(failure: Failure, judge: Judge, *, seconds: float = 60.0) -> Shrunk:
         # Go on where the last success was, then round: the changes before it have mostly been refused already.
         start = position % len(candidates) if candidates else 0
         order = [*range(start, len(candidates)), *range(start)]
-        for i in range(0, len(order), judge.workers):
+        for i in range(0, len(order), pool.workers):
             if time.monotonic() - started > seconds:
-                return Shrunk(failure=failure, tried=len(known) - 1, seconds=time.monotonic() - started, minimal=False)
-            chosen = order[i : i + judge.workers]
-            better = _first_same(failure, [candidates[j] for j in chosen], known, judge)
+                return ShrinkResult(
+                    failure=failure, tried=len(known) - 1, seconds=time.monotonic() - started, minimal=False
+                )
+            chosen = order[i : i + pool.workers]
+            better = _first_same(failure, [candidates[j] for j in chosen], known, pool)
             if better is not None:
                 position = candidates.index(better.case)
                 break
         if better is None:
-            return Shrunk(failure=failure, tried=len(known) - 1, seconds=time.monotonic() - started, minimal=True)
+            return ShrinkResult(failure=failure, tried=len(known) - 1, seconds=time.monotonic() - started, minimal=True)
         failure = better
 
 
-def _first_same(failure: Failure, candidates: list[Case], known: dict[Case, Result], judge: Judge) -> Failure | None:
+def _first_same(
+    failure: Failure, candidates: list[Case], known: dict[Case, Result], pool: WorkerPool
+) -> Failure | None:
     """The failure of the first candidate that fails in the same way. Each case is executed once."""
     unknown = [case for case in candidates if case not in known]
-    known.update(zip(unknown, judge.ask(unknown), strict=True))
+    known.update(zip(unknown, pool.ask(unknown), strict=True))
     for case in candidates:
         result = known[case]
         if isinstance(result, Failure) and result.fingerprint == failure.fingerprint:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from foldproof.campaign.shrinker import Shrunk
+from foldproof.campaign.shrinker import ShrinkResult
 from foldproof.case import Case
 from foldproof.checking.failures import Failure, failure
 from foldproof.checking.result import Verdict
@@ -18,12 +18,12 @@ RERUNS = 3
 
 
 @dataclass(kw_only=True)
-class Found:
+class DistinctFailure:
     """A distinct failure: the first case that showed it, how often it was seen, and what became of it."""
 
     failure: Failure
     count: int = 1
-    shrunk: Shrunk | None = None
+    shrunk: ShrinkResult | None = None
     reproduced: int = 0
     path: Path | None = None
     reproducer: Reproducer | None = None
@@ -56,20 +56,20 @@ class Summary:
     rules: Counter[str] = field(default_factory=Counter)
     legality: Counter[str] = field(default_factory=Counter)
     undefined: Counter[str] = field(default_factory=Counter)
-    findings: Counter[str] = field(default_factory=Counter)
+    known_issues: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, Found] = field(default_factory=dict)
+    failures: dict[str, DistinctFailure] = field(default_factory=dict)
     known: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     interrupted: bool = False
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def cases_per_second(self) -> float:
         """Of this process: what a journal brought in took its time elsewhere."""
         return (self.executed - self.resumed) / self.seconds if self.seconds else 0.0
 
-    def add(self, case: Case, result: Result, known: Container[str] = ()) -> Found | None:
+    def add(self, case: Case, result: Result, known: Container[str] = ()) -> DistinctFailure | None:
         """Count a result; the record of a failure that was not seen before, else None."""
         self.executed += 1
         if isinstance(result, Failure):
@@ -79,7 +79,7 @@ class Summary:
                 return None
             self.failed += 1
             self.by_op[case.op, "failed"] += 1
-            return self._add_found(Found(failure=result))
+            return self._add_failure(DistinctFailure(failure=result))
         outcome = "folded" if result.folded else "refused"
         self.folded += result.folded
         self.refused += not result.folded
@@ -91,7 +91,7 @@ class Summary:
         self._count(result)
         return None
 
-    def _add_found(self, new: Found) -> Found | None:
+    def _add_failure(self, new: DistinctFailure) -> DistinctFailure | None:
         found = self.failures.get(new.failure.fingerprint)
         if found is not None:
             found.count += new.count
@@ -103,13 +103,13 @@ class Summary:
         self.reasons.update({kind for kind, _ in verdict.reasons})
         self.rules.update(set(verdict.rules))
         self.undefined.update(verdict.undefined)
-        self.findings.update(verdict.findings)
+        self.known_issues.update(verdict.known_issues)
         if verdict.fallback:
             self.fallbacks[verdict.fallback] += 1
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
 
-    def absorb(self, plain: Mapping[str, Any]) -> list[Found]:
+    def absorb(self, plain: Mapping[str, Any]) -> list[DistinctFailure]:
         """Count what a shard counted, its failures included; the records of those that were not seen before."""
         new = []
         for name in NUMBERS:
@@ -122,10 +122,10 @@ class Summary:
         for record in plain["failures"]:
             seen = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
             path = Path(record["path"]) if record["path"] else None
-            new.append(self._add_found(Found(failure=seen, count=record["count"], path=path)))
+            new.append(self._add_failure(DistinctFailure(failure=seen, count=record["count"], path=path)))
         return [found for found in new if found is not None]
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The last line of ``--json``."""
         return {
             "event": "summary",
@@ -138,16 +138,16 @@ class Summary:
             **{name: dict(getattr(self, name)) for name in COUNTERS},
             "resumed": self.resumed,
             "interrupted": self.interrupted,
-            "trouble": self.trouble,
+            "problem": self.problem,
         }
 
 
 NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "sampled")
-COUNTERS = ("reasons", "rules", "legality", "undefined", "findings", "fallbacks", "known")
+COUNTERS = ("reasons", "rules", "legality", "undefined", "known_issues", "fallbacks", "known")
 """What a summary counts, as a journal and ``--json`` name it."""
 
 
-def failure_record(found: Found) -> dict[str, Any]:
+def failure_record(found: DistinctFailure) -> dict[str, Any]:
     """A failure as a line of ``--json`` has it."""
     return {
         "fingerprint": found.smallest.fingerprint,
@@ -159,7 +159,7 @@ def failure_record(found: Found) -> dict[str, Any]:
         "minimal": bool(found.shrunk and found.shrunk.minimal),
         "reproduced": f"{found.reproduced}/{RERUNS}",
         "path": str(found.path) if found.path else None,
-        **(found.reproducer or Reproducer()).to_plain(),
+        **(found.reproducer or Reproducer()).to_dict(),
     }
 
 
@@ -167,4 +167,4 @@ def shard_record(part: Summary, summary: Summary) -> dict[str, Any]:
     """A shard as a journal has it; ``summary`` knows which failures were saved."""
     for fingerprint, found in part.failures.items():
         found.path = summary.failures[fingerprint].path if fingerprint in summary.failures else None
-    return {name: value for name, value in part.to_plain().items() if name != "event"}
+    return {name: value for name, value in part.to_dict().items() if name != "event"}

@@ -5,45 +5,45 @@ from typing import Any
 
 from foldproof.campaign.journal import Journal
 from foldproof.campaign.settings import Settings
-from foldproof.campaign.shrinker import Shrunk, shrink
-from foldproof.campaign.summary import RERUNS, Found
+from foldproof.campaign.shrinker import ShrinkResult, shrink
+from foldproof.campaign.summary import RERUNS, DistinctFailure
 from foldproof.case import Case
 from foldproof.checking.failures import Failure, failure
-from foldproof.corpus.entry import CorpusError, Entry, save
-from foldproof.repro.reproducer import Reproducer, reproducer
-from foldproof.workers.pool import Judge
+from foldproof.corpus.entry import CorpusError, Entry, save_entry
+from foldproof.repro.reproducer import Reproducer, write_reproducer
+from foldproof.workers.pool import WorkerPool
 
 
-def shrink_found(settings: Settings, judge: Judge, found: Found) -> None:
+def shrink_failure(settings: Settings, pool: WorkerPool, found: DistinctFailure) -> None:
     """Shrink, save the small case instead of the first one, rerun it and its script in fresh processes."""
-    found.shrunk = shrink(found.failure, judge, seconds=settings.shrink_seconds)
+    found.shrunk = shrink(found.failure, pool, seconds=settings.shrink_seconds)
     found.reproduced = _reproduced(settings, found.smallest)
     first = found.path
-    save_found(settings, found)
+    save_failure(settings, found)
     if first is not None and first != found.path:
         first.unlink(missing_ok=True)  # a campaign beside this one, or this one before it was killed, did it
     if found.path is not None:
-        found.reproducer = _written(judge, found.path, found.smallest)
+        found.reproducer = _written(pool, found.path, found.smallest)
 
 
 def _reproduced(settings: Settings, failure: Failure) -> int:
     """How many of ``RERUNS`` runs in processes of their own show the failure again."""
-    with Judge(settings.question, settings.workers, fresh=True) as fresh:
+    with WorkerPool(settings.config, settings.workers, fresh=True) as fresh:
         results = fresh.ask([failure.case] * RERUNS)
     return sum(isinstance(result, Failure) and result.fingerprint == failure.fingerprint for result in results)
 
 
-def _written(judge: Judge, path: Path, failure: Failure) -> Reproducer:
-    text, complaint = judge.script(failure.case, failure)
+def _written(pool: WorkerPool, path: Path, failure: Failure) -> Reproducer:
+    text, problem = pool.script(failure.case, failure)
     if not text:
-        return Reproducer(complaint=complaint)
+        return Reproducer(problem=problem)
     try:
-        return reproducer(path, text, failure)
+        return write_reproducer(path, text, failure)
     except CorpusError as error:  # the case is saved, and its report must not be lost
-        return Reproducer(complaint=str(error))
+        return Reproducer(problem=str(error))
 
 
-def save_found(settings: Settings, found: Found) -> None:
+def save_failure(settings: Settings, found: DistinctFailure) -> None:
     """Save the smallest case of a failure, if there is a corpus to save into."""
     if settings.corpus is None:
         return
@@ -51,23 +51,23 @@ def save_found(settings: Settings, found: Found) -> None:
     record: dict[str, Any] = {
         "failure": failure.fingerprint,
         "detail": failure.detail,
-        "fold": settings.question.fold or "foldproof:FoldExplicitPadding",
-        "target": settings.question.target,
+        "fold": settings.config.fold or "foldproof:FoldExplicitPadding",
+        "target": settings.config.target,
         "seed": settings.seed,
     }
     if found.shrunk is not None:
         record |= {"minimal": found.shrunk.minimal, "reproduced": f"{found.reproduced}/{RERUNS}"}
-    found.path = save(settings.corpus, Entry(case=failure.case, found=record))
+    found.path = save_entry(settings.corpus, Entry(case=failure.case, found=record))
 
 
-def shrunk_before(journal: Journal | None, found: Found) -> bool:
+def restore_shrunk(journal: Journal | None, found: DistinctFailure) -> bool:
     """Whether the journal has a failure's shrunk case; then ``found`` gets it."""
     record = journal.shrunk.get(found.failure.fingerprint) if journal else None
     if record is None or not (record["path"] is None or Path(record["path"]).exists()):
         return False
     smallest = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
-    found.shrunk = Shrunk(failure=smallest, tried=0, seconds=0.0, minimal=record["minimal"])
+    found.shrunk = ShrinkResult(failure=smallest, tried=0, seconds=0.0, minimal=record["minimal"])
     found.reproduced = int(record["reproduced"].split("/")[0])
     found.path = Path(record["path"]) if record["path"] else None
-    found.reproducer = Reproducer.from_plain(record) if "script" in record and found.path else None
+    found.reproducer = Reproducer.from_dict(record) if "script" in record and found.path else None
     return True

@@ -18,15 +18,27 @@ from typing import Any, ClassVar, Self
 from foldproof.case import ops
 from foldproof.case import validation as possible
 from foldproof.case.pad import MIRRORED_MODES, MODES, NO_PAD, Axis, Pad, Widths
-from foldproof.case.records import Plain, choose, derived, flag, member, require, sequence, whole
+from foldproof.case.records import Record, cached, choose, flag, member, require, sequence, whole
 from foldproof.case.step import EXTRA, Step
 
-__all__ = ["FORMAT", "MIRRORED_MODES", "MODES", "USES", "Axis", "Case", "Dims", "Pad", "Place", "Step", "Widths"]
+__all__ = [
+    "EXTRA_OUTPUTS",
+    "FORMAT",
+    "MIRRORED_MODES",
+    "MODES",
+    "Axis",
+    "Case",
+    "Dims",
+    "Pad",
+    "Place",
+    "Step",
+    "Widths",
+]
 
 FORMAT = 1
 """Version of the JSON form."""
 
-USES = ("returned", "read", "step")
+EXTRA_OUTPUTS = ("returned", "read", "step")
 """Further uses: the function returns the padded tensor too, or its sum with itself, or what the first step made."""
 
 Dims = dict[str, int]
@@ -45,14 +57,14 @@ class Place:
 
     def parameter(self, name: str) -> str:
         """The name of one of its parameters in the function: scale0, front_operand1."""
-        return f"{'front_' if self.group == 'front' else ''}{name}{self.index}"
+        return f"{'front_' if self.group == 'producers' else ''}{name}{self.index}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Case(Plain):
-    """One test: a pad, what stands in front of it and between, its consumer ``op``, and the inputs to run it on.
+class Case(Record):
+    """One test: a pad, what stands before it and between, its consumer ``op``, and the inputs to run it on.
 
-    ``channels`` counts the channels of the data as the function receives it, in front of the pad; ``filters`` the
+    ``channels`` counts the channels of the data as the function receives it, before the pad; ``filters`` the
     filters of a convolution's weight, likewise. Empty layouts and dtypes mean the op's standard ones (those of the
     data operand); ``dtype`` is that of x, ``data_layout`` that of the consumer's operand. ``symbolic`` names the axes
     of x whose length the types leave open. A ``constant_weight`` is part of the module, the same for every fill.
@@ -61,13 +73,13 @@ class Case(Plain):
     Raises ValueError, naming the value, if the case is impossible: TVM has no such tensor, window or dtype.
     """
 
-    nested: ClassVar[dict[str, type[Plain]]] = {"axes": Axis, "pad": Pad, "steps": Step, "front": Step}
+    nested: ClassVar[dict[str, type[Record]]] = {"axes": Axis, "pad": Pad, "steps": Step, "producers": Step}
 
     op: str
     axes: tuple[Axis, ...]
     dtype: str = "float32"
     pad: Pad = NO_PAD
-    front: tuple[Step, ...] = ()
+    producers: tuple[Step, ...] = ()
     steps: tuple[Step, ...] = ()
     batch: int = 1
     channels: int = 1
@@ -81,7 +93,7 @@ class Case(Plain):
     ceil_mode: bool = False
     count_include_pad: bool = False
     symbolic: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
+    extra_outputs: tuple[str, ...] = ()
     fills: tuple[str, ...] = ("integers",)
     seed: int = 0
 
@@ -93,7 +105,7 @@ class Case(Plain):
         whole("seed", self.seed, least=0)
         for name in ("ceil_mode", "count_include_pad", "constant_weight"):
             flag(name, getattr(self, name))
-        for name, kind in (("axes", Axis), ("front", Step), ("steps", Step)):
+        for name, kind in (("axes", Axis), ("producers", Step), ("steps", Step)):
             for item in sequence(name, getattr(self, name), empty=name != "axes"):
                 if not isinstance(item, kind):
                     raise ValueError(f"{name} must be of {kind.__name__}, not {item!r}")
@@ -101,7 +113,7 @@ class Case(Plain):
             require(isinstance(getattr(self, name), str), f"{name} must be a string, not {getattr(self, name)!r}")
         if not isinstance(self.pad, Pad):
             raise ValueError(f"pad must be a Pad, not {self.pad!r}")
-        choose("use", self.uses, USES, empty=True)
+        choose("use", self.extra_outputs, EXTRA_OUTPUTS, empty=True)
         choose("fill", self.fills, ops.FILLS)
         possible.check(self)
 
@@ -112,7 +124,7 @@ class Case(Plain):
         """The op's row."""
         return ops.BY_NAME[self.op]
 
-    @derived
+    @cached
     def lettered_axes(self) -> tuple[tuple[str, Axis], ...]:
         """The spatial axes with their letters, in the order D, H, W."""
         return tuple(zip(self.spec.spatial, self.axes, strict=True))
@@ -127,9 +139,9 @@ class Case(Plain):
         """The kernel layout, spelled out; empty for pools."""
         return self.kernel_layout or self.spec.kernel_layout
 
-    @derived
+    @cached
     def orders(self) -> tuple[str, ...]:
-        """The layout in front of each step, and that of the consumer's operand behind the last one."""
+        """The layout before each step, and that of the consumer's operand after the last one."""
         found = [self.data_order]
         for step in reversed(self.steps):
             found.append(step.source or found[-1])
@@ -152,26 +164,26 @@ class Case(Plain):
 
     # --- shapes: letter -> length ---------------------------------------------------------------------
 
-    @derived
+    @cached
     def pad_widths(self) -> dict[str, Widths]:
         """Explicit widths (before, after) per letter of the padded operand."""
         outer, inner = "OI" if self.pads_weight else "NC"
         return {outer: self.pad.batch, inner: self.pad.channel} | {letter: a.pad for letter, a in self.lettered_axes}
 
-    @derived
+    @cached
     def data_dims(self) -> Dims:
         """The data as the function receives it; letters that its layout lacks have length 1."""
         return {"N": self.batch, "C": self.channels} | {letter: a.size for letter, a in self.lettered_axes}
 
-    @derived
-    def dims_in_front(self) -> Dims:
+    @cached
+    def input_dims(self) -> Dims:
         """The data with its extra unit axes."""
         return self.data_dims | dict.fromkeys(EXTRA, 1)
 
-    @derived
+    @cached
     def dims_along(self) -> tuple[Dims, ...]:
-        """The tensors that the steps read, and behind the last one that which the consumer reads."""
-        dims = self.dims_in_front
+        """The tensors that the steps read, and after the last one that which the consumer reads."""
+        dims = self.input_dims
         if not self.pads_weight:
             dims |= _padded(self.data_dims, self.pad_widths)
         found = [dims]
@@ -181,15 +193,15 @@ class Case(Plain):
             found.append(dims)
         return tuple(found)
 
-    @derived
-    def front_places(self) -> tuple[Place, ...]:
-        """The steps in front of the pad."""
+    @cached
+    def producer_places(self) -> tuple[Place, ...]:
+        """The steps before the pad."""
         return tuple(
-            Place(step=step, group="front", index=i, dtype=dtype, order=self.pad_order, dims=self.dims_in_front)
-            for i, (step, dtype) in enumerate(zip(self.front, self.front_dtypes, strict=False))
+            Place(step=step, group="producers", index=i, dtype=dtype, order=self.pad_order, dims=self.input_dims)
+            for i, (step, dtype) in enumerate(zip(self.producers, self.producer_dtypes, strict=False))
         )
 
-    @derived
+    @cached
     def step_places(self) -> tuple[Place, ...]:
         """The steps between pad and consumer."""
         along = zip(self.steps, self.step_dtypes, self.orders, self.dims_along, strict=False)
@@ -198,7 +210,7 @@ class Case(Plain):
             for i, (step, dtype, order, dims) in enumerate(along)
         )
 
-    @derived
+    @cached
     def operand_dims(self) -> Dims:
         """The data operand of the consumer."""
         dims = self.data_dims if self.pads_weight else _padded(self.data_dims, self.pad_widths)
@@ -206,7 +218,7 @@ class Case(Plain):
             dims |= {letter: dims[letter] + before + after for letter, before, after in step.widths}
         return dims
 
-    @derived
+    @cached
     def kernel_dims(self) -> Dims:
         """The weight as the function receives it. A transposed convolution has all input channels in I."""
         channels = self.operand_dims["C"]
@@ -218,12 +230,12 @@ class Case(Plain):
             outer["I"] -= sum(self.pad.channel)
         return outer | {letter: a.kernel for letter, a in self.lettered_axes}
 
-    @derived
+    @cached
     def weight_dims(self) -> Dims:
         """The weight operand of the consumer."""
         return _padded(self.kernel_dims, self.pad_widths) if self.pads_weight else self.kernel_dims
 
-    @derived
+    @cached
     def result_dims(self) -> Dims:
         """The consumer's result, as TVM's type inference has it; 0 or less where no window fits."""
         operand = self.operand_dims
@@ -254,15 +266,15 @@ class Case(Plain):
 
     # --- dtypes ---------------------------------------------------------------------------------------
 
-    @derived
-    def front_dtypes(self) -> tuple[str, ...]:
-        """The dtype that each step in front of the pad reads, and what the last one makes."""
-        return _flow(self.dtype, self.front)
+    @cached
+    def producer_dtypes(self) -> tuple[str, ...]:
+        """The dtype that each step before the pad reads, and what the last one makes."""
+        return _flow(self.dtype, self.producers)
 
-    @derived
+    @cached
     def step_dtypes(self) -> tuple[str, ...]:
-        """The dtype that each step behind the pad reads, and what the last one makes."""
-        return _flow(self.front_dtypes[-1], self.steps)
+        """The dtype that each step after the pad reads, and what the last one makes."""
+        return _flow(self.producer_dtypes[-1], self.steps)
 
     @property
     def operand_dtype(self) -> str:
@@ -277,7 +289,7 @@ class Case(Plain):
     @property
     def pad_dtype(self) -> str:
         """dtype of the padded tensor."""
-        return self.kernel_dtype if self.pads_weight else self.front_dtypes[-1]
+        return self.kernel_dtype if self.pads_weight else self.producer_dtypes[-1]
 
     @property
     def result_dtype(self) -> str:
@@ -292,7 +304,7 @@ class Case(Plain):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values with the version of their form."""
-        return {"format": FORMAT, **self.to_plain()}
+        return {"format": FORMAT, **self.to_dict()}
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -301,7 +313,7 @@ class Case(Plain):
             raise ValueError(f"a case is a JSON object, not {type(value).__name__}")
         version = value.get("format")
         require(version == FORMAT, f"format {version!r} is unknown: this foldproof reads {FORMAT}")
-        return cls.from_plain({name: content for name, content in value.items() if name != "format"})
+        return cls.from_dict({name: content for name, content in value.items() if name != "format"})
 
     def simpler(self) -> Iterator["Case"]:
         """The next simpler cases, most daring first; all are possible and differ from this one."""

@@ -17,17 +17,17 @@ from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL
 def describe(case: Case) -> str:
     """The case as text, a line per part; what is at its default is left out."""
     lines = [_headline(case)]
-    lines += [_row("first", _step(step, "")) for step in case.front]
+    lines += [_row("first", _step(step, "")) for step in case.producers]
     lines.append(_row("pad", _pad(case)))
     lines += [_row(letter, _axis(axis)) for letter, axis in case.lettered_axes]
-    lines += [_row("then", _step(step, behind)) for step, behind in zip(case.steps, case.orders[1:], strict=True)]
+    lines += [_row("then", _step(step, after)) for step, after in zip(case.steps, case.orders[1:], strict=True)]
     flags = [name for name in ("ceil_mode", "count_include_pad") if getattr(case, name)]
     if flags:
         lines.append(_row("flags", ", ".join(flags)))
-    uses = [use for use in case.uses if use != "step"]
-    if uses:
-        lines.append(_row("pad also", ", ".join(uses)))
-    if "step" in case.uses:
+    extra_outputs = [use for use in case.extra_outputs if use != "step"]
+    if extra_outputs:
+        lines.append(_row("pad also", ", ".join(extra_outputs)))
+    if "step" in case.extra_outputs:
         lines.append(_row("step also", "returned, the first one"))
     lines.append(_row("inputs", f"fills {', '.join(case.fills)}; seed {case.seed}"))
     return "\n".join(lines)
@@ -41,7 +41,7 @@ def _headline(case: Case) -> str:
     layouts = "/".join(filter(None, (case.data_order, case.kernel_order)))
     types = case.dtype + (f" x {case.weight_dtype}" if case.weight_dtype else "")
     result = f" -> {case.result_dtype}" if case.result_dtype != case.dtype else ""
-    lengths = case.dims_in_front
+    lengths = case.input_dims
     known = (f"{x.lower()}={lengths[x]}" if x in case.symbolic else str(lengths[x]) for x in case.pad_order)
     order = f" {case.pad_order}" if case.pad_order != case.data_order else ""
     parts = [f"{case.op} {layouts} {types}{result}", f"data{order} ({', '.join(known)})"]
@@ -73,21 +73,21 @@ def _axis(axis: Axis) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _step(step: Step, behind: str) -> str:
-    """A step in words; ``behind`` is the layout that a structural one leads to."""
+def _step(step: Step, after: str) -> str:
+    """A step in words; ``after`` is the layout that a structural one leads to."""
     for kinds, words in _WORDS.items():
         if step.kind in kinds:
-            return words(step, behind)
+            return words(step, after)
     return step.kind
 
 
-def _quantizing(step: Step, behind: str) -> str:
+def _quantizing(step: Step, after: str) -> str:
     parts = [f"scale {_numbers(step.scale)}", f"zero point {_numbers(step.zero_point)} ({step.zero_point_dtype})"]
     return f"{step.kind} {', '.join(parts)}{_where(step)} -> {step.out_dtype}"
 
 
-def _binary(step: Step, behind: str) -> str:
-    """As a formula of what stands in front, x."""
+def _binary(step: Step, after: str) -> str:
+    """As a formula of what stands before it, x."""
     left, right = (_numbers(step.operand), "x") if step.swapped else ("x", _numbers(step.operand))
     sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}.get(step.kind)
     formula = f"{left} {sign} {right}" if sign else f"{step.kind}({left}, {right})"
@@ -99,7 +99,7 @@ def _where(step: Step) -> str:
     return along + ("" if step.constant else ", known at run time only")
 
 
-def _nested(step: Step, behind: str) -> str:
+def _nested(step: Step, after: str) -> str:
     sides = ", ".join(f"{letter} {_sides((before, after))}" for letter, before, after in step.widths)
     return f"pad {step.value!r}, {sides or 'nothing'}"
 
@@ -107,7 +107,7 @@ def _nested(step: Step, behind: str) -> str:
 _WORDS: dict[tuple[str, ...], Callable[[Step, str], str]] = {
     QUANTIZING: _quantizing,
     BINARY: _binary,
-    STRUCTURAL: lambda step, behind: f"{step.kind} {step.source} -> {behind}",
+    STRUCTURAL: lambda step, after: f"{step.kind} {step.source} -> {after}",
     ("pad",): _nested,
     ("clip",): lambda step, _: f"clip to [{step.low:g}, {step.high:g}]",
     ("leakyrelu",): lambda step, _: f"leakyrelu, alpha {step.alpha:g}",

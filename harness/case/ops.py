@@ -113,7 +113,7 @@ BY_NAME = {op.name: op for op in OPS}
 def window_count(size: int, extent: int, stride: int, padding: tuple[int, int], *, ceil_mode: bool) -> int:
     """Windows of ``extent`` elements over ``size`` elements plus ``padding``.
 
-    With ``ceil_mode`` the last window may overhang, unless it starts at or behind the end of the data
+    With ``ceil_mode`` the last window may overhang, unless it starts at or after the end of the data
     (src/relax/op/nn/pooling.cc, InferTypePool2D).
     """
     before, after = padding

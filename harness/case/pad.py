@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from foldproof.case.records import Plain, member, require, whole, widths
+from foldproof.case.records import Record, member, require, whole, widths
 
 MIRRORED_MODES = ("reflect", "replicate", "circular")
 MODES = ("constant", *MIRRORED_MODES)
@@ -18,7 +18,7 @@ Widths = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Axis(Plain):
+class Axis(Record):
     """One spatial axis, lengths in elements. ``pad`` is the explicit op, ``padding`` the attribute of the consumer.
 
     Negative widths crop; those of ``padding`` do so in TVM 0.27 though nothing documents it.
@@ -41,7 +41,7 @@ class Axis(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Pad(Plain):
+class Pad(Record):
     """The explicit pad, but for its spatial widths, which stand with their axes.
 
     ``operand`` says which operand of the consumer is padded. For ``"weight"`` the widths of the axes pad the kernel,

@@ -60,7 +60,7 @@ def choose(name: str, values: Any, choices: tuple[str, ...], *, empty: bool = Fa
         member(name, value, choices)
 
 
-class derived(Generic[T]):  # noqa: N801, it is used as a property is
+class cached(Generic[T]):  # noqa: N801, it is used as a property is
     """A property of a frozen value that is computed once. Of a dict, each reader gets one of its own."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
@@ -70,12 +70,12 @@ class derived(Generic[T]):  # noqa: N801, it is used as a property is
     @overload
     def __get__(self, value: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, value: "Plain", owner: type) -> T: ...
+    def __get__(self, value: "Record", owner: type) -> T: ...
     def __get__(self, value: Any, owner: type) -> Any:
         if value is None:
             return self
         try:
-            memory = value._derived
+            memory = value._cache
         except AttributeError:
             memory = {}
             object.__setattr__(value, "_derived", memory)
@@ -85,7 +85,7 @@ class derived(Generic[T]):  # noqa: N801, it is used as a property is
         return found.copy() if type(found) is dict else found
 
 
-class Plain:
+class Record:
     """Base of frozen dataclasses (declared with ``eq=False, repr=False``) whose fields are plain values.
 
     Floats compare by their bits: ``nan`` equals ``nan`` and ``-0.0`` differs from ``0.0``, since a pad value of
@@ -93,9 +93,9 @@ class Plain:
     """
 
     __slots__ = ("_derived", "_known")  # what is computed once; no fields
-    _derived: dict[str, Any]
+    _cache: dict[str, Any]
     _known: tuple[int, tuple[Any, ...]]
-    nested: ClassVar[dict[str, type["Plain"]]] = {}
+    nested: ClassVar[dict[str, type["Record"]]] = {}
     floats: ClassVar[tuple[str, ...]] = ()
 
     def _identity(self) -> tuple[int, tuple[Any, ...]]:
@@ -109,7 +109,7 @@ class Plain:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Plain) and type(self) is type(other) and self._identity() == other._identity()
+            isinstance(other, Record) and type(self) is type(other) and self._identity() == other._identity()
         )
 
     def __hash__(self) -> int:
@@ -131,12 +131,12 @@ class Plain:
             if f.default is dataclasses.MISSING or not _alike(getattr(self, f.name), f.default)
         )
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON values: defaults left out, tuples as lists, NaN and the infinities as strings."""
         return {f.name: _plain(getattr(self, f.name)) for f in self._changed()}
 
     @classmethod
-    def from_plain(cls, value: object) -> Self:
+    def from_dict(cls, value: object) -> Self:
         """The value that ``to_plain`` wrote. Raises ValueError that names what is wrong."""
         if not isinstance(value, dict):
             raise ValueError(f"{cls.__name__} is a JSON object, not {value!r}")
@@ -152,13 +152,13 @@ class Plain:
         if isinstance(content, list):
             return tuple(cls._parse(name, item) for item in content)
         if name in cls.nested:
-            return cls.nested[name].from_plain(content)
+            return cls.nested[name].from_dict(content)
         if name in cls.floats and (type(content) is int or content in ("nan", "inf", "-inf")):
             return float(content)
         return content
 
 
-def _fields(cls: type[Plain]) -> tuple["dataclasses.Field[Any]", ...]:
+def _fields(cls: type[Record]) -> tuple["dataclasses.Field[Any]", ...]:
     return dataclasses.fields(cls)  # type: ignore[arg-type]
 
 
@@ -183,8 +183,8 @@ def _repr(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Plain):
-        return value.to_plain()
+    if isinstance(value, Record):
+        return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):

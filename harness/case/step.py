@@ -1,4 +1,4 @@
-"""Step: one op in front of the pad or between the pad and its consumer, as a plain value.
+"""Step: one op before the pad or between the pad and its consumer, as a plain value.
 
 A kind is a row of ``FIELDS``, which names the fields that it has; its meaning in NumPy is a row in
 ``foldproof.oracle.elementwise``, its Relax call one in ``foldproof.ir.relax.build``.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from foldproof.case import ops
-from foldproof.case.records import Plain, flag, member, require, sequence, whole
+from foldproof.case.records import Record, flag, member, require, sequence, whole
 
 UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
@@ -49,18 +49,18 @@ TAKES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Step(Plain):
+class Step(Record):
     """One op. It reads what the step before made, and keeps its dtype unless it has an ``out_dtype``.
 
     - ``dequantize`` is ``scale * (x - zero_point)``, ``quantize`` ``clip(round(x / scale) + zero_point)``
     - ``leakyrelu`` has ``alpha``; ``clip`` is ``max(min(x, high), low)``
     - ``add`` to ``minimum`` have an ``operand`` of the data's dtype, which comes first if ``swapped``
-    - ``permute_dims`` to ``reshape`` have a ``source``: the layout in front of them. A letter that is missing there is
+    - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. A letter that is missing there is
       a unit axis that they insert, ``U`` and ``V`` are unit axes that they remove
     - ``pad`` is another pad with the constant ``value``; ``widths`` holds (letter, before, after)
 
     ``scale``, ``zero_point`` and ``operand`` have one element, or one for each element along ``axis`` (a letter of the
-    layout in front). ``constant=False`` makes them parameters of the function, unknown to a pass.
+    layout before it). ``constant=False`` makes them parameters of the function, unknown to a pass.
     """
 
     floats: ClassVar[tuple[str, ...]] = ("scale", "operand", "low", "high", "alpha", "value")
@@ -163,7 +163,7 @@ def _check_alpha(step: Step) -> None:
 
 
 def _check_source(step: Step) -> None:
-    require(step.source != "", f"{step.kind} needs a source, the layout in front of it")
+    require(step.source != "", f"{step.kind} needs a source, the layout before it")
 
 
 def _check_widths(step: Step) -> None:

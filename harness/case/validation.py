@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from foldproof.case.case import Case
 
 MOST_STEPS = 6
-"""Steps between pad and consumer, and as many in front."""
+"""Steps between pad and consumer, and as many before it."""
 
 
 def check(case: "Case") -> None:
@@ -24,7 +24,7 @@ def check(case: "Case") -> None:
     _check_value(case.pad.value, case.pad_dtype)
     _check_parameters(case)
     _check_symbolic(case)
-    if "step" in case.uses:
+    if "step" in case.extra_outputs:
         require(bool(case.steps), "use 'step' needs a step")
 
 
@@ -121,7 +121,7 @@ def _check_orders(case: "Case") -> None:
     """Each structural step does to its source what its name says, and nothing else."""
     letters = set("NC" + case.spec.spatial + EXTRA)
     for place, step in enumerate(case.steps):
-        before, behind = case.orders[place : place + 2]
+        before, after = case.orders[place : place + 2]
         known = len(set(before)) == len(before) and set(before) <= letters
         require(known, f"source {before!r} of {step.kind} has letters that are not once each of {sorted(letters)}")
         for letter, _, _ in step.widths:
@@ -129,32 +129,32 @@ def _check_orders(case: "Case") -> None:
             require(inside, f"widths of a pad name {letter}, but its layout is {before}")
         if step.kind not in STRUCTURAL:
             continue
-        inserted, removed = set(behind) - set(before), set(before) - set(behind)
-        kept = [letter for letter in before if letter in behind] == [letter for letter in behind if letter in before]
+        inserted, removed = set(after) - set(before), set(before) - set(after)
+        kept = [letter for letter in before if letter in after] == [letter for letter in after if letter in before]
         does = {
             "permute_dims": not inserted and not removed and not kept,
             "expand_dims": bool(inserted) and not removed and kept,
             "squeeze": not inserted and bool(removed) and kept,
             "reshape": bool(inserted | removed) and kept,
         }
-        require(does[step.kind], f"{step.kind} does not make {behind} out of {before}")
-        require(removed <= set(EXTRA), f"{step.kind} from {before} to {behind} removes an axis of the consumer")
+        require(does[step.kind], f"{step.kind} does not make {after} out of {before}")
+        require(removed <= set(EXTRA), f"{step.kind} from {before} to {after} removes an axis of the consumer")
         for letter in sorted(inserted):
             require(case.dims_along[place].get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
     for letter in set(case.spec.data_layout) - set(case.pad_order):
-        lacks = f"the layout {case.pad_order} in front of the pad has no {letter}"
+        lacks = f"the layout {case.pad_order} before the pad has no {letter}"
         require(case.data_dims[letter] == 1, f"{lacks}, but its length is {case.data_dims[letter]}")
         require(case.pads_weight or case.pad_widths[letter] == (0, 0), f"{lacks}, but it is padded")
 
 
 def _check_steps(case: "Case") -> None:
-    for name in ("front", "steps"):
+    for name in ("producers", "steps"):
         count = len(getattr(case, name))
         require(count <= MOST_STEPS, f"{count} {name}, at most {MOST_STEPS} are supported")
-    for step in case.front:
-        member("step in front of the pad", step.kind, ELEMENTWISE)
-    require(not case.front or not case.pads_weight, "front stands in front of a pad of the data, not of the weight")
-    for place in (*case.front_places, *case.step_places):
+    for step in case.producers:
+        member("step before the pad", step.kind, ELEMENTWISE)
+    require(not case.producers or not case.pads_weight, "front stands before a pad of the data, not of the weight")
+    for place in (*case.producer_places, *case.step_places):
         member(f"dtype that {place.step.kind} reads", place.dtype, TAKES[place.step.kind])
     for place in case.step_places:
         if place.step.kind == "pad":
@@ -163,7 +163,7 @@ def _check_steps(case: "Case") -> None:
 
 
 def _check_parameters(case: "Case") -> None:
-    for place in (*case.front_places, *case.step_places):
+    for place in (*case.producer_places, *case.step_places):
         step = place.step
         if step.parameters and (step.follows_axis or step.kind not in BINARY):
             member(f"axis of {step.kind}", step.axis, tuple(place.order))

@@ -12,12 +12,12 @@ Fold = Callable[[ir.Module], ir.Module]
 """A pass: a ``tvm.transform.Pass``, or any function from module to module."""
 
 
-def applied(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
+def apply_pass(case: Case, fold: Fold, unfolded: ir.Module) -> ir.Module:
     """What the pass makes of a module, which it leaves alone. Raises a ``Failure``."""
-    return explained(case, fold, unfolded)[0]
+    return apply_and_explain(case, fold, unfolded)[0]
 
 
-def explained(case: Case, fold: Fold, unfolded: ir.Module) -> tuple[ir.Module, tuple[Outcome, ...]]:
+def apply_and_explain(case: Case, fold: Fold, unfolded: ir.Module) -> tuple[ir.Module, tuple[Outcome, ...]]:
     """What the pass makes of a module, which it leaves alone, and what the bundled one says of it.
 
     That one is asked for both at once, and so not through TVM's pass manager, which ``check_again`` and a test of both
@@ -32,7 +32,7 @@ def explained(case: Case, fold: Fold, unfolded: ir.Module) -> tuple[ir.Module, t
         else:
             folded = fold(unfolded)
     except (Exception, SystemExit) as error:
-        raise failure("CompileError", case, "pass", f"the pass raised {ir.said(error)}") from error
+        raise failure("CompileError", case, "pass", f"the pass raised {ir.short_error(error)}") from error
     if not isinstance(folded, ir.Module):
         raise failure("CompileError", case, "pass", f"the pass returned {type(folded).__name__}, not an IRModule")
     if not ir.same(before, unfolded):
@@ -42,7 +42,7 @@ def explained(case: Case, fold: Fold, unfolded: ir.Module) -> tuple[ir.Module, t
 
 def check_form(case: Case, unfolded: ir.Module, folded: ir.Module) -> None:
     """Well formed (which includes the types of all calls), and of the same type. Raises a ``Failure``."""
-    if objection := ir.ill_formed(folded):
+    if objection := ir.well_formedness_error(folded):
         raise failure("IllFormed", case, "module", f"the folded module is not well formed: {objection}")
     if MAIN not in folded:
         raise failure("IllFormed", case, "module", f"the folded module has no function {MAIN!r}")
@@ -56,6 +56,8 @@ def check_again(case: Case, fold: Fold, folded: ir.Module) -> None:
     try:
         again = fold(folded)
     except (Exception, SystemExit) as error:
-        raise failure("CompileError", case, "pass", f"the pass raised on its own result: {ir.said(error)}") from error
+        raise failure(
+            "CompileError", case, "pass", f"the pass raised on its own result: {ir.short_error(error)}"
+        ) from error
     if not ir.same(folded, again):
         raise failure("NotIdempotent", case, "module", "the pass applied to its own result changes it again")

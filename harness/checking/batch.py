@@ -39,8 +39,8 @@ def _alone(case: Case, fold: Fold, target: Target, *, complete: bool, sample: fl
     except Failure as found:
         return found
     except BaseException as error:  # noqa: BLE001, nothing may end a campaign from here, least of all silently
-        said = f"check raised {type(error).__name__}: {error}"
-        return failure("HarnessError", case, type(error).__name__, said)
+        message = f"check raised {type(error).__name__}: {error}"
+        return failure("HarnessError", case, type(error).__name__, message)
 
 
 def _prepared(case: Case, fold: Fold, *, complete: bool) -> Prepared | None:

@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 from foldproof.case import Case
-from foldproof.checking.apply_pass import Fold, check_again, check_form, explained
-from foldproof.checking.crosscheck import SAMPLE, confirmed, sampled
-from foldproof.checking.execution import compare_runs, compiled, excuse, twin_of
+from foldproof.checking.apply_pass import Fold, apply_and_explain, check_again, check_form
+from foldproof.checking.crosscheck import SAMPLE, confirm, is_sampled
+from foldproof.checking.execution import compare_runs, compile_case, compile_default_program, known_compile_issue
 from foldproof.checking.failures import CompileError, Failure, PipelineDisagreement, failure
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import load_fold
@@ -22,10 +22,10 @@ from foldproof.fold import FoldExplicitPadding, Outcome, Refused
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax import residual_pads as pads
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.known_issues import finding_of
+from foldproof.ir.relax.known_issues import find_known_issue
 from foldproof.ir.relax.targets import DEFAULT, FAST, Program, Target, parse_target
-from foldproof.oracle.legality import Legality, legality, unproved_copy
-from foldproof.oracle.option_legality import NONE, Promises, broken
+from foldproof.oracle.legality import Legality, is_unproved_copy, legality
+from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions, find_unused_option
 
 
 def check(
@@ -60,7 +60,7 @@ class Prepared:
 
     case: Case
     complete: bool
-    promises: Promises
+    options: PassOptions
     unfolded: ir.Module
     folded: ir.Module
     modules: dict[str, ir.Module]
@@ -70,18 +70,18 @@ class Prepared:
 def prepare(case: Case, fold: Fold, *, complete: bool) -> Prepared:
     """What can be said of a case without compiling it. Raises a ``Failure``."""
     unfolded = build(case)
-    folded, outcomes = explained(case, fold, unfolded)
+    folded, outcomes = apply_and_explain(case, fold, unfolded)
     if not folded.same_as(unfolded):  # tests/ir/relax/test_build.py: what ``build`` makes is well formed
         check_form(case, unfolded, folded)
         check_again(case, fold, folded)
-    return prepared_from(case, unfolded, folded, outcomes, complete=complete, promises=promises_of(fold))
+    return prepared_from(case, unfolded, folded, outcomes, complete=complete, options=options_of(fold))
 
 
-def promises_of(fold: Fold) -> Promises:
+def options_of(fold: Fold) -> PassOptions:
     """What the options of the bundled pass say; nothing of another pass."""
     if not (isinstance(fold, FoldExplicitPadding) and fold.complete):
-        return NONE
-    return Promises(corrects=fold.options.nonzero != "refuse", slices=fold.options.channels == "slice")
+        return NO_OPTIONS
+    return PassOptions(corrects=fold.options.nonzero != "refuse", slices=fold.options.channels == "slice")
 
 
 def prepared_from(
@@ -91,17 +91,17 @@ def prepared_from(
     outcomes: tuple[Outcome, ...] = (),
     *,
     complete: bool,
-    promises: Promises = NONE,
+    options: PassOptions = NO_OPTIONS,
 ) -> Prepared:
     """A case whose folded module is well formed: what of it is to be compiled and run."""
     changed = not ir.same(unfolded, folded)
-    finding = finding_of(case)
+    known_issue = find_known_issue(case)
     modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
-    runs = finding is None or finding.runs
+    runs = known_issue is None or known_issue.runs
     return Prepared(
         case=case,
         complete=complete,
-        promises=promises,
+        options=options,
         unfolded=unfolded,
         folded=folded,
         modules=modules if runs else {},
@@ -118,10 +118,10 @@ def _confirmed(prepared: Prepared, target: Target, sample: float) -> Verdict:
     except Failure as found:
         if target.pipeline != FAST:
             raise
-        told = confirmed(found, _failure(prepared, target.with_pipeline(DEFAULT)))
-        if told is found:
+        confirmed = confirm(found, _failure(prepared, target.with_pipeline(DEFAULT)))
+        if confirmed is found:
             raise
-        raise told from found
+        raise confirmed from found
 
 
 def _failure(prepared: Prepared, target: Target) -> Failure | None:
@@ -140,59 +140,59 @@ def conclude(prepared: Prepared, target: Target, *, program: Program | None = No
     """
     case, modules = prepared.case, prepared.modules
     undefined: tuple[str, ...] = ()
-    twin, fallback = None, ""
-    finding = finding_of(case)
-    findings: tuple[str, ...] = () if modules or finding is None else (finding.name,)
+    default_program, fallback = None, ""
+    known_issue = find_known_issue(case)
+    known_issues: tuple[str, ...] = () if modules or known_issue is None else (known_issue.name,)
     if modules:
         try:
-            program = compiled(case, modules, target) if program is None else program
-            twin = twin_of(case, modules, target) if sampled(case, sample) else None
-            undefined, findings = compare_runs(case, program, modules, twin)
+            program = compile_case(case, modules, target) if program is None else program
+            default_program = compile_default_program(case, modules, target) if is_sampled(case, sample) else None
+            undefined, known_issues = compare_runs(case, program, modules, default_program)
             fallback = program.fallback
         except CompileError as error:
-            excused = excuse(case, error)
+            excused = known_compile_issue(case, error)
             if excused is None:
                 raise
-            findings = (excused,)
-    verdict = _verdict(prepared, undefined, findings)
-    return replace(verdict, sampled=twin is not None, fallback=fallback)
+            known_issues = (excused,)
+    verdict = _verdict(prepared, undefined, known_issues)
+    return replace(verdict, sampled=default_program is not None, fallback=fallback)
 
 
 # --- verdict ------------------------------------------------------------------------------------------
 
 
-def _verdict(prepared: Prepared, undefined: tuple[str, ...], findings: tuple[str, ...]) -> Verdict:
+def _verdict(prepared: Prepared, undefined: tuple[str, ...], known_issues: tuple[str, ...]) -> Verdict:
     case, unfolded, folded, outcomes = prepared.case, prepared.unfolded, prepared.folded, prepared.outcomes
-    left = pads.pads_in_front(folded)
-    before = left if folded.same_as(unfolded) else pads.pads_in_front(unfolded)
-    idle = pads.idle_pads(folded) > 0 and not unproved_copy(case)
+    left = pads.count_residual_pads(folded)
+    before = left if folded.same_as(unfolded) else pads.count_residual_pads(unfolded)
+    idle = pads.count_identity_pads(folded) > 0 and not is_unproved_copy(case)
     allowed = Legality.LEGAL if idle else legality(case) if left else None
-    finding = finding_of(case)
-    executed_wrongly = finding is not None and not finding.dtype_only
+    known_issue = find_known_issue(case)
+    executed_wrongly = known_issue is not None and not known_issue.dtype_only
     if prepared.complete and not executed_wrongly:
-        said = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
+        message = "; ".join(outcome.detail for outcome in outcomes if isinstance(outcome, Refused)) or "no reason given"
         if allowed is Legality.LEGAL:
             raise failure(
-                "MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {said}"
+                "MissedFold", case, "pad left", f"the pad could be folded for every input, but was not: {message}"
             )
         if promise := _broken(prepared, left):
-            raise failure("MissedFold", case, "option unused", f"{promise}, but the pad was not folded: {said}")
+            raise failure("MissedFold", case, "option unused", f"{promise}, but the pad was not folded: {message}")
     return Verdict(
         folded=left < before,
         legality=allowed,
         rules=tuple(outcome.rule for outcome in outcomes if not isinstance(outcome, Refused)),
         reasons=tuple((str(outcome.kind), outcome.detail) for outcome in outcomes if isinstance(outcome, Refused)),
         undefined=undefined,
-        findings=findings,
+        known_issues=known_issues,
     )
 
 
 def _broken(prepared: Prepared, left: int) -> str:
     """The promise of an option that was not kept; empty if all were."""
-    if prepared.promises == NONE:
+    if prepared.options == NO_OPTIONS:
         return ""
-    channels = pads.channel_pads_in_front(prepared.folded)
-    return broken(prepared.case, prepared.promises, spatial=left > 0, channels=channels > 0)
+    channels = pads.count_channel_pads(prepared.folded)
+    return find_unused_option(prepared.case, prepared.options, spatial=left > 0, channels=channels > 0)
 
 
 def _tell_hypothesis(verdict: Verdict) -> None:
@@ -205,7 +205,7 @@ def _tell_hypothesis(verdict: Verdict) -> None:
         hypothesis.event(f"rule: {rule}")
     for kind, _ in verdict.reasons:
         hypothesis.event(f"refused: {kind}")
-    for name in (*verdict.undefined, *verdict.findings):
+    for name in (*verdict.undefined, *verdict.known_issues):
         hypothesis.event(f"not compared: {name}")
 
 

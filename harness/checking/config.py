@@ -9,7 +9,7 @@ MEGABYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class CheckConfig:
     """Which pass (``MODULE:ATTR``, None is the bundled one), on which target, through which pipeline.
 
     ``complete`` says whether a legal fold that was missed is a failure, ``sample`` which share of the cases (0 to 1)

@@ -12,15 +12,15 @@ SAMPLE = 0.02
 """Share of the cases that are run through both pipelines, whatever comes of them."""
 
 
-def sampled(case: Case, share: float, seed: int = 0) -> bool:
+def is_sampled(case: Case, share: float, seed: int = 0) -> bool:
     """Whether ``case`` is one of the ``share`` (0 to 1) that both pipelines run."""
     return zlib.crc32(f"{seed} {case.dumps()}".encode()) < share * 2**32
 
 
-def confirmed(fast: Failure, default: Failure | None) -> Failure:
+def confirm(fast: Failure, default: Failure | None) -> Failure:
     """What to report where the fast pipeline failed: its failure, if the default one (None: passes) says the same."""
     if default is not None and default.fingerprint == fast.fingerprint:
         return fast
-    said = default.fingerprint if default is not None else "that it passes"
-    detail = f"the fast pipeline says {fast.fingerprint} ({fast.detail}), the default one {said}"
+    message = default.fingerprint if default is not None else "that it passes"
+    detail = f"the fast pipeline says {fast.fingerprint} ({fast.detail}), the default one {message}"
     return failure("PipelineDisagreement", fast.case, f"{fast.kind} in the fast one only", detail)

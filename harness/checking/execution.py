@@ -12,18 +12,18 @@ from foldproof.case import Case
 from foldproof.checking.failures import CompileError, Failure, failure
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import MAIN, build
-from foldproof.ir.relax.known_issues import finding_of, finding_raised
+from foldproof.ir.relax.known_issues import find_known_issue, find_raised_issue
 from foldproof.ir.relax.targets import DEFAULT, FAST, Program, Target, compile_functions
 from foldproof.oracle.compare import Difference, bitwise, within
 from foldproof.oracle.error_bounds import Reference
 from foldproof.oracle.fills import inputs, parameters
-from foldproof.oracle.legality import right_folds
+from foldproof.oracle.legality import legal_folds
 from foldproof.oracle.reference import outputs
 
 # --- compile and run ----------------------------------------------------------------------------------
 
 
-def compiled(case: Case, modules: dict[str, ir.Module], target: Target) -> Program:
+def compile_case(case: Case, modules: dict[str, ir.Module], target: Target) -> Program:
     """What the modules of a case are compiled to. Raises CompileError, which tells whether the pass is to blame."""
     try:
         return compile_functions(modules, target)
@@ -31,7 +31,7 @@ def compiled(case: Case, modules: dict[str, ir.Module], target: Target) -> Progr
         # Which of the two was it? The unfolded function alone tells whether the pass is to blame.
         symptom = "unfolded" if len(modules) == 1 or _fails_alone(modules, target) else "folded"
         raise failure(
-            "CompileError", case, symptom, f"TVM does not compile the {symptom} function: {ir.said(error)}"
+            "CompileError", case, symptom, f"TVM does not compile the {symptom} function: {ir.short_error(error)}"
         ) from error
 
 
@@ -43,34 +43,34 @@ def _fails_alone(modules: dict[str, ir.Module], target: Target) -> bool:
     return False
 
 
-def run(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+def run_function(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
     """The outputs of a function. Raises CompileError."""
     try:
         return program.run(name, arrays)
     except Exception as error:
         raise failure(
-            "CompileError", case, f"run {name}", f"running the {name} function raised {ir.said(error)}"
+            "CompileError", case, f"run {name}", f"running the {name} function raised {ir.short_error(error)}"
         ) from error
 
 
-def excuse(case: Case, error: CompileError) -> str | None:
+def known_compile_issue(case: Case, error: CompileError) -> str | None:
     """The known defect of TVM that keeps the unfolded function from being compiled."""
-    raised = finding_raised(case, str(error.__cause__)) if "unfolded" in error.symptom else None
+    raised = find_raised_issue(case, str(error.__cause__)) if "unfolded" in error.symptom else None
     return None if raised is None else raised.name
 
 
 # --- both pipelines -----------------------------------------------------------------------------------
 
 
-def twin_of(case: Case, modules: dict[str, ir.Module], target: Target) -> Program | None:
+def compile_default_program(case: Case, modules: dict[str, ir.Module], target: Target) -> Program | None:
     """The program of the default pipeline; None if ``target`` has no other, or that one has a known defect here."""
     if target.pipeline != FAST:
         return None
     with _default_only(case):
         try:
-            return compiled(case, modules, target.with_pipeline(DEFAULT))
+            return compile_case(case, modules, target.with_pipeline(DEFAULT))
         except CompileError as error:
-            if excuse(case, error) is None:
+            if known_compile_issue(case, error) is None:
                 raise
             return None
 
@@ -79,16 +79,16 @@ def _compare_pipelines(
     case: Case,
     fill: str,
     name: str,
-    twin: Program | None,
+    default_program: Program | None,
     arrays: dict[str, np.ndarray],
     got: tuple[np.ndarray, ...],
     open_elements: tuple[np.ndarray | None, ...],
 ) -> None:
     """The default pipeline says what the fast one should give; elements that TVM leaves open left out."""
-    if twin is None:
+    if default_program is None:
         return
     with _default_only(case):
-        want = run(case, twin, name, arrays)
+        want = run_function(case, default_program, name, arrays)
     difference = first_difference(got, want, open_elements)
     if difference is not None:
         detail = f"the fast pipeline's {name} function, {_where(case, fill)}: {difference.text}"
@@ -108,64 +108,68 @@ def _default_only(case: Case) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class ReferenceResult:
     """What the reference says of the unfolded run: which elements of each output are open, what is undefined and why.
 
     ``finding`` names a known defect of TVM that makes the unfolded result wrong, values and all.
     """
 
-    open: tuple[np.ndarray | None, ...] = ()
+    unspecified: tuple[np.ndarray | None, ...] = ()
     undefined: tuple[str, ...] = ()
-    finding: str = ""
+    known_issue: str = ""
 
 
 def compare_runs(
-    case: Case, program: Program, modules: dict[str, ir.Module], twin: Program | None
+    case: Case, program: Program, modules: dict[str, ir.Module], default_program: Program | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(what is undefined, known defects of TVM) over all fills; raises on any other difference."""
-    opinions = []
+    reference_results = []
     for fill in case.fills:
         arrays = inputs(case, fill)
         given = parameters(case, arrays)
-        unfolded = run(case, program, "unfolded", given)
-        opinion = ask_reference(case, fill, arrays, unfolded)
-        opinions.append(opinion)
-        _compare_pipelines(case, fill, "unfolded", twin, given, unfolded, opinion.open)
+        unfolded = run_function(case, program, "unfolded", given)
+        reference_result = compare_with_reference(case, fill, arrays, unfolded)
+        reference_results.append(reference_result)
+        _compare_pipelines(case, fill, "unfolded", default_program, given, unfolded, reference_result.unspecified)
         if "folded" in modules:
-            folded = run(case, program, "folded", given)
-            _compare_pipelines(case, fill, "folded", twin, given, folded, opinion.open)
-            difference = first_difference(folded, unfolded, opinion.open)
-            if difference and not (opinion.finding and _is_right_fold(case, modules["folded"])):
+            folded = run_function(case, program, "folded", given)
+            _compare_pipelines(case, fill, "folded", default_program, given, folded, reference_result.unspecified)
+            difference = first_difference(folded, unfolded, reference_result.unspecified)
+            if difference and not (reference_result.known_issue and _is_legal_fold(case, modules["folded"])):
                 raise _miscompiled(case, fill, difference, modules["folded"])
-    undefined = dict.fromkeys(name for opinion in opinions for name in opinion.undefined)
-    findings = dict.fromkeys(opinion.finding for opinion in opinions if opinion.finding)
-    return tuple(undefined), tuple(findings)
+    undefined = dict.fromkeys(name for reference_result in reference_results for name in reference_result.undefined)
+    known_issues = dict.fromkeys(
+        reference_result.known_issue for reference_result in reference_results if reference_result.known_issue
+    )
+    return tuple(undefined), tuple(known_issues)
 
 
-def ask_reference(case: Case, fill: str, arrays: dict[str, np.ndarray], got: tuple[np.ndarray, ...]) -> Opinion:
+def compare_with_reference(
+    case: Case, fill: str, arrays: dict[str, np.ndarray], got: tuple[np.ndarray, ...]
+) -> ReferenceResult:
     """Compare the unfolded run with the NumPy reference; a difference is TVM's fault (or the reference's)."""
     wants = outputs(case, arrays)
     wrong = _differs(got, wants)
     if wrong is None:
         return _undefined(wants)
-    finding = finding_of(case)
-    if finding is not None and not (finding.dtype_only and _differs(got, wants, any_dtype=True)):
-        return Opinion(finding=finding.name)
+    known_issue = find_known_issue(case)
+    if known_issue is not None and not (known_issue.dtype_only and _differs(got, wants, any_dtype=True)):
+        return ReferenceResult(known_issue=known_issue.name)
     detail = f"TVM's unfolded function, {_where(case, fill)}: {wrong.text}"
     raise failure("OracleDisagreement", case, wrong.symptom, detail)
 
 
-UNJUDGED = "sum that may overflow or has no error bound"
+NOT_COMPARED = "sum that may overflow or has no error bound"
 
 
-def _undefined(wants: tuple[Reference, ...]) -> Opinion:
+def _undefined(wants: tuple[Reference, ...]) -> ReferenceResult:
     """What the reference could not judge. Where TVM itself leaves elements open, the fold may change them."""
     names: dict[str, None] = {}
     for want in wants:
         names.update(dict.fromkeys(want.reasons))
-        if not (want.defined | (False if want.open is None else want.open)).all():
-            names[UNJUDGED] = None
-    return Opinion(open=tuple(want.open for want in wants), undefined=tuple(names))
+        if not (want.defined | (False if want.unspecified is None else want.unspecified)).all():
+            names[NOT_COMPARED] = None
+    return ReferenceResult(unspecified=tuple(want.unspecified for want in wants), undefined=tuple(names))
 
 
 def _differs(
@@ -176,12 +180,12 @@ def _differs(
 
 
 def first_difference(
-    got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...], opened: tuple[np.ndarray | None, ...]
+    got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...], unspecified: tuple[np.ndarray | None, ...]
 ) -> Difference | None:
     """Between the outputs of both functions, bit by bit; elements that TVM leaves open left out."""
     if len(got) != len(want):
         return Difference("shape", f"{len(got)} outputs, but should be {len(want)}")
-    for i, where in enumerate(opened):
+    for i, where in enumerate(unspecified):
         if where is not None and got[i].shape == want[i].shape and got[i].dtype == want[i].dtype:
             got = (*got[:i], np.where(where, want[i], got[i]), *got[i + 1 :])
     return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
@@ -190,16 +194,16 @@ def first_difference(
 def _miscompiled(case: Case, fill: str, difference: Difference, folded: ir.Module) -> Failure:
     """The pass is at fault, unless what it made is the right fold and TVM executes that one wrongly."""
     detail = f"{_where(case, fill)}: {difference.text}"
-    if _is_right_fold(case, folded):
+    if _is_legal_fold(case, folded):
         text = f"TVM's kernel of the right fold, {detail}"
         return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
     kind = "Miscompile" if difference.symptom == "values" else "WrongType"
     return failure(kind, case, difference.symptom, f"folded, {detail}")
 
 
-def _is_right_fold(case: Case, folded: ir.Module) -> bool:
+def _is_legal_fold(case: Case, folded: ir.Module) -> bool:
     """Whether the folded function is, letter by letter, one that the reference calls equal to the case."""
-    return any(ir.same(build(right, with_pad=False)[MAIN], folded[MAIN]) for right in right_folds(case))
+    return any(ir.same(build(right, with_pad=False)[MAIN], folded[MAIN]) for right in legal_folds(case))
 
 
 def _where(case: Case, fill: str) -> str:

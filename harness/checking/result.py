@@ -20,11 +20,11 @@ class Verdict:
     rules: tuple[str, ...] = ()
     reasons: tuple[tuple[str, str], ...] = ()
     undefined: tuple[str, ...] = ()
-    findings: tuple[str, ...] = ()
+    known_issues: tuple[str, ...] = ()
     sampled: bool = False
     fallback: str = ""
 
     @property
     def in_doubt(self) -> bool:
         """Whether some output could not be compared with all oracles: neither failed nor passed."""
-        return bool(self.undefined or self.findings)
+        return bool(self.undefined or self.known_issues)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
 
-def start(judge: "Judge") -> None:
+def start(pool: "WorkerPool") -> None:
     """Load the pass and the target. Raises UsageError."""
-    judge.start()
-    tell(judge.notice)
+    pool.start()
+    tell(pool.notice)
 
 
 def tell(notice: str) -> None:

@@ -12,7 +12,7 @@ from foldproof.cli.commands.corpus import DEFAULT_CORPUS
 from foldproof.core.loading import BUNDLED_NAMES, UsageError
 
 if TYPE_CHECKING:
-    from foldproof.checking.config import Question
+    from foldproof.checking.config import CheckConfig
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -65,7 +65,7 @@ class Workers(click.ParamType[int]):
         return int(value)
 
 
-def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--pass, --target, --pipeline, --complete: what is asked of each case."""
     command = click.option(
         "--pipeline",
@@ -94,12 +94,12 @@ def corpus_option(what: str) -> Callable[..., Any]:
     )
 
 
-def question_of(fold: str | None, target: str, pipeline: str, complete: bool) -> "Question":
+def config_of(fold: str | None, target: str, pipeline: str, complete: bool) -> "CheckConfig":
     """The bundled pass is always held to completeness."""
-    from foldproof.checking.config import Question
+    from foldproof.checking.config import CheckConfig
 
     bundled = fold in BUNDLED_NAMES
-    return Question(fold=None if bundled else fold, target=target, pipeline=pipeline, complete=complete or bundled)
+    return CheckConfig(fold=None if bundled else fold, target=target, pipeline=pipeline, complete=complete or bundled)
 
 
 def op_names(given: str | None) -> tuple[str, ...]:
@@ -113,11 +113,11 @@ def op_names(given: str | None) -> tuple[str, ...]:
     return names
 
 
-def replay_options(question: "Question") -> str:
-    """What a replay line needs behind the path to ask the same."""
+def replay_options(config: "CheckConfig") -> str:
+    """What a replay line needs after the path to ask the same."""
     from shlex import quote
 
-    options = f" --pass {quote(question.fold)}" if question.fold else ""
-    options += f" --target {quote(question.target)}" if question.target != "llvm" else ""
-    options += f" --pipeline {question.pipeline}" if question.pipeline != "fast" else ""
-    return options + (" --complete" if question.complete and question.fold else "")
+    options = f" --pass {quote(config.fold)}" if config.fold else ""
+    options += f" --target {quote(config.target)}" if config.target != "llvm" else ""
+    options += f" --pipeline {config.pipeline}" if config.pipeline != "fast" else ""
+    return options + (" --complete" if config.complete and config.fold else "")

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 def start_record(settings: "Settings") -> dict[str, Any]:
     """The first line of a journal, and of ``--json``."""
-    question = settings.question
+    config = settings.config
     return {
         "event": "start",
         "seed": settings.seed,
         "ops": list(settings.ops),
-        "pass": question.fold,
-        "target": question.target,
-        "pipeline": question.pipeline,
-        "sample": question.sample,
-        "complete": question.complete,
+        "pass": config.fold,
+        "target": config.target,
+        "pipeline": config.pipeline,
+        "sample": config.sample,
+        "complete": config.complete,
         "strategy": settings.strategy,
         "workers": settings.workers,
         "seconds": settings.seconds,
@@ -48,42 +48,42 @@ _RESUMED = {
 
 def resumed(context: click.Context, given: "Settings", journal: "Journal") -> "Settings":
     """The settings of the journal's campaign, with the budgets, workers and files that are given now."""
-    from foldproof.checking.config import Question
+    from foldproof.checking.config import CheckConfig
 
-    said = journal.start
+    message = journal.start
     asked = {
-        "fold": given.question.fold,
-        "target": given.question.target,
-        "pipeline": given.question.pipeline,
-        "complete": given.question.complete,
+        "fold": given.config.fold,
+        "target": given.config.target,
+        "pipeline": given.config.pipeline,
+        "complete": given.config.complete,
         "ops": list(given.ops),
         "seed": given.seed,
         "strategy": given.strategy,
-        "sample": given.question.sample,
+        "sample": given.config.sample,
     }
     for option, name in _RESUMED.items():
-        if _is_given(context, option) and asked[option] != said[name]:
+        if _is_given(context, option) and asked[option] != message[name]:
             other = f"{name} {asked[option]!r} is another campaign"
-            raise UsageError(f"--resume {journal.folder} goes on with {name} {said[name]!r}: {other}")
+            raise UsageError(f"--resume {journal.folder} goes on with {name} {message[name]!r}: {other}")
     spent = sum(shard["seconds"] for shard in journal.shards)
     no_budget = given.seconds is None and given.examples is None
-    seconds, examples = (said["seconds"], said["examples"]) if no_budget else (given.seconds, given.examples)
+    seconds, examples = (message["seconds"], message["examples"]) if no_budget else (given.seconds, given.examples)
     if no_budget and seconds is not None:
         seconds = max(seconds - spent, 0.001)
-    question = Question(
-        fold=said["pass"],
-        target=said["target"],
-        pipeline=said["pipeline"],
-        complete=said["complete"],
-        sample=said["sample"],
-        megabytes=given.question.megabytes,
+    config = CheckConfig(
+        fold=message["pass"],
+        target=message["target"],
+        pipeline=message["pipeline"],
+        complete=message["complete"],
+        sample=message["sample"],
+        megabytes=given.config.megabytes,
     )
     return replace(
         given,
-        question=question,
-        ops=tuple(said["ops"]),
-        seed=said["seed"],
-        strategy=said["strategy"],
+        config=config,
+        ops=tuple(message["ops"]),
+        seed=message["seed"],
+        strategy=message["strategy"],
         seconds=seconds,
         examples=examples,
     )

@@ -13,7 +13,7 @@ class Stoppable(Protocol):
 
 
 @contextmanager
-def interrupting(listener: "Stoppable") -> Iterator[None]:
+def stop_on_signals(listener: "Stoppable") -> Iterator[None]:
     """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost."""
 
     def interrupt(_number: int, _frame: Any) -> None:

@@ -18,7 +18,7 @@ MOST_LISTED = 1024
 _WIDTH = 100
 
 
-def literal(array: npt.NDArray[Any]) -> str:
+def array_source(array: npt.NDArray[Any]) -> str:
     """An expression that makes the array. bfloat16 needs ``ml_dtypes`` to be imported, as TVM does."""
     if array.size == 0:
         return f'np.zeros({array.shape}, "{array.dtype}")'

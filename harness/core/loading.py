@@ -24,9 +24,9 @@ def load_attribute(spec: str, what: str) -> Any:
     try:
         value: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # any module can raise anything while it is imported
-        said = str(error).strip().splitlines()
+        message = str(error).strip().splitlines()
         raise UsageError(
-            f"{what} {spec!r}: importing {module_name} raised {type(error).__name__}: {said[0] if said else ''}"
+            f"{what} {spec!r}: importing {module_name} raised {type(error).__name__}: {message[0] if message else ''}"
         ) from error
     for part in attribute.split("."):
         if not hasattr(value, part):

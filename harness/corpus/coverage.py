@@ -12,10 +12,10 @@ from foldproof.ir.relax.build import build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Covered:
+class Coverage:
     """One site of a case. ``outcome`` is ``folded RULE`` or ``refused KIND``, or what else is expected of the case.
 
-    ``steps`` are the kinds of steps in front of the pad and behind it, ``failure`` the fingerprint that was recorded.
+    ``steps`` are the kinds of steps before the pad and after it, ``failure`` the fingerprint that was recorded.
     """
 
     family: str
@@ -27,16 +27,16 @@ class Covered:
     failure: str
 
 
-def covered(entry: Entry) -> frozenset[Covered]:
+def coverage_of(entry: Entry) -> frozenset[Coverage]:
     """All that an entry covers."""
     case = entry.case
     return frozenset(
-        Covered(
+        Coverage(
             family=case.spec.family,
             outcome=outcome,
             dtypes=tuple(dtype_kind(dtype) for dtype in (case.dtype, case.operand_dtype, case.result_dtype)),
             layout=layout_class(case),
-            steps=tuple(tuple(sorted({step.kind for step in steps})) for steps in (case.front, case.steps)),
+            steps=tuple(tuple(sorted({step.kind for step in steps})) for steps in (case.producers, case.steps)),
             form=case.pad.form,
             failure=str(entry.found.get("failure", "")),
         )

@@ -22,7 +22,7 @@ from foldproof.core.loading import UsageError
 SUFFIX = ".case.json"
 VERSION = 1
 
-EXPECTATIONS = ("folded", "refused", "finding", "undefined")
+EXPECTATIONS = ("folded", "refused", "known_issue", "undefined")
 """Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared."""
 
 
@@ -39,26 +39,26 @@ class Entry:
     expect: dict[str, str] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
 
-    def disappointment(self, verdict: Verdict) -> str | None:
+    def unexpected_outcome(self, verdict: Verdict) -> str | None:
         """How a verdict on the bundled pass differs from what is expected, in words; None if it does not."""
         seen = {
             "folded": verdict.rules if verdict.folded or "identity" in verdict.rules else (),
             "refused": tuple(kind for kind, _ in verdict.reasons),
-            "finding": verdict.findings,
+            "known_issue": verdict.known_issues,
             "undefined": verdict.undefined,
         }
-        for what, name in self.expect.items():
-            if name not in seen[what]:
-                return f"expected {what} {name!r}, but saw {', '.join(map(repr, seen[what])) or 'none'}"
+        for what, file_name in self.expect.items():
+            if file_name not in seen[what]:
+                return f"expected {what} {file_name!r}, but saw {', '.join(map(repr, seen[what])) or 'none'}"
         return None
 
 
-def load(path: Path) -> Entry:
+def load_entry(path: Path) -> Entry:
     """The entry in a file. Raises CorpusError that names the file and what is wrong with it."""
-    return parsed(path, content(path))
+    return parse_entry(path, read_json(path))
 
 
-def content(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     """What a file holds, as JSON. Raises CorpusError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -70,61 +70,61 @@ def content(path: Path) -> Any:
         raise CorpusError(f"{path}: is not JSON: {error}") from error
 
 
-def parsed(path: Path, content: Any) -> Entry:
+def parse_entry(path: Path, read_json: Any) -> Entry:
     """The entry that the JSON in a file stands for. Raises CorpusError."""
     try:
-        return _entry(content)
+        return _entry(read_json)
     except RecursionError as error:
         raise CorpusError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise CorpusError(f"{path}: {error}") from error
 
 
-def _entry(content: Any) -> Entry:
-    if not isinstance(content, dict) or "foldproof" not in content:
+def _entry(read_json: Any) -> Entry:
+    if not isinstance(read_json, dict) or "foldproof" not in read_json:
         raise ValueError('is no foldproof case: it has no "foldproof" version')
-    if content["foldproof"] != VERSION:
-        raise ValueError(f"has version {content['foldproof']!r}, this foldproof reads {VERSION}")
-    expect = content.get("expect", {})
+    if read_json["foldproof"] != VERSION:
+        raise ValueError(f"has version {read_json['foldproof']!r}, this foldproof reads {VERSION}")
+    expect = read_json.get("expect", {})
     if not isinstance(expect, dict) or not set(expect) <= set(EXPECTATIONS):
         raise ValueError(f"expect {expect!r} has other keys than {', '.join(EXPECTATIONS)}")
     if not all(isinstance(value, str) for value in expect.values()):
         raise ValueError(f"expect {expect!r} has values that are no strings")
-    found = content.get("found", {})
+    found = read_json.get("found", {})
     if not isinstance(found, dict):
         raise ValueError(f"found {found!r} is no JSON object")
-    case = Case.from_json(content.get("case"))
-    return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=found)
+    case = Case.from_json(read_json.get("case"))
+    return Entry(case=case, note=str(read_json.get("note", "")), expect=expect, found=found)
 
 
 def dumps(entry: Entry) -> str:
     """The text of a file; a line per field of the case, so that differences read well."""
-    content: dict[str, Any] = {"foldproof": VERSION}
-    for name in ("note", "expect", "found"):
-        if getattr(entry, name):
-            content[name] = getattr(entry, name)
-    content["case"] = entry.case.to_json()
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+    read_json: dict[str, Any] = {"foldproof": VERSION}
+    for file_name in ("note", "expect", "found"):
+        if getattr(entry, file_name):
+            read_json[file_name] = getattr(entry, file_name)
+    read_json["case"] = entry.case.to_json()
+    return json.dumps(read_json, indent=1, allow_nan=False) + "\n"
 
 
-def name(entry: Entry) -> str:
+def file_name(entry: Entry) -> str:
     """A file name: op, failure if one was found, and a digest of the case."""
     digest = sha256(entry.case.dumps().encode()).hexdigest()[:10]
     failure = str(entry.found.get("failure", "case")).split("/")
     return "-".join([entry.case.op, failure[0], *failure[2:], digest]).replace(" ", "_") + SUFFIX
 
 
-def save(folder: Path, entry: Entry) -> Path:
+def save_entry(folder: Path, entry: Entry) -> Path:
     """Write an entry into a folder; the path that holds its case now.
 
     A file with the same case is left as it is. Raises CorpusError if the folder cannot be written.
     """
-    path = folder / name(entry)
+    path = folder / file_name(entry)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        while not created(path, dumps(entry)):
+        while not create_file(path, dumps(entry)):
             try:
-                there = load(path)
+                there = load_entry(path)
             except CorpusError:
                 if path.exists():
                     raise
@@ -137,10 +137,10 @@ def save(folder: Path, entry: Entry) -> Path:
     return path
 
 
-def created(path: Path, text: str) -> bool:
+def create_file(path: Path, text: str) -> bool:
     """Make a file, whole or not at all; False if there is one of that name. Raises OSError.
 
-    Where the file system can (Linux), it has no name before it is whole: ``kill -9`` leaves nothing behind.
+    Where the file system can (Linux), it has no name before it is whole: ``kill -9`` leaves nothing after.
     """
     with _unnamed(path.parent) as file, suppress(FileExistsError):
         file.write(text)
@@ -165,11 +165,11 @@ def _name_of(file: IO[str]) -> str:
     return file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
 
 
-def rewrite(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Put ``text`` in the place of what a file holds, whole or not at all. Raises CorpusError."""
     try:
         with suppress(OSError):  # a file system without hard links
-            if created(path, text):
+            if create_file(path, text):
                 return
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
             try:
@@ -192,7 +192,7 @@ def require_writable(folder: Path) -> None:
         raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
 
 
-def paths(given: Iterable[Path]) -> Iterator[Path]:
+def case_files(given: Iterable[Path]) -> Iterator[Path]:
     """Case files: those given, and those in given folders, sorted. Raises CorpusError for a missing path."""
     for path in given:
         if path.is_dir():

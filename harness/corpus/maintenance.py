@@ -24,16 +24,16 @@ MIGRATIONS: dict[int, Callable[[Content], Content]] = {}
 """Format of a case -> its JSON object in the next format. There has been no other format than 1 yet."""
 
 
-def problems(paths: list[Path]) -> Iterator[str]:
+def find_problems(paths: list[Path]) -> Iterator[str]:
     """What is wrong with the files, a line each."""
     holders: dict[case.Case, Path] = {}
     for path in paths:
         try:
-            entry = corpus.load(path)
+            entry = corpus.load_entry(path)
         except CorpusError as error:
             yield " ".join(str(error).split())
             continue
-        right = corpus.name(entry)
+        right = corpus.file_name(entry)
         if _GIVEN_BY_SAVE.search(path.name) and path.name != right:
             yield f"{path}: is named after another case or failure: what it holds is {right}"
         if not _description(entry):
@@ -52,15 +52,15 @@ def _description(entry: Entry) -> str:
 # --- minimize -----------------------------------------------------------------------------------------
 
 
-def redundant(entries: Loaded) -> dict[Path, Path]:
+def find_redundant(entries: Loaded) -> dict[Path, Path]:
     """Files whose coverage other files contain, each with one that stays and covers some of it; largest cases first.
 
     One with a note stays: a person had a reason. One with a failure goes only if a file with the same coverage, which
     includes that failure, stays.
     """
-    from foldproof.corpus.coverage import covered
+    from foldproof.corpus.coverage import coverage_of
 
-    kept = {path: covered(entry) for path, entry in entries}
+    kept = {path: coverage_of(entry) for path, entry in entries}
     found = {}
     for path, entry in sorted(entries, key=lambda item: (-len(item[1].case.dumps()), str(item[0]))):
         own = kept[path]
@@ -99,8 +99,8 @@ def migrate(paths: list[Path]) -> dict[Path, Path]:
     changed = {path: entry for path in paths if (entry := _migrated(path)) is not None}
     moved = {}
     for path, entry in changed.items():
-        moved[path] = path.with_name(corpus.name(entry)) if _GIVEN_BY_SAVE.search(path.name) else path
-        corpus.rewrite(moved[path], corpus.dumps(entry))
+        moved[path] = path.with_name(corpus.file_name(entry)) if _GIVEN_BY_SAVE.search(path.name) else path
+        corpus.replace_file(moved[path], corpus.dumps(entry))
         if moved[path] != path:
             if _script(path).exists():
                 _script(path).replace(_script(moved[path]))
@@ -110,10 +110,10 @@ def migrate(paths: list[Path]) -> dict[Path, Path]:
 
 def _migrated(path: Path) -> Entry | None:
     """The entry in the present format; None if the file has it already. Raises CorpusError."""
-    content = corpus.content(path)
+    content = corpus.read_json(path)
     held = content.get("case") if isinstance(content, dict) else None
     if not isinstance(held, dict) or held.get("format") == case.FORMAT:
-        corpus.load(path)
+        corpus.load_entry(path)
         return None
     while held.get("format") != case.FORMAT:
         version = held.get("format")
@@ -121,4 +121,4 @@ def _migrated(path: Path) -> Entry | None:
             known = ", ".join(map(str, (*sorted(MIGRATIONS), case.FORMAT)))
             raise CorpusError(f"{path}: format {version!r} is unknown: this foldproof reads {known}")
         held = {**MIGRATIONS[version](held), "format": version + 1}
-    return corpus.parsed(path, {**content, "case": held})
+    return corpus.parse_entry(path, {**content, "case": held})

@@ -170,10 +170,10 @@ class Body:
         self._use(value, var)
         self._bury(unread)
 
-    def add(self, var: relax.Var, value: ir.Call, *, behind: relax.Var) -> None:
-        """Bind a new variable right behind another one."""
-        self._add(var, value, behind)
-        self.inserted.setdefault(behind, []).append(relax.VarBinding(var, value, value.span))
+    def add(self, var: relax.Var, value: ir.Call, *, after: relax.Var) -> None:
+        """Bind a new variable right after another one."""
+        self._add(var, value, after)
+        self.inserted.setdefault(after, []).append(relax.VarBinding(var, value, value.span))
 
     def precede(self, name: str, value: ir.Call, *, before: relax.Var) -> relax.Var:
         """Bind a new variable, which nothing but ``before`` needs to see, right before that one."""

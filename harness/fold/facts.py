@@ -60,10 +60,10 @@ class Folded:
     """The pad goes: ``padding`` is the consumer's new attribute, flat (all before, all after).
 
     ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
-    whatever consumes it, and for one that becomes part of the pad in front of it, both are None.
+    whatever consumes it, and for one that becomes part of the pad before it, both are None.
 
     ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none is left. It
-    stays for the consumer, or, of a pad that a later one crops again (``cancelled``), in front of that one.
+    stays for the consumer, or, of a pad that a later one crops again (``cancelled``), before that one.
     ``border`` is what a correction has to make up for: the values that stood in the border of the consumer's operand,
     where the padding has zeros now. ``channels`` are zero channels (before, after) that go by slicing the weight.
     """
@@ -118,7 +118,7 @@ class Operand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An op between the pad and its consumer, or in front of the pad. ``dtype`` is that of its result."""
+    """An op between the pad and its consumer, or before the pad. ``dtype`` is that of its result."""
 
     op: str
     dtype: str
@@ -180,7 +180,7 @@ class Padded(Step):
 class Consumer:
     """The op that reads the pad. ``family`` is "conv", "conv_transpose", "max_pool", "avg_pool" or "other".
 
-    ``padding`` is flat, (before of every spatial axis..., after...). ``sizes`` are the lengths of the operand behind
+    ``padding`` is flat, (before of every spatial axis..., after...). ``sizes`` are the lengths of the operand after
     the pad along its spatial axes, in the order of ``spatial``, and ``channels`` that along C; None where symbolic.
     ``kernel`` counts elements. ``weight`` says what is known of a convolution's weight: "" nothing, "integer", or
     "finite" (a constant without infinities and NaN).
@@ -208,9 +208,9 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A pad, what stands in front of it and behind it, and the consumer, as the pass finds them in the IR.
+    """A pad, what stands before it and after it, and the consumer, as the pass finds them in the IR.
 
-    ``producers`` are the last steps in front of the pad, in the order of execution. ``input_visible``: the pad's input
+    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the pad's input
     may be named where the next step, or the consumer, stands. ``overwritten``: the function has in-place calls, so that
     a tensor need not hold later what it held where the pad read it.
     """

@@ -51,7 +51,7 @@ class FoldExplicitPadding:
     Both forms of a pad are read: ``relax.nn.pad``, and the ``call_tir`` to a private PrimFunc that the ONNX frontend
     emits, whose body is proved to be a pad (``foldproof.fold.primfunc``); the PrimFunc goes with its last call.
 
-    Negative widths crop. They fold where nothing is padded again behind them (own padding <= 0), and become negative
+    Negative widths crop. They fold where nothing is padded again after them (own padding <= 0), and become negative
     padding, which TVM 0.27 executes though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
     the result keeps its shape, and never under ceil_mode. Everything else is refused with a reason, see ``explain``:
     a pad that cannot fold in the end stays where it was.
@@ -63,13 +63,13 @@ class FoldExplicitPadding:
 
     **Options**, all keyword-only; a wrong value raises ValueError or TypeError:
 
-    - ``nonzero``: what becomes of a border that is not zero in front of a convolution. "refuse" (default); "correct"
+    - ``nonzero``: what becomes of a border that is not zero before a convolution. "refuse" (default); "correct"
       adds a term that makes up for it, exactly, where data and result are integers; "correct-inexact" also where they
       are floats. With a constant weight the term is a constant of the size of the result (of batch 1), else a
       convolution of batch 1 at run time: it pays for large batches, or where the pad costs more memory traffic than
       an addition, which later passes fuse into the convolution's epilogue.
     - ``channels``: "keep" (default) leaves pads of channels, which are often put there for alignment; "slice" removes
-      zero channels in front of an ungrouped convolution by slicing its weight (integers, or constants that are
+      zero channels before an ungrouped convolution by slicing its weight (integers, or constants that are
       finite).
     - ``allow_asymmetric``, ``allow_negative``: False refuses what a backend does not take. TVM's own kernels take
       both; its cuDNN conv2d reads two of the four numbers and checks nothing, so say ``allow_asymmetric=False`` in
@@ -77,9 +77,9 @@ class FoldExplicitPadding:
     - ``accepts``: a function of the ``Consumer`` with its new padding; False refuses.
     - ``check_input``: whether ``well_formed`` is asked first (default), which costs more than the pass itself.
 
-    **Where in a pipeline.** Before LegalizeOps, which leaves no ``nn.pad`` to see; behind FoldConstant (constant
+    **Where in a pipeline.** Before LegalizeOps, which leaves no ``nn.pad`` to see; after FoldConstant (constant
     operands), ConvertLayout and ToMixedPrecision (what they put in between is seen through); before passes that match
-    pad and consumer into composite functions. TVM's default pipeline legalizes first thing, so put the pass in front
+    pad and consumer into composite functions. TVM's default pipeline legalizes first thing, so put the pass before it
     of it.
 
     **Complexity.** Linear in the number of bindings, about 90 us for each (benchmarks/fold_time.py), without pads a
@@ -149,8 +149,8 @@ class FoldExplicitPadding:
         reports: list[Report] = []
         for global_var, function in mod.functions_items():
             if isinstance(function, relax.Function):
-                new, said = fold_function(self._folding(global_var, pads), function, explain=explain)
-                reports += said
+                new, message = fold_function(self._folding(global_var, pads), function, explain=explain)
+                reports += message
                 if not new.same_as(function):
                     folded[global_var] = new
         if not folded:
@@ -173,8 +173,8 @@ class FoldExplicitPadding:
             try:
                 relax.analysis.well_formed(mod)
             except Exception as error:
-                said = [line.strip() for line in str(error).splitlines() if line.strip()]
-                raise ValueError(f"the module is not well formed: {said[-1] if said else error}") from error
+                message = [line.strip() for line in str(error).splitlines() if line.strip()]
+                raise ValueError(f"the module is not well formed: {message[-1] if message else error}") from error
 
 
 def _choose(name: str, value: Any, choices: tuple[str, ...]) -> None:

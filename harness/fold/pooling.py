@@ -4,18 +4,18 @@ import math
 from collections.abc import Iterator
 
 from foldproof.fold.facts import Consumer, Kind, Refused, Widths
-from foldproof.fold.propagated import Arrival, summed
+from foldproof.fold.propagated import Propagated, summed
 from foldproof.fold.values import INTEGER_BITS
 
 # --- windows and divisors -------------------------------------------------------------------------------
 
 
-def other_window_count(arrival: Arrival) -> Iterator[Refused]:
-    """With ``ceil_mode`` the last window goes if it starts behind the data and the begin padding.
+def other_window_count(propagated: Propagated) -> Iterator[Refused]:
+    """With ``ceil_mode`` the last window goes if it starts after the data and the begin padding.
 
     Padding is no data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
     """
-    consumer = arrival.site.consumer
+    consumer = propagated.site.consumer
     if not consumer.ceil_mode:
         return
     for i, letter in enumerate(consumer.spatial):
@@ -23,7 +23,7 @@ def other_window_count(arrival: Arrival) -> Iterator[Refused]:
         if padded is None:
             yield Refused(Kind.CEIL_MODE, f"ceil_mode over axis {letter}, whose length is not a constant")
             return
-        before, after = arrival.widths[letter]
+        before, after = propagated.widths[letter]
         own_before, own_after = consumer.padding[i], consumer.padding[i + len(consumer.spatial)]
         window = ((consumer.kernel[i] - 1) * consumer.dilation[i] + 1, consumer.strides[i])
         unfolded = _windows(padded, own_before, own_after, *window)
@@ -43,18 +43,18 @@ def _windows(size: int, before: int, after: int, extent: int, stride: int) -> in
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
-def other_divisor(arrival: Arrival) -> Iterator[Refused]:
+def other_divisor(propagated: Propagated) -> Iterator[Refused]:
     """With ``ceil_mode`` the last window overhangs, and what it counts ends elsewhere when padding is counted.
 
     Not counted, it ends with the data, whatever own padding crops of that; counted, it ends with the padding
     (include/tvm/topi/nn/pooling.h, pool_impl_nd).
     """
-    consumer = arrival.site.consumer
+    consumer = propagated.site.consumer
     if not consumer.ceil_mode or None in consumer.sizes:
         return
-    merged, counted = summed(arrival), arrival.adds or consumer.count_include_pad
+    merged, counted = summed(propagated), propagated.adds or consumer.count_include_pad
     for i, letter in enumerate(consumer.spatial):
-        padded, added = consumer.sizes[i] or 0, sum(arrival.widths[letter])
+        padded, added = consumer.sizes[i] or 0, sum(propagated.widths[letter])
         window = (consumer.kernel[i], consumer.strides[i], consumer.dilation[i])
         own = _sides(consumer.padding, i)
         count = _windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
@@ -80,22 +80,22 @@ def _divisors(size: int, padding: Widths, window: tuple[int, int, int], count: i
     return divisors
 
 
-def other_sum(arrival: Arrival) -> Iterator[Refused]:
+def other_sum(propagated: Propagated) -> Iterator[Refused]:
     """TVM sums integers in their own dtype, wrapping, but in int32 at least where it pads: its zero is an int32.
 
     (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
     own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it; and a
     sum of own padding and widths that is 0 narrows it.
     """
-    consumer, dtype = arrival.site.consumer, arrival.site.operand_dtype
+    consumer, dtype = propagated.site.consumer, propagated.site.operand_dtype
     if dtype not in INTEGER_BITS or dtype in ("int32", "int64"):
         return
-    if _pads(consumer, consumer.padding) != _pads(consumer, summed(arrival)):
+    if _pads(consumer, consumer.padding) != _pads(consumer, summed(propagated)):
         yield Refused(Kind.DTYPE, f"TVM sums {dtype} in {dtype} without padding, but widens the sum with it")
 
 
 def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
-    """Whether TVM's kernel pads at all: ceil_mode adds ``stride - 1`` behind, which can cancel a crop."""
+    """Whether TVM's kernel pads at all: ceil_mode adds ``stride - 1`` after, which can cancel a crop."""
     overhang = [stride - 1 if consumer.ceil_mode else 0 for stride in consumer.strides]
     before, after = padding[: len(overhang)], padding[len(overhang) :]
     return any(before) or any(own + more != 0 for own, more in zip(after, overhang, strict=True))
@@ -104,14 +104,14 @@ def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
 # --- who wins -------------------------------------------------------------------------------------------
 
 
-def never_wins(arrival: Arrival) -> bool:
+def never_wins(propagated: Propagated) -> bool:
     """Whether the data has no smaller element than the border. Among equals, the bits must be the same."""
-    bounds = arrival.border.bounds
+    bounds = propagated.border.bounds
     if bounds is None:
         return False
-    highest = max(arrival.values.flat)
-    plus = all(value != 0 or math.copysign(1, value) > 0 for value in arrival.values.flat)
-    plus = plus and not any(step.op in _SIGN_OF_ZERO_UNKNOWN for step in arrival.site.steps)
+    highest = max(propagated.values.flat)
+    plus = all(value != 0 or math.copysign(1, value) > 0 for value in propagated.values.flat)
+    plus = plus and not any(step.op in _SIGN_OF_ZERO_UNKNOWN for step in propagated.site.steps)
     return highest < bounds.low or (highest == bounds.low and (highest != 0 or (bounds.plus_zero and plus)))
 
 
@@ -120,14 +120,14 @@ _SIGN_OF_ZERO_UNKNOWN = frozenset(
     + ("minimum", "dequantize", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
     + ("erf", "nn.gelu", "nn.gelu_tanh", "nn.silu", "abs", "square")
 )
-"""Steps behind which ``values`` does not tell 0.0 from -0.0 with certainty."""
+"""Steps after which ``values`` does not tell 0.0 from -0.0 with certainty."""
 
 
-def every_window_holds_data(arrival: Arrival) -> bool:
+def every_window_holds_data(propagated: Propagated) -> bool:
     """Whether no window lies wholly in borders; unknown lengths may be too short."""
-    consumer = arrival.site.consumer
+    consumer = propagated.site.consumer
     for i, letter in enumerate(consumer.spatial):
-        padded, (before, after) = consumer.sizes[i], arrival.widths[letter]
+        padded, (before, after) = consumer.sizes[i], propagated.widths[letter]
         if padded is None:
             return False
         own = _sides(consumer.padding, i)

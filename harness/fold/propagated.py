@@ -9,7 +9,7 @@ from foldproof.fold.values import NUMBERS, cast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Propagated:
     """A pad as it reaches its consumer: the widths that padding has to make up for, by letter of the layout.
 
     ``border`` is what the operand holds there; ``kept`` are the widths of the pad that stays, per axis of what it pads.
@@ -67,7 +67,7 @@ def overwritten(site: Site) -> Iterator[Refused]:
         yield Refused(Kind.IN_PLACE, "the function has in-place calls, which may overwrite what the pad reads or makes")
 
 
-def arrive(site: Site, letters: str) -> Arrival | Refused:
+def propagate(site: Site, letters: str) -> Propagated | Refused:
     """The pad as it arrives, if its widths along ``letters`` of the consumer's layout go and the others stay."""
     pad, consumer = site.pad, site.consumer
     assert pad.widths is not None
@@ -81,7 +81,7 @@ def arrive(site: Site, letters: str) -> Arrival | Refused:
     if isinstance(border, Refused):
         return border
     by_letter = dict(zip(consumer.layout, border.widths, strict=True))
-    return Arrival(site=site, widths={x: by_letter[x] for x in letters}, border=border, kept=kept)
+    return Propagated(site=site, widths={x: by_letter[x] for x in letters}, border=border, kept=kept)
 
 
 def _origins(site: Site) -> tuple[int | None, ...]:
@@ -105,7 +105,7 @@ def _nothing_moves(site: Site, origins: tuple[int | None, ...]) -> Refused:
 
 
 def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
-    """The border in front of the consumer, or what step it cannot pass. What the ``kept`` widths add is data."""
+    """The border before the consumer, or what step it cannot pass. What the ``kept`` widths add is data."""
     pad = site.pad
     bounds = including(known_bounds(pad.dtype, site.producers), pad, kept)
     border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
@@ -125,12 +125,12 @@ def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> 
 # --- geometry -------------------------------------------------------------------------------------------
 
 
-def crops(arrival: Arrival) -> Iterator[Refused]:
-    """A crop and a padding behind it are their sum only where there is nothing to pad again: own padding <= 0.
+def crops(propagated: Propagated) -> Iterator[Refused]:
+    """A crop and a padding after it are their sum only where there is nothing to pad again: own padding <= 0.
 
-    A pad and a crop behind it (own padding < 0) always are. With ceil_mode a last window could reach what was cropped.
+    A pad and a crop after it (own padding < 0) always are. With ceil_mode a last window could reach what was cropped.
     """
-    consumer, by_letter = arrival.site.consumer, arrival.widths
+    consumer, by_letter = propagated.site.consumer, propagated.widths
     cropped = {letter: sides for letter, sides in by_letter.items() if min(sides) < 0}
     if cropped and consumer.family == "conv_transpose":
         yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, which no padding of a transposed convolution does")
@@ -145,10 +145,10 @@ def crops(arrival: Arrival) -> Iterator[Refused]:
             yield Refused(Kind.CROP, f"the pad crops {letter} by {sides}, and own padding {own} pads it again with 0")
 
 
-def summed(arrival: Arrival, *, scale: list[int] | None = None) -> tuple[int, ...]:
+def summed(propagated: Propagated, *, scale: list[int] | None = None) -> tuple[int, ...]:
     """Own padding plus widths (times ``scale`` of each axis), in the flat order of the attribute."""
-    consumer = arrival.site.consumer
-    sides = [arrival.widths[letter] for letter in consumer.spatial]
+    consumer = propagated.site.consumer
+    sides = [propagated.widths[letter] for letter in consumer.spatial]
     added = [before for before, _ in sides] + [after for _, after in sides]
     factors = [1] * len(sides) if scale is None else scale
     return tuple(own + more * by for own, more, by in zip(consumer.padding, added, factors * 2, strict=True))
@@ -157,20 +157,22 @@ def summed(arrival: Arrival, *, scale: list[int] | None = None) -> tuple[int, ..
 # --- wording --------------------------------------------------------------------------------------------
 
 
-def value_kind(arrival: Arrival) -> Kind:
+def value_kind(propagated: Propagated) -> Kind:
     """Why a value is refused: quantizing ops make another one of it, or it is none that the consumer pads with."""
-    quantized = any(isinstance(step, Quantization) for step in arrival.site.steps)
+    quantized = any(isinstance(step, Quantization) for step in propagated.site.steps)
     return Kind.QUANTIZATION if quantized else Kind.VALUE
 
 
-def said(arrival: Arrival) -> str:
+def message(propagated: Propagated) -> str:
     """The pad value, and what the steps make of it."""
-    pad, steps = arrival.site.pad, arrival.site.steps
+    pad, steps = propagated.site.pad, propagated.site.steps
     if not steps:
         return f"the pad value is {pad.value!r}"
-    said = f"{', '.join(step.op for step in steps)} makes {some(arrival.values.flat)} of the pad value {pad.value!r}"
+    message = (
+        f"{', '.join(step.op for step in steps)} makes {some(propagated.values.flat)} of the pad value {pad.value!r}"
+    )
     points = [step.zero_point.flat for step in steps if isinstance(step, Quantization) and step.zero_point.flat]
-    return said + (f" (zero point {some(points[-1])})" if points else "")
+    return message + (f" (zero point {some(points[-1])})" if points else "")
 
 
 def _shown(by_letter: dict[str, Widths]) -> str:

@@ -1,8 +1,8 @@
-"""What stands between a pad and its consumer, and how a pad moves behind it. Pure Python.
+"""What stands between a pad and its consumer, and how a pad moves after it. Pure Python.
 
     f(pad(x, c))  is  pad(f(x), f(c))     for elementwise f, if f does the same at every place that is padded
 
-A ``Border`` is the pad on its way. Each step answers with the border behind it, or with why the pad cannot pass.
+A ``Border`` is the pad on its way. Each step answers with the border after it, or with why the pad cannot pass.
 
 Laws: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must do to an element of
 the data what it did before, wherever that stands now, which a cast from float to integer does in range only.
@@ -119,11 +119,11 @@ def known_bounds(dtype: str, producers: tuple[Step, ...]) -> Bounds | None:
     return bounds
 
 
-# --- the border behind a step -------------------------------------------------------------------------
+# --- the border after a step -------------------------------------------------------------------------
 
 
 def passed(border: Border, step: Step) -> Border | Refused:
-    """The border behind ``step``, or why the pad cannot pass it."""
+    """The border after ``step``, or why the pad cannot pass it."""
     if isinstance(step, Rearranged):
         return _rearranged(border, step)
     if isinstance(step, Padded):
@@ -135,7 +135,7 @@ def passed(border: Border, step: Step) -> Border | Refused:
 
 
 def _may_differ(border: Border, step: Step) -> Refused | None:
-    """Why the step would do something else to the data once the pad is behind it."""
+    """Why the step would do something else to the data once the pad is after it."""
     for name, operand in other_operands(step):
         if operand.shape is None:
             return Refused(Kind.VARYING_OPERAND, f"the {name} of {step.op} has another rank, or an unknown shape")
@@ -164,9 +164,9 @@ def other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
 
 
 def _evaluated(border: Border, step: Step) -> Border | Refused:
-    behind = replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step))
+    after = replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step))
     if border.values is None:
-        return behind
+        return after
     if border.fusible and step.op in values.ADDITIVE:
         return Refused(
             Kind.UNDEFINED_VALUE,
@@ -181,7 +181,7 @@ def _evaluated(border: Border, step: Step) -> Border | Refused:
         shown = some(border.values.flat)
         return Refused(Kind.UNDEFINED_VALUE, f"what {step.op} makes of {shown} ({border.dtype}) is not known exactly")
     rounded = any(_is_rounded_product(step, border.dtype, *numbers) for numbers in zip(*_aligned(inputs), strict=True))
-    return replace(behind, values=results, fusible=rounded or (border.fusible and step.op == "negative"))
+    return replace(after, values=results, fusible=rounded or (border.fusible and step.op == "negative"))
 
 
 def _is_rounded_product(step: Step, dtype: str, x: float, *others: float) -> bool:
@@ -273,7 +273,7 @@ def _rearranged(border: Border, step: Rearranged) -> Border:
 
 
 def _padded(border: Border, step: Padded) -> Border | Refused:
-    """Behind another pad, of other axes: the border reaches over what that one adds, with that one's value."""
+    """After another pad, of other axes: the border reaches over what that one adds, with that one's value."""
     pad = step.pad
     if pad.mode != "constant" and not pad.is_identity:
         return Refused(Kind.MODE, f"a pad of mode {pad.mode!r} stands between")

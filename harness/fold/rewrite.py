@@ -4,7 +4,7 @@
     lv1 = relu(lv)       ->     lv2 = conv2d(lv1, w, padding=own + widths)
     lv2 = conv2d(lv1, w)
 
-First go the pads that do nothing, then neighbours become one, then consumers fold what stands in front of them.
+First go the pads that do nothing, then neighbours become one, then consumers fold what stands before them.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from foldproof.fold.rules import Cancelled, Identity, decide, merge
 
 RETURN = "return"
 MOST_STEPS = 64
-"""No pad is looked for behind more steps: graphs have a handful, and each consumer reads its chain again."""
+"""No pad is looked for after more steps: graphs have a handful, and each consumer reads its chain again."""
 MOST_PRODUCERS = 4
 
 Accepts = Callable[[Consumer], bool]
@@ -207,7 +207,7 @@ class Path:
 
 
 def _fold_consumers(folding: Folding, body: Body) -> Iterator[Report]:
-    """Fold in front of every consumer, again and again while a pad stands there."""
+    """Fold before every consumer, again and again while a pad stands there."""
     moved: dict[tuple[Any, ...], relax.Var] = {}
     for consumer in body.consumers:
         var = consumer
@@ -218,7 +218,7 @@ def _fold_consumers(folding: Folding, body: Body) -> Iterator[Report]:
 
 
 def _foldable(folding: Folding, body: Body, consumer: relax.Var) -> tuple[Path, Folded] | None:
-    """The nearest pad in front of a consumer that folds, and to what."""
+    """The nearest pad before a consumer that folds, and to what."""
     for path in _paths(body, body.values[consumer].args[0]):
         outcome = _decide(folding, body, path, (consumer, 0))
         if isinstance(outcome, Folded):
@@ -227,7 +227,7 @@ def _foldable(folding: Folding, body: Body, consumer: relax.Var) -> tuple[Path, 
 
 
 def _paths(body: Body, operand: Any) -> Iterator[Path]:
-    """The pads in front of an operand, nearest first, each with the steps behind it."""
+    """The pads before an operand, nearest first, each with the steps after it."""
     steps: tuple[tuple[relax.Var, Step, int], ...] = ()
     var = body.alias(operand)
     while isinstance(var, relax.Var) and len(steps) < MOST_STEPS:
@@ -344,10 +344,10 @@ def _longer(lengths: list[Any] | None, widths: tuple[tuple[int, int], ...]) -> l
 
 def _mixed(lengths: list[Any] | None, old: Any, moving: list[bool]) -> list[Any] | None:
     """The given lengths along the axes that move, those of ``old`` along the others."""
-    behind = shape_of(old)
-    if lengths is None or behind is None:
+    after = shape_of(old)
+    if lengths is None or after is None:
         return None
-    return [new if moves else length for new, length, moves in zip(lengths, behind, moving, strict=True)]
+    return [new if moves else length for new, length, moves in zip(lengths, after, moving, strict=True)]
 
 
 def _type(lengths: list[Any] | None, like: Any) -> Any:
@@ -361,7 +361,7 @@ def _moved(
 ) -> Any:
     """What the consumer reads instead: the pad's input, or the smaller pad that stays, through the same steps.
 
-    Each is bound once, right behind what it stands for, however many consumers read it.
+    Each is bound once, right after what it stands for, however many consumers read it.
     """
     readers = [*(var for var, _, _ in path.steps), consumer]
     call, pad = body.values[path.pad], body.pad(path.pad)
@@ -387,12 +387,12 @@ def _bound(
     reader: relax.Var,
     moved: dict[tuple[Any, ...], relax.Var],
 ) -> relax.Var:
-    """A variable for ``value`` behind ``like``: local to a dataflow block only if ``reader``, by an alias, is too."""
+    """A variable for ``value`` after ``like``: local to a dataflow block only if ``reader``, by an alias, is too."""
     local = isinstance(like, relax.DataflowVar) and body.visible(like, reader)
     key = (*key, local)
     if key not in moved:
         moved[key] = (relax.DataflowVar if local else relax.Var)(like.name, value.ty)
-        body.add(moved[key], value, behind=like)
+        body.add(moved[key], value, after=like)
     return moved[key]
 
 
@@ -417,7 +417,7 @@ def _again(body: Body, var: relax.Var, step: Step, index: int, operand: Any, ty:
 def _rewrite(body: Body, consumer: relax.Var, operand: Any, outcome: Folded) -> relax.Var:
     """Bind the consumer's variable to the fold: the op with its new padding, and the correction if there is one.
 
-    The variable that the op is bound to then, in front of which more pads may stand.
+    The variable that the op is bound to then, before which more pads may stand.
     """
     call = body.values[consumer]
     weights = call.args[1:]
@@ -459,7 +459,7 @@ def _sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
 
 
 def _refusals(folding: Folding, body: Body) -> Iterator[Report]:
-    """Every use of every pad that is left, and why the pad stays in front of it."""
+    """Every use of every pad that is left, and why the pad stays before it."""
     for var in body.pads:
         if var in body.dead:
             continue
@@ -476,8 +476,8 @@ def _uses(body: Body, path: Path) -> Iterator[tuple[Path, Use]]:
         found = body.step(user) if user is not None and user not in body.dead else None
         if user is not None and found is not None and _is_data(body, user, found[1], end, operand):
             longer = Path(pad=path.pad, steps=(*path.steps, (user, *found)))
-            if len(longer.steps) < MOST_STEPS and (behind := list(_uses(body, longer))):
-                yield from behind
+            if len(longer.steps) < MOST_STEPS and (after := list(_uses(body, longer))):
+                yield from after
                 continue
         yield path, (user, operand)
 

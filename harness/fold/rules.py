@@ -26,7 +26,7 @@ from foldproof.fold.facts import (
     Step,
 )
 from foldproof.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
-from foldproof.fold.propagated import Arrival, arrive, common, crops, overwritten, said, summed, value_kind
+from foldproof.fold.propagated import Propagated, common, crops, message, overwritten, propagate, summed, value_kind
 from foldproof.fold.propagation import other_operands, some
 from foldproof.fold.values import FLOATS, INTEGER_BITS, NUMBERS, cast, max_pool_start
 
@@ -60,18 +60,18 @@ def _decided(rule: "type[Rule]", site: Site, options: Options) -> Outcome:
 
 def _along(letters: str, rule: "type[Rule]", site: Site, options: Options) -> Outcome:
     """The outcome if the widths along these letters go, and the others stay."""
-    arrival = arrive(site, letters)
-    return arrival if isinstance(arrival, Refused) else _concluded(rule, arrival, options)
+    propagated = propagate(site, letters)
+    return propagated if isinstance(propagated, Refused) else _concluded(rule, propagated, options)
 
 
-def _concluded(rule: "type[Rule]", arrival: Arrival, options: Options) -> Outcome:
+def _concluded(rule: "type[Rule]", propagated: Propagated, options: Options) -> Outcome:
     """What the rule says of a pad that arrives, and what the backend says of that."""
-    refused = next(crops(arrival), None) or next(rule.refusals(arrival, options), None)
+    refused = next(crops(propagated), None) or next(rule.refusals(propagated, options), None)
     if refused is not None:
         return refused
-    folded = rule.fold(arrival)
-    if any(any(sides) for sides in arrival.kept):
-        folded = replace(folded, kept=arrival.kept)
+    folded = rule.fold(propagated)
+    if any(any(sides) for sides in propagated.kept):
+        folded = replace(folded, kept=propagated.kept)
     return _not_taken(folded, options) or folded
 
 
@@ -140,7 +140,7 @@ class Cancelled:
 
 
 def _origin(axis: int, end: int, steps: tuple[Step, ...]) -> int | None:
-    """The axis in front of the steps whose ``end`` (0 or 1) becomes that of ``axis``; None if a step minds."""
+    """The axis before the steps whose ``end`` (0 or 1) becomes that of ``axis``; None if a step minds."""
     for step in reversed(steps):
         if isinstance(step, Rearranged):
             origin = step.origin[axis]
@@ -211,12 +211,12 @@ class Rule:
         yield site.consumer.spatial
 
     @staticmethod
-    def refusals(arrival: Arrival, options: Options) -> Iterator[Refused]:
+    def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
         """The preconditions that are not met."""
         raise NotImplementedError
 
     @staticmethod
-    def fold(arrival: Arrival) -> Folded:
+    def fold(propagated: Propagated) -> Folded:
         """The new padding."""
         raise NotImplementedError
 
@@ -241,32 +241,32 @@ class IntoConv(Rule):
         yield consumer.spatial
 
     @staticmethod
-    def refusals(arrival: Arrival, options: Options) -> Iterator[Refused]:
-        yield from _ambiguous_layout(arrival)
-        channels = arrival.widths.get("C", (0, 0))
+    def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
+        yield from _ambiguous_layout(propagated)
+        channels = propagated.widths.get("C", (0, 0))
         if min(channels) < 0:
             yield Refused(Kind.CHANNEL, f"the pad crops channels by {channels}")
-        nonzero = next(_not_zero(arrival), None)
-        if nonzero is not None and (any(channels) or not _correctable(arrival, options)):
+        nonzero = next(_not_zero(propagated), None)
+        if nonzero is not None and (any(channels) or not _correctable(propagated, options)):
             yield nonzero
 
     @staticmethod
-    def fold(arrival: Arrival) -> Folded:
-        folded = Folded(_named("conv", arrival), padding=summed(arrival))
-        if any(arrival.widths.get("C", (0, 0))):
-            folded = replace(folded, channels=arrival.widths["C"])
-        if next(_not_zero(arrival), None) is not None:
-            return replace(folded, rule=f"corrected-{folded.rule}", border=arrival.values)
+    def fold(propagated: Propagated) -> Folded:
+        folded = Folded(_named("conv", propagated), padding=summed(propagated))
+        if any(propagated.widths.get("C", (0, 0))):
+            folded = replace(folded, channels=propagated.widths["C"])
+        if next(_not_zero(propagated), None) is not None:
+            return replace(folded, rule=f"corrected-{folded.rule}", border=propagated.values)
         return folded
 
 
-def _correctable(arrival: Arrival, options: Options) -> bool:
+def _correctable(propagated: Propagated, options: Options) -> bool:
     """Whether a convolution of the border alone makes up for it.
 
     Exactly: sums of integers, which wrap alike in any order. Floats round, hence the option of their own. Not where
     types and kernel read the layout in two ways, since no term is of both.
     """
-    site, values = arrival.site, arrival.values
+    site, values = propagated.site, propagated.values
     if not _in_order(site.consumer):
         return False
     out = site.consumer.out_dtype or site.operand_dtype
@@ -293,23 +293,25 @@ class IntoMaxPool(Rule):
     family = "max_pool"
 
     @staticmethod
-    def refusals(arrival: Arrival, options: Options) -> Iterator[Refused]:
-        dtype = arrival.site.operand_dtype
+    def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
+        dtype = propagated.site.operand_dtype
         lowest = max_pool_start(dtype)
-        if arrival.adds and not all(value <= lowest for value in arrival.values.flat):
-            if not never_wins(arrival):
-                yield Refused(value_kind(arrival), f"max_pool pads {dtype} with {lowest!r}, but {said(arrival)}")
-            elif not every_window_holds_data(arrival):
+        if propagated.adds and not all(value <= lowest for value in propagated.values.flat):
+            if not never_wins(propagated):
                 yield Refused(
-                    Kind.VALUE, f"no element is below {some(arrival.values.flat)}, but a window may hold none at all"
+                    value_kind(propagated), f"max_pool pads {dtype} with {lowest!r}, but {message(propagated)}"
                 )
-        yield from other_window_count(arrival)
+            elif not every_window_holds_data(propagated):
+                yield Refused(
+                    Kind.VALUE, f"no element is below {some(propagated.values.flat)}, but a window may hold none at all"
+                )
+        yield from other_window_count(propagated)
 
     @staticmethod
-    def fold(arrival: Arrival) -> Folded:
-        lowest = max_pool_start(arrival.site.operand_dtype)
-        below = not arrival.adds or all(value <= lowest for value in arrival.values.flat)
-        return Folded(_named("max_pool", arrival) if below else "bounded-max_pool", padding=summed(arrival))
+    def fold(propagated: Propagated) -> Folded:
+        lowest = max_pool_start(propagated.site.operand_dtype)
+        below = not propagated.adds or all(value <= lowest for value in propagated.values.flat)
+        return Folded(_named("max_pool", propagated) if below else "bounded-max_pool", padding=summed(propagated))
 
 
 class IntoAvgPool(Rule):
@@ -326,30 +328,30 @@ class IntoAvgPool(Rule):
     family = "avg_pool"
 
     @staticmethod
-    def refusals(arrival: Arrival, options: Options) -> Iterator[Refused]:
-        yield from _not_zero(arrival)
-        consumer = arrival.site.consumer
+    def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
+        yield from _not_zero(propagated)
+        consumer = propagated.site.consumer
         own = consumer.padding
-        if arrival.adds and not consumer.count_include_pad and any(padding > 0 for padding in own):
+        if propagated.adds and not consumer.count_include_pad and any(padding > 0 for padding in own):
             yield Refused(
                 Kind.EXCLUDED_PADDING,
                 f"the pool's own padding {list(own)} is not counted in the divisor, but the explicit zeros are",
             )
-        yield from other_window_count(arrival)
-        yield from other_divisor(arrival)
-        yield from other_sum(arrival)
+        yield from other_window_count(propagated)
+        yield from other_divisor(propagated)
+        yield from other_sum(propagated)
 
     @staticmethod
-    def fold(arrival: Arrival) -> Folded:
-        counted = arrival.adds or arrival.site.consumer.count_include_pad
-        return Folded(_named("avg_pool", arrival), padding=summed(arrival), count_include_pad=counted)
+    def fold(propagated: Propagated) -> Folded:
+        counted = propagated.adds or propagated.site.consumer.count_include_pad
+        return Folded(_named("avg_pool", propagated), padding=summed(propagated), count_include_pad=counted)
 
 
 class IntoTransposed(Rule):
     """``conv_transpose(pad(x), w, padding=p)`` is ``conv_transpose(x, w, padding=p - widths * stride)``.
 
     A transposed convolution spreads each element over ``stride`` steps and crops its result by its padding, so an
-    element more in front moves the result by ``stride``. Negative results grow the result instead of cropping it.
+    element more before it moves the result by ``stride``. Negative results grow the result instead of cropping it.
 
     1. ``common`` and ``crops`` as for convolutions, but no width is negative: a cropped element is no cropped
        result
@@ -359,42 +361,42 @@ class IntoTransposed(Rule):
     family = "conv_transpose"
 
     @staticmethod
-    def refusals(arrival: Arrival, options: Options) -> Iterator[Refused]:
-        return _not_zero(arrival)
+    def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
+        return _not_zero(propagated)
 
     @staticmethod
-    def fold(arrival: Arrival) -> Folded:
-        strides = arrival.site.consumer.strides
-        return Folded(_named("conv_transpose", arrival), padding=summed(arrival, scale=[-s for s in strides]))
+    def fold(propagated: Propagated) -> Folded:
+        strides = propagated.site.consumer.strides
+        return Folded(_named("conv_transpose", propagated), padding=summed(propagated, scale=[-s for s in strides]))
 
 
 RULES: tuple[type[Rule], ...] = (IntoConv, IntoMaxPool, IntoAvgPool, IntoTransposed)
 
 
-def _named(rule: str, arrival: Arrival) -> str:
+def _named(rule: str, propagated: Propagated) -> str:
     """The rule, with what stands in between."""
-    ops = {step.op for step in arrival.site.steps}
+    ops = {step.op for step in propagated.site.steps}
     if not ops:
         return rule
     return f"dequantize-{rule}" if ops == {"dequantize"} else f"chain-{rule}"
 
 
-def _ambiguous_layout(arrival: Arrival) -> Iterator[Refused]:
+def _ambiguous_layout(propagated: Propagated) -> Iterator[Refused]:
     """TVM 0.27 reads a convolution's attributes by letter in its type and by position in its kernel.
 
     (src/relax/op/nn/convolution.cc, InferTypeConv2d; python/tvm/topi/nn/conv2d.py, conv.) They agree where the
     spatial letters stand in the order D, H, W; elsewhere only widths that are the same on every axis mean one thing.
     """
-    consumer = arrival.site.consumer
-    widths = {arrival.widths[letter] for letter in consumer.spatial}
+    consumer = propagated.site.consumer
+    widths = {propagated.widths[letter] for letter in consumer.spatial}
     if len(widths) > 1 and not _in_order(consumer):
         layouts = f"{consumer.layout}/{consumer.kernel_layout}"
         yield Refused(Kind.LAYOUT, f"TVM reads padding of layout {layouts} by letter in types, by position in kernels")
 
 
-def _not_zero(arrival: Arrival) -> Iterator[Refused]:
-    if arrival.adds and not all(_as_summed(value, arrival.site) == 0 for value in arrival.values.flat):
-        yield Refused(value_kind(arrival), f"{arrival.site.consumer.op} pads with 0, but {said(arrival)}")
+def _not_zero(propagated: Propagated) -> Iterator[Refused]:
+    if propagated.adds and not all(_as_summed(value, propagated.site) == 0 for value in propagated.values.flat):
+        yield Refused(value_kind(propagated), f"{propagated.site.consumer.op} pads with 0, but {message(propagated)}")
 
 
 def _as_summed(value: float, site: Site) -> float | None:

@@ -20,7 +20,7 @@ from foldproof.mutants import (
     value,
     widths,
 )
-from foldproof.mutants.mutant import Defect
+from foldproof.mutants.mutant import Mutant
 
 _KINDS = (
     value,
@@ -36,7 +36,7 @@ _KINDS = (
     held_out,
 )
 
-DEFECTS: tuple[Defect, ...] = tuple(defect for kind in _KINDS for defect in kind.DEFECTS)
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
 """All of them, those that were held out last."""
 
 PLANTED = (
@@ -57,7 +57,7 @@ PLANTED = (
 )
 """One of each kind that comparable passes had, by name: these go through the command line, too."""
 
-BY_NAME: dict[str, Defect] = {defect.name: defect for defect in DEFECTS}
+BY_NAME: dict[str, Mutant] = {mutant.name: mutant for mutant in MUTANTS}
 
 
 def __getattr__(name: str) -> Any:

@@ -70,7 +70,7 @@ def _relay_matrix(random: Random, budget: int) -> Iterator[Case]:
 
 
 def _nnsmith(random: Random, budget: int) -> Iterator[Case]:
-    """A constant pad of 0.5 in front of a conv2d, float32, NCHW, with a scalar stride and a scalar padding."""
+    """A constant pad of 0.5 before a conv2d, float32, NCHW, with a scalar stride and a scalar padding."""
     for _ in range(budget):
         kernels = [random.randint(1, 4) for _ in range(2)]
         stride, padding, dilation = random.randint(1, 3), random.randint(0, 2), random.randint(1, 2)
@@ -122,7 +122,7 @@ def _any_case(random: Random) -> Case:
         batch=choice((1, 2)),
         channels=groups * choice((1, 2)),
         data_layout=choice(spec.data_layouts),
-        uses=choice(((), ("returned",), ("read",))),
+        extra_outputs=choice(((), ("returned",), ("read",))),
         **fields,
     )
 

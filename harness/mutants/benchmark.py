@@ -14,17 +14,17 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from foldproof.campaign.prefetch import shards_ahead
-from foldproof.campaign.shrinker import Shrunk, shrink
+from foldproof.campaign.prefetch import prefetch_shards
+from foldproof.campaign.shrinker import ShrinkResult, shrink
 from foldproof.case import Case
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure, failure
-from foldproof.mutants import DEFECTS, jobs
+from foldproof.mutants import MUTANTS, jobs
 from foldproof.mutants.baselines import BASELINES, Baseline
 from foldproof.mutants.kill_matrix import Kills
-from foldproof.mutants.mutant import Defect
+from foldproof.mutants.mutant import Mutant
 from foldproof.mutants.tally import Tally
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 from foldproof.workers.processes import WorkerDied
 
 BATCH_CASES = 8
@@ -49,8 +49,8 @@ class Plan:
     shrink_seconds: float = 60.0
 
     @property
-    def defects(self) -> tuple[Defect, ...]:
-        return tuple(defect for defect in DEFECTS if defect.name in self.names)
+    def mutants(self) -> tuple[Mutant, ...]:
+        return tuple(mutant for mutant in MUTANTS if mutant.name in self.names)
 
 
 @dataclass(kw_only=True)
@@ -60,7 +60,7 @@ class Result:
     plan: Plan
     tallies: dict[str, Tally] = field(default_factory=dict)
     baselines: dict[str, dict[str, Tally]] = field(default_factory=dict)
-    shrunk: dict[str, Shrunk] = field(default_factory=dict)
+    shrunk: dict[str, ShrinkResult] = field(default_factory=dict)
     seconds: float = 0.0
     interrupted: bool = False
 
@@ -80,11 +80,11 @@ class Listener:
     def killed(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
         """A defect is killed for the first time by this seed."""
 
-    def shrunk(self, name: str, shrunk: Shrunk) -> None:
+    def shrunk(self, name: str, shrunk: ShrinkResult) -> None:
         """The case of a defect is small."""
 
 
-def run(plan: Plan, judge: Judge, listener: Listener) -> Result:
+def run(plan: Plan, pool: WorkerPool, listener: Listener) -> Result:
     """Run the benchmark to its end. The judge must be started. Ctrl-C ends it early, and the result says so."""
     result = Result(plan=plan, tallies={name: Tally(name=name) for name in plan.names})
     if plan.baselines:
@@ -93,19 +93,19 @@ def run(plan: Plan, judge: Judge, listener: Listener) -> Result:
     started = time.monotonic()
     try:
         for seed in range(plan.seed, plan.seed + plan.seeds):
-            cases = (case for _, shard in shards_ahead(judge, (), None, plan.budget, seed) for case in shard)
-            _count(result.tallies, HARNESS, seed, _kills(plan, cases, _by_harness(judge)), listener)
+            cases = (case for _, shard in prefetch_shards(pool, (), None, plan.budget, seed) for case in shard)
+            _count(result.tallies, HARNESS, seed, _kills(plan, cases, _by_harness(pool)), listener)
         for baseline in BASELINES if plan.baselines else ():
             for seed in range(plan.seed, plan.seed + plan.seeds):
                 drawn = baseline.draw(plan.budget, seed)
-                kills = _kills(plan, drawn, _by_baseline(judge, baseline, seed))
+                kills = _kills(plan, drawn, _by_baseline(pool, baseline, seed))
                 _count(result.baselines[baseline.name], baseline.name, seed, kills, listener)
         result.seconds = time.monotonic() - started
         for tally in result.tallies.values() if plan.shrinks else ():
             if listener.stopped:
                 raise KeyboardInterrupt
             if tally.failure is not None:
-                _shrink(plan, judge, tally, result, listener)
+                _shrink(plan, pool, tally, result, listener)
     except KeyboardInterrupt:
         result.interrupted = True
     result.seconds = result.seconds or time.monotonic() - started
@@ -130,12 +130,12 @@ Kill = Callable[[list[Case], tuple[str, ...]], Any]
 """Schedules cases through defects in a worker: a future of the kills of each."""
 
 
-def _by_harness(judge: Judge) -> Kill:
-    return lambda cases, names: judge.schedule(jobs.kill, cases, names, seconds=BATCH_SECONDS)
+def _by_harness(pool: WorkerPool) -> Kill:
+    return lambda cases, names: pool.schedule(jobs.kill, cases, names, seconds=BATCH_SECONDS)
 
 
-def _by_baseline(judge: Judge, baseline: Baseline, seed: int) -> Kill:
-    return lambda cases, names: judge.schedule(jobs.kill_as, baseline.name, cases, names, seed, seconds=BATCH_SECONDS)
+def _by_baseline(pool: WorkerPool, baseline: Baseline, seed: int) -> Kill:
+    return lambda cases, names: pool.schedule(jobs.kill_as, baseline.name, cases, names, seed, seconds=BATCH_SECONDS)
 
 
 def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
@@ -180,11 +180,11 @@ def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> K
 # --- shrinking ----------------------------------------------------------------------------------------
 
 
-def _shrink(plan: Plan, judge: Judge, tally: Tally, result: Result, listener: Listener) -> None:
+def _shrink(plan: Plan, pool: WorkerPool, tally: Tally, result: Result, listener: Listener) -> None:
     """The small case of a defect, found by asking ``check`` about its pass."""
     assert tally.failure is not None
-    question = Question(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
-    asked = judge.asking(question)
+    config = CheckConfig(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
+    asked = pool.asking(config)
     [found] = asked.ask([tally.failure.case])
     if isinstance(found, Failure):
         result.shrunk[tally.name] = shrink(found, asked, seconds=plan.shrink_seconds)

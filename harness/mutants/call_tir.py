@@ -10,7 +10,7 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import fold as pass_module
 from foldproof.fold import primfunc
 from foldproof.fold.facts import PadFacts, Widths
-from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.mutant import BARE, Mutant, killer
 from foldproof.mutants.operators import patched, retyped
 
 
@@ -68,23 +68,23 @@ def prim_mirror_taken_for_constant() -> Fold:
     return retyped(patched(pass_module, read_prim_pad=constant))
 
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(kind="call_tir", make=prim_widths_swapped, killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(kind="call_tir", make=prim_widths_swapped, witness=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(
         kind="call_tir",
         make=prim_value_taken_for_zero,
-        killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
+        witness=killer("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
     ),
-    Defect(
+    Mutant(
         kind="call_tir",
         make=prim_func_removed_while_called,
-        killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"), uses=("returned",)),
+        witness=killer("conv1d", BARE, pad=Pad(form="call_tir"), extra_outputs=("returned",)),
     ),
-    Defect(kind="call_tir", make=call_tir_ignored, killed_by=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
-    Defect(
+    Mutant(kind="call_tir", make=call_tir_ignored, witness=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(
         kind="call_tir",
         make=prim_mirror_taken_for_constant,
-        killed_by=killer("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
+        witness=killer("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
     ),
 )
 """A row each."""

@@ -14,7 +14,7 @@ from foldproof.fold import reader as site
 from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
 from foldproof.fold.propagation import Border, bounded
 from foldproof.fold.values import INTEGER_BITS, int_range
-from foldproof.mutants.mutant import BARE, Defect, H, W, killer
+from foldproof.mutants.mutant import BARE, H, Mutant, W, killer
 from foldproof.mutants.operators import believing, patched, retyped, with_steps
 
 # --- values -------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def varying_operand_moved() -> Fold:
 
 
 def permute_not_mapped() -> Fold:
-    """The widths keep their places behind a permute."""
+    """The widths keep their places after a permute."""
 
     def rearranged(border: Border, step: Rearranged) -> Border:
         return border if step.op == "permute_dims" else _rearranged(border, step)
@@ -113,7 +113,7 @@ def permute_not_mapped() -> Fold:
 
 
 def axis_read_behind_permute() -> Fold:
-    """The axis of a quantize or dequantize is read in the layout that a permute behind it makes."""
+    """The axis of a quantize or dequantize is read in the layout that a permute after it makes."""
 
     def misplaced(site: Site) -> Site:
         order = next((step.origin for step in site.steps if isinstance(step, Rearranged)), None)
@@ -129,7 +129,7 @@ def axis_read_behind_permute() -> Fold:
 
 
 def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
-    """The operand with its axis number i counted behind the permute, and so meant for another axis in front."""
+    """The operand with its axis number i counted after the permute, and so meant for another axis before it."""
     shape = [1] * len(origin)
     for axis, length in enumerate(operand.shape or ()):
         if length not in (None, 1) and (place := origin[axis]) is not None:
@@ -138,7 +138,7 @@ def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
 
 
 def inserted_axis_in_front() -> Fold:
-    """A unit axis is taken to be inserted in front of all others."""
+    """A unit axis is taken to be inserted before all others."""
 
     def origin(call: ir.Call) -> list[int | None]:
         new = len(call.attrs.axis)
@@ -148,7 +148,7 @@ def inserted_axis_in_front() -> Fold:
 
 
 def reshape_target_stale() -> Fold:
-    """A reshape that now reads the data still makes the shape that it made behind the pad."""
+    """A reshape that now reads the data still makes the shape that it made after the pad."""
 
     def again(body: Any, var: Any, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:
         call, old = _again(body, var, step, index, operand, ty), body.values[var]
@@ -169,35 +169,35 @@ def _conv(*chain: CaseStep, value: float = 0.0, **fields: Any) -> Case:
 
 _PERMUTED = (CaseStep(kind="permute_dims", source="NHWC"),)
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(kind="chain", make=border_not_evaluated, killed_by=_conv(CaseStep(kind="add", operand=(1.0,)))),
-    Defect(kind="chain", make=clip_not_evaluated, killed_by=_conv(CaseStep(kind="clip", low=1.0))),
-    Defect(kind="chain", make=relu_not_evaluated, killed_by=_conv(CaseStep(kind="relu"), value=-3.0)),
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(kind="chain", make=border_not_evaluated, witness=_conv(CaseStep(kind="add", operand=(1.0,)))),
+    Mutant(kind="chain", make=clip_not_evaluated, witness=_conv(CaseStep(kind="clip", low=1.0))),
+    Mutant(kind="chain", make=relu_not_evaluated, witness=_conv(CaseStep(kind="relu"), value=-3.0)),
+    Mutant(
         kind="chain",
         make=step_rounding_ignored,
-        killed_by=_conv(CaseStep(kind="add"), CaseStep(kind="subtract"), value=2.0**-30),
+        witness=_conv(CaseStep(kind="add"), CaseStep(kind="subtract"), value=2.0**-30),
     ),
-    Defect(
+    Mutant(
         kind="chain",
         make=first_operand_only,
-        killed_by=_conv(CaseStep(kind="add", operand=(0.0, 1.0)), channels=2),
+        witness=_conv(CaseStep(kind="add", operand=(0.0, 1.0)), channels=2),
     ),
-    Defect(
+    Mutant(
         kind="chain",
         make=runtime_operand_ignored,
-        killed_by=_conv(CaseStep(kind="add", operand=(3.0,), constant=False)),
+        witness=_conv(CaseStep(kind="add", operand=(3.0,), constant=False)),
     ),
-    Defect(
+    Mutant(
         kind="chain",
         make=varying_operand_moved,
-        killed_by=_conv(CaseStep(kind="multiply", operand=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), axis="W")),
+        witness=_conv(CaseStep(kind="multiply", operand=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), axis="W")),
     ),
-    Defect(kind="chain", make=permute_not_mapped, killed_by=killer("conv2d", H, W, steps=_PERMUTED)),
-    Defect(
+    Mutant(kind="chain", make=permute_not_mapped, witness=killer("conv2d", H, W, steps=_PERMUTED)),
+    Mutant(
         kind="chain",
         make=axis_read_behind_permute,
-        killed_by=killer(
+        witness=killer(
             "conv2d",
             Axis(size=4, kernel=2),
             Axis(size=4, pad=(1, 0), kernel=2),
@@ -207,15 +207,15 @@ DEFECTS: tuple[Defect, ...] = (
             steps=(CaseStep(scale=(1.0, 0.5), zero_point=(3, 3)), *_PERMUTED),
         ),
     ),
-    Defect(
+    Mutant(
         kind="chain",
         make=inserted_axis_in_front,
-        killed_by=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
+        witness=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
     ),
-    Defect(
+    Mutant(
         kind="chain",
         make=reshape_target_stale,
-        killed_by=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
+        witness=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
     ),
 )
 """A row each."""

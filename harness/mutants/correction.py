@@ -11,7 +11,7 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import correction, rewrite
 from foldproof.fold.facts import Values
 from foldproof.mutants.altered import CORRECTING, SLICING, options
-from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Defect, killer
+from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Mutant, killer
 from foldproof.mutants.operators import changed, patched
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -110,51 +110,49 @@ def _integers(*axes: Axis, **fields: Any) -> Case:
 
 _BY_CHANNEL = (Step(kind="minimum", operand=(1.0, 2.0)),)
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
         kind="correction",
         make=correction_of_first_channel,
-        killed_by=_integers(BARE, channels=2, steps=_BY_CHANNEL),
+        witness=_integers(BARE, channels=2, steps=_BY_CHANNEL),
         right=CORRECT,
     ),
-    Defect(
+    Mutant(
         kind="correction",
         make=correction_groups_forgotten,
-        killed_by=_integers(BARE, channels=2, filters=2, groups=2, steps=_BY_CHANNEL),
+        witness=_integers(BARE, channels=2, filters=2, groups=2, steps=_BY_CHANNEL),
         right=CORRECT,
     ),
-    Defect(
+    Mutant(
         kind="correction",
         make=correction_of_own_padding,
-        killed_by=_integers(Axis(size=4, pad=(1, 2), kernel=2, padding=(2, 0))),
+        witness=_integers(Axis(size=4, pad=(1, 2), kernel=2, padding=(2, 0))),
         right=CORRECT,
     ),
-    Defect(
+    Mutant(
         kind="correction",
         make=correction_strides_forgotten,
-        killed_by=_integers(Axis(size=6, pad=(1, 2), kernel=2, stride=2)),
+        witness=_integers(Axis(size=6, pad=(1, 2), kernel=2, stride=2)),
         right=CORRECT,
     ),
-    Defect(
+    Mutant(
         kind="correction",
         make=corrected_floats,
-        killed_by=killer(
+        witness=killer(
             "conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(value=3.0), channels=3, fills=("reals",), seed=43
         ),
         right=CORRECT,
     ),
-    Defect(
+    Mutant(
         kind="slice",
         make=slice_of_the_wrong_side,
-        killed_by=killer("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
+        witness=killer("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
         right=SLICE,
     ),
-    Defect(
+    Mutant(
         kind="correction",
         make=correction_corners_counted_twice,
-        killed_by=killer(
-            "conv2d", BARE, BARE, dtype="int8", out_dtype="int32", pad=Pad(value=3.0), constant_weight=True
-        ),
+        witness=killer("conv2d", BARE, BARE, dtype="int8", out_dtype="int32", pad=Pad(value=3.0), constant_weight=True),
         right=CORRECT,
     ),
 )

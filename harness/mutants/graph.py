@@ -16,7 +16,7 @@ from foldproof.fold.reader import PAD, op_name, read_pad, shape_of
 from foldproof.fold.rewrite import Path
 from foldproof.ir.relax.build import MAIN
 from foldproof.mutants.altered import BUNDLED
-from foldproof.mutants.mutant import BARE, Defect, killer, quantized
+from foldproof.mutants.mutant import BARE, Mutant, killer, quantized
 from foldproof.mutants.operators import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
 
 
@@ -52,7 +52,7 @@ def raises_on_groups() -> Fold:
 
 
 def stale_type() -> Fold:
-    """The dequantize that now reads the data keeps the type that it had behind the pad."""
+    """The dequantize that now reads the data keeps the type that it had after the pad."""
 
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
         return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
@@ -131,7 +131,7 @@ def _fold_weight_pad(body: Body, var: relax.Var) -> None:
 
 
 def shared_step_rewritten() -> Fold:
-    """A step behind the pad that others read too is rewritten for all of them, instead of computed twice."""
+    """A step after the pad that others read too is rewritten for all of them, instead of computed twice."""
 
     def bypassed(function: relax.Function) -> relax.Function:
         return without_pads(function, lambda body, var, pad: all(body.step(user) for user, _ in body.users(var)))
@@ -140,7 +140,7 @@ def shared_step_rewritten() -> Fold:
 
 
 def shared_pad_refused() -> Fold:
-    """A pad with another reader stays in front of its consumer, too."""
+    """A pad with another reader stays before its consumer, too."""
 
     def paths(body: Body, operand: Any) -> Iterator[Path]:
         return (path for path in _paths(body, operand) if len(body.users(path.pad)) == 1)
@@ -182,36 +182,36 @@ def idle_mirror_kept() -> Fold:
     return patched(Body, pad=constant)
 
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(
-        kind="graph", make=attributes_lost, killed_by=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, dilation=2))
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        kind="graph", make=attributes_lost, witness=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, dilation=2))
     ),
-    Defect(kind="graph", make=strides_lost, killed_by=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, stride=2))),
-    Defect(kind="graph", make=groups_lost, killed_by=killer("conv1d", BARE, channels=4, filters=2, groups=2)),
-    Defect(kind="graph", make=out_dtype_lost, killed_by=killer("conv1d", BARE, dtype="int8", out_dtype="int32")),
-    Defect(kind="graph", make=raises_on_groups, killed_by=killer("conv1d", BARE, channels=2, filters=2, groups=2)),
-    Defect(kind="graph", make=stale_type, killed_by=quantized(value=3.0, zero_point=(3,))),
-    Defect(kind="graph", make=shared_pad_removed, killed_by=killer("conv1d", BARE, uses=("read",))),
-    Defect(kind="graph", make=returned_pad_removed, killed_by=killer("conv1d", BARE, uses=("returned",))),
-    Defect(kind="graph", make=input_mutated, killed_by=killer("conv1d", BARE)),
-    Defect(kind="graph", make=not_idempotent, killed_by=killer("conv1d", BARE)),
-    Defect(
+    Mutant(kind="graph", make=strides_lost, witness=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, stride=2))),
+    Mutant(kind="graph", make=groups_lost, witness=killer("conv1d", BARE, channels=4, filters=2, groups=2)),
+    Mutant(kind="graph", make=out_dtype_lost, witness=killer("conv1d", BARE, dtype="int8", out_dtype="int32")),
+    Mutant(kind="graph", make=raises_on_groups, witness=killer("conv1d", BARE, channels=2, filters=2, groups=2)),
+    Mutant(kind="graph", make=stale_type, witness=quantized(value=3.0, zero_point=(3,))),
+    Mutant(kind="graph", make=shared_pad_removed, witness=killer("conv1d", BARE, extra_outputs=("read",))),
+    Mutant(kind="graph", make=returned_pad_removed, witness=killer("conv1d", BARE, extra_outputs=("returned",))),
+    Mutant(kind="graph", make=input_mutated, witness=killer("conv1d", BARE)),
+    Mutant(kind="graph", make=not_idempotent, witness=killer("conv1d", BARE)),
+    Mutant(
         kind="graph",
         make=weight_pad_folded,
-        killed_by=killer("conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(operand="weight")),
+        witness=killer("conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(operand="weight")),
     ),
-    Defect(
+    Mutant(
         kind="graph",
         make=shared_step_rewritten,
-        killed_by=killer("conv1d", BARE, steps=(Step(kind="relu"),), uses=("step",)),
+        witness=killer("conv1d", BARE, steps=(Step(kind="relu"),), extra_outputs=("step",)),
     ),
-    Defect(kind="graph", make=shared_pad_refused, killed_by=killer("conv1d", BARE, uses=("returned",))),
-    Defect(kind="graph", make=idle_pad_kept, killed_by=killer("max_pool1d", Axis(size=4, kernel=2))),
-    Defect(kind="graph", make=symbolic_refused, killed_by=killer("conv1d", BARE, symbolic=("N",))),
-    Defect(
+    Mutant(kind="graph", make=shared_pad_refused, witness=killer("conv1d", BARE, extra_outputs=("returned",))),
+    Mutant(kind="graph", make=idle_pad_kept, witness=killer("max_pool1d", Axis(size=4, kernel=2))),
+    Mutant(kind="graph", make=symbolic_refused, witness=killer("conv1d", BARE, symbolic=("N",))),
+    Mutant(
         kind="graph",
         make=idle_mirror_kept,
-        killed_by=killer("conv1d", Axis(size=4, kernel=2), pad=Pad(mode="reflect")),
+        witness=killer("conv1d", Axis(size=4, kernel=2), pad=Pad(mode="reflect")),
     ),
 )
 """A row each."""

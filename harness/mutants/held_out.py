@@ -11,9 +11,9 @@ from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Outcome, correction, pooling, rules, values
 from foldproof.fold.facts import Binary, Clip, Site
-from foldproof.fold.propagated import Arrival
+from foldproof.fold.propagated import Propagated
 from foldproof.mutants.altered import CORRECTING
-from foldproof.mutants.mutant import BARE, CORRECT, Defect, killer
+from foldproof.mutants.mutant import BARE, CORRECT, Mutant, killer
 from foldproof.mutants.operators import believing, changed, concluding, patched, rebuilding, retyped, with_steps
 
 # --- widths and geometry ------------------------------------------------------------------------------
@@ -55,10 +55,10 @@ def dilation_lost() -> Fold:
 def window_check_without_dilation() -> Fold:
     """Whether a window holds data is looked at as if its dilation were 1."""
 
-    def dense(arrival: Arrival) -> bool:
-        consumer = arrival.site.consumer
+    def dense(propagated: Propagated) -> bool:
+        consumer = propagated.site.consumer
         alone = replace(consumer, dilation=(1,) * len(consumer.dilation))
-        return _holds(replace(arrival, site=replace(arrival.site, consumer=alone)))
+        return _holds(replace(propagated, site=replace(propagated.site, consumer=alone)))
 
     _holds = pooling.every_window_holds_data
     return retyped(patched(rules, every_window_holds_data=dense))
@@ -91,7 +91,7 @@ def rounds_half_up() -> Fold:
 
 
 def bounded_by_the_upper_bound() -> Fold:
-    """The data behind a clip is taken to be at least its upper bound."""
+    """The data after a clip is taken to be at least its upper bound."""
 
     def lie(site: Site) -> Site:
         producers = (replace(step, low=step.high) if isinstance(step, Clip) else step for step in site.producers)
@@ -117,72 +117,72 @@ def correction_dilation_forgotten() -> Fold:
 
 # --- the table ----------------------------------------------------------------------------------------
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
         held_out=True,
         kind="widths",
         make=crop_clamped_at_zero,
-        killed_by=killer("conv1d", Axis(size=4, pad=(-1, 0), kernel=2)),
+        witness=killer("conv1d", Axis(size=4, pad=(-1, 0), kernel=2)),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="transposed",
         make=transposed_scaled_by_dilation,
-        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
+        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="partial",
         make=kept_widths_swapped,
-        killed_by=killer("conv1d", BARE, pad=Pad(channel=(0, 1))),
+        witness=killer("conv1d", BARE, pad=Pad(channel=(0, 1))),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="graph",
         make=dilation_lost,
-        killed_by=killer("conv1d", Axis(size=5, pad=(1, 1), kernel=2, dilation=2)),
+        witness=killer("conv1d", Axis(size=5, pad=(1, 1), kernel=2, dilation=2)),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="bounded",
         make=window_check_without_dilation,
-        killed_by=killer("max_pool1d", Axis(pad=(1, 1), kernel=2, dilation=2), front=(Step(kind="relu"),)),
+        witness=killer("max_pool1d", Axis(pad=(1, 1), kernel=2, dilation=2), producers=(Step(kind="relu"),)),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="chain",
         make=minimum_evaluated_as_maximum,
-        killed_by=killer("conv1d", BARE, pad=Pad(value=3.0), steps=(Step(kind="minimum", operand=(0.0,)),)),
+        witness=killer("conv1d", BARE, pad=Pad(value=3.0), steps=(Step(kind="minimum", operand=(0.0,)),)),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="chain",
         make=operands_swapped,
-        killed_by=killer("conv1d", BARE, steps=(Step(kind="divide", operand=(2.0,), swapped=True),)),
+        witness=killer("conv1d", BARE, steps=(Step(kind="divide", operand=(2.0,), swapped=True),)),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="chain",
         make=rounds_half_up,
-        killed_by=killer("conv1d", BARE, pad=Pad(value=0.5), steps=(Step(kind="round"),)),
+        witness=killer("conv1d", BARE, pad=Pad(value=0.5), steps=(Step(kind="round"),)),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="bounded",
         make=bounded_by_the_upper_bound,
-        killed_by=killer(
+        witness=killer(
             "max_pool1d",
             Axis(size=4, pad=(1, 1), kernel=2),
             dtype="int32",
             pad=Pad(value=2.0),
-            front=(Step(kind="clip", low=-3.0, high=6.0),),
+            producers=(Step(kind="clip", low=-3.0, high=6.0),),
         ),
     ),
-    Defect(
+    Mutant(
         held_out=True,
         kind="correction",
         make=correction_dilation_forgotten,
-        killed_by=killer(
+        witness=killer(
             "conv1d",
             Axis(size=5, pad=(1, 1), kernel=2, dilation=2),
             dtype="int8",

@@ -7,14 +7,14 @@ from foldproof.case import Case
 from foldproof.ir.relax.targets import parse_target
 from foldproof.mutants import BY_NAME
 from foldproof.mutants.baselines import BY_BASELINE, compared
-from foldproof.mutants.kill_matrix import RIGHT, Kills, matrix
+from foldproof.mutants.kill_matrix import RIGHT, Kills, kill_matrix
 from foldproof.mutants.mutant import BUNDLED
 from foldproof.mutants.through import Passes
 
 
 def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:
     """The kills of each case by the harness."""
-    return matrix(cases, _passes(names), _target())
+    return kill_matrix(cases, _passes(names), _target())
 
 
 def kill_as(baseline: str, cases: list[Case], names: tuple[str, ...], seed: int) -> list[Kills]:

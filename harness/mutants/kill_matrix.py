@@ -14,7 +14,7 @@ from foldproof.checking.check import Prepared, conclude, prepared_from
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
 from foldproof.ir.relax.targets import Program, Target, compile_batch
 from foldproof.mutants.through import Distinct, Folded, Passes, fold_all
-from foldproof.oracle.option_legality import NONE, Promises
+from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
 
 BLAMING = tuple(kind for kind in KINDS if kind not in (OracleDisagreement, PipelineDisagreement, HarnessError))
 """Failures that blame the pass. Those that blame TVM or the harness kill nothing."""
@@ -26,11 +26,13 @@ Kills = dict[str, Failure]
 """Name of a defect -> the failure of its pass."""
 
 
-def matrix(cases: Sequence[Case], passes: Passes, target: Target, promises: Promises = NONE) -> list[Kills]:
+def kill_matrix(
+    cases: Sequence[Case], passes: Passes, target: Target, options: PassOptions = NO_OPTIONS
+) -> list[Kills]:
     """The kills of each case. ``RIGHT`` is one of the passes, all of which make these ``promises``."""
     through = [fold_all(case, passes) for case in cases]
     ready = [
-        (each, _prepared(each, promises))
+        (each, _prepared(each, options))
         for row in through
         for each in row.distinct
         if each.failure is None and each.names
@@ -52,8 +54,8 @@ def kills_of(row: Folded) -> Kills:
     }
 
 
-def _prepared(each: Distinct, promises: Promises) -> Prepared:
-    return prepared_from(each.case, each.unfolded, each.folded, complete=True, promises=promises)
+def _prepared(each: Distinct, options: PassOptions) -> Prepared:
+    return prepared_from(each.case, each.unfolded, each.folded, complete=True, options=options)
 
 
 def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:

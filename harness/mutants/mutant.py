@@ -21,7 +21,7 @@ SLICE: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
+class Mutant:
     """One defective pass. ``kind`` is the rule, or the part of the pass, that it spoils.
 
     ``make`` makes the pass; its name is that of the defect, its docstring says what is wrong. ``upstream`` is the issue
@@ -31,7 +31,7 @@ class Defect:
 
     kind: str
     make: Make
-    killed_by: Case
+    witness: Case
     upstream: str = ""
     right: Make = BUNDLED
     held_out: bool = False
@@ -59,6 +59,6 @@ def killer(op: str, *axes: Axis, **fields: Any) -> Case:
 
 
 def quantized(*, value: float, dtype: str = "int8", channels: int = 1, **step: Any) -> Case:
-    """A conv1d behind a dequantize."""
+    """A conv1d after a dequantize."""
     steps = (Step(**{"zero_point_dtype": dtype, **step}),)
     return killer("conv1d", BARE, dtype=dtype, pad=Pad(value=value), steps=steps, channels=channels)

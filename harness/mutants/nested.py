@@ -13,7 +13,7 @@ from foldproof.fold import propagation as steps
 from foldproof.fold.facts import Padded, PadFacts, Site
 from foldproof.fold.propagation import Border
 from foldproof.fold.values import cast
-from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.mutant import BARE, Mutant, killer
 from foldproof.mutants.operators import concluding, patched, retyped
 
 # --- pads of pads -------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def nested_signs_of_zero_not_compared() -> Fold:
 
 
 def nested_crop_summed() -> Fold:
-    """A crop and the pad behind it become their sum, which brings back what was cropped."""
+    """A crop and the pad after it become their sum, which brings back what was cropped."""
     return _merging(lambda refused, inner, outer: refused.kind == Kind.CROP)
 
 
@@ -52,8 +52,8 @@ def nested_corner_ignored() -> Fold:
     """What a pad of another axis puts over the border is forgotten."""
 
     def padded(border: Border, step: Padded) -> Border | Refused:
-        behind = _padded(border, step)
-        return behind if isinstance(behind, Refused) else replace(behind, values=border.values)
+        after = _padded(border, step)
+        return after if isinstance(after, Refused) else replace(after, values=border.values)
 
     _padded = steps._padded
     return retyped(patched(steps, _padded=padded))
@@ -70,7 +70,7 @@ def nested_value_of_the_outer() -> Fold:
 
 
 def cancelled_at_the_other_end() -> Fold:
-    """What a crop takes of a pad, behind other ops, goes from the other end of the pad."""
+    """What a crop takes of a pad, after other ops, goes from the other end of the pad."""
 
     def pads(inner: Padded, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
         found = _pads(inner, between, outer)
@@ -134,46 +134,46 @@ def _again(value: float, *sides: int, letter: str = "W") -> tuple[Step, ...]:
 RELU = Step(kind="relu")
 ALONG = Step(kind="add", operand=(1.0, 2.0, 3.0), axis="W")
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(kind="nested", make=nested_values_not_compared, killed_by=killer("conv1d", BARE, steps=_again(3.0, 1, 0))),
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(kind="nested", make=nested_values_not_compared, witness=killer("conv1d", BARE, steps=_again(3.0, 1, 0))),
+    Mutant(
         kind="nested",
         make=nested_signs_of_zero_not_compared,
-        killed_by=killer("max_pool1d", Axis(size=3, pad=(1, 0)), pad=Pad(value=0.0), steps=_again(-0.0, 1, 0)),
+        witness=killer("max_pool1d", Axis(size=3, pad=(1, 0)), pad=Pad(value=0.0), steps=_again(-0.0, 1, 0)),
     ),
-    Defect(
+    Mutant(
         kind="nested",
         make=nested_crop_summed,
-        killed_by=killer("conv1d", Axis(size=6, pad=(-1, 0), kernel=2), steps=_again(0.0, 1, 0)),
+        witness=killer("conv1d", Axis(size=6, pad=(-1, 0), kernel=2), steps=_again(0.0, 1, 0)),
     ),
-    Defect(
+    Mutant(
         kind="nested",
         make=nested_corner_ignored,
-        killed_by=killer("conv1d", BARE, steps=_again(3.0, 0, 1, letter="C")),
+        witness=killer("conv1d", BARE, steps=_again(3.0, 0, 1, letter="C")),
     ),
-    Defect(
+    Mutant(
         kind="partial",
         make=rebuilt_pad_value_lost,
-        killed_by=killer("max_pool1d", BARE, pad=Pad(value=float("-inf"), channel=(0, 1))),
+        witness=killer("max_pool1d", BARE, pad=Pad(value=float("-inf"), channel=(0, 1))),
     ),
-    Defect(kind="partial", make=partial_batch_lost, killed_by=killer("conv1d", BARE, pad=Pad(batch=(0, 1)))),
-    Defect(kind="partial", make=partial_refused, killed_by=killer("conv1d", BARE, pad=Pad(channel=(0, 1)))),
-    Defect(
+    Mutant(kind="partial", make=partial_batch_lost, witness=killer("conv1d", BARE, pad=Pad(batch=(0, 1)))),
+    Mutant(kind="partial", make=partial_refused, witness=killer("conv1d", BARE, pad=Pad(channel=(0, 1)))),
+    Mutant(
         kind="nested",
         make=cancelled_at_the_other_end,
-        killed_by=killer(
+        witness=killer(
             "conv1d", Axis(size=4, pad=(2, 1), kernel=2), pad=Pad(value=3.0), steps=(RELU, *_again(0.0, -1, 0))
         ),
     ),
-    Defect(
+    Mutant(
         kind="nested",
         make=varying_operand_cancelled,
-        killed_by=killer("conv1d", Axis(size=2, pad=(1, 0)), steps=(ALONG, *_again(0.0, -1, 0))),
+        witness=killer("conv1d", Axis(size=2, pad=(1, 0)), steps=(ALONG, *_again(0.0, -1, 0))),
     ),
-    Defect(
+    Mutant(
         kind="nested",
         make=nested_value_of_the_outer,
-        killed_by=killer("conv1d", BARE, steps=(Step(kind="pad", value=3.0, widths=(("W", -1, 0),)),)),
+        witness=killer("conv1d", BARE, steps=(Step(kind="pad", value=3.0, widths=(("W", -1, 0),)),)),
     ),
 )
 """A row each."""

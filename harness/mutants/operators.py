@@ -18,7 +18,7 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused, rewrite, rules
 from foldproof.fold.bindings import Body
 from foldproof.fold.facts import Operand, Options, PadFacts, Quantization, Site, Step, Widths
-from foldproof.fold.propagated import Arrival, arrive, common, crops
+from foldproof.fold.propagated import Propagated, common, crops, propagate
 from foldproof.fold.reader import read_pad
 from foldproof.fold.rules import decide
 from foldproof.mutants.altered import BUNDLED, Spoilt
@@ -78,18 +78,18 @@ def without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, 
         refused = kept(site, common(site))
         if refused is not None:
             return refused
-        arrival = arrive(site, site.consumer.spatial)
-        if not isinstance(arrival, Arrival):
-            return arrival
-        refused = kept(site, crops(arrival)) or kept(site, rule.refusals(arrival, Options()))
-        return refused or _with_kept(rule.fold(arrival), arrival)
+        propagated = propagate(site, site.consumer.spatial)
+        if not isinstance(propagated, Propagated):
+            return propagated
+        refused = kept(site, crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
+        return refused or _with_kept(rule.fold(propagated), propagated)
 
     return deciding(lenient)
 
 
-def _with_kept(folded: Folded, arrival: Arrival) -> Folded:
+def _with_kept(folded: Folded, propagated: Propagated) -> Folded:
     folded = replace(folded, border=None)  # a rule that takes a border for zero makes up for nothing
-    return replace(folded, kept=arrival.kept) if any(map(any, arrival.kept)) else folded
+    return replace(folded, kept=propagated.kept) if any(map(any, propagated.kept)) else folded
 
 
 def concluding(change: Callable[[Site, Folded], Outcome]) -> Fold:

@@ -9,13 +9,13 @@ from tvm import ir
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, pooling, rules
-from foldproof.fold import propagated as arrival
+from foldproof.fold import propagated as propagated
 from foldproof.fold import propagation as steps
 from foldproof.fold.facts import PadFacts, Site, Widths
-from foldproof.fold.propagated import Arrival
+from foldproof.fold.propagated import Propagated
 from foldproof.fold.propagation import Bounds
 from foldproof.fold.reader import op_name
-from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.mutant import BARE, Mutant, killer
 from foldproof.mutants.operators import (
     believing,
     concluding,
@@ -57,7 +57,7 @@ def own_begin_padding_tested_only() -> Fold:
 
 
 def ceil_mode_ignored() -> Fold:
-    """With ceil_mode a window that starts behind the data is lost."""
+    """With ceil_mode a window that starts after the data is lost."""
     return without(Kind.CEIL_MODE)
 
 
@@ -93,31 +93,31 @@ def integer_sum_widened() -> Fold:
 
 def ceil_divisor_ignored() -> Fold:
     """With ceil_mode the number of windows is compared, but not what the last one divides by."""
-    return retyped(patched(rules, other_divisor=lambda arrival: iter(())))
+    return retyped(patched(rules, other_divisor=lambda propagated: iter(())))
 
 
 def window_in_border_folded() -> Fold:
-    """A max_pool behind a relu folds 0, although a window may hold nothing but the border."""
-    return retyped(patched(rules, every_window_holds_data=lambda arrival: True))
+    """A max_pool after a relu folds 0, although a window may hold nothing but the border."""
+    return retyped(patched(rules, every_window_holds_data=lambda propagated: True))
 
 
 def minus_zero_folded() -> Fold:
     """A max_pool of data from 0.0 on folds -0.0, which is equal, but has other bits."""
 
-    def never_wins(arrival: Arrival) -> bool:
-        bounds = arrival.border.bounds
-        return bounds is not None and max(arrival.values.flat) <= bounds.low
+    def never_wins(propagated: Propagated) -> bool:
+        bounds = propagated.border.bounds
+        return bounds is not None and max(propagated.values.flat) <= bounds.low
 
     return retyped(patched(rules, never_wins=never_wins))
 
 
 def other_pads_out_of_bounds() -> Fold:
-    """What another pad adds in front is forgotten: relu, pad(-5), pad(0), max_pool (a defect of this pass, once)."""
+    """What another pad adds before it is forgotten: relu, pad(-5), pad(0), max_pool (a defect of this pass, once)."""
 
     def unchanged(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
         return bounds
 
-    return retyped(patched(steps, fold=patched(arrival, including=unchanged), including=unchanged))
+    return retyped(patched(steps, fold=patched(propagated, including=unchanged), including=unchanged))
 
 
 def ceil_extent_without_dilation() -> Fold:
@@ -133,106 +133,106 @@ def ceil_extent_without_dilation() -> Fold:
 def window_checked_on_first_axis_only() -> Fold:
     """Whether a window holds data is looked at along the first spatial axis alone."""
 
-    def first(arrival: Arrival) -> bool:
-        site, consumer = arrival.site, arrival.site.consumer
-        widths = {x: sides if x == consumer.spatial[0] else (0, 0) for x, sides in arrival.widths.items()}
+    def first(propagated: Propagated) -> bool:
+        site, consumer = propagated.site, propagated.site.consumer
+        widths = {x: sides if x == consumer.spatial[0] else (0, 0) for x, sides in propagated.widths.items()}
         rank = len(consumer.spatial)
         padding = tuple(own if i % rank == 0 else 0 for i, own in enumerate(consumer.padding))
         alone = replace(site, consumer=replace(consumer, padding=padding))
-        return _holds(replace(arrival, site=alone, widths=widths))
+        return _holds(replace(propagated, site=alone, widths=widths))
 
     _holds = pooling.every_window_holds_data
     return retyped(patched(rules, every_window_holds_data=first))
 
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(kind="pools", make=wide_pad_asserted, killed_by=killer("max_pool1d", BARE, pad=LOWEST)),
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(kind="pools", make=wide_pad_asserted, witness=killer("max_pool1d", BARE, pad=LOWEST)),
+    Mutant(
         kind="pools",
         upstream="microsoft/onnxruntime#21556, llvm/llvm-project#132700",
         make=count_include_pad_not_set,
-        killed_by=killer("avg_pool1d", BARE),
+        witness=killer("avg_pool1d", BARE),
     ),
-    Defect(
+    Mutant(
         kind="pools",
         make=count_include_pad_set_despite_own_padding,
-        killed_by=killer("avg_pool1d", Axis(size=4, pad=(0, 1), kernel=2, padding=(1, 0))),
+        witness=killer("avg_pool1d", Axis(size=4, pad=(0, 1), kernel=2, padding=(1, 0))),
     ),
-    Defect(
+    Mutant(
         kind="pools",
         make=own_begin_padding_tested_only,
-        killed_by=killer("avg_pool1d", Axis(size=4, pad=(1, 0), kernel=2, padding=(0, 1))),
+        witness=killer("avg_pool1d", Axis(size=4, pad=(1, 0), kernel=2, padding=(0, 1))),
     ),
-    Defect(
+    Mutant(
         kind="pools",
         upstream="apache/tvm#18641",
         make=ceil_mode_ignored,
-        killed_by=killer("max_pool1d", Axis(size=4, pad=(0, 1), kernel=2, stride=2), pad=LOWEST, ceil_mode=True),
+        witness=killer("max_pool1d", Axis(size=4, pad=(0, 1), kernel=2, stride=2), pad=LOWEST, ceil_mode=True),
     ),
-    Defect(
+    Mutant(
         kind="pools",
         make=ceil_mode_checked_on_first_axis_only,
-        killed_by=killer(
+        witness=killer(
             "avg_pool2d", Axis(size=4, kernel=2), Axis(size=4, pad=(0, 1), kernel=2, stride=2), ceil_mode=True
         ),
     ),
-    Defect(
+    Mutant(
         kind="pools",
         upstream="apache/tvm#9835",
         make=ceil_overhang_counted,
-        killed_by=killer("avg_pool1d", Axis(size=3, pad=(1, 0), kernel=3, stride=2), ceil_mode=True),
+        witness=killer("avg_pool1d", Axis(size=3, pad=(1, 0), kernel=3, stride=2), ceil_mode=True),
     ),
-    Defect(
-        kind="pools", make=integer_sum_widened, killed_by=killer("avg_pool1d", BARE, dtype="int8", fills=("extremes",))
+    Mutant(
+        kind="pools", make=integer_sum_widened, witness=killer("avg_pool1d", BARE, dtype="int8", fills=("extremes",))
     ),
-    Defect(
+    Mutant(
         kind="pools",
         make=ceil_divisor_ignored,
-        killed_by=killer("avg_pool1d", Axis(size=6, pad=(0, 2), kernel=3, stride=2, padding=(-1, -1)), ceil_mode=True),
+        witness=killer("avg_pool1d", Axis(size=6, pad=(0, 2), kernel=3, stride=2, padding=(-1, -1)), ceil_mode=True),
     ),
-    Defect(
+    Mutant(
         kind="bounded",
         make=window_in_border_folded,
-        killed_by=killer("max_pool1d", Axis(size=4, pad=(2, 0), kernel=2), front=(Step(kind="relu"),)),
+        witness=killer("max_pool1d", Axis(size=4, pad=(2, 0), kernel=2), producers=(Step(kind="relu"),)),
     ),
-    Defect(
+    Mutant(
         kind="bounded",
         make=minus_zero_folded,
-        killed_by=killer(
+        witness=killer(
             "max_pool1d",
             Axis(size=6, pad=(0, 1), kernel=3),
-            front=(Step(kind="relu"),),
+            producers=(Step(kind="relu"),),
             pad=Pad(value=-0.0),
             fills=("integers",),
             seed=46,
         ),
     ),
-    Defect(
+    Mutant(
         kind="bounded",
         make=other_pads_out_of_bounds,
-        killed_by=killer(
+        witness=killer(
             "max_pool1d",
             Axis(size=4, pad=(2, 0), kernel=2),
-            front=(Step(kind="relu"),),
+            producers=(Step(kind="relu"),),
             pad=Pad(value=-5.0),
             steps=(Step(kind="pad", value=0.0, widths=(("W", 1, 0),)),),
         ),
     ),
-    Defect(
+    Mutant(
         kind="pools",
         make=ceil_extent_without_dilation,
-        killed_by=killer(
+        witness=killer(
             "max_pool1d",
             Axis(size=4, pad=(0, 1), kernel=2, stride=2, dilation=2),
             pad=Pad(value=float("-inf")),
             ceil_mode=True,
         ),
     ),
-    Defect(
+    Mutant(
         kind="bounded",
         make=window_checked_on_first_axis_only,
-        killed_by=killer(
-            "max_pool2d", Axis(size=4, kernel=2), Axis(size=4, pad=(2, 0), kernel=2), front=(Step(kind="relu"),)
+        witness=killer(
+            "max_pool2d", Axis(size=4, kernel=2), Axis(size=4, pad=(2, 0), kernel=2), producers=(Step(kind="relu"),)
         ),
     ),
 )

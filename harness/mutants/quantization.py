@@ -8,17 +8,17 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Kind, Outcome
 from foldproof.fold.facts import Operand, Quantization, Site, Step
 from foldproof.fold.rules import decide
-from foldproof.mutants.mutant import BARE, Defect, killer, quantized
+from foldproof.mutants.mutant import BARE, Mutant, killer, quantized
 from foldproof.mutants.operators import believing, deciding, with_zero_points, without
 
 
 def quantized_value_ignored() -> Fold:
-    """Any pad value in front of a quantized consumer is taken for the neutral one."""
+    """Any pad value before a quantized consumer is taken for the neutral one."""
     return without(Kind.QUANTIZATION)
 
 
 def zero_instead_of_zero_point() -> Fold:
-    """The value in front of a dequantize is compared with 0."""
+    """The value before a dequantize is compared with 0."""
     return believing(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
 
 
@@ -66,7 +66,7 @@ def nonconstant_dereferenced() -> Fold:
 
 
 def varying_parameters_moved() -> Fold:
-    """A dequantize whose parameters follow a padded axis is moved in front of the pad as it is."""
+    """A dequantize whose parameters follow a padded axis is moved before the pad as it is."""
 
     def uniform(site: Site) -> Site:
         def first(operand: Operand) -> Operand:
@@ -83,7 +83,7 @@ def varying_parameters_moved() -> Fold:
 
 
 def quantize_dequantize_taken_for_identity() -> Fold:
-    """A quantize and the dequantize behind it are taken to cancel, whatever their zero points."""
+    """A quantize and the dequantize after it are taken to cancel, whatever their zero points."""
 
     def cancelled(site: Site) -> Site:
         kept: list[Step] = []
@@ -97,43 +97,43 @@ def quantize_dequantize_taken_for_identity() -> Fold:
     return believing(cancelled)
 
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
         kind="quantization",
         upstream="apache/tvm#11127",
         make=quantized_value_ignored,
-        killed_by=quantized(value=3.0, zero_point=(4,)),
+        witness=quantized(value=3.0, zero_point=(4,)),
     ),
-    Defect(kind="quantization", make=zero_instead_of_zero_point, killed_by=quantized(value=0.0, zero_point=(3,))),
-    Defect(
-        kind="quantization", make=first_zero_point_only, killed_by=quantized(value=3.0, zero_point=(3, 4), channels=2)
+    Mutant(kind="quantization", make=zero_instead_of_zero_point, witness=quantized(value=0.0, zero_point=(3,))),
+    Mutant(
+        kind="quantization", make=first_zero_point_only, witness=quantized(value=3.0, zero_point=(3, 4), channels=2)
     ),
-    Defect(
+    Mutant(
         kind="quantization",
         upstream="google/XNNPACK#8647",
         make=zero_point_wrong_sign,
-        killed_by=quantized(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
+        witness=quantized(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
     ),
-    Defect(
+    Mutant(
         kind="quantization",
         make=absent_value_taken_as_match,
-        killed_by=quantized(value=0.0, zero_point=(3,), constant=False),
+        witness=quantized(value=0.0, zero_point=(3,), constant=False),
     ),
-    Defect(
+    Mutant(
         kind="quantization",
         upstream="apache/tvm#14445",
         make=nonconstant_dereferenced,
-        killed_by=quantized(value=3.0, zero_point=(3,), constant=False),
+        witness=quantized(value=3.0, zero_point=(3,), constant=False),
     ),
-    Defect(
+    Mutant(
         kind="quantization",
         make=varying_parameters_moved,
-        killed_by=quantized(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
+        witness=quantized(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
     ),
-    Defect(
+    Mutant(
         kind="quantization",
         make=quantize_dequantize_taken_for_identity,
-        killed_by=killer(
+        witness=killer(
             "conv1d",
             BARE,
             steps=(

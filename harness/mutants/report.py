@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from foldproof.campaign.shrinker import Shrunk
+from foldproof.campaign.shrinker import ShrinkResult
 from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.mutants import BY_NAME
@@ -54,12 +54,12 @@ class Progress(Listener):
             }
         )
 
-    def shrunk(self, name: str, shrunk: Shrunk) -> None:
+    def shrunk(self, name: str, shrunk: ShrinkResult) -> None:
         """One line of JSON."""
         self._write({"event": "shrunk", "defect": name, **_shrunk_record(shrunk)})
 
 
-def _shrunk_record(shrunk: Shrunk) -> dict[str, Any]:
+def _shrunk_record(shrunk: ShrinkResult) -> dict[str, Any]:
     return {
         "fingerprint": shrunk.failure.fingerprint,
         "case": shrunk.case.to_json(),
@@ -121,7 +121,7 @@ def _number(number: float, budget: int) -> str:
     return f">{budget}" if math.isinf(number) else f"{number:g}"
 
 
-def _shrunk_line(shrunk: Shrunk) -> str:
+def _shrunk_line(shrunk: ShrinkResult) -> str:
     size = "1-minimal" if shrunk.minimal else "shrunk as far as its time allowed"
     return f"{shrunk.failure.fingerprint}, {size} after {shrunk.tried} cases in {shrunk.seconds:.1f} s"
 
@@ -156,9 +156,9 @@ def records(result: Result) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for way, tallies in ways.items():
         for name, tally in tallies.items():
-            defect = BY_NAME[name]
-            about = {"kind": defect.kind, "upstream": defect.upstream, "held_out": defect.held_out}
-            rows.append({"event": "defect", "by": way, "defect": name, **about, **tally.to_plain()})
+            mutant = BY_NAME[name]
+            about = {"kind": mutant.kind, "upstream": mutant.upstream, "held_out": mutant.held_out}
+            rows.append({"event": "defect", "by": way, "defect": name, **about, **tally.to_dict()})
     return [*rows, _summary(result)]
 
 

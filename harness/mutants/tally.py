@@ -84,7 +84,7 @@ class Tally:
         """The one that was seen most often."""
         return self.symptoms.most_common(1)[0][0] if self.symptoms else ""
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As a line of ``--json`` has it; null where a seed did not kill."""
         low, high = self.interval
         return {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foldproof.case import Case
-from foldproof.checking.apply_pass import Fold, applied, check_again, check_form
+from foldproof.checking.apply_pass import Fold, apply_pass, check_again, check_form
 from foldproof.checking.failures import Failure
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
@@ -81,7 +81,7 @@ class _Through:
         """What a pass makes. Raises a ``Failure``."""
         shared = self._shared_by(fold) if isinstance(fold, Spoilt) else None
         if shared is None or not isinstance(fold, Spoilt) or not fold.same_in(shared.run):
-            each = self._distinct(applied(self._case, fold, self._unfolded.clone()))
+            each = self._distinct(apply_pass(self._case, fold, self._unfolded.clone()))
         elif shared.idempotent and fold.same_in(shared.again):
             return shared.each
         else:

@@ -11,7 +11,7 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused
 from foldproof.fold.facts import Site
 from foldproof.fold.rules import decide
-from foldproof.mutants.mutant import Defect, killer
+from foldproof.mutants.mutant import Mutant, killer
 from foldproof.mutants.operators import concluding, deciding, flat, own_padding, pad_widths, rebuilding, without
 
 
@@ -46,7 +46,7 @@ def transposed_growth_clamped() -> Fold:
 
 
 def transposed_value_ignored() -> Fold:
-    """Any pad value in front of a transposed convolution is taken for 0."""
+    """Any pad value before a transposed convolution is taken for 0."""
     kinds = (Kind.VALUE, Kind.QUANTIZATION)
     return without(*kinds, where=lambda site, _: site.consumer.family == "conv_transpose")
 
@@ -75,39 +75,39 @@ def transposed_first_stride_only() -> Fold:
     return concluding(scaled)
 
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
         kind="transposed",
         upstream="OpenVINO",
         make=transposed_crop_not_scaled,
-        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
+        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
     ),
-    Defect(
+    Mutant(
         kind="transposed",
         make=transposed_padding_added,
-        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=4, padding=(1, 0))),
+        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=4, padding=(1, 0))),
     ),
-    Defect(
+    Mutant(
         kind="transposed",
         make=output_padding_lost,
-        killed_by=killer(
+        witness=killer(
             "conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0), output_padding=1)
         ),
     ),
-    Defect(
+    Mutant(
         kind="transposed",
         make=transposed_growth_clamped,
-        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2)),
+        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2)),
     ),
-    Defect(
+    Mutant(
         kind="transposed",
         make=transposed_value_ignored,
-        killed_by=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), pad=Pad(value=3.0)),
+        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), pad=Pad(value=3.0)),
     ),
-    Defect(
+    Mutant(
         kind="transposed",
         make=transposed_first_stride_only,
-        killed_by=killer(
+        witness=killer(
             "conv2d_transpose",
             Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)),
             Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0)),

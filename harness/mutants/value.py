@@ -7,7 +7,7 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused, rules
 from foldproof.fold.facts import Site
 from foldproof.fold.values import FLOATS
-from foldproof.mutants.mutant import BARE, Defect, killer
+from foldproof.mutants.mutant import BARE, Mutant, killer
 from foldproof.mutants.operators import believing, concluding, patched, retyped, with_value, without
 
 
@@ -73,47 +73,47 @@ def out_dtype_cast_ignored() -> Fold:
 
 _LOWEST = Pad(value=-(2.0**128 - 2.0**104))
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
         kind="value",
         upstream="apache/tvm#12353",
         make=value_ignored,
-        killed_by=killer("conv1d", BARE, pad=Pad(value=3.0)),
+        witness=killer("conv1d", BARE, pad=Pad(value=3.0)),
     ),
-    Defect(
+    Mutant(
         kind="value",
         make=value_compared_before_cast,
-        killed_by=killer("conv1d", BARE, dtype="int8", out_dtype="int32", pad=Pad(value=0.99)),
+        witness=killer("conv1d", BARE, dtype="int8", out_dtype="int32", pad=Pad(value=0.99)),
     ),
-    Defect(kind="value", make=value_truncated_on_floats, killed_by=killer("conv1d", BARE, pad=Pad(value=0.5))),
-    Defect(
+    Mutant(kind="value", make=value_truncated_on_floats, witness=killer("conv1d", BARE, pad=Pad(value=0.5))),
+    Mutant(
         kind="value",
         upstream="onnxsim#290, onnx/optimizer#318",
         make=max_pool_folds_zero,
-        killed_by=killer("max_pool1d", BARE),
+        witness=killer("max_pool1d", BARE),
     ),
-    Defect(
+    Mutant(
         kind="value",
         upstream="apache/tvm#11597",
         make=neutral_value_of_another_dtype,
-        killed_by=killer("max_pool1d", Axis(size=4, pad=(2, 2), kernel=2), dtype="int16", pad=Pad(value=-128.0)),
+        witness=killer("max_pool1d", Axis(size=4, pad=(2, 2), kernel=2), dtype="int16", pad=Pad(value=-128.0)),
     ),
-    Defect(
+    Mutant(
         kind="mode",
         upstream="tenstorrent/tt-tvm#53, apache/tvm#19848",
         make=mode_ignored,
-        killed_by=killer("conv1d", BARE, pad=Pad(mode="reflect")),
+        witness=killer("conv1d", BARE, pad=Pad(mode="reflect")),
     ),
-    Defect(
+    Mutant(
         kind="mode",
         make=mode_checked_for_convolutions_only,
-        killed_by=killer("avg_pool1d", BARE, pad=Pad(mode="replicate")),
+        witness=killer("avg_pool1d", BARE, pad=Pad(mode="replicate")),
     ),
-    Defect(kind="value", make=lowest_finite_refused, killed_by=killer("max_pool1d", BARE, pad=_LOWEST)),
-    Defect(
+    Mutant(kind="value", make=lowest_finite_refused, witness=killer("max_pool1d", BARE, pad=_LOWEST)),
+    Mutant(
         kind="value",
         make=out_dtype_cast_ignored,
-        killed_by=killer("conv1d", BARE, dtype="float64", out_dtype="float32", pad=Pad(value=1e-60)),
+        witness=killer("conv1d", BARE, dtype="float64", out_dtype="float32", pad=Pad(value=1e-60)),
     ),
 )
 """A row each."""

@@ -11,7 +11,7 @@ from foldproof.fold.bindings import Body
 from foldproof.fold.facts import PadFacts, Site
 from foldproof.fold.rules import decide
 from foldproof.mutants.altered import BUNDLED
-from foldproof.mutants.mutant import BARE, Defect, H, W, killer
+from foldproof.mutants.mutant import BARE, H, Mutant, W, killer
 from foldproof.mutants.operators import (
     adding,
     concluding,
@@ -44,7 +44,7 @@ def nchw_indices_for_nhwc() -> Fold:
 
 
 def end_from_begin() -> Fold:
-    """The width in front is added on both sides."""
+    """The width before it is added on both sides."""
     return adding(lambda own, widths: total(own, [(before, before) for before, _ in widths]))
 
 
@@ -98,7 +98,7 @@ def crop_summed() -> Fold:
 
 
 def only_begin_tested() -> Fold:
-    """A pad is taken to do nothing if it has no width in front."""
+    """A pad is taken to do nothing if it has no width before it."""
 
     def vain(body: Body, var: relax.Var, pad: PadFacts) -> bool:
         return not any(before for before, _ in pad.widths or ())
@@ -121,37 +121,35 @@ def depth_forgotten() -> Fold:
     return adding(lambda own, widths: total(own, [(0, 0), *widths[1:]] if len(widths) > 2 else widths))
 
 
-DEFECTS: tuple[Defect, ...] = (
-    Defect(kind="widths", upstream="tenstorrent/tt-tvm#42", make=begin_end_swapped, killed_by=killer("conv2d", H, W)),
-    Defect(kind="widths", make=axes_swapped, killed_by=killer("conv2d", H, replace(W, pad=(3, 0)))),
-    Defect(kind="widths", make=nchw_indices_for_nhwc, killed_by=killer("conv2d", H, W, data_layout="NHWC")),
-    Defect(
-        kind="widths", upstream="openvinotoolkit/openvino#38265", make=end_from_begin, killed_by=killer("conv2d", H, W)
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(kind="widths", upstream="tenstorrent/tt-tvm#42", make=begin_end_swapped, witness=killer("conv2d", H, W)),
+    Mutant(kind="widths", make=axes_swapped, witness=killer("conv2d", H, replace(W, pad=(3, 0)))),
+    Mutant(kind="widths", make=nchw_indices_for_nhwc, witness=killer("conv2d", H, W, data_layout="NHWC")),
+    Mutant(
+        kind="widths", upstream="openvinotoolkit/openvino#38265", make=end_from_begin, witness=killer("conv2d", H, W)
     ),
-    Defect(kind="widths", upstream="apache/tvm#11823", make=widths_always_one, killed_by=killer("conv2d", H, W)),
-    Defect(kind="widths", upstream="TVM CLML", make=own_padding_overwritten, killed_by=killer("conv2d", H, W)),
-    Defect(
+    Mutant(kind="widths", upstream="apache/tvm#11823", make=widths_always_one, witness=killer("conv2d", H, W)),
+    Mutant(kind="widths", upstream="TVM CLML", make=own_padding_overwritten, witness=killer("conv2d", H, W)),
+    Mutant(
         kind="widths",
         upstream="microsoft/onnxruntime#22001",
         make=own_padding_end_from_begin,
-        killed_by=killer("conv2d", H, W),
+        witness=killer("conv2d", H, W),
     ),
-    Defect(
+    Mutant(
         kind="widths",
         make=stale_side_when_symmetric,
-        killed_by=killer("conv1d", Axis(size=4, pad=(0, 1), kernel=2, padding=(1, 0))),
+        witness=killer("conv1d", Axis(size=4, pad=(0, 1), kernel=2, padding=(1, 0))),
     ),
-    Defect(
-        kind="widths", make=batch_channel_pad_dropped, killed_by=killer("avg_pool1d", BARE, pad=Pad(channel=(0, 1)))
-    ),
-    Defect(
+    Mutant(kind="widths", make=batch_channel_pad_dropped, witness=killer("avg_pool1d", BARE, pad=Pad(channel=(0, 1)))),
+    Mutant(
         kind="widths",
         upstream="openxla/xla#48715, openvinotoolkit/openvino#17239",
         make=crop_summed,
-        killed_by=killer("conv1d", Axis(size=6, pad=(-1, 1), kernel=2, padding=(2, 0))),
+        witness=killer("conv1d", Axis(size=6, pad=(-1, 1), kernel=2, padding=(2, 0))),
     ),
-    Defect(kind="widths", make=only_begin_tested, killed_by=killer("conv1d", Axis(size=4, pad=(0, 2), kernel=2))),
-    Defect(kind="widths", make=asymmetric_refused, killed_by=killer("conv1d", BARE)),
-    Defect(kind="widths", make=depth_forgotten, killed_by=killer("conv3d", H, W, BARE)),
+    Mutant(kind="widths", make=only_begin_tested, witness=killer("conv1d", Axis(size=4, pad=(0, 2), kernel=2))),
+    Mutant(kind="widths", make=asymmetric_refused, witness=killer("conv1d", BARE)),
+    Mutant(kind="widths", make=depth_forgotten, witness=killer("conv3d", H, W, BARE)),
 )
 """A row each."""

@@ -34,28 +34,28 @@ class Tensor:
     """
 
     value: Array
-    unsure: Array
-    open: Array
+    unknown: Array
+    unspecified: Array
     reasons: tuple[str, ...] = ()
 
     def each(self, change: Callable[[Array], Array]) -> "Tensor":
         """The same change to the value and to what is known of it."""
-        unsure = change(self.unsure)
-        opened = unsure if self.open is self.unsure else change(self.open)
-        return Tensor(value=change(self.value), unsure=unsure, open=opened, reasons=self.reasons)
+        unknown = change(self.unknown)
+        unspecified = unknown if self.unspecified is self.unknown else change(self.unspecified)
+        return Tensor(value=change(self.value), unknown=unknown, unspecified=unspecified, reasons=self.reasons)
 
-    def opened(self, where: Array, reason: str) -> "Tensor":
+    def mark_unspecified(self, where: Array, reason: str) -> "Tensor":
         """Open at these elements too."""
         if not where.any():
             return self
         reasons = tuple(dict.fromkeys((*self.reasons, reason)))
-        return replace(self, unsure=self.unsure | where, open=self.open | where, reasons=reasons)
+        return replace(self, unknown=self.unknown | where, unspecified=self.unspecified | where, reasons=reasons)
 
 
 def known(value: Array) -> Tensor:
     """A tensor of which everything is known."""
     nowhere = np.zeros(value.shape, np.bool_)
-    return Tensor(value=value, unsure=nowhere, open=nowhere)
+    return Tensor(value=value, unknown=nowhere, unspecified=nowhere)
 
 
 def apply(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
@@ -63,7 +63,7 @@ def apply(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
         result = _KINDS[step.kind](step, tensor, parameters)
         if tensor.value.dtype == np.dtype("bfloat16") and step.kind not in QUANTIZING and step.kind != "astype":
-            result = replace(result, unsure=result.unsure | _is_rounded(step, tensor, parameters, result))
+            result = replace(result, unknown=result.unknown | _is_rounded(step, tensor, parameters, result))
         return result
 
 
@@ -86,9 +86,9 @@ def constants(place: Place) -> Parameters:
     Those of quantize and dequantize have one axis; the others broadcast to what the step reads.
     """
     step, found = place.step, {}
-    behind = len(place.order) - place.order.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
+    after = len(place.order) - place.order.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
     for name, values in step.parameters.items():
-        shape = () if len(values) == 1 else (len(values), *([1] * behind))
+        shape = () if len(values) == 1 else (len(values), *([1] * after))
         with np.errstate(all="ignore"):
             found[name] = np.array(values).astype(np.dtype(step.parameter_dtype(name, place.dtype))).reshape(shape)
     return found
@@ -114,12 +114,12 @@ def cast(tensor: Tensor, dtype: str) -> Tensor:
         whole = np.trunc(value.astype(np.float64))
         inside = (whole >= low) & (whole < high + 1)  # high + 1 is a power of two: exact where int64's high is not
         inner = np.where(inside, whole, 0).astype(np.dtype(dtype))
-        return replace(tensor, value=inner).opened(~inside, OUT_OF_RANGE)
+        return replace(tensor, value=inner).mark_unspecified(~inside, OUT_OF_RANGE)
     result = value.astype(np.dtype(dtype))
     if dtype != "bfloat16" or value.dtype == result.dtype:
         return replace(tensor, value=result)
     rounded = (result.astype(np.float64) != value.astype(np.float64)) & ~np.isnan(value.astype(np.float64))
-    return replace(tensor, value=result, unsure=tensor.unsure | rounded)
+    return replace(tensor, value=result, unknown=tensor.unknown | rounded)
 
 
 # --- kinds --------------------------------------------------------------------------------------------
@@ -270,4 +270,4 @@ def _computed(tensor: Tensor, function: Callable[..., Any], *operands: Array) ->
     wraps = np.asarray((exact < low) | (exact > high), np.bool_)
     wrapped = np.asarray((exact - low) % (high - low + 1) + low).astype(dtype)
     result = replace(tensor, value=wrapped.reshape(tensor.value.shape))
-    return result.opened(wraps, OVERFLOW) if dtype.itemsize >= 4 else result
+    return result.mark_unspecified(wraps, OVERFLOW) if dtype.itemsize >= 4 else result

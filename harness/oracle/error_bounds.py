@@ -38,7 +38,7 @@ class Reference:
     value: Array
     bound: Array
     defined: Array
-    open: Array | None = None
+    unspecified: Array | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -47,19 +47,23 @@ def exact(value: Array) -> Reference:
     return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
 
 
-def told(tensor: Tensor) -> Reference:
+def from_tensor(tensor: Tensor) -> Reference:
     """What is known of a tensor that the function returns as it is."""
-    return doubted(exact(tensor.value), tensor.unsure, tensor.open, tensor.reasons)
+    return mask_unknown(exact(tensor.value), tensor.unknown, tensor.unspecified, tensor.reasons)
 
 
-def doubted(result: Reference, unsure: Array, opened: Array, reasons: tuple[str, ...]) -> Reference:
+def mask_unknown(result: Reference, unknown: Array, unspecified: Array, reasons: tuple[str, ...]) -> Reference:
     """The result without what it reads of ``unsure`` elements; ``opened`` are those that TVM leaves open."""
-    if not opened.any():
-        return replace(result, defined=result.defined & ~unsure)
-    return replace(result, defined=result.defined & ~unsure, open=opened, reasons=tuple(dict.fromkeys(reasons)))
+    if not unspecified.any():
+        return replace(result, defined=result.defined & ~unknown)
+    return replace(
+        result, defined=result.defined & ~unknown, unspecified=unspecified, reasons=tuple(dict.fromkeys(reasons))
+    )
 
 
-def summed(dtype: str, x: Array, w: Array, terms: int, *, rough: bool = False, count: Array | None = None) -> Reference:
+def bounded_sum(
+    dtype: str, x: Array, w: Array, terms: int, *, rough: bool = False, count: Array | None = None
+) -> Reference:
     """Sum of x*w over the last axis as ``dtype`` has it, with its error; divided by ``count``, if that is given.
 
     ``rough`` says that x and w themselves may be off by a rounding each.

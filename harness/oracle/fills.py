@@ -6,7 +6,7 @@
 Law: equal (seed, fill, case) make equal arrays, on every machine, and no tensor is all zero. What ``integers`` and
 ``negative`` promise beyond that is exactness: they choose magnitudes so that no partial sum leaves the integers that
 the accumulation dtype represents, where any magnitude can (the reference decides that per element anyway). Through
-steps, small numbers are those that the consumer reads; ``foldproof.oracle.preimage`` says what they are in front.
+steps, small numbers are those that the consumer reads; ``foldproof.oracle.preimage`` says what they are before it.
 """
 
 import math
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from foldproof.case import MIRRORED_MODES, Case, ops
 from foldproof.oracle.elementwise import constants
-from foldproof.oracle.preimage import View, pad_images, view
+from foldproof.oracle.preimage import Preimage, pad_images, preimage
 
 Array = npt.NDArray[Any]
 
@@ -41,12 +41,12 @@ class Operand:
     order: str
     shape: tuple[int, ...]
     dtype: str
-    view: View
+    preimage: Preimage
 
     @property
-    def center(self) -> Array:
+    def zero(self) -> Array:
         """What the consumer takes for zero: 0, or the zero points; broadcastable to the tensor."""
-        return self.view.center
+        return self.preimage.zero
 
     @property
     def is_weight(self) -> bool:
@@ -61,7 +61,7 @@ class Operand:
     @property
     def unsigned(self) -> bool:
         """Whether no element can lie below the center."""
-        return self.dtype.startswith("u") and (self.is_weight or not (self.case.steps or self.case.front))
+        return self.dtype.startswith("u") and (self.is_weight or not (self.case.steps or self.case.producers))
 
 
 def inputs(case: Case, fill: str, *, seed: int | None = None) -> dict[str, Array]:
@@ -74,7 +74,7 @@ def inputs(case: Case, fill: str, *, seed: int | None = None) -> dict[str, Array
     for operand in _operands(case):
         constant = operand.is_weight and case.constant_weight
         arrays[operand.name] = _filled(operand, case.fills[0] if constant else fill, seed)
-    for place in (*case.front_places, *case.step_places):
+    for place in (*case.producer_places, *case.step_places):
         if not place.step.constant:
             arrays.update({place.parameter(name): values for name, values in constants(place).items()})
     return arrays
@@ -96,13 +96,13 @@ def _filled(operand: Operand, fill: str, seed: int) -> Array:
 
 
 def _operands(case: Case) -> list[Operand]:
-    shape = tuple(case.dims_in_front[letter] for letter in case.pad_order)
-    data = Operand(case=case, name="x", order=case.pad_order, shape=shape, dtype=case.dtype, view=view(case))
+    shape = tuple(case.input_dims[letter] for letter in case.pad_order)
+    data = Operand(case=case, name="x", order=case.pad_order, shape=shape, dtype=case.dtype, preimage=preimage(case))
     if not case.spec.weighted:
         return [data]
     shape = tuple(case.kernel_dims[letter] for letter in case.kernel_order)
-    plain = View()
-    weight = Operand(case=case, name="w", order=case.kernel_order, shape=shape, dtype=case.kernel_dtype, view=plain)
+    plain = Preimage()
+    weight = Operand(case=case, name="w", order=case.kernel_order, shape=shape, dtype=case.kernel_dtype, preimage=plain)
     return [data, weight]
 
 
@@ -111,9 +111,9 @@ def _operands(case: Case) -> list[Operand]:
 
 def _integers(operand: Operand, rng: np.random.Generator) -> Array:
     """Small integers around the center, one in eight of them zero."""
-    signs = np.where(operand.view.lost != 0, -operand.view.lost, rng.choice([-1, 1], operand.shape))
+    signs = np.where(operand.preimage.lost != 0, -operand.preimage.lost, rng.choice([-1, 1], operand.shape))
     array = _distances(operand, rng, signs) * (rng.random(operand.shape) >= 1 / 8)
-    return _sparse(operand, rng, array) if operand.is_weight else _around_center(operand, array)
+    return _sparse(operand, rng, array) if operand.is_weight else _around_zero(operand, array)
 
 
 def _negative(operand: Operand, rng: np.random.Generator) -> Array:
@@ -122,8 +122,8 @@ def _negative(operand: Operand, rng: np.random.Generator) -> Array:
         return _distances(operand, rng, np.asarray(rng.choice([-1, 1], operand.shape)))
     if operand.unsigned:
         return rng.integers(1, min(3, _magnitudes(operand.case)[0]) + 1, operand.shape)
-    below = np.broadcast_to(operand.view.below, operand.shape)
-    return _around_center(operand, _distances(operand, rng, below))
+    below = np.broadcast_to(operand.preimage.below, operand.shape)
+    return _around_zero(operand, _distances(operand, rng, below))
 
 
 def _distances(operand: Operand, rng: np.random.Generator, signs: Array) -> Array:
@@ -133,35 +133,35 @@ def _distances(operand: Operand, rng: np.random.Generator, signs: Array) -> Arra
     return magnitudes if operand.unsigned else np.asarray(signs * magnitudes)
 
 
-def _around_center(operand: Operand, distance: Array) -> Array:
+def _around_zero(operand: Operand, distance: Array) -> Array:
     """Center plus distance; a shorter distance, or one to the other side, where that leaves an integer dtype."""
-    distance = operand.view.scaled(distance)
+    distance = operand.preimage.scaled(distance)
     if operand.floats:
-        return operand.center + distance
+        return operand.zero + distance
     low, high = np.clip(ops.int_range(operand.dtype), -(2**40), 2**40)  # int64's whole range is no int64
-    room = np.where(distance < 0, operand.center - low, high - operand.center)
+    room = np.where(distance < 0, operand.zero - low, high - operand.zero)
     other = high - low - room
     distance, room = np.where(room < 1, -distance, distance), np.maximum(np.where(room < 1, other, room), 1)
     shorter = np.sign(distance) * ((np.abs(distance) - 1) % room + 1)
-    return np.asarray(np.clip(operand.center + shorter, low, high))  # a center may lie outside the dtype altogether
+    return np.asarray(np.clip(operand.zero + shorter, low, high))  # a center may lie outside the dtype altogether
 
 
 def _magnitudes(case: Case) -> tuple[int, int]:
     """Largest magnitudes of data and weight for which every partial sum fits the accumulation dtype; 1 at least.
 
-    The pad value takes part in a sum like any element of the padded operand. Steps may enlarge what is small in front.
+    The pad value takes part in a sum like any element of the padded operand. Steps may enlarge what is small before it.
     """
     if case.result_dtype in ops.INTEGERS or case.spec.family == "max_pool":
         return LARGEST, LARGEST  # integer sums wrap, and a maximum rounds nothing
     budget = _budget(case) // _terms(case)
     border = math.ceil(_border(case))
     if not case.spec.weighted:
-        return view(case).within(max(1, min(LARGEST, budget))), 1
+        return preimage(case).within(max(1, min(LARGEST, budget))), 1
     data = max(1, min(LARGEST, math.isqrt(budget)))
     if case.pads_weight:
         data = max(1, min(data, budget // max(border, 1)))
-        return view(case).within(data), max(1, min(LARGEST, budget // data))
-    return view(case).within(data), max(1, min(LARGEST, budget // max(data, border)))
+        return preimage(case).within(data), max(1, min(LARGEST, budget // data))
+    return preimage(case).within(data), max(1, min(LARGEST, budget // max(data, border)))
 
 
 def _budget(case: Case) -> int:
@@ -195,7 +195,7 @@ def _border(case: Case) -> Fraction:
 
 def is_dequantized(case: Case) -> bool:
     """Whether the chain is one dequantize: its scale is a factor of the whole sum."""
-    return not case.front and len(case.steps) == 1 and case.steps[0].kind == "dequantize"
+    return not case.producers and len(case.steps) == 1 and case.steps[0].kind == "dequantize"
 
 
 def _scale_spread(case: Case) -> int:
@@ -267,9 +267,9 @@ def _nans(operand: Operand, rng: np.random.Generator) -> Array:
 
 def _seen(operand: Operand, numbers: Array) -> Array:
     """Floats that the consumer sees as ``numbers``, through the steps."""
-    if operand.view.is_plain or not operand.floats:
+    if operand.preimage.is_identity or not operand.floats:
         return numbers
-    return np.asarray(operand.center + operand.view.scaled(numbers))
+    return np.asarray(operand.zero + operand.preimage.scaled(numbers))
 
 
 def _scattered(operand: Operand, rng: np.random.Generator) -> Array:

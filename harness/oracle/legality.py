@@ -24,7 +24,7 @@ from foldproof.oracle.compare import bitwise
 from foldproof.oracle.elementwise import Parameters
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.preimage import border_trace, pad_images
-from foldproof.oracle.reference import chain, reference
+from foldproof.oracle.reference import evaluate_steps, reference
 
 ADVERSARIAL = ("negative", "integers", "specials", "extremes")
 """Fills that are exact and show padding. Real values add rounding, NaN hides differences."""
@@ -49,11 +49,11 @@ class Legality(StrEnum):
     """
 
     LEGAL = "legal"
-    VACUOUS = "vacuous"
-    GEOMETRY = "legal by geometry"
+    UNOBSERVABLE = "unobservable"
+    THIS_SHAPE_ONLY = "legal for this shape only"
     UNKNOWN_MODE = "unknown mode"
-    CONTRACTED = "legal without contraction"
-    OPEN = "legal where defined"
+    NEEDS_NO_FMA = "legal without fused multiply-add"
+    UNSPECIFIED = "legal where specified"
     ILLEGAL = "illegal"
 
 
@@ -61,49 +61,49 @@ class Legality(StrEnum):
 def legality(case: Case) -> Legality:
     """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
     case = replace(case, constant_weight=False)  # it quantifies over the weights too
-    if unproved_copy(case):
+    if is_unproved_copy(case):
         return Legality.UNKNOWN_MODE
     if is_identity(case):
         return Legality.LEGAL
     if case.pad.mode not in MODES and any(width != (0, 0) for width in case.pad_widths.values()):
         return Legality.UNKNOWN_MODE
-    if not border_is_read(case):
-        return Legality.VACUOUS
+    if not reads_border(case):
+        return Legality.UNOBSERVABLE
     if _parameter_meets_border(case):
         return Legality.ILLEGAL
-    folds = right_folds(case)
+    folds = legal_folds(case)
     if not folds:
         return Legality.ILLEGAL
     if _loses_data(folds[0]) or _drowns(folds[0]):
-        return Legality.VACUOUS
+        return Legality.UNOBSERVABLE
     if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
-        return Legality.GEOMETRY  # a last window may reach what is cropped, or start behind the data, or not
+        return Legality.THIS_SHAPE_ONLY  # a last window may reach what is cropped, or start after the data, or not
     if all(_widens_sum(case) != _widens_sum(folded) for folded in folds):
-        return Legality.GEOMETRY  # a sum of few bounded elements wraps in no dtype, one of many does
-    if _is_contracted(case):
-        return Legality.CONTRACTED
+        return Legality.THIS_SHAPE_ONLY  # a sum of few bounded elements wraps in no dtype, one of many does
+    if _needs_no_fma(case):
+        return Legality.NEEDS_NO_FMA
     if _leaves_open(case) or _computes_with_nan(case) or _wraps(case):
-        return Legality.OPEN
-    for dense in denser(case):  # last, since it takes longest: large kernels on all adversarial inputs
-        right = right_folds(dense)
+        return Legality.UNSPECIFIED
+    for dense in denser_shapes(case):  # last, since it takes longest: large kernels on all adversarial inputs
+        right = legal_folds(dense)
         if not right:
-            return Legality.GEOMETRY
+            return Legality.THIS_SHAPE_ONLY
         if _drowns(right[0]):
-            return Legality.VACUOUS
-    # A few inputs may all hide one element, behind a weight of 0 or a quotient: once in 246,000 cases they did.
-    stands = any(_agree(case, folded, seeds=MORE_SEEDS) for folded in right_folds(case))
+            return Legality.UNOBSERVABLE
+    # A few inputs may all hide one element, after a weight of 0 or a quotient: once in 246,000 cases they did.
+    stands = any(_agree(case, folded, seeds=MORE_SEEDS) for folded in legal_folds(case))
     return Legality.LEGAL if stands else Legality.ILLEGAL
 
 
 @lru_cache(maxsize=64)
-def right_folds(case: Case) -> tuple[Case, ...]:
+def legal_folds(case: Case) -> tuple[Case, ...]:
     """The cases whose pads went into the padding, and which mean the same as ``case``."""
-    return tuple(folded for folded in merged(case) if _agree(case, folded))
+    return tuple(folded for folded in fold_candidates(case) if _agree(case, folded))
 
 
-def doubtful(case: Case) -> bool:
+def is_target_dependent(case: Case) -> bool:
     """Whether a border has another value on another target, so that nobody has to fold it."""
-    return _is_contracted(case) or _leaves_open(case) or _computes_with_nan(case) or _wraps(case)
+    return _needs_no_fma(case) or _leaves_open(case) or _computes_with_nan(case) or _wraps(case)
 
 
 def is_identity(case: Case) -> bool:
@@ -112,7 +112,7 @@ def is_identity(case: Case) -> bool:
     return idle and all(not any(width[1:]) for step in case.steps for width in step.widths)
 
 
-def unproved_copy(case: Case) -> bool:
+def is_unproved_copy(case: Case) -> bool:
     """Whether the pad is a mirroring kernel that only copies, which is not proved where lengths are symbolic."""
     mirrored = case.pad.form == "call_tir" and case.pad.mode != "constant"
     return mirrored and bool(case.symbolic) and all(widths == (0, 0) for widths in case.pad_widths.values())
@@ -145,7 +145,7 @@ def _widens_sum(case: Case) -> bool:
 # --- the border ---------------------------------------------------------------------------------------
 
 
-def border_is_read(case: Case) -> bool:
+def reads_border(case: Case) -> bool:
     """Whether a window reads an element that a pad added along a spatial axis, or would have read a cropped one."""
     widths = spatial_widths(case)
     if case.pads_weight:
@@ -195,7 +195,7 @@ def _loses_data(folded: Case) -> bool:
     """
     numbers: set[float] = set()
     for fill, seed in product(ADVERSARIAL, SEEDS):
-        operand = chain(folded, inputs(folded, fill, seed=seed))[-1].value.astype(np.float64)
+        operand = evaluate_steps(folded, inputs(folded, fill, seed=seed))[-1].value.astype(np.float64)
         numbers |= set(operand.reshape(-1).tolist())
     return len(numbers) == 1 or not any(map(math.isfinite, numbers))
 
@@ -211,7 +211,7 @@ def _drowns(folded: Case) -> bool:
 # --- the fold -----------------------------------------------------------------------------------------
 
 
-def merged(case: Case) -> Iterator[Case]:
+def fold_candidates(case: Case) -> Iterator[Case]:
     """The case with all spatial widths in the padding, in each way that could be right.
 
     None if there are none, or if no padding attribute says them. Batch and channel widths stay in their pads.
@@ -227,7 +227,7 @@ def merged(case: Case) -> Iterator[Case]:
                 _merged_axis(axis, widths[letter], transposed=case.spec.transposed)
                 for letter, axis in case.lettered_axes
             )
-            yield replace(case, axes=axes, pad=left, steps=steps, uses=(), count_include_pad=flag)
+            yield replace(case, axes=axes, pad=left, steps=steps, extra_outputs=(), count_include_pad=flag)
         except ValueError:  # no window fits, or a parameter follows what was padded: no attribute says this
             return
 
@@ -246,7 +246,7 @@ def _without_spatial(case: Case, step: Step) -> Step | None:
     return replace(step, widths=kept) if kept else None
 
 
-def denser(case: Case) -> Iterator[Case]:
+def denser_shapes(case: Case) -> Iterator[Case]:
     """The same case in geometries that read everything: stride and dilation 1, no ceil_mode, three kernels.
 
     A kernel of 1 reads the border alone, one of 2 with a neighbour only (a mirrored border goes unnoticed in a max_pool
@@ -254,7 +254,7 @@ def denser(case: Case) -> Iterator[Case]:
     An axis whose length the steps fix keeps it.
     """
     widths = spatial_widths(case)
-    fixed = {step.axis for step in (*case.front, *case.steps) if step.follows_axis}
+    fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
     fixed |= set(case.spec.spatial) - set(case.pad_order)
     for kernel in (1, 2, 0):
         axes = []
@@ -304,13 +304,13 @@ _EXTREME_INTEGERS = (0, 1)
 _EXTREME_FLOATS = (0.0, 0.5, 1e3, -1e3, math.inf, -math.inf, math.nan)
 
 
-def _is_contracted(case: Case) -> bool:
+def _needs_no_fma(case: Case) -> bool:
     """Whether a border's value is a rounded product to which the next step adds: a fused operation rounds once."""
     computing = [place for place in case.step_places if place.step.kind in ELEMENTWISE]
-    following = {place.index: behind for place, behind in pairwise(computing)}
+    following = {place.index: after for place, after in pairwise(computing)}
     for place, parameters, read, made in border_trace(case):
-        behind = following.get(place.index)
-        if behind is None or behind.step.kind not in ("add", "subtract") or behind.dtype not in ops.FLOATS:
+        after = following.get(place.index)
+        if after is None or after.step.kind not in ("add", "subtract") or after.dtype not in ops.FLOATS:
             continue
         if any(_rounds(place, parameters, i, read[i], made[i]) for i in range(len(read))):
             return True
@@ -372,14 +372,14 @@ def _wraps(case: Case) -> bool:
 
 
 def _leaves_open(case: Case) -> bool:
-    """Whether TVM leaves something open that the steps behind the pad make of some value of the data."""
+    """Whether TVM leaves something open that the steps after the pad make of some value of the data."""
     if case.dtype in ops.INTEGERS:
         values: tuple[Any, ...] = (*_EXTREME_INTEGERS, *ops.int_range(case.dtype))
     else:
         values = (*_EXTREME_FLOATS, ops.HIGHEST[case.dtype], -ops.HIGHEST[case.dtype])
     arrays = inputs(case, case.fills[0])
     for value in values:
-        made = chain(case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)})
-        if made[-1].open.any() and not made[0].open.any():
+        made = evaluate_steps(case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)})
+        if made[-1].unspecified.any() and not made[0].unspecified.any():
             return True
     return False

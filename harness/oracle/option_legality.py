@@ -15,34 +15,43 @@ import numpy as np
 
 from foldproof.case import Case, ops
 from foldproof.oracle.fills import inputs
-from foldproof.oracle.legality import ADVERSARIAL, SEEDS, Legality, denser, doubtful, legality, merged, spatial_widths
+from foldproof.oracle.legality import (
+    ADVERSARIAL,
+    SEEDS,
+    Legality,
+    denser_shapes,
+    fold_candidates,
+    is_target_dependent,
+    legality,
+    spatial_widths,
+)
 from foldproof.oracle.reference import reference
 
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promises:
+class PassOptions:
     """What a pass says that it does beyond legal folds."""
 
     corrects: bool = False
     slices: bool = False
 
 
-NONE = Promises()
+NO_OPTIONS = PassOptions()
 
 
-def broken(case: Case, promises: Promises, *, spatial: bool, channels: bool) -> str:
+def find_unused_option(case: Case, options: PassOptions, *, spatial: bool, channels: bool) -> str:
     """What a pass should have done that left a pad of ``spatial`` axes, or of ``channels``; empty if nothing."""
-    if spatial and promises.corrects and made_up_for(case):
+    if spatial and options.corrects and is_correctable(case):
         return "a term that knows nothing of the data makes up for the border"
-    if channels and promises.slices and sliceable(case):
+    if channels and options.slices and is_sliceable(case):
         return "nothing that the pad adds along the channels changes the result"
     return ""
 
 
 @lru_cache(maxsize=64)
-def made_up_for(case: Case) -> bool:
+def is_correctable(case: Case) -> bool:
     """Whether a term makes up for the border in a convolution of integers.
 
     Not asked of what the option leaves out: lengths that are unknown (but the batch), a border that varies along the
@@ -53,13 +62,13 @@ def made_up_for(case: Case) -> bool:
         return False
     if set(case.symbolic) - {"N"} or not case.in_order or _varies(case, "N" + case.spec.spatial):
         return False
-    if doubtful(case):
+    if is_target_dependent(case):
         return False
-    return all(_knows_nothing_of_the_data(each) for each in (case, *denser(case)))
+    return all(_knows_nothing_of_the_data(each) for each in (case, *denser_shapes(case)))
 
 
 @lru_cache(maxsize=64)
-def sliceable(case: Case) -> bool:
+def is_sliceable(case: Case) -> bool:
     """Whether the channels that the pads add meet elements of the weight that change nothing.
 
     Not asked of grouped convolutions, of weights that could hold an infinity (0 * inf is NaN), and of operands that
@@ -76,7 +85,9 @@ def sliceable(case: Case) -> bool:
     spatial = any(any(sides) for widths in spatial_widths(case).values() for sides in widths)
     if spatial and legality(case) is not Legality.LEGAL:
         return False
-    return not doubtful(case) and all(_ignores_weights(each, before, after) for each in (case, *denser(case)))
+    return not is_target_dependent(case) and all(
+        _ignores_weights(each, before, after) for each in (case, *denser_shapes(case))
+    )
 
 
 # --- conditions ---------------------------------------------------------------------------------------
@@ -88,7 +99,7 @@ def _is_of_data(case: Case) -> bool:
 
 
 def _varies(case: Case, letters: str) -> bool:
-    """Whether an operand of a step behind the pad follows one of these axes, or is known at run time only."""
+    """Whether an operand of a step after the pad follows one of these axes, or is known at run time only."""
     return any((step.follows_axis and step.axis in letters) or not step.constant for step in case.steps)
 
 
@@ -108,7 +119,7 @@ def _given(case: Case) -> Iterator[tuple[Arrays, Arrays]]:
 
 
 def _knows_nothing_of_the_data(case: Case) -> bool:
-    folds = list(merged(case))
+    folds = list(fold_candidates(case))
     if len(folds) != 1 or folds[0].result_dims != case.result_dims:
         return False
     compared = False

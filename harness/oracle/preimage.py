@@ -3,7 +3,7 @@
     x = center + unit * k   --front, steps-->   about k
 
 A fill wants small numbers where the consumer reads them, since that is where a border shows: integers times 128 are
-all cut by a clip to 127, and negative data is nothing behind a relu. So the steps are walked backwards, and what they
+all cut by a clip to 127, and negative data is nothing after a relu. So the steps are walked backwards, and what they
 make of a few numbers is tried out.
 """
 
@@ -30,24 +30,24 @@ def _zero() -> Array:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class Preimage:
     """``center`` and ``unit`` in the dtype of x, broadcastable to it: what the consumer takes for 0 and for 1.
 
     ``below`` is the sign of the distance from the center that the consumer sees as negative, or at least as something
-    else than zero; ``lost`` that which it cannot use at all (NaN behind a square root), or 0. ``reach`` is the largest
+    else than zero; ``lost`` that which it cannot use at all (NaN after a square root), or 0. ``reach`` is the largest
     magnitude that it sees of 1, 2, ... units.
     """
 
-    center: Array = field(default_factory=_zero)
+    zero: Array = field(default_factory=_zero)
     unit: Array | None = None
     below: Array = field(default_factory=lambda: np.full(1, -1))
     lost: Array = field(default_factory=_zero)
     reach: tuple[float, ...] = ()
 
     @property
-    def is_plain(self) -> bool:
+    def is_identity(self) -> bool:
         """Whether the consumer sees numbers as they are."""
-        return self.unit is None and not self.center.any()
+        return self.unit is None and not self.zero.any()
 
     def scaled(self, distance: Array) -> Array:
         """A distance from the center, counted in units, in that of x."""
@@ -59,29 +59,29 @@ class View:
         return max(fitting, default=1) if self.reach else most
 
 
-def view(case: Case) -> View:
+def preimage(case: Case) -> Preimage:
     """The view of the consumer on the data of ``case``."""
-    return seen_by_consumer(case) if case.front or case.steps else View()
+    return compute_preimage(case) if case.producers or case.steps else Preimage()
 
 
 @lru_cache(maxsize=64)
-def seen_by_consumer(case: Case) -> View:
+def compute_preimage(case: Case) -> Preimage:
     """``view`` of a case with steps."""
-    places = [(place, _aligned(case, place)) for place in (*case.front_places, *case.step_places)]
+    places = [(place, _aligned(case, place)) for place in (*case.producer_places, *case.step_places)]
     computing = [(place, parameters) for place, parameters in places if place.step.kind in _BACKWARDS]
     if not computing:
-        return View()
-    center, unit = np.zeros(1), np.ones(1)
+        return Preimage()
+    zero, unit = np.zeros(1), np.ones(1)
     scales = False
     for place, parameters in reversed(computing):
-        center, unit = _BACKWARDS[place.step.kind](place, parameters, center, unit)
+        zero, unit = _BACKWARDS[place.step.kind](place, parameters, zero, unit)
         if place.dtype in ops.INTEGERS:
-            # The scale of a dequantize in front of the consumer is a factor of everything that it sees.
-            center, unit = np.rint(center), np.maximum(np.rint(unit), 1) if scales else np.ones(1)
+            # The scale of a dequantize before the consumer is a factor of everything that it sees.
+            zero, unit = np.rint(zero), np.maximum(np.rint(unit), 1) if scales else np.ones(1)
         scales = scales or place.step.kind != "dequantize"
     if not scales:
-        return View(center=_whole(center))
-    return _tried(case, computing, center, unit)
+        return Preimage(zero=_whole(zero))
+    return _tried(case, computing, zero, unit)
 
 
 def pad_images(case: Case) -> list[float]:
@@ -102,18 +102,18 @@ def border_trace(case: Case) -> Iterator[tuple[Place, Parameters, Array, Array]]
 
 
 def _borders(case: Case) -> Iterator[tuple[Array, tuple[Place, ...]]]:
-    """The value of each pad of the data, as its tensor holds it, with the computing steps behind it."""
+    """The value of each pad of the data, as its tensor holds it, with the computing steps after it."""
     pads = [(case.pad.value, case.pad_dtype, -1)]
     pads += [(place.step.value, place.dtype, place.index) for place in case.step_places if place.step.kind == "pad"]
     for value, dtype, index in pads:
         with np.errstate(all="ignore"):
             start = np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype))
-        behind = (place for place in case.step_places[index + 1 :] if place.step.kind in _BACKWARDS)
-        yield start, tuple(behind)
+        after = (place for place in case.step_places[index + 1 :] if place.step.kind in _BACKWARDS)
+        yield start, tuple(after)
 
 
 def _followed(start: Array, places: tuple[Place, ...]) -> list[Array]:
-    """A value in front of the steps and behind each, for every element of their parameters."""
+    """A value before the steps and after each, for every element of their parameters."""
     most = max([1, *(len(values) for place in places for values in _flat(place).values())])
     tensor = known(np.full(most, start))
     found = [tensor.value]
@@ -129,7 +129,7 @@ def _flat(place: Place) -> Parameters:
 
 
 def _aligned(case: Case, place: Place) -> Parameters:
-    """The parameters of a step as they stand to x, in front of all pads: broadcastable to it."""
+    """The parameters of a step as they stand to x, before all pads: broadcastable to it."""
     step, order = place.step, case.pad_order
     shape = [-1 if letter == step.axis else 1 for letter in order]
     found = {}
@@ -144,8 +144,8 @@ def _aligned(case: Case, place: Place) -> Parameters:
 
 
 def _added_before(case: Case, place: Place) -> int:
-    """Elements that the pads in front of a step add before those of x, along the axis that the step follows."""
-    if place.group == "front" or case.pads_weight:
+    """Elements that the pads before a step add before those of x, along the axis that the step follows."""
+    if place.group == "producers" or case.pads_weight:
         return 0
     nested = [widths for step in case.steps[: place.index] for widths in step.widths]
     first = case.pad_widths.get(place.step.axis, (0, 0))[0]
@@ -157,57 +157,57 @@ def _added_before(case: Case, place: Place) -> int:
 Pair = tuple[Array, Array]
 
 
-def _kept(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
-    return center, unit
+def _kept(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    return zero, unit
 
 
-def _quantized(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
+def _quantized(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     scale = parameters["scale"].astype(np.float64)
-    return (center - parameters["zero_point"]) * scale, unit * np.abs(scale)
+    return (zero - parameters["zero_point"]) * scale, unit * np.abs(scale)
 
 
-def _dequantized(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
+def _dequantized(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     scale = _nonzero(parameters["scale"].astype(np.float64))
-    return center / scale + parameters["zero_point"], np.abs(unit / scale)
+    return zero / scale + parameters["zero_point"], np.abs(unit / scale)
 
 
-def _clipped(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
-    return np.clip(center, place.step.low, place.step.high), unit
+def _clipped(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    return np.clip(zero, place.step.low, place.step.high), unit
 
 
-def _rooted(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
-    return np.sqrt(np.maximum(center, 0)), unit
+def _rooted(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    return np.sqrt(np.maximum(zero, 0)), unit
 
 
-def _squared(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
-    return np.square(center), unit
+def _squared(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    return np.square(zero), unit
 
 
-def _positive(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
-    return np.maximum(center, 0), unit
+def _positive(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    return np.maximum(zero, 0), unit
 
 
-def _negated(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
-    return -center, unit
+def _negated(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    return -zero, unit
 
 
-def _undone(place: Place, parameters: Parameters, center: Array, unit: Array) -> Pair:
+def _undone(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     """The operand of a binary op taken away again; where it cannot be, as it is."""
     kind, swapped = place.step.kind, place.step.swapped
     operand = parameters["operand"].astype(np.float64)
     operand = np.where(np.isfinite(operand), operand, 0)
     if kind == "add":
-        return center - operand, unit
+        return zero - operand, unit
     if kind == "subtract":
-        return operand - center if swapped else center + operand, unit
+        return operand - zero if swapped else zero + operand, unit
     if kind in ("maximum", "minimum"):
-        return np.maximum(center, operand) if kind == "maximum" else np.minimum(center, operand), unit
+        return np.maximum(zero, operand) if kind == "maximum" else np.minimum(zero, operand), unit
     operand = _nonzero(operand)
     if kind == "multiply":
-        return center / operand, np.abs(unit / operand)
+        return zero / operand, np.abs(unit / operand)
     if swapped:  # the reciprocals of small integers
-        return center, unit
-    return center * operand, np.abs(unit * operand)
+        return zero, unit
+    return zero * operand, np.abs(unit * operand)
 
 
 def _nonzero(values: Array) -> Array:
@@ -225,7 +225,7 @@ _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
     "sqrt": _squared,
     "negative": _negated,
 }
-"""For each kind that computes: center and unit in front of it, from those behind."""
+"""For each kind that computes: center and unit before it, from those after."""
 
 
 # --- forwards -----------------------------------------------------------------------------------------
@@ -233,25 +233,25 @@ _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
 _MOST_UNITS = 9
 
 
-def _tried(case: Case, computing: list[tuple[Place, Parameters]], center: Array, unit: Array) -> View:
+def _tried(case: Case, computing: list[tuple[Place, Parameters]], zero: Array, unit: Array) -> Preimage:
     """The view with what the steps really make of some units to either side."""
     dtype = np.dtype(case.dtype)
     if case.dtype in ops.INTEGERS:
-        center, unit = _whole(center), _whole(unit)
+        zero, unit = _whole(zero), _whole(unit)
 
     units = np.arange(-_MOST_UNITS, _MOST_UNITS + 1).reshape(-1, *[1] * len(case.pad_order))
     with np.errstate(all="ignore"):
-        tensor = known(np.asarray(center + units * unit).astype(dtype))
+        tensor = known(np.asarray(zero + units * unit).astype(dtype))
     for place, parameters in computing:
         tensor = _apply(place, tensor, parameters)
-    seen = np.where(tensor.open, math.nan, tensor.value.astype(np.float64))
+    seen = np.where(tensor.unspecified, math.nan, tensor.value.astype(np.float64))
     low, high = seen[_MOST_UNITS - 2], seen[_MOST_UNITS + 2]
     bad_low, bad_high = ~np.isfinite(low), ~np.isfinite(high)
     lost = np.where(bad_low & ~bad_high, -1, np.where(bad_high & ~bad_low, 1, 0))
     upwards = (low >= 0) & ((high < 0) | (low == 0)) | bad_low
     both = [np.abs([seen[_MOST_UNITS - n], seen[_MOST_UNITS + n]]) for n in range(1, _MOST_UNITS + 1)]
     reach = tuple(float(np.max(found[np.isfinite(found)], initial=0)) for found in both)
-    return View(center=center, unit=unit, below=np.where(upwards, 1, -1), lost=lost, reach=reach)
+    return Preimage(zero=zero, unit=unit, below=np.where(upwards, 1, -1), lost=lost, reach=reach)
 
 
 def _apply(place: Place, tensor: Tensor, parameters: Parameters) -> Tensor:

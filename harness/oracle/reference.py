@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from foldproof.case import Axis, Case, Place, Widths, ops
 from foldproof.oracle.elementwise import Tensor, apply, broadcast, cast, constants, known
-from foldproof.oracle.error_bounds import Reference, doubted, exact, summed, told
+from foldproof.oracle.error_bounds import Reference, bounded_sum, exact, from_tensor, mask_unknown
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -28,17 +28,17 @@ NAN_IN_MAX = "NaN into max_pool"
 
 def reference(case: Case, arrays: Arrays) -> Reference:
     """The consumer's result on ``arrays`` (those of ``foldproof.oracle.fills``)."""
-    return _result(case, chain(case, arrays)[-1], _weight(case, arrays))
+    return _result(case, evaluate_steps(case, arrays)[-1], _weight(case, arrays))
 
 
 def outputs(case: Case, arrays: Arrays) -> tuple[Reference, ...]:
-    """Everything that the function returns: the result, and what ``case.uses`` asks for behind it."""
-    made, weight = chain(case, arrays), _weight(case, arrays)
+    """Everything that the function returns: the result, and what ``case.uses`` asks for after it."""
+    made, weight = evaluate_steps(case, arrays), _weight(case, arrays)
     tensor = made[0] if weight is None or not case.pads_weight else known(weight)
     with np.errstate(all="ignore"):
         doubled = replace(tensor, value=tensor.value + tensor.value)
-    uses = {"returned": tensor, "read": doubled, "step": made[1] if case.steps else tensor}
-    return (_result(case, made[-1], weight), *(told(uses[use]) for use in case.uses))
+    extra_outputs = {"returned": tensor, "read": doubled, "step": made[1] if case.steps else tensor}
+    return (_result(case, made[-1], weight), *(from_tensor(extra_outputs[use]) for use in case.extra_outputs))
 
 
 def _result(case: Case, operand: Tensor, weight: Array | None) -> Reference:
@@ -55,7 +55,7 @@ def _result(case: Case, operand: Tensor, weight: Array | None) -> Reference:
         value=laid_out(result.value),
         bound=laid_out(result.bound),
         defined=laid_out(result.defined),
-        open=None if result.open is None else laid_out(result.open),
+        unspecified=None if result.unspecified is None else laid_out(result.unspecified),
         reasons=result.reasons,
     )
 
@@ -77,23 +77,23 @@ def _relayout(array: Array, layout: str, wanted: str) -> Array:
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def chain(case: Case, arrays: Arrays) -> list[Tensor]:
+def evaluate_steps(case: Case, arrays: Arrays) -> list[Tensor]:
     """The padded data (the data, if the weight is padded), and what each step makes of it."""
     tensor = known(arrays["x"])
-    for place in case.front_places:
+    for place in case.producer_places:
         tensor = _applied(place, tensor, arrays)
     if not case.pads_weight:
         widths = [case.pad_widths.get(letter, (0, 0)) for letter in case.pad_order]
         tensor = _bordered(tensor, widths, _pad_scalar(case.pad.value, case.pad_dtype), case.pad.mode)
     made = [tensor]
-    for place, behind in zip(case.step_places, case.orders[1:], strict=True):
+    for place, after in zip(case.step_places, case.orders[1:], strict=True):
         step = place.step
         if step.kind == "pad":
             sides = {letter: (before, after) for letter, before, after in step.widths}
             widths = [sides.get(letter, (0, 0)) for letter in place.order]
             tensor = _bordered(tensor, widths, _pad_scalar(step.value, place.dtype))
         elif step.source:
-            tensor = tensor.each(partial(_relayout, layout=place.order, wanted=behind))
+            tensor = tensor.each(partial(_relayout, layout=place.order, wanted=after))
         else:
             tensor = _applied(place, tensor, arrays)
         made.append(tensor)
@@ -108,9 +108,9 @@ def _applied(place: Place, tensor: Tensor, arrays: Arrays) -> Tensor:
 
 
 def padded(case: Case, arrays: Arrays) -> Array:
-    """The tensor behind the pad: the data, or the weight if that is padded, in its own layout."""
+    """The tensor after the pad: the data, or the weight if that is padded, in its own layout."""
     if not case.pads_weight:
-        return chain(case, arrays)[0].value
+        return evaluate_steps(case, arrays)[0].value
     widths = [case.pad_widths[letter] for letter in case.kernel_order]
     value = _pad_scalar(case.pad.value, case.pad_dtype)
     return _bordered(known(arrays["w"]), widths, value, case.pad.mode).value
@@ -235,17 +235,17 @@ def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, term
     if dtype in ops.INTEGERS:  # int64 wraps, and its low bits are those of dtype
         result = exact((gathered * w.value).sum(-1).astype(np.dtype(dtype)))
     else:
-        result = summed(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
-    if x.unsure.any() or w.unsure.any():
-        opened = np.asarray(gather(x.open).any(-1) | w.open.any(-1))
-        unsure = np.asarray(gather(x.unsure).any(-1) | w.unsure.any(-1))
-        result = doubted(result, unsure, opened, (*x.reasons, *w.reasons))
+        result = bounded_sum(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
+    if x.unknown.any() or w.unknown.any():
+        unspecified = np.asarray(gather(x.unspecified).any(-1) | w.unspecified.any(-1))
+        unknown = np.asarray(gather(x.unknown).any(-1) | w.unknown.any(-1))
+        result = mask_unknown(result, unknown, unspecified, (*x.reasons, *w.reasons))
     shape = [len(data.value), groups * filters, *counts]
     return Reference(
         value=result.value.reshape(shape),
         bound=result.bound.reshape(shape),
         defined=result.defined.reshape(shape),
-        open=None if result.open is None else result.open.reshape(shape),
+        unspecified=None if result.unspecified is None else result.unspecified.reshape(shape),
         reasons=result.reasons,
     )
 
@@ -266,7 +266,7 @@ def _cast(tensor: Tensor, dtype: str) -> tuple[Tensor, bool]:
         return replace(tensor, value=value), False
     strange = np.isfinite(source) & ~(np.abs(value - source) <= np.abs(source) * 2.0 ** -ops.PRECISION[dtype])
     rough = bool(((value != source) & np.isfinite(source)).any())
-    return replace(tensor, value=value, unsure=tensor.unsure | strange), rough
+    return replace(tensor, value=value, unknown=tensor.unknown | strange), rough
 
 
 # --- pools --------------------------------------------------------------------------------------------
@@ -279,11 +279,11 @@ def _max_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
     value = np.full(windows.shape[:-1], neutral, data.value.dtype)
     for tap in np.moveaxis(windows, -1, 0):
         value = np.where(value > tap, value, tap)
-    unsure, opened = _read(case, data)
+    unknown, unspecified = _read(case, data)
     # What NaN leaves behind depends on how TVM's simplifier writes max(acc, pad ? lowest : x) and on the opt-level.
     lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1)
-    reasons = ((NAN_IN_MAX,) if lost.any() else ()) + (data.reasons if opened.any() else ())
-    return doubted(exact(value), unsure | lost, opened | lost, reasons)
+    reasons = ((NAN_IN_MAX,) if lost.any() else ()) + (data.reasons if unspecified.any() else ())
+    return mask_unknown(exact(value), unknown | lost, unspecified | lost, reasons)
 
 
 def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
@@ -294,7 +294,7 @@ def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
             return np.asarray(False)
         return np.asarray(_taps(_windows(part, list(case.axes), _counts(case), False)).any(-1))
 
-    return read(data.unsure), read(data.open)
+    return read(data.unknown), read(data.unspecified)
 
 
 def _lowest(dtype: str) -> Any:
@@ -313,21 +313,21 @@ def _taps(windows: Array) -> Array:
 def _avg_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
     dtype = data.value.dtype
     windows = _taps(_windows(data.value, list(case.axes), _counts(case), dtype.type(0)))
-    return doubted(_average(case, windows, dtype), *_read(case, data), data.reasons)
+    return mask_unknown(_average(case, windows, dtype), *_read(case, data), data.reasons)
 
 
 def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
     count = _divisor(case)
     if case.result_dtype in ops.INTEGERS:
-        # The sum wraps in the data's dtype, or in int32 at least behind own padding: TVM pads with an int32 zero
+        # The sum wraps in the data's dtype, or in int32 at least after own padding: TVM pads with an int32 zero
         # (pooling.h) and thereby widens the sum. It divides in int64, truncating.
-        overhangs = [a.stride - 1 if case.ceil_mode else 0 for a in case.axes]  # ceil_mode pads so much more behind
+        overhangs = [a.stride - 1 if case.ceil_mode else 0 for a in case.axes]  # ceil_mode pads so much more after
         widened = any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
         narrow = np.promote_types(dtype, np.int32) if widened else dtype
         total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
         quotient = total // count + ((total < 0) & (total % count != 0))
         return exact(quotient.astype(dtype))
-    return summed(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
+    return bounded_sum(case.result_dtype, windows.astype(np.float64), np.ones(1), windows.shape[-1], count=count)
 
 
 def _divisor(case: Case) -> Array:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foldproof.campaign.campaign import Listener
-from foldproof.campaign.summary import Found, Summary
+from foldproof.campaign.summary import DistinctFailure, Summary
 
 QUIET_SECONDS = 60.0
 ROOM_FOR_A_BAR = 120
@@ -46,13 +46,13 @@ class Progress(Listener):
             self._last_line = time.monotonic()
             self._console.print(self._line(summary), soft_wrap=True)
 
-    def found(self, found: Found) -> None:
+    def found(self, found: DistinctFailure) -> None:
         """Say at once what was found; the shrunk case follows at the end."""
         self._console.print(
             Text(f"found {found.failure.fingerprint}: {found.failure.detail}", style="red"), soft_wrap=True
         )
 
-    def shrinking(self, found: Found) -> None:
+    def shrinking(self, found: DistinctFailure) -> None:
         """Say what is being shrunk."""
         text = Text(f"shrinking {found.failure.fingerprint} ...", style="dim")
         if self._live:

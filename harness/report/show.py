@@ -42,7 +42,7 @@ def _show_after(console: Console, before: ir.Module, fold: Fold) -> None:
         after = fold(before.clone())
         sites: Any = fold.explain(before) if isinstance(fold, FoldExplicitPadding) else ()
     except (Exception, SystemExit) as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
-        console.print(Text(f"the pass raised {ir.said(error)}", style="red"))
+        console.print(Text(f"the pass raised {ir.short_error(error)}", style="red"))
         return
     console.print(Text("unchanged") if ir.same(before, after) else _script(after))
     for site in sites:
@@ -56,7 +56,7 @@ def _show_verdict(console: Console, entry: Entry, fold: Fold, target: Any, *, co
         console.print(Text(f"{failure.fingerprint}: {failure.detail}", style="bold red"), soft_wrap=True)
         return False
     console.print(Text("folded" if verdict.folded else "refused", style="bold green"))
-    for name in (*verdict.undefined, *verdict.findings):
+    for name in (*verdict.undefined, *verdict.known_issues):
         console.print(Text(f"in doubt: {name}", style="yellow"), soft_wrap=True)
     return True
 

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from foldproof.campaign.summary import RERUNS, Found, Summary
+from foldproof.campaign.summary import RERUNS, DistinctFailure, Summary
 from foldproof.case import ops
 from foldproof.case.describe import describe
 
@@ -51,7 +51,7 @@ def _counted(summary: Summary) -> Table:
         ("refusals", summary.reasons),
         ("where a pad was left, the fold is", summary.legality),
         ("in doubt: TVM leaves it undefined", summary.undefined),
-        ("in doubt: known defects of TVM", summary.findings),
+        ("in doubt: known defects of TVM", summary.known_issues),
         ("left to the default pipeline", summary.fallbacks),
         ("known failures", summary.known),
     )
@@ -67,7 +67,7 @@ def _number(n: int) -> str:
     return str(n) if n else "."
 
 
-def failure_text(found: Found, replay_options: str) -> RenderableType:
+def failure_text(found: DistinctFailure, replay_options: str) -> RenderableType:
     """A failure as a person wants it: what, the smallest case, how to run it again."""
     failure = found.smallest
     times = "once" if found.count == 1 else f"{found.count} times"
@@ -88,7 +88,7 @@ def print_known(console: Console, gone: Sequence[Path]) -> None:
         console.print(Text(f"known failure {path} no longer fails", style="bold"), soft_wrap=True)
 
 
-def _shrunk_line(found: Found) -> str:
+def _shrunk_line(found: DistinctFailure) -> str:
     if found.shrunk is None:
         return "not shrunk"
     size = "1-minimal" if found.shrunk.minimal else "shrunk as far as its time allowed"

@@ -12,7 +12,7 @@ _TOLD = ("sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512_bf16", "avx5
 """Flags of a CPU on which its floating-point code depends, as Linux names them."""
 
 
-def machine(target: Any) -> list[str]:
+def describe_environment(target: Any) -> list[str]:
     """A line each: packages, Python and its system, the CPU, what TVM compiles for."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("foldproof", "apache-tvm", "numpy", "ml_dtypes"))
     return [

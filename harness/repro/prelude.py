@@ -16,7 +16,7 @@ from tvm import relax
 TARGET: Any = "llvm"
 DEVICE: Any = "cpu"
 INPUTS: Any = {}
-OPEN: Any = {}
+UNSPECIFIED: Any = {}
 EXPECTED: Any = {}
 NAMES: Any = {}
 
@@ -28,27 +28,30 @@ def finish(failed: str = "", ok: str = "") -> NoReturn:
 
 
 @contextmanager
-def told(stage: str) -> Iterator[None]:
+def report_errors(stage: str) -> Iterator[None]:
     """What TVM raises at this stage is what the script shows."""
     try:
         yield
     except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds, all of which are shown
         print(error)
         lines = [line.strip() for line in str(error).splitlines() if line.strip(" |^")]
-        said = next((line for line in lines if "Check failed" in line), lines[-1] if lines else "")
-        finish(failed=f"{stage} raised {type(error).__name__}: {said}")
+        message = next((line for line in lines if "Check failed" in line), lines[-1] if lines else "")
+        finish(failed=f"{stage} raised {type(error).__name__}: {message}")
 
 
-def compiled(name: str, module: Any) -> Any:
+def compile_main(name: str, module: Any) -> Any:
     """The function ``main`` of a module, through TVM's default pipeline."""
-    with told(f"compiling {name}"), tvm.transform.PassContext(opt_level=3, config={"tirx.disable_assert": True}):
+    with (
+        report_errors(f"compiling {name}"),
+        tvm.transform.PassContext(opt_level=3, config={"tirx.disable_assert": True}),
+    ):
         executable = tvm.compile(module, target=tvm.target.Target(TARGET))
         return relax.VirtualMachine(executable, tvm.device(DEVICE))["main"]
 
 
 def run(name: str, function: Any, arrays: Any) -> list[Any]:
     """The outputs as arrays."""
-    with told(f"running {name}"):
+    with report_errors(f"running {name}"):
         out = function(*(tvm.runtime.tensor(array, tvm.device(DEVICE)) for array in arrays))
         return [tensor.numpy() for tensor in ([out] if isinstance(out, tvm.runtime.Tensor) else out)]
 
@@ -79,31 +82,31 @@ def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str
 
 def compare(before: Any, after: Any) -> NoReturn:
     """Run both functions on the same inputs."""
-    first, second = compiled("Before", before), compiled("After", after)
+    first, second = compile_main("Before", before), compile_main("After", after)
     for fill, arrays in INPUTS.items():
         wants, gots = run("Before", first, arrays), run("After", second, arrays)
         if len(gots) != len(wants):
             finish(failed=f"After returns {len(gots)} tensors, Before {len(wants)}")
         for i, (got, want) in enumerate(zip(gots, wants, strict=True)):
-            opened = OPEN.get((fill, i))
-            said = difference(got, want, True if opened is None else ~opened)
-            if said:
+            opened = UNSPECIFIED.get((fill, i))
+            message = difference(got, want, True if opened is None else ~opened)
+            if message:
                 print(f"inputs {fill!r}, output {i}\nBefore:\n{want}\nAfter:\n{got}")
-                finish(failed=f"After, {said}")
+                finish(failed=f"After, {message}")
     finish(ok="Before and After return the same bits")
 
 
 def compare_with_reference(before: Any) -> NoReturn:
     """Run the function, and compare with what NumPy says that it means."""
-    function = compiled("Before", before)
+    function = compile_main("Before", before)
     for fill, arrays in INPUTS.items():
         for i, (got, (want, judged, bound)) in enumerate(
             zip(run("Before", function, arrays), EXPECTED[fill], strict=True)
         ):
-            said = difference(got, want, judged, bound)
-            if said:
+            message = difference(got, want, judged, bound)
+            if message:
                 print(f"inputs {fill!r}, output {i}\nNumPy:\n{want}\nBefore:\n{got}")
-                finish(failed=f"Before, {said}")
+                finish(failed=f"Before, {message}")
     finish(ok="Before returns what NumPy says")
 
 
@@ -125,7 +128,7 @@ def compare_modules(before: Any, after: Any) -> NoReturn:
 
 def check_well_formed(after: Any) -> NoReturn:
     """What TVM objects to."""
-    with told("well_formed(After)"):
+    with report_errors("well_formed(After)"):
         relax.analysis.well_formed(after)
     if "main" not in after:
         finish(failed="After has no function 'main'")
@@ -136,7 +139,7 @@ def check_parses(text: str) -> NoReturn:
     """A module that is no module: TVM refuses the text that it writes of it itself, well formed or not."""
     print(text)
     names = {"I": tvm.script.ir, "R": tvm.script.relax, "T": tvm.script.tirx, "inf": np.inf, "nan": np.nan, **NAMES}
-    with told("parsing After"):
+    with report_errors("parsing After"):
         tvm.script.from_source(text, extra_vars=names, check_well_formed=False)
     finish(ok="After is well formed")
 
@@ -144,15 +147,15 @@ def check_parses(text: str) -> NoReturn:
 def compare_missed(after: Any, folded: Any) -> NoReturn:
     """Whether what the pass left and what it could have made return the same bits, further outputs left out."""
     print(after, folded, sep="\n\n")
-    first, second = compiled("After", after), compiled("Folded", folded)
+    first, second = compile_main("After", after), compile_main("Folded", folded)
     for arrays in INPUTS.values():
-        said = difference(run("Folded", second, arrays)[0], run("After", first, arrays)[0])
-        if said:
-            finish(ok=f"Folded, {said}: so no fold was missed")
+        message = difference(run("Folded", second, arrays)[0], run("After", first, arrays)[0])
+        if message:
+            finish(ok=f"Folded, {message}: so no fold was missed")
     finish(failed="After has a pad that Folded does without, and their results have the same bits")
 
 
-def show(module: Any, said: str) -> NoReturn:
+def show(module: Any, message: str) -> NoReturn:
     """Nothing to run: the module, and what was said of it."""
     print(module)
-    finish(failed=f"{said} (recorded: there is nothing to run without the pass)")
+    finish(failed=f"{message} (recorded: there is nothing to run without the pass)")

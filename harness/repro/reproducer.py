@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from foldproof.checking.failures import Failure
-from foldproof.corpus.entry import SUFFIX, rewrite
+from foldproof.corpus.entry import SUFFIX, replace_file
 
 SCRIPT_SUFFIX = ".repro.py"
 
@@ -36,37 +36,35 @@ class Reproducer:
     """``path`` is None where no script shows the failure. ``complaint`` is empty if it was ``confirmed``."""
 
     path: Path | None = None
-    complaint: str = ""
+    problem: str = ""
 
     @property
     def confirmed(self) -> bool:
         """Whether the script showed the failure in a process of its own."""
-        return self.path is not None and not self.complaint
+        return self.path is not None and not self.problem
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As a record of a failure has it."""
         path = str(self.path) if self.path else None
-        return {"script": path, "script_confirmed": self.confirmed, "script_complaint": self.complaint}
+        return {"script": path, "script_confirmed": self.confirmed, "script_complaint": self.problem}
 
     @classmethod
-    def from_plain(cls, record: dict[str, Any]) -> Self:
+    def from_dict(cls, record: dict[str, Any]) -> Self:
         """What ``to_plain`` wrote."""
         path = record["script"]
-        return cls(path=Path(path) if path else None, complaint=record["script_complaint"])
+        return cls(path=Path(path) if path else None, problem=record["script_complaint"])
 
     def __str__(self) -> str:
         if self.path is None:
-            return f"none: {self.complaint}"
-        return (
-            f"{self.path} ({f'not confirmed: {self.complaint}' if self.complaint else 'confirmed in a fresh process'})"
-        )
+            return f"none: {self.problem}"
+        return f"{self.path} ({f'not confirmed: {self.problem}' if self.problem else 'confirmed in a fresh process'})"
 
 
-def reproducer(case_path: Path, text: str, failure: Failure) -> Reproducer:
+def write_reproducer(case_path: Path, text: str, failure: Failure) -> Reproducer:
     """Write the script beside its case, and run it. Raises CorpusError if it cannot be written."""
     path = case_path.with_name(case_path.name.removesuffix(SUFFIX) + SCRIPT_SUFFIX)
-    rewrite(path, text)
-    return Reproducer(path=path, complaint=_complaint(path, failure))
+    replace_file(path, text)
+    return Reproducer(path=path, problem=_complaint(path, failure))
 
 
 _TIED = """

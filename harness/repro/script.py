@@ -16,25 +16,25 @@ from foldproof.case import Case
 from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
-from foldproof.core.array_source import literal
+from foldproof.core.array_source import array_source
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.known_issues import finding_of
-from foldproof.ir.relax.source import NotExact, NotParsed, Source, source, written
+from foldproof.ir.relax.known_issues import find_known_issue
+from foldproof.ir.relax.source import NotExact, NotParsed, Source, exact_source, write_source
 from foldproof.ir.relax.targets import Target
 from foldproof.oracle.fills import inputs, parameters
-from foldproof.oracle.legality import right_folds
+from foldproof.oracle.legality import legal_folds
 from foldproof.oracle.reference import outputs
-from foldproof.repro import prelude as standalone
-from foldproof.repro.environment import machine
+from foldproof.repro import prelude as prelude
+from foldproof.repro.environment import describe_environment
 
 Fold = Callable[[ir.Module], ir.Module]
 
-_SHARED = (standalone.finish, standalone.told)
-_RUNNING = (*_SHARED, standalone.compiled, standalone.run, standalone.difference)
+_SHARED = (prelude.finish, prelude.report_errors)
+_RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.difference)
 
 
-class NoScript(ValueError):  # noqa: N818, nothing is wrong with the script
+class CannotReproduce(ValueError):  # noqa: N818, nothing is wrong with the script
     """No script without foldproof and the pass shows this; the message says why."""
 
 
@@ -45,7 +45,7 @@ class Scene:
     ``told`` says it in words; ``data`` are statements that bind what the ending reads.
     """
 
-    told: str
+    claim: str
     ending: Callable[..., Any]
     modules: dict[str, ir.Module] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
@@ -53,20 +53,20 @@ class Scene:
     functions: tuple[Callable[..., Any], ...] = _RUNNING
 
 
-def script(case: Case, fold: Fold, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
+def write_script(case: Case, fold: Fold, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
     """The text of a script that shows ``result``, which came of ``case``, ``fold`` and ``target``. Raises NoScript."""
     if isinstance(result, Failure):
         scene = _SCENES.get(result.kind, _unshown)(case, fold, result)
     else:
         scene = _passed(case, fold)
     try:
-        sources = [source(module, name) for name, module in scene.modules.items()]
+        sources = [exact_source(module, name) for name, module in scene.modules.items()]
     except NotExact as error:
-        raise NoScript(str(error)) from error
+        raise CannotReproduce(str(error)) from error
     parts = [
         _settings(target),
         *scene.data,
-        *(part.code(check_well_formed=scene.ending is not standalone.check_well_formed) for part in sources),
+        *(part.code(check_well_formed=scene.ending is not prelude.check_well_formed) for part in sources),
         *(_code(function) for function in (*scene.functions, scene.ending)),
         f'if __name__ == "__main__":\n    {_call(sources, scene)}',
     ]
@@ -79,7 +79,7 @@ def script(case: Case, fold: Fold, target: Target, result: Failure | Verdict, *,
 
 def _passed(case: Case, fold: Fold) -> Scene:
     before, after = _folded(case, fold)
-    known = finding_of(case)
+    known = find_known_issue(case)
     if ir.same(before, after) or known is not None:
         return _referred(case, f"a known defect of TVM: {known.text}" if known else "the pass leaves Before as it is")
     return _compared(case, before, after, "the pass turned Before into After")
@@ -98,24 +98,24 @@ def _mistyped(case: Case, fold: Fold, failure: Failure) -> Scene:
         return _run(case, fold, failure)
     before, after = _folded(case, fold)
     modules = {"Before": before, "After": after}
-    told = "the pass turned Before into After, which should return the same type"
-    return Scene(told=told, ending=standalone.compare_types, modules=modules, functions=_SHARED)
+    claim = "the pass turned Before into After, which should return the same type"
+    return Scene(claim=claim, ending=prelude.compare_types, modules=modules, functions=_SHARED)
 
 
 def _ill_formed(case: Case, fold: Fold, failure: Failure) -> Scene:
     _, after = _folded(case, fold)
-    told = "the pass returned After, which is not well formed"
+    claim = "the pass returned After, which is not well formed"
     try:
-        source(after, "After")
+        exact_source(after, "After")
     except NotParsed:
-        return _unparsed(written(after, "After"), told)
-    return Scene(told=told, ending=standalone.check_well_formed, modules={"After": after}, functions=_SHARED)
+        return _unparsed(write_source(after, "After"), claim)
+    return Scene(claim=claim, ending=prelude.check_well_formed, modules={"After": after}, functions=_SHARED)
 
 
-def _unparsed(after: Source, told: str) -> Scene:
+def _unparsed(after: Source, claim: str) -> Scene:
     lengths = "".join(f', "{name}": TypeVar("{name}")' for name in after.lengths)
     data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quoted(after.parsed)}")
-    return Scene(told=told, ending=standalone.check_parses, arguments=("AFTER",), data=data, functions=_SHARED)
+    return Scene(claim=claim, ending=prelude.check_parses, arguments=("AFTER",), data=data, functions=_SHARED)
 
 
 def _quoted(text: str) -> str:
@@ -127,24 +127,24 @@ def _mutated(case: Case, fold: Fold, failure: Failure) -> Scene:
     given = build(case)
     fold(given)
     modules = {"Before": build(case), "After": given}
-    told = "the pass was given Before, and left After in its place"
-    return Scene(told=told, ending=standalone.compare_modules, modules=modules, functions=_SHARED)
+    claim = "the pass was given Before, and left After in its place"
+    return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
 def _repeated(case: Case, fold: Fold, failure: Failure) -> Scene:
     once = fold(build(case))
     modules = {"Before": once, "After": fold(once.clone())}
-    told = "the pass returned Before, and turned that into After when applied again"
-    return Scene(told=told, ending=standalone.compare_modules, modules=modules, functions=_SHARED)
+    claim = "the pass returned Before, and turned that into After when applied again"
+    return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
 def _missed(case: Case, fold: Fold, failure: Failure) -> Scene:
     _, after = _folded(case, fold)
-    told = "the pass left After, which has a pad that can be folded for every input"
-    for right in islice(right_folds(case), 1):
+    claim = "the pass left After, which has a pad that can be folded for every input"
+    for right in islice(legal_folds(case), 1):
         modules = {"After": after, "Folded": build(right, with_pad=False)}
-        return Scene(told=told, ending=standalone.compare_missed, modules=modules, data=(_inputs(case),))
-    return _only_shown({"After": after}, told, failure)
+        return Scene(claim=claim, ending=prelude.compare_missed, modules=modules, data=(_inputs(case),))
+    return _only_shown({"After": after}, claim, failure)
 
 
 def _uncompiled(case: Case, fold: Fold, failure: Failure) -> Scene:
@@ -165,7 +165,7 @@ def _disagreed(case: Case, fold: Fold, failure: Failure) -> Scene:
 
 
 def _unshown(case: Case, fold: Fold, failure: Failure) -> Scene:
-    raise NoScript(f"a {failure.kind} is one of foldproof itself, which no script without it shows")
+    raise CannotReproduce(f"a {failure.kind} is one of foldproof itself, which no script without it shows")
 
 
 _SCENES: dict[str, Callable[[Case, Fold, Failure], Scene]] = {
@@ -186,19 +186,19 @@ def _folded(case: Case, fold: Fold) -> tuple[ir.Module, ir.Module]:
     return build(case), fold(build(case))
 
 
-def _compared(case: Case, before: ir.Module, after: ir.Module, told: str) -> Scene:
+def _compared(case: Case, before: ir.Module, after: ir.Module, claim: str) -> Scene:
     data = (_inputs(case), _opened(case))
-    return Scene(told=told, ending=standalone.compare, modules={"Before": before, "After": after}, data=data)
+    return Scene(claim=claim, ending=prelude.compare, modules={"Before": before, "After": after}, data=data)
 
 
-def _referred(case: Case, told: str) -> Scene:
-    ending, modules = standalone.compare_with_reference, {"Before": build(case)}
-    return Scene(told=told, ending=ending, modules=modules, data=(_inputs(case), _expected(case)))
+def _referred(case: Case, claim: str) -> Scene:
+    ending, modules = prelude.compare_with_reference, {"Before": build(case)}
+    return Scene(claim=claim, ending=ending, modules=modules, data=(_inputs(case), _expected(case)))
 
 
-def _only_shown(modules: dict[str, ir.Module], told: str, failure: Failure) -> Scene:
-    said = " ".join(failure.detail.split())
-    return Scene(told=told, ending=standalone.show, modules=modules, arguments=(repr(said),), functions=_SHARED)
+def _only_shown(modules: dict[str, ir.Module], claim: str, failure: Failure) -> Scene:
+    message = " ".join(failure.detail.split())
+    return Scene(claim=claim, ending=prelude.show, modules=modules, arguments=(repr(message),), functions=_SHARED)
 
 
 # --- data ---------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def _inputs(case: Case) -> str:
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
         for name, array in parameters(case, inputs(case, fill)).items():
-            lines += [f"        # {name}", f"        {literal(array)},"]
+            lines += [f"        # {name}", f"        {array_source(array)},"]
         lines.append("    ],")
     return "\n".join([*lines, "}"])
 
@@ -218,10 +218,10 @@ def _inputs(case: Case) -> str:
 def _opened(case: Case) -> str:
     """OPEN: (fill, output) -> the elements that TVM leaves open, where there are any."""
     lines = [
-        f"    ({fill!r}, {i}): {literal(want.open)},"
+        f"    ({fill!r}, {i}): {array_source(want.unspecified)},"
         for fill in case.fills
         for i, want in enumerate(outputs(case, inputs(case, fill)))
-        if want.open is not None and want.open.any()
+        if want.unspecified is not None and want.unspecified.any()
     ]
     return "\n".join(["OPEN = {", *lines, "}"]) if lines else "OPEN: Any = {}"
 
@@ -232,9 +232,9 @@ def _expected(case: Case) -> str:
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
         for want in outputs(case, inputs(case, fill)):
-            judged = "True" if want.defined.all() else literal(want.defined)
-            bound = literal(want.bound) if want.bound.any() else "0.0"
-            lines.append(f"        ({literal(want.value)}, {judged}, {bound}),")
+            judged = "True" if want.defined.all() else array_source(want.defined)
+            bound = array_source(want.bound) if want.bound.any() else "0.0"
+            lines.append(f"        ({array_source(want.value)}, {judged}, {bound}),")
         lines.append("    ],")
     return "\n".join([*lines, "}"])
 
@@ -247,7 +247,7 @@ def _header(case: Case, target: Target, result: Failure | Verdict, scene: Scene,
     lines = [
         *title.splitlines(),
         "",
-        f"{scene.told[0].upper()}{scene.told[1:]}.",
+        f"{scene.claim[0].upper()}{scene.claim[1:]}.",
         "The last line says FAILED with exit code 1 if that shows to be wrong, or ok with 0 if not. This needs",
         "apache-tvm and numpy (for bfloat16 ml_dtypes, which apache-tvm brings along), neither foldproof nor the pass.",
         "",
@@ -256,7 +256,7 @@ def _header(case: Case, target: Target, result: Failure | Verdict, scene: Scene,
         repr(case),
         "",
         "Written with",
-        *(f"  {line}" for line in machine(target.tvm_target)),
+        *(f"  {line}" for line in describe_environment(target.tvm_target)),
     ]
     return "\n".join(f"# {line}".rstrip() for line in lines)
 

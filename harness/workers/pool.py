@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any, Self
 
 from foldproof.case import Case
-from foldproof.checking.config import Question
-from foldproof.checking.crosscheck import confirmed
+from foldproof.checking.config import CheckConfig
+from foldproof.checking.crosscheck import confirm
 from foldproof.checking.failures import Failure, TargetCrashed, TargetTimeout, failure
 from foldproof.core.loading import UsageError
 from foldproof.workers import worker
@@ -33,8 +33,8 @@ workers grew by 47 MB at most (docs/hour.md)."""
 class Job:
     """A few cases under way in a worker."""
 
-    def __init__(self, judge: "Judge", cases: Sequence[Case], future: Any, pipeline: str) -> None:
-        self.cases, self.future, self._judge, self._pipeline = list(cases), future, judge, pipeline
+    def __init__(self, pool: "WorkerPool", cases: Sequence[Case], future: Any, pipeline: str) -> None:
+        self.cases, self.future, self._judge, self._pipeline = list(cases), future, pool, pipeline
 
     def results(self) -> list[Result]:
         """A result per case. Where the worker died or hung, each case is asked again, alone, to find the one."""
@@ -54,7 +54,9 @@ class Job:
             return alone
         # What does not happen again has happened all the same; it takes the place of a verdict, not of another failure.
         i = next((i for i, result in enumerate(alone) if not isinstance(result, Failure)), 0)
-        alone[i] = failure(kind, self.cases[i], "not alone", _NOT_ALONE.format(how, len(self.cases)))
+        alone[i] = failure(
+            kind, self.cases[i], "not reproducible in isolation", _NOT_REPRODUCIBLE.format(how, len(self.cases))
+        )
         return alone
 
     def _confirmed(self, lost: Failure) -> Failure:
@@ -62,10 +64,10 @@ class Job:
         if self._pipeline == "default":
             return lost
         [default] = self._judge.submit(self.cases, pipeline="default").results()
-        return confirmed(lost, default if isinstance(default, Failure) else None)
+        return confirm(lost, default if isinstance(default, Failure) else None)
 
 
-_NOT_ALONE = "a worker {} while it checked {} cases, of which this is one; none of them does so alone"
+_NOT_REPRODUCIBLE = "a worker {} while it checked {} cases, of which this is one; none of them does so alone"
 
 
 def cause(code: int) -> str:
@@ -77,8 +79,8 @@ def cause(code: int) -> str:
 
 def _crashed(case: Case, code: int, words: str) -> Failure:
     why = cause(code)
-    said = f"; it wrote: {words}" if words else ""
-    return failure("TargetCrashed", case, why, f"the process that compiled and ran the case died: {why}{said}")
+    message = f"; it wrote: {words}" if words else ""
+    return failure("TargetCrashed", case, why, f"the process that compiled and ran the case died: {why}{message}")
 
 
 MOST_WORDS = 300
@@ -88,7 +90,7 @@ MOST_BYTES = 1 << 26
 """What is kept of all that workers write to stderr, about."""
 
 
-class Judge:
+class WorkerPool:
     """A pool of worker processes with one question. Use as a context manager; ``start`` reports what is unusable.
 
     ``notice``, known after ``start``, says why it is another pipeline than the one asked for; empty if it is not.
@@ -97,8 +99,8 @@ class Judge:
 
     notice = ""
 
-    def __init__(self, question: Question, workers: int, *, fresh: bool = False, draws: bool = False) -> None:
-        self.question, self.workers = question, workers
+    def __init__(self, config: CheckConfig, workers: int, *, fresh: bool = False, draws: bool = False) -> None:
+        self.config, self.workers = config, workers
         self._stderr = _Words()
         self._processes = Processes(
             workers,
@@ -124,22 +126,22 @@ class Judge:
 
     def start(self) -> None:
         """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
-        question = self.question
+        config = self.config
         try:
-            complaint, self.notice = self.schedule(worker.prepare, question, seconds=START_SECONDS).result()
+            problem, self.notice = self.schedule(worker.prepare, config, seconds=START_SECONDS).result()
         except TimeoutError as error:
-            raise UsageError(f"pass {question.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
+            raise UsageError(f"pass {config.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
         except WorkerDied as error:
             raise UsageError(
-                f"pass {question.fold!r}: the process ended while it imported it ({cause(error.exitcode)})"
+                f"pass {config.fold!r}: the process ended while it imported it ({cause(error.exitcode)})"
             ) from error
-        if complaint:
-            raise UsageError(complaint)
+        if problem:
+            raise UsageError(problem)
 
-    def asking(self, question: Question) -> "Judge":
+    def asking(self, config: CheckConfig) -> "WorkerPool":
         """The same workers with another question; they load its pass when it is asked."""
         other = copy(self)
-        other.question, other.notice = question, ""
+        other.config, other.notice = config, ""
         return other
 
     def schedule(self, function: Callable[..., Any], *args: Any, seconds: float = CASE_SECONDS) -> Any:
@@ -149,19 +151,19 @@ class Judge:
     def submit(self, cases: Sequence[Case], *, pipeline: str | None = None) -> Job:
         """Ask about cases in a worker, through another ``pipeline`` if one is given; they wait in line."""
         self._stderr.trim()
-        question = self.question if pipeline is None else replace(self.question, pipeline=pipeline)
-        future = self.schedule(worker.judge, list(cases), question, seconds=CASE_SECONDS)
-        return Job(self, cases, future, question.pipeline)
+        config = self.config if pipeline is None else replace(self.config, pipeline=pipeline)
+        future = self.schedule(worker.check_cases, list(cases), config, seconds=CASE_SECONDS)
+        return Job(self, cases, future, config.pipeline)
 
     def script(self, case: Case, result: Result) -> tuple[str, str]:
         """(the script that shows what came of a case, empty if there is none; why there is none in a line)."""
         try:
-            text, complaint = self.schedule(worker.write_script, case, result, self.question).result()
+            text, problem = self.schedule(worker.write_script, case, result, self.config).result()
         except TimeoutError:
             return "", f"the pass alone took over {CASE_SECONDS:.0f} s"
         except WorkerDied:
             return "", "the pass alone ends its process: without the pass there is nothing to show"
-        return text, complaint
+        return text, problem
 
     def ask(self, cases: Sequence[Case]) -> list[Result]:
         """Ask about each case apart, in parallel, and wait."""

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from foldproof.case import Case
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import BUNDLED, UsageError
@@ -57,10 +57,10 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2)"""
 
 
-def prepare(question: Question) -> tuple[str, str]:
+def prepare(config: CheckConfig) -> tuple[str, str]:
     """Load the pass and the target: (what the user got wrong about them, what to know of the target), a line each."""
     try:
-        _, target = _load(question)
+        _, target = _load(config)
     except UsageError as error:
         return str(error), ""
     return "", target.notice
@@ -85,14 +85,14 @@ def _strategy(names: tuple[str, ...], spec: str | None) -> Any:
     return strategy_of(names, spec)
 
 
-def judge(cases: list[Case], question: Question) -> list[Result]:
+def check_cases(cases: list[Case], config: CheckConfig) -> list[Result]:
     """``check`` of each case, in order. A lack of memory ends the process, unless it can be said of a case."""
     from foldproof.checking.batch import check_batch
 
-    fold, target = _load(question)
-    limited(question.megabytes)
+    fold, target = _load(config)
+    limit_memory(config.megabytes)
     try:
-        results = check_batch(cases, fold, target, complete=question.complete, sample=question.sample)
+        results = check_batch(cases, fold, target, complete=config.complete, sample=config.sample)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     if any(map(_lacked_memory, results)):
@@ -104,35 +104,35 @@ OUT_OF_MEMORY = 77
 """Exit code of a worker that met its limit."""
 
 
-def limited(megabytes: int) -> None:
+def limit_memory(megabytes: int) -> None:
     """This process gets no more memory than that; asking for more fails, as on a machine that has no more."""
     resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def _lacked_memory(result: Result) -> bool:
-    said = result.detail if isinstance(result, Failure) else ""
-    return "MemoryError" in said or "bad_alloc" in said
+    message = result.detail if isinstance(result, Failure) else ""
+    return "MemoryError" in message or "bad_alloc" in message
 
 
-def write_script(case: Case, result: Result, question: Question) -> tuple[str, str]:
+def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, str]:
     """(the script that shows ``result``, empty if there is none; why there is none), see ``foldproof.repro.script``."""
-    from foldproof.repro.script import NoScript, script
+    from foldproof.repro.script import CannotReproduce, write_script
 
-    fold, target = _load(question)
+    fold, target = _load(config)
     try:
-        return script(case, fold, target, result, fold_name=question.fold or BUNDLED), ""
-    except NoScript as error:
+        return write_script(case, fold, target, result, fold_name=config.fold or BUNDLED), ""
+    except CannotReproduce as error:
         return "", str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001, the pass, which can raise anything; the report says so
         return "", f"making it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _load(question: Question) -> tuple[Any, Any]:
+def _load(config: CheckConfig) -> tuple[Any, Any]:
     """Once a process."""
     from foldproof.core.loading import load_fold
     from foldproof.ir.relax.targets import parse_target
 
-    key = (question.fold, question.target, question.pipeline)
+    key = (config.fold, config.target, config.pipeline)
     if key not in _LOADED:
-        _LOADED[key] = (load_fold(question.fold), parse_target(question.target, question.pipeline))
+        _LOADED[key] = (load_fold(config.fold), parse_target(config.target, config.pipeline))
     return _LOADED[key]

@@ -54,11 +54,11 @@ def test_two_workers_race_one(tmp_path):
         (["--json", "missing/file"], "--json missing/file: cannot be written"),
     ],
 )
-def test_bad_input_is_one_line(args, said, tmp_path):
+def test_bad_input_is_one_line(args, message, tmp_path):
     done = run(*args, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("foldproof: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -8,10 +8,10 @@ import json
 import pytest
 from tests.support.faults import Place, assert_clean, outcome, summary, unharmed
 
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
-from foldproof.corpus.entry import load
-from foldproof.workers.pool import Judge
+from foldproof.corpus.entry import load_entry
+from foldproof.workers.pool import WorkerPool
 
 CAMPAIGN = ("--ops", "conv1d", "--seed", 0, "--examples", 16, "--workers", 2, "--shrink-time", "0.1s")
 FILES = ("--corpus", "found", "--journal", "kept", "--json", "log")
@@ -87,11 +87,11 @@ def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_
     [found] = summary(tmp_path / "log")["failures"]
     assert found["fingerprint"] == "TargetCrashed/conv/SIGSEGV"
     assert (found["minimal"], found["reproduced"]) == (True, "3/3")
-    case = load(tmp_path / found["path"]).case
+    case = load_entry(tmp_path / found["path"]).case
     assert case.groups > 1
     assert case.axes[0].dilation == 3
-    with Judge(Question(fold=dies[1], complete=False, pipeline="default"), workers=2) as judge:
-        results = judge.ask([case, *case.simpler()])
+    with WorkerPool(CheckConfig(fold=dies[1], complete=False, pipeline="default"), workers=2) as pool:
+        results = pool.ask([case, *case.simpler()])
     same = [isinstance(result, Failure) and result.fingerprint == found["fingerprint"] for result in results]
     assert same == [True] + [False] * (len(results) - 1)
     assert place.fuzz(found["path"], *dies, command="replay").returncode == 1

@@ -88,13 +88,13 @@ DISTURBANCES = {
 @mounts
 @pytest.mark.faults
 @pytest.mark.parametrize(("disturbance", "repair", "said"), DISTURBANCES.values(), ids=DISTURBANCES)
-def test_a_corpus_that_cannot_be_written_any_more(disturbance, repair, said, whole, disk, tmp_path):
+def test_a_corpus_that_cannot_be_written_any_more(disturbance, repair, message, whole, disk, tmp_path):
     place = Place(tmp_path, {"MARK_FILE": str(tmp_path / "mark"), "DISTURBANCE": f"cd {tmp_path}; {disturbance}"})
     run = place.fuzz(*WRONG, *CAMPAIGN, "--corpus", "disk/found", "--journal", "kept", "--json", "log")
     assert run.returncode == 1, run.stdout + run.stderr
-    assert run.stderr == f"foldproof: corpus folder disk/found: cannot be written: {said}\n"
+    assert run.stderr == f"foldproof: corpus folder disk/found: cannot be written: {message}\n"
     line = summary(tmp_path / "log")
-    assert said in line["trouble"]
+    assert message in line["problem"]
     assert line["failures"][0]["fingerprint"] in run.stdout
     assert_clean(place, corpus="disk/found")
     assert not list((disk / "found").iterdir())

@@ -13,7 +13,7 @@ import pytest
 
 from foldproof.campaign.journal import JOURNAL, RUNNING, Journal, JournalError
 from foldproof.case import Axis, Case
-from foldproof.corpus.entry import Entry, save
+from foldproof.corpus.entry import Entry, save_entry
 
 VERSIONS = {"foldproof": "1", "hypothesis": "2", "python": "3"}
 START = {"seed": 5, "versions": VERSIONS}
@@ -166,10 +166,10 @@ def test_a_journal_says_what_the_campaign_is(tmp_path):
     small = ("--ops", "max_pool1d", "--examples", 12, "--workers", 1, "--no-save")
     assert fuzz(*small, "--seed", 4, "--journal", "kept", cwd=tmp_path).returncode == 0
     before = (tmp_path / "kept" / JOURNAL).read_bytes()
-    for option, value, said in (("--seed", 5, "seed 4: seed 5 is"), ("--ops", "conv1d", "ops ['max_pool1d']: ops")):
+    for option, value, message in (("--seed", 5, "seed 4: seed 5 is"), ("--ops", "conv1d", "ops ['max_pool1d']: ops")):
         other = fuzz("--resume", "kept", option, value, cwd=tmp_path)
         assert other.returncode == 2
-        assert said in other.stderr
+        assert message in other.stderr
     twice = fuzz("--resume", "kept", "--journal", "other", cwd=tmp_path)
     assert (twice.returncode, twice.stderr.count("\n")) == (2, 1)
     assert (tmp_path / "kept" / JOURNAL).read_bytes() == before
@@ -183,7 +183,7 @@ def test_known_failures_keep_a_campaign_green_and_say_when_they_are_gone(tmp_pat
     wrong = ("--pass", "foldproof.mutants:begin_end_swapped")
     campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")
     assert fuzz(*campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
-    gone = save(tmp_path / "found", Entry(case=CASE, found={"failure": "Miscompile/max_pool/values"}))
+    gone = save_entry(tmp_path / "found", Entry(case=CASE, found={"failure": "Miscompile/max_pool/values"}))
     green = fuzz(*campaign, "--known", "found", "--json", "log", "--corpus", "new", cwd=tmp_path)
     assert green.returncode == 0, green.stdout + green.stderr
     summary = last_line(tmp_path / "log")
@@ -195,7 +195,7 @@ def test_known_failures_keep_a_campaign_green_and_say_when_they_are_gone(tmp_pat
 
 
 def test_a_case_without_a_failure_is_no_known_failure(tmp_path):
-    save(tmp_path / "found", Entry(case=CASE))
+    save_entry(tmp_path / "found", Entry(case=CASE))
     refused = fuzz("--known", "found", "--examples", 5, cwd=tmp_path)
     assert refused.returncode == 2
     assert "has no failure on record" in refused.stderr
@@ -227,7 +227,7 @@ def test_a_full_disk_ends_a_campaign_with_its_summary_and_it_goes_on_later(tmp_p
         full = fuzz(*args, cwd=tmp_path)
         assert full.returncode == 2, full.stdout + full.stderr
         assert "cannot be written: No space left on device" in full.stderr
-        assert last_line(tmp_path / "log")["trouble"]
+        assert last_line(tmp_path / "log")["problem"]
         subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
         resumed = fuzz("--resume", disk / "kept", "--json", tmp_path / "resumed", "--no-save", cwd=tmp_path)
         assert resumed.returncode == 0, resumed.stderr

@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 
 from foldproof import strategies
-from foldproof.campaign.prefetch import Drawing, shards_ahead
-from foldproof.checking.config import Question
+from foldproof.campaign.prefetch import PendingDraw, prefetch_shards
+from foldproof.checking.config import CheckConfig
 from foldproof.core.loading import UsageError
 from foldproof.generation.draw import draw, shards
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 
 STRATEGIES = """
 import os
@@ -62,45 +62,45 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def judge(folder, monkeypatch):
+def pool(folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-    with Judge(Question(), 2) as made:
+    with WorkerPool(CheckConfig(), 2) as made:
         yield made
 
 
-def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(judge):
+def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(pool):
     here = list(shards(strategies.cases("conv1d"), 250, 3))
     assert [shard for shard, _ in here] == [0, 1, 2]
-    assert list(shards_ahead(judge, ("conv1d",), None, 250, 3)) == here
-    assert list(shards_ahead(judge, ("conv1d",), None, 250, 3, done={1: 120})) == [here[0], here[2]]
+    assert list(prefetch_shards(pool, ("conv1d",), None, 250, 3)) == here
+    assert list(prefetch_shards(pool, ("conv1d",), None, 250, 3, done={1: 120})) == [here[0], here[2]]
 
 
-def test_a_strategy_of_few_cases_gives_all_of_them_once(judge):
-    cases = Drawing(judge, (), "mine:FEW", 60, 1).cases()
+def test_a_strategy_of_few_cases_gives_all_of_them_once(pool):
+    cases = PendingDraw(pool, (), "mine:FEW", 60, 1).cases()
     assert len(cases) == len(set(cases)) == 30
-    ahead = list(shards_ahead(judge, (), "mine:FEW", 100, 1))
+    ahead = list(prefetch_shards(pool, (), "mine:FEW", 100, 1))
     sizes = [len(cases) for _, cases in ahead]
     assert sum(sizes) == 100  # shards that have fewer cases than they may are made up for
     assert len(sizes) > 3
     assert max(sizes) == 30
 
 
-def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(judge, folder):
-    assert len(Drawing(judge, (), "mine:dies_once", 20, 1).cases()) == 20
+def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(pool, folder):
+    assert len(PendingDraw(pool, (), "mine:dies_once", 20, 1).cases()) == 20
     assert (folder / "mark").exists()
 
 
-def test_what_a_strategy_does_to_its_process_is_said_in_a_line(judge, monkeypatch):
+def test_what_a_strategy_does_to_its_process_is_said_in_a_line(pool, monkeypatch):
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(exit code 3\\)"):
-        Drawing(judge, (), "mine:dies", 20, 1).cases()
+        PendingDraw(pool, (), "mine:dies", 20, 1).cases()
     with pytest.raises(UsageError, match="the strategy raised SystemExit: 0"):
-        Drawing(judge, (), "mine:leaves", 20, 1).cases()
+        PendingDraw(pool, (), "mine:leaves", 20, 1).cases()
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(out of memory\\)"):
-        Drawing(judge, (), "mine:hoards", 20, 1).cases()
+        PendingDraw(pool, (), "mine:hoards", 20, 1).cases()
     monkeypatch.setattr("foldproof.campaign.prefetch.DRAW_SECONDS", 3.0)
     with pytest.raises(UsageError, match="the strategy took over 3 s for 20 cases"):
-        Drawing(judge, (), "mine:hangs", 20, 1).cases()
+        PendingDraw(pool, (), "mine:hangs", 20, 1).cases()
 
 
 def test_what_was_drawn_before_a_strategy_raised_is_judged_and_counted(folder):

@@ -20,11 +20,11 @@ def verdict(*, folded=True):
     """With something to count everywhere."""
     return Verdict(
         folded=folded,
-        legality=Legality.VACUOUS,
+        legality=Legality.UNOBSERVABLE,
         rules=("conv",),
         reasons=(("value", "7 is not 0"),),
         undefined=("integer overflow in a step",),
-        findings=("conv-axes-out-of-order",),
+        known_issues=("conv-axes-out-of-order",),
         sampled=True,
         fallback="a PrimFunc with a loop",
     )
@@ -57,11 +57,11 @@ def test_what_is_absorbed_adds_up_and_tells_what_is_new():
     part.add(CASE, KNOWN, known={KNOWN.fingerprint})
     part.cases = part.executed
     assert all(getattr(part, name) for name in (*NUMBERS, *COUNTERS, "by_op"))
-    plain = json.loads(json.dumps(part.to_plain()))
+    plain = json.loads(json.dumps(part.to_dict()))
     [first, second] = whole.absorb(plain)
     assert [first.failure.fingerprint, second.failure.fingerprint] == [WRONG.fingerprint, CRASHED.fingerprint]
     assert (first.failure.case, first.failure.detail, first.count) == (CASE, WRONG.detail, 2)
-    assert {name: whole.to_plain()[name] for name in (*NUMBERS, *COUNTERS, "by_op")} == {
+    assert {name: whole.to_dict()[name] for name in (*NUMBERS, *COUNTERS, "by_op")} == {
         name: plain[name] for name in (*NUMBERS, *COUNTERS, "by_op")
     }
     assert whole.absorb(plain) == []

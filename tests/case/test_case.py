@@ -30,7 +30,7 @@ EVERYTHING = Case(
     kernel_layout="HWIO",
     weight_dtype="float32",
     out_dtype="float64",
-    uses=("returned", "read", "read"),
+    extra_outputs=("returned", "read", "read"),
     fills=("negative", "specials"),
     seed=7,
 )
@@ -48,7 +48,7 @@ CASES = [
     Case(
         op="conv2d",
         axes=(Axis(size=9, pad=(1, 2), kernel=3), Axis(kernel=2, padding=(0, 1))),
-        front=(Step(kind="maximum", operand=(-0.5, NAN), swapped=True), Step(kind="leakyrelu", alpha=0.1)),
+        producers=(Step(kind="maximum", operand=(-0.5, NAN), swapped=True), Step(kind="leakyrelu", alpha=0.1)),
         pad=Pad(form="call_tir", value=-INF, channel=(0, 1)),
         steps=(
             Step(kind="multiply", operand=(128.0, 0.5, -INF), constant=False),
@@ -61,7 +61,7 @@ CASES = [
         data_layout="NHWC",
         symbolic=("N", "H"),
         constant_weight=True,
-        uses=("step",),
+        extra_outputs=("step",),
     ),
 ]
 
@@ -94,8 +94,8 @@ def test_json_and_repr_leave_defaults_out():
 
 def test_json_writes_what_json_has_no_number_for_as_strings():
     values = {NAN: "nan", INF: "inf", -INF: "-inf"}
-    assert [Pad(value=value).to_plain() for value in values] == [{"value": text} for text in values.values()]
-    assert "-0.0" in json.dumps(Pad(value=-0.0).to_plain())
+    assert [Pad(value=value).to_dict() for value in values] == [{"value": text} for text in values.values()]
+    assert "-0.0" in json.dumps(Pad(value=-0.0).to_dict())
 
 
 def test_every_field_of_a_case_is_in_its_json():
@@ -119,7 +119,7 @@ def test_every_field_of_a_case_is_in_its_json():
         "kernel_layout": "HWIO",
         "weight_dtype": "float32",
         "out_dtype": "float64",
-        "uses": ["returned", "read", "read"],
+        "extra_outputs": ["returned", "read", "read"],
         "fills": ["negative", "specials"],
         "seed": 7,
     }
@@ -165,7 +165,7 @@ def test_values_are_frozen(value, field):
         ({"format": 1, "op": "conv1d", "axes": [{}], "pad": {"value": True}}, "not True"),
         ({"format": 1, "op": "conv1d", "axes": [{}], "pad": {"value": None}}, "not None"),
         ({"format": 1, "op": "conv1d", "axes": [{}], "batch": 2.0}, "batch must be a whole number, not 2.0"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "uses": "read"}, "'read'"),
+        ({"format": 1, "op": "conv1d", "axes": [{}], "extra_outputs": "read"}, "'read'"),
         ({"format": 1, "op": "conv1d", "axes": [{}], "data_layout": None}, "None"),
         ({"format": 1, "op": "conv1d", "axes": [{}], "out_dtype": None}, "None"),
     ],
@@ -205,7 +205,7 @@ def one_axis(**changes):
         (TRIVIAL, {"filters": 0}, "filters must be at least 1, not 0"),
         (TRIVIAL, {"groups": 0}, "groups must be at least 1, not 0"),
         (TRIVIAL, {"seed": -1}, "seed must be at least 0, not -1"),
-        (TRIVIAL, {"uses": ("kept",)}, "use 'kept'"),
+        (TRIVIAL, {"extra_outputs": ("kept",)}, "use 'kept'"),
         (TRIVIAL, {"fills": ("zeros",)}, "fill 'zeros'"),
         (TRIVIAL, {"fills": ()}, "fill must be a non-empty list, not ()"),
         # attributes
@@ -278,10 +278,10 @@ def one_axis(**changes):
             {"steps": (Step(kind="quantize", out_dtype="int8"),), "dtype": "float64"},
             "quantize reads 'float64'",
         ),
-        (TRIVIAL, {"front": (Step(kind="sqrt"),), "dtype": "int8"}, "dtype that sqrt reads 'int8'"),
-        (TRIVIAL, {"front": (Step(kind="negative"),), "dtype": "uint8"}, "dtype that negative reads 'uint8'"),
-        (TRIVIAL, {"front": (Step(kind="pad"),)}, "step in front of the pad 'pad'"),
-        (TRIVIAL, {"front": (RELU,), "pad": Pad(operand="weight")}, "front stands in front of a pad of the data"),
+        (TRIVIAL, {"producers": (Step(kind="sqrt"),), "dtype": "int8"}, "dtype that sqrt reads 'int8'"),
+        (TRIVIAL, {"producers": (Step(kind="negative"),), "dtype": "uint8"}, "dtype that negative reads 'uint8'"),
+        (TRIVIAL, {"producers": (Step(kind="pad"),)}, "step before the pad 'pad'"),
+        (TRIVIAL, {"producers": (RELU,), "pad": Pad(operand="weight")}, "front stands before a pad of the data"),
         (TRIVIAL, {"steps": (Step(kind="pad"),), "pad": Pad(operand="weight")}, "are two cases"),
         (TRIVIAL, {"steps": (Step(kind="pad", value=0.5, widths=(("H", 1, 0),)),)}, "name H, but its layout is NCW"),
         (TRIVIAL, {"steps": (Step(kind="pad", value=300.0),), "dtype": "int8"}, "pad value 300.0 does not fit int8"),
@@ -314,11 +314,11 @@ def one_axis(**changes):
         (TRANSPOSED, {"symbolic": ("W",)}, "symbolic axis 'W' is none of N"),
         (
             Case(op="conv1d", axes=(Axis(size=2),)),
-            {"symbolic": ("W",), "front": (Step(kind="add", operand=(1.0, 2.0), axis="W"),)},
+            {"symbolic": ("W",), "producers": (Step(kind="add", operand=(1.0, 2.0), axis="W"),)},
             "add follows W, whose length is symbolic",
         ),
         (POOL, {"constant_weight": True}, "max_pool1d has no constant_weight"),
-        (TRIVIAL, {"uses": ("step",)}, "use 'step' needs a step"),
+        (TRIVIAL, {"extra_outputs": ("step",)}, "use 'step' needs a step"),
     ],
 )
 def test_an_impossible_case_is_refused_with_the_value(base, changes, text):
@@ -462,7 +462,7 @@ def test_shapes_of_a_transposed_convolution():
     [
         (Axis(size=4, pad=(0, 1), kernel=2, stride=2), False, 2),
         (Axis(size=4, pad=(0, 1), kernel=2, stride=2), True, 3),
-        (Axis(size=4, padding=(0, 1), kernel=2, stride=2), True, 2),  # a third would start behind the data
+        (Axis(size=4, padding=(0, 1), kernel=2, stride=2), True, 2),  # a third would start after the data
         (Axis(size=4, padding=(1, 0), kernel=2, stride=2), True, 3),
         (Axis(size=7, kernel=2, stride=3, dilation=2), True, 3),  # at 0, 3 and 6: the last one overhangs
         (Axis(size=6, kernel=2, stride=3, dilation=2), True, 2),  # at 0 and 3: the last one ends with the data
@@ -528,7 +528,7 @@ CHAIN = Case(
     op="conv2d",
     axes=(Axis(size=5, pad=(1, 2)), Axis(kernel=3, padding=(1, 0))),
     dtype="int8",
-    front=(Step(kind="astype", out_dtype="float32"),),
+    producers=(Step(kind="astype", out_dtype="float32"),),
     pad=Pad(channel=(0, 1)),
     steps=(
         Step(kind="quantize", out_dtype="uint8"),
@@ -547,7 +547,7 @@ def test_layouts_are_walked_backwards_from_the_consumer():
 
 
 def test_lengths_grow_along_the_chain():
-    assert CHAIN.dims_in_front == {"N": 1, "C": 2, "H": 5, "W": 1, "U": 1, "V": 1}
+    assert CHAIN.input_dims == {"N": 1, "C": 2, "H": 5, "W": 1, "U": 1, "V": 1}
     assert CHAIN.dims_along[0] == CHAIN.dims_along[2] == {"N": 1, "C": 3, "H": 8, "W": 1, "U": 1, "V": 1}
     assert CHAIN.operand_dims == {"N": 2, "C": 3, "H": 8, "W": 4}
     assert CHAIN.kernel_dims == {"O": 1, "I": 3, "H": 1, "W": 3}
@@ -555,7 +555,7 @@ def test_lengths_grow_along_the_chain():
 
 
 def test_dtypes_flow_through_the_chain():
-    assert CHAIN.front_dtypes == ("int8", "float32")
+    assert CHAIN.producer_dtypes == ("int8", "float32")
     assert CHAIN.step_dtypes == ("float32", "uint8", "uint8", "uint8", "uint8")
     assert (CHAIN.pad_dtype, CHAIN.operand_dtype, CHAIN.kernel_dtype, CHAIN.result_dtype) == (
         "float32",
@@ -566,7 +566,12 @@ def test_dtypes_flow_through_the_chain():
 
 
 def test_each_step_has_its_place():
-    [front] = CHAIN.front_places
-    assert (front.dtype, front.order, front.dims["H"], front.parameter("scale")) == ("int8", "NUHC", 5, "front_scale0")
+    [producers] = CHAIN.producer_places
+    assert (producers.dtype, producers.order, producers.dims["H"], producers.parameter("scale")) == (
+        "int8",
+        "NUHC",
+        5,
+        "front_scale0",
+    )
     last = CHAIN.step_places[3]
     assert (last.dtype, last.order, last.dims["W"], last.parameter("operand")) == ("uint8", "NHWC", 4, "operand3")

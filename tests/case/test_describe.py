@@ -19,7 +19,7 @@ def test_every_part_of_a_chain_has_a_line():
     case = Case(
         op="conv1d",
         axes=(Axis(size=5, pad=(3, 0), kernel=3),),
-        front=(Step(kind="maximum", operand=(-0.5, 3.0), swapped=True), Step(kind="relu")),
+        producers=(Step(kind="maximum", operand=(-0.5, 3.0), swapped=True), Step(kind="relu")),
         pad=Pad(form="call_tir", value=-1.0, channel=(0, 1)),
         steps=(
             Step(kind="multiply", operand=(128.0,), constant=False),
@@ -31,7 +31,7 @@ def test_every_part_of_a_chain_has_a_line():
         symbolic=("W",),
         constant_weight=True,
         out_dtype="int32",
-        uses=("step", "read"),
+        extra_outputs=("step", "read"),
     )
     assert describe(case).splitlines() == [
         "conv1d NCW/OIW float32 -> int32, data NUCW (1, 1, 2, w=5), 1 constant filter",

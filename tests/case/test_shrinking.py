@@ -31,7 +31,7 @@ COMPLICATED = [
         kernel_layout="HWIO",
         weight_dtype="int16",
         out_dtype="float64",
-        uses=("returned", "read"),
+        extra_outputs=("returned", "read"),
         fills=("negative", "nans"),
         seed=7,
     ),
@@ -61,7 +61,7 @@ COMPLICATED = [
         filters=4,
         groups=4,
         dtype="float64",
-        uses=("read", "read"),
+        extra_outputs=("read", "read"),
     ),
     Case(
         op="max_pool3d",
@@ -87,7 +87,7 @@ COMPLICATED = [
         data_layout="WNCH",
         ceil_mode=True,
         count_include_pad=True,
-        uses=("returned",),
+        extra_outputs=("returned",),
     ),
     Case(
         op="conv1d",
@@ -104,7 +104,7 @@ COMPLICATED = [
         dtype="uint8",
         pad=Pad(value=128.0),
         steps=(Step(zero_point=(128,) * 4, zero_point_dtype="uint8", axis="W", constant=False),),
-        uses=("returned",),
+        extra_outputs=("returned",),
     ),
     Case(
         op="avg_pool1d",
@@ -117,7 +117,7 @@ COMPLICATED = [
     Case(
         op="conv2d",
         axes=(Axis(size=5, pad=(3, 3), kernel=3, stride=2), Axis(size=1, kernel=2, padding=(1, 0))),
-        front=(Step(kind="maximum", operand=(-0.5, 3.0), axis="C", swapped=True), Step(kind="abs")),
+        producers=(Step(kind="maximum", operand=(-0.5, 3.0), axis="C", swapped=True), Step(kind="abs")),
         pad=Pad(form="call_tir", value=-1.0, channel=(0, 1)),
         steps=(
             Step(kind="multiply", operand=(128.0, -0.5, INF), axis="C", constant=False),
@@ -130,13 +130,13 @@ COMPLICATED = [
         data_layout="NCHW",
         symbolic=("N", "H"),
         constant_weight=True,
-        uses=("step", "returned"),
+        extra_outputs=("step", "returned"),
     ),
     Case(
         op="max_pool3d",
         axes=(Axis(size=2, pad=(1, 0)), Axis(size=4, pad=(0, 2), kernel=2), Axis(size=3, kernel=2)),
         dtype="float16",
-        front=(Step(kind="leakyrelu", alpha=-0.75), Step(kind="clip", low=-3.5, high=1e3), Step(kind="sqrt")),
+        producers=(Step(kind="leakyrelu", alpha=-0.75), Step(kind="clip", low=-3.5, high=1e3), Step(kind="sqrt")),
         pad=Pad(value=-INF, form="call_tir", mode="replicate"),
         steps=(
             Step(kind="quantize", scale=(0.5, 0.25), zero_point=(-3, 4), out_dtype="uint8", axis="C"),
@@ -146,7 +146,7 @@ COMPLICATED = [
         ),
         channels=2,
         symbolic=("W",),
-        uses=("step",),
+        extra_outputs=("step",),
     ),
     Case(
         op="conv1d",
@@ -187,7 +187,7 @@ def weight(case):
         **{f"negative {name}": sum(number < 0 for number in numbers) for name, numbers in sides.items()},
         **{name: getattr(case, name) for name in ("batch", "channels", "filters", "groups", "seed")},
         "flags": case.ceil_mode + case.count_include_pad,
-        "uses": len(case.uses),
+        "extra_outputs": len(case.extra_outputs),
         "fills": sum(map(FILLS.index, case.fills)),
         "dtypes": sum(DTYPES.index(dtype) for dtype in (case.dtype, case.out_dtype)),
         "weight dtype": bool(case.weight_dtype),
@@ -197,7 +197,7 @@ def weight(case):
         "pad form": case.pad.form != "op",
         "constant weight": case.constant_weight,
         "symbolic": len(case.symbolic),
-        **weight_of_steps((*case.steps, *case.front)),
+        **weight_of_steps((*case.steps, *case.producers)),
     }
 
 
@@ -385,14 +385,14 @@ def one_axis(case, **changes):
         (replace(LONG, pad=Pad(value=-INF)), replace(LONG, pad=Pad(value=-1.0))),
         (replace(LONG, fills=("reals", "specials")), replace(LONG, fills=("specials",))),
         (replace(LONG, fills=("reals",)), replace(LONG, fills=("negative",))),
-        (replace(LONG, uses=("read", "returned")), replace(LONG, uses=("returned",))),
+        (replace(LONG, extra_outputs=("read", "returned")), replace(LONG, extra_outputs=("returned",))),
         (replace(LONG, seed=9), replace(LONG, seed=8)),
         (replace(LONG, dtype="int8", out_dtype="int32"), replace(LONG, dtype="int8", out_dtype="int16")),
         (replace(LONG, pad=Pad(mode="edge")), LONG),
         (replace(LONG, pad=Pad(form="call_tir")), LONG),
         (replace(LONG, symbolic=("N", "W")), replace(LONG, symbolic=("W",))),
         (replace(LONG, constant_weight=True), LONG),
-        (replace(LONG, front=(RELU, HALF)), replace(LONG, front=(HALF,))),
+        (replace(LONG, producers=(RELU, HALF)), replace(LONG, producers=(HALF,))),
         (replace(LONG, steps=(RELU, HALF)), replace(LONG, steps=(RELU,))),
         (replace(LONG, steps=(HALF,)), replace(LONG, steps=(RELU,))),
         (replace(LONG, steps=(HALF,)), replace(LONG, steps=(Step(kind="add", operand=(0.5,)),))),

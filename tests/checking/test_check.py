@@ -19,7 +19,7 @@ from foldproof.generation.draw import draw, strategy_of
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import MAIN, build
 from foldproof.ir.relax.targets import TargetError, parse_target
-from foldproof.oracle.legality import Legality, right_folds
+from foldproof.oracle.legality import Legality, legal_folds
 
 FOLDABLE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), fills=("integers", "negative"))
 
@@ -81,14 +81,14 @@ def test_tvm_is_blamed_where_the_unfolded_function_differs_from_the_reference(mo
 
 
 def test_tvm_is_blamed_where_it_executes_the_right_fold_wrongly(monkeypatch):
-    run = runs.run
+    run = runs.run_function
 
     def wrong(case, program, name, arrays):
         outputs = run(case, program, name, arrays)
         return tuple(output + (name == "folded") for output in outputs)
 
-    monkeypatch.setattr(runs, "run", wrong)
-    [right] = right_folds(FOLDABLE)
+    monkeypatch.setattr(runs, "run_function", wrong)
+    [right] = legal_folds(FOLDABLE)
     assert foldproof.ir.relax.module.same(
         build(right, with_pad=False)[MAIN], FoldExplicitPadding()(build(FOLDABLE))[MAIN]
     )
@@ -96,7 +96,7 @@ def test_tvm_is_blamed_where_it_executes_the_right_fold_wrongly(monkeypatch):
 
 
 def test_one_bit_of_a_real_valued_result_is_a_difference(monkeypatch):
-    run = runs.run
+    run = runs.run_function
 
     def one_bit_off(case, program, name, arrays):
         outputs = run(case, program, name, arrays)
@@ -104,7 +104,7 @@ def test_one_bit_of_a_real_valued_result_is_a_difference(monkeypatch):
 
     case = replace(FOLDABLE, fills=("reals",))
     assert check(case).folded
-    monkeypatch.setattr(runs, "run", one_bit_off)
+    monkeypatch.setattr(runs, "run_function", one_bit_off)
     assert blamed(case).fingerprint == "OracleDisagreement/conv/folded values"
 
 
@@ -147,14 +147,14 @@ def other_pad_value(mod, _ctx):
 def test_a_known_defect_of_tvm_excuses_the_right_fold_only():
     case = Case(op="conv2d", axes=(Axis(size=3, pad=(1, 1)), Axis(size=4, pad=(1, 1))), data_layout="NCWH", seed=1)
     case = replace(case, axes=tuple(replace(axis, stride=i + 1) for i, axis in enumerate(case.axes)))
-    assert check(case).findings == ("conv-axes-out-of-order",)
+    assert check(case).known_issues == ("conv-axes-out-of-order",)
     assert blamed(case, fold=other_pad_value).kind == "Miscompile"
 
 
 def test_nan_into_max_pool_excuses_nothing_but_what_it_touches():
     case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 1), kernel=2),), pad=Pad(value=-1.0), fills=("nans",))
     assert check(case).undefined == ("NaN into max_pool",)
-    assert blamed(replace(case, uses=("returned",)), fold=other_pad_value).kind == "Miscompile"
+    assert blamed(replace(case, extra_outputs=("returned",)), fold=other_pad_value).kind == "Miscompile"
 
 
 def test_a_sum_without_an_error_bound_is_in_doubt_but_compared_with_the_fold():
@@ -213,22 +213,24 @@ CAST = Step(kind="astype", out_dtype="int8")
 
 
 def test_what_a_cast_leaves_open_is_named_and_only_that_is_excused():
-    case = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 1)),), steps=(CAST,), fills=("extremes",), uses=("step",))
+    case = Case(
+        op="max_pool1d", axes=(Axis(size=4, pad=(1, 1)),), steps=(CAST,), fills=("extremes",), extra_outputs=("step",)
+    )
     assert check(case, complete=False).undefined == ("float to integer cast out of range",)
     assert blamed(case, fold=other_pad_value).kind == "Miscompile"
 
 
 def test_a_fold_may_change_what_a_cast_leaves_open(monkeypatch):
     """TVM answers 127 or 44 for int8(300.0), by the place of the element in a vector."""
-    run = runs.run
+    run = runs.run_function
 
     def elsewhere(case, program, name, arrays):
         outputs = run(case, program, name, arrays)
-        opened = np.abs(arrays["x"]) >= 128
-        return tuple(np.where(opened, np.int8(44), out) for out in outputs) if name == "folded" else outputs
+        unspecified = np.abs(arrays["x"]) >= 128
+        return tuple(np.where(unspecified, np.int8(44), out) for out in outputs) if name == "folded" else outputs
 
     case = Case(op="max_pool1d", axes=(Axis(size=4),), steps=(CAST,), fills=("extremes",))
-    monkeypatch.setattr(runs, "run", elsewhere)
+    monkeypatch.setattr(runs, "run_function", elsewhere)
     assert check(case).undefined == ("float to integer cast out of range",)
 
 
@@ -249,7 +251,7 @@ def test_a_chain_that_could_fold_is_a_missed_fold():
     case = Case(op="conv2d", axes=(Axis(size=4, pad=(1, 1)), Axis()), pad=Pad(channel=(0, 1)), steps=steps)
     assert blamed(case, fold=lambda module: module, complete=True).kind == "MissedFold"
     unclipped = replace(case, steps=(*steps[:2], CAST))
-    assert check(unclipped, fold=lambda module: module, complete=True).legality is Legality.OPEN
+    assert check(unclipped, fold=lambda module: module, complete=True).legality is Legality.UNSPECIFIED
 
 
 def test_a_constant_weight_is_the_same_for_every_fill():
@@ -262,11 +264,11 @@ def test_a_copy_of_a_padded_symbolic_length_is_a_known_defect_of_tvm():
     fields = {"steps": steps, "batch": 2, "channels": 2}
     case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 1)),), symbolic=("W",), **fields)
     default = parse_target(pipeline="default")
-    assert check(case, target=default, complete=False).findings == ("symbolic-copy",)
-    assert not check(replace(case, symbolic=()), target=default, complete=False).findings
-    assert not check(replace(case, steps=()), target=default, complete=False).findings
+    assert check(case, target=default, complete=False).known_issues == ("symbolic-copy",)
+    assert not check(replace(case, symbolic=()), target=default, complete=False).known_issues
+    assert not check(replace(case, steps=()), target=default, complete=False).known_issues
     # The fast pipeline does without the pass that raises, so that a sample has nothing to be compared with.
     for sample in (0.0, 1.0):
         verdict = check(case, complete=False, sample=sample)
-        assert not verdict.findings
+        assert not verdict.known_issues
         assert not verdict.sampled

@@ -9,7 +9,7 @@ import pytest
 from foldproof import Axis, Case, Failure, check, mutants
 from foldproof.checking import execution as runs
 from foldproof.checking.batch import check_batch
-from foldproof.checking.crosscheck import confirmed, sampled
+from foldproof.checking.crosscheck import confirm, is_sampled
 from foldproof.checking.failures import failure
 from foldproof.checking.result import Verdict
 from foldproof.fold import FoldExplicitPadding
@@ -61,9 +61,9 @@ def compilations(monkeypatch):
 def test_the_sample_has_the_share_that_was_asked_for_and_depends_on_the_case_alone():
     cases = [replace(CASE, seed=seed) for seed in range(4000)]
     for share in (0.0, 0.02, 0.5, 1.0):
-        chosen = [sampled(case, share) for case in cases]
+        chosen = [is_sampled(case, share) for case in cases]
         assert sum(chosen) == pytest.approx(share * len(cases), abs=0.01 * len(cases))
-        assert chosen == [sampled(Case.from_json(case.to_json()), share) for case in cases]
+        assert chosen == [is_sampled(Case.from_json(case.to_json()), share) for case in cases]
 
 
 def test_only_cases_of_the_sample_are_run_by_both_pipelines(compilations):
@@ -134,9 +134,9 @@ def test_a_failure_of_the_fast_pipeline_alone_is_a_disagreement(monkeypatch):
 
 def test_another_failure_in_the_default_pipeline_is_a_disagreement():
     ours, other = failure("Miscompile", CASE, "values", "x"), failure("TargetCrashed", CASE, "SIGFPE", "y")
-    assert confirmed(ours, failure("Miscompile", CASE, "values", "z")) is ours
-    assert "TargetCrashed/conv/SIGFPE" in confirmed(ours, other).detail
-    assert confirmed(ours, None).kind == confirmed(ours, other).kind == "PipelineDisagreement"
+    assert confirm(ours, failure("Miscompile", CASE, "values", "z")) is ours
+    assert "TargetCrashed/conv/SIGFPE" in confirm(ours, other).detail
+    assert confirm(ours, None).kind == confirm(ours, other).kind == "PipelineDisagreement"
 
 
 def test_a_failure_before_anything_is_compiled_needs_no_pipeline(compilations):

@@ -128,10 +128,10 @@ BAD = {
 
 
 @pytest.mark.parametrize(("args", "said"), BAD.values(), ids=BAD)
-def test_bad_input_is_refused_in_one_line_that_names_it(args, said, folder):
+def test_bad_input_is_refused_in_one_line_that_names_it(args, message, folder):
     (folder / "empty").mkdir()
     (folder / "exits.py").write_text("raise SystemExit(0)")
-    assert said in refused(foldproof(*args, cwd=folder))
+    assert message in refused(foldproof(*args, cwd=folder))
 
 
 MALFORMED = {
@@ -159,11 +159,11 @@ MALFORMED = {
 
 @pytest.mark.parametrize(("text", "said"), MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("command", ["replay", "show"])
-def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, text, said, folder):
+def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, text, message, folder):
     (folder / "bad.case.json").write_text(text)
     line = refused(foldproof(command, "bad.case.json", cwd=folder))
     assert line.startswith("foldproof: bad.case.json: ")
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="needs a folder that even root cannot write")
@@ -257,13 +257,13 @@ def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
         ("exits", "the pass raised SystemExit: 0"),
     ],
 )
-def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, said, folder):
+def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, message, folder):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first"]
     run = foldproof("fuzz", "--pass", f"passes:{name}", *budget, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
     assert "CompileError/conv/pass" in run.stdout
-    assert said in run.stdout
+    assert message in run.stdout
     [path] = (folder / "foldproof-corpus").glob("*.case.json")
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
 

@@ -210,7 +210,7 @@ WRONG = {
         of_axes(padding=lambda a: a.padding[::-1]),
         "test_convtranspose_autopad_same",
     ),
-    "output_padding in front": (
+    "output_padding before it": (
         of_axes(
             padding=lambda a: (a.padding[0] - a.output_padding, a.padding[1]), output_padding=lambda a: 0 * a.stride
         ),

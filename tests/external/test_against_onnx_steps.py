@@ -1,7 +1,7 @@
 """The elementwise steps of the NumPy reference against ONNX Runtime, one at a time, bit by bit.
 
 All 256 values of integers of 8 bits, ends and neighbours of the wider ones; floats with halves to round, fractions, and
-what is not finite behind a step in float16. Signs of zeros are not compared here, nor NaN and infinities in front of a
+what is not finite after a step in float16. Signs of zeros are not compared here, nor NaN and infinities before a
 step: what TVM makes of those is its own (rows in ``test_trust_runtime``), and ``test_chain`` has it.
 """
 
@@ -14,7 +14,7 @@ from tests.support import onnx_graphs
 import foldproof.oracle.elementwise
 from foldproof.case import Axis, Case, Step, ops
 from foldproof.case.step import BINARY, ELEMENTWISE, TAKES
-from foldproof.oracle.reference import chain
+from foldproof.oracle.reference import evaluate_steps
 
 HALVES = [*(quarter / 4 for quarter in range(-40, 41)), 127.5, -128.5, 255.5, 2049.0]
 FRACTIONS = [0.1, -0.1, 1 / 3, 1e-3, 3e-5, -1e-7, 255.49, 60000.0, -65504.0]
@@ -86,10 +86,10 @@ UNCHECKED = {
 def different(step, dtype):
     """Values, what ONNX Runtime makes of them, and what the reference does, where it knows and they differ."""
     case, x = case_of(step, dtype), values(dtype).reshape(1, 1, -1)
-    tensor, got = chain(case, {"x": x})[-1], onnx_graphs.behind_steps(case, {"x": x})
+    tensor, got = evaluate_steps(case, {"x": x})[-1], onnx_graphs.behind_steps(case, {"x": x})
     assert got.dtype == tensor.value.dtype
     same = (got == tensor.value) | (np.isnan(got.astype(np.float64)) & np.isnan(tensor.value.astype(np.float64)))
-    wrong = ~(same | tensor.unsure)
+    wrong = ~(same | tensor.unknown)
     return list(zip(x[wrong].tolist(), got[wrong].tolist(), tensor.value[wrong].tolist(), strict=True))
 
 

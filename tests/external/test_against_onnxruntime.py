@@ -37,7 +37,7 @@ HIGHEST = ops.HIGHEST["float32"]
 
 @st.composite
 def plain(draw, name):
-    """A pad of any mode and value in front of an op, in what ONNX Runtime executes; nearly every one can be checked."""
+    """A pad of any mode and value before an op, in what ONNX Runtime executes; nearly every one can be checked."""
     spec = ops.BY_NAME[name]
     small = ("int8", "uint8") if spec.family in ("conv", "max_pool") else ()
     dtype = draw(st.sampled_from(("float32", "float32", *small)))
@@ -97,13 +97,13 @@ def _nan_in_max(case, arrays, result, got):
 def _strange_step(case, arrays, result, got):
     """NaN and infinities through steps: min, max and clip choose by the order of operands, quantize has no NaN, and
     TVM's simplifier makes x * 0.0 and 0.0 / x a zero."""
-    computing = any(step.kind in ELEMENTWISE for step in (*case.front, *case.steps))
+    computing = any(step.kind in ELEMENTWISE for step in (*case.producers, *case.steps))
     return computing and _strange(case, arrays)
 
 
 def _strange(case, arrays):
     """Whether anything that goes in is large enough to overflow, or not finite."""
-    steps = (*case.front, *case.steps)
+    steps = (*case.producers, *case.steps)
     numbers = [case.pad.value, *(step.value for step in steps), *(number for step in steps for number in step.operand)]
     return any(not (np.abs(part.astype(np.float64)) < 2.0**63).all() for part in (*arrays.values(), np.array(numbers)))
 
@@ -185,7 +185,7 @@ AGREED = {
     # one by one. PyTorch says so too; older versions of ONNX (before opset 19) and of ONNX Runtime did not.
     "last window in padding, dropped": ({"size": 2, "kernel": 2, "stride": 2, "padding": (1, 1)}, {}, [0.5, 1.0]),
     "overhang, padding counted": ({"size": 4, "kernel": 3, "stride": 3, "padding": (1, 2)}, {}, [1.0, 7 / 3]),
-    "overhang behind padding": ({"size": 4, "kernel": 3, "stride": 2, "padding": (0, 1)}, {}, [2.0, 7 / 3]),
+    "overhang after padding": ({"size": 4, "kernel": 3, "stride": 2, "padding": (0, 1)}, {}, [2.0, 7 / 3]),
     "padding not counted": (
         {"size": 4, "kernel": 3, "stride": 3, "padding": (1, 1)},
         {"count_include_pad": False},
@@ -298,7 +298,7 @@ WRONG = {
             padding=lambda axis: (axis.padding[0] - 1, axis.padding[1] + 1) if axis.padding[0] else axis.padding
         ),
     ),
-    "output padding in front": (
+    "output padding before it": (
         "conv2d_transpose",
         _axes_changed(
             padding=lambda axis: (axis.padding[0] - axis.output_padding, axis.padding[1]),

@@ -110,7 +110,7 @@ BLOCKED = {
         [lambda x: O.astype(x, "int8"), lambda x: O.astype(x, "float32")],
         Kind.CAST,
     ),
-    "a rounded product in front of a sum": (
+    "a rounded product before a sum": (
         0.1,
         [lambda x: O.multiply(x, constant(0.1)), lambda x: O.subtract(x, constant(np.float32(0.1) * np.float32(0.1)))],
         Kind.UNDEFINED_VALUE,
@@ -335,7 +335,7 @@ def test_a_crop_behind_a_pad_that_undoes_it_leaves_none():
 
 
 def test_what_a_pad_adds_and_a_later_one_crops_goes_from_both():
-    """Two of three elements are cropped, behind a relu and in another layout; the third one and the other end stay."""
+    """Two of three elements are cropped, after a relu and in another layout; the third one and the other end stay."""
 
     @I.ir_module
     class Before:
@@ -365,8 +365,8 @@ def test_what_a_pad_adds_and_a_later_one_crops_goes_from_both():
 
     assert_folds(Before, Expected)
     assert_same_results(Before, np.arange(24, dtype="float32").reshape(1, 3, 8))
-    said = [str(report) for report in FoldExplicitPadding().explain(Before)]
-    assert said[0] == "main: lv -> pad lv3: folded (cancelled, a pad of [0, 0, 0, 0, 1, 1] stays)"
+    message = [str(report) for report in FoldExplicitPadding().explain(Before)]
+    assert message[0] == "main: lv -> pad lv3: folded (cancelled, a pad of [0, 0, 0, 0, 1, 1] stays)"
 
 
 def test_a_pad_that_others_read_stays_for_them_where_a_crop_of_it_goes():
@@ -667,8 +667,8 @@ def test_a_backend_says_what_it_takes():
         ({"accepts": "cudnn"}, TypeError, "accepts must be a function of a Consumer, not 'cudnn'"),
     ],
 )
-def test_an_option_with_a_wrong_value_is_named_with_the_choices(options, error, said):
-    with pytest.raises(error, match=said):
+def test_an_option_with_a_wrong_value_is_named_with_the_choices(options, error, message):
+    with pytest.raises(error, match=message):
         FoldExplicitPadding(**options)
 
 

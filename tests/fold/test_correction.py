@@ -64,7 +64,7 @@ def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, at
 
 
 def test_a_border_per_channel_is_made_up_for():
-    """int8 data, of which each channel has another offset in front of an integer convolution."""
+    """int8 data, of which each channel has another offset before an integer convolution."""
 
     def subtracted(x):
         return relax.op.subtract(x, constant(1, 2, 3, dtype="int8", shape=(3, 1)))

@@ -275,7 +275,7 @@ FLOAT1, FLOAT2, FLOAT3 = ((2, 4, *sizes) for sizes in [(9,), (9, 11), (9, 11, 13
 
 
 def one_op(name, shape, weight, widths, value, **attributes):
-    """main(x [, w]): the op of that name, behind a pad unless ``widths`` is None."""
+    """main(x [, w]): the op of that name, after a pad unless ``widths`` is None."""
     builder = relax.BlockBuilder()
     params = [relax.Var("x", relax.TensorType(shape, "float32"))]
     if weight:
@@ -312,7 +312,7 @@ def test_only_the_padding_of_an_op_changes(name, shape, weight, widths, value, a
     assert_folds(before, one_op(name, shape, weight, None, value, padding=folded, **attributes))
 
 
-# --- a table of pads in front of one conv2d -----------------------------------------------------------
+# --- a table of pads before one conv2d -----------------------------------------------------------
 
 
 def conv2d_of_pad(
@@ -595,7 +595,7 @@ def test_a_padded_scale_of_dequantize_stays():
     assert refusals(Before) == [("dequantize", Kind.CONSUMER)]
 
 
-# --- pads behind pads ---------------------------------------------------------------------------------
+# --- pads after pads ---------------------------------------------------------------------------------
 
 
 def test_two_pads_in_front_of_a_convolution_both_fold():

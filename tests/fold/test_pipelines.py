@@ -71,7 +71,7 @@ class Graphs:
             R.output(result)
         return result
 
-    # MobileNet from TensorFlow: NHWC, 'SAME' with stride 2 pads behind only.
+    # MobileNet from TensorFlow: NHWC, 'SAME' with stride 2 pads after only.
     @R.function
     def depthwise(x: R.Tensor((1, 9, 9, 4), "float32"), w: R.Tensor((3, 3, 1, 4), "float32")):
         with R.dataflow():
@@ -127,7 +127,7 @@ class Graphs:
 def onnx(module, value=0.0):
     """The module with a function as the ONNX frontend makes it: its pads are PrimFuncs, one shared by two convs.
 
-    ``value`` is padded in front of these.
+    ``value`` is padded before these.
     """
     builder = relax.BlockBuilder(module)
     x, w = (relax.Var(n, relax.TensorType(s, "float32")) for n, s in (("x", (1, 3, 8, 8)), ("w", (3, 3, 3, 3))))
@@ -212,10 +212,10 @@ EXPECTED = {
 
 @dataclass(frozen=True)
 class Other:
-    """Passes that stand before or behind ours: over which graphs, and where they change what is expected.
+    """Passes that stand before or after ours: over which graphs, and where they change what is expected.
 
     ``pads`` are the pads left of a graph where not as in ``EXPECTED``, because these passes take some away. ``rounds``:
-    they change results themselves. ``hides``: behind them no site is left to fold, so that all pads stay.
+    they change results themselves. ``hides``: after them no site is left to fold, so that all pads stay.
     """
 
     passes: tuple
@@ -297,7 +297,7 @@ def test_whatever_stands_between_the_same_pads_fold_into_the_same_padding(graph,
 
 
 def test_a_pad_does_not_fold_into_a_function_that_another_pass_made_of_its_consumer():
-    """The stem's nearest pad, that of the channels, and its conv are a composite; the spatial pad stays in front."""
+    """The stem's nearest pad, that of the channels, and its conv are a composite; the spatial pad stays before it."""
     module = lowered("FuseOpsByPattern", "after")
     assert pads(module, "stem") == expected_pads("stem", "FuseOpsByPattern") + 1
 

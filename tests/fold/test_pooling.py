@@ -12,7 +12,7 @@ import pytest
 
 from foldproof.fold.facts import Consumer, Kind, PadFacts, Site, Unary
 from foldproof.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
-from foldproof.fold.propagated import arrive
+from foldproof.fold.propagated import propagate
 from foldproof.fold.propagation import Bounds
 
 
@@ -53,7 +53,7 @@ class Pool:
             if found[-1] + self.extent < self.size + after:
                 found.append(start)  # it overhangs
             if found[-1] >= self.size:
-                found.pop()  # one that starts behind the data goes, even if it fits
+                found.pop()  # one that starts after the data goes, even if it fits
         return found
 
     def taps(self, start):
@@ -67,7 +67,7 @@ class Pool:
         first = self.pad[0]
         return any(first <= tap < first + self.data for tap in self.taps(start))
 
-    def arrival(self, op="avg_pool", dtype="float32", value=0.0, steps=()):
+    def propagated(self, op="avg_pool", dtype="float32", value=0.0, steps=()):
         consumer = Consumer(
             op=f"{op}1d",
             family=op,
@@ -83,7 +83,7 @@ class Pool:
             count_include_pad=self.counted,
         )
         pad = PadFacts(mode="constant", value=value, dtype=dtype, widths=((0, 0), (0, 0), self.pad))
-        return arrive(Site(pad=pad, consumer=consumer, steps=steps), "W")
+        return propagate(Site(pad=pad, consumer=consumer, steps=steps), "W")
 
 
 def pools(**choices):
@@ -106,7 +106,7 @@ def pools(**choices):
 
 def test_a_fold_that_loses_or_gains_a_window_is_refused():
     def refused(pool):
-        found = bool(list(other_window_count(pool.arrival())))
+        found = bool(list(other_window_count(pool.propagated())))
         assert found == (len(pool.starts()) != len(pool.folded.starts())), pool
         return found
 
@@ -117,13 +117,13 @@ def test_a_fold_that_loses_or_gains_a_window_is_refused():
 
 @pytest.mark.parametrize(("counted", "least"), [(False, 10), (True, 0)])
 def test_a_fold_that_changes_a_divisor_is_refused(counted, least):
-    """Where the number of windows stays: the one rule is asked in front of the other. What is counted ends with the
+    """Where the number of windows stays: the one rule is asked before the other. What is counted ends with the
     padding, folded or not."""
 
     def refused(pool):
-        found = bool(list(other_divisor(pool.arrival())))
+        found = bool(list(other_divisor(pool.propagated())))
         starts, folded = pool.starts(), pool.folded
-        if not pool.arrival().adds:  # a crop: the flag stays
+        if not pool.propagated().adds:  # a crop: the flag stays
             folded = replace(folded, counted=counted)
         differ = [pool.divisor(s) for s in starts] != [folded.divisor(s) for s in folded.starts()]
         assert found == (differ and pool.ceil_mode), pool
@@ -141,8 +141,12 @@ def test_a_fold_that_changes_a_divisor_is_refused(counted, least):
 
 def test_unknown_lengths_are_refused_under_ceil_mode_only_and_hold_no_data():
     for ceil_mode, kinds in ((True, [Kind.CEIL_MODE]), (False, [])):
-        arrival = Pool(data=5, pad=(1, 0), own=(0, 0), kernel=2, stride=2, dilation=1, ceil_mode=ceil_mode).arrival()
-        unknown = replace(arrival, site=replace(arrival.site, consumer=replace(arrival.site.consumer, sizes=(None,))))
+        propagated = Pool(
+            data=5, pad=(1, 0), own=(0, 0), kernel=2, stride=2, dilation=1, ceil_mode=ceil_mode
+        ).propagated()
+        unknown = replace(
+            propagated, site=replace(propagated.site, consumer=replace(propagated.site.consumer, sizes=(None,)))
+        )
         assert [refused.kind for refused in other_window_count(unknown)] == kinds
         assert not list(other_divisor(unknown))
         assert not every_window_holds_data(unknown)
@@ -150,7 +154,7 @@ def test_unknown_lengths_are_refused_under_ceil_mode_only_and_hold_no_data():
 
 def test_a_window_without_data_is_seen():
     def holds(pool):
-        found = every_window_holds_data(pool.arrival("max_pool"))
+        found = every_window_holds_data(pool.propagated("max_pool"))
         assert found == all(map(pool.holds_data, pool.starts())), pool
         return found
 
@@ -175,9 +179,9 @@ def test_a_window_without_data_is_seen():
 )
 def test_integers_keep_the_width_of_their_sums(own, pad, stride, ceil_mode, kinds):
     pool = Pool(data=6, pad=pad, own=own, kernel=2, stride=stride, dilation=1, ceil_mode=ceil_mode)
-    assert [refused.kind for refused in other_sum(pool.arrival(dtype="int8"))] == kinds
-    assert not list(other_sum(pool.arrival(dtype="int32")))
-    assert not list(other_sum(pool.arrival(dtype="float32")))
+    assert [refused.kind for refused in other_sum(pool.propagated(dtype="int8"))] == kinds
+    assert not list(other_sum(pool.propagated(dtype="int32")))
+    assert not list(other_sum(pool.propagated(dtype="float32")))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +201,7 @@ def test_integers_keep_the_width_of_their_sums(own, pad, stride, ceil_mode, kind
 )
 def test_a_border_never_wins_where_no_element_is_below(low, plus_zero, value, ops, expected):
     pool = Pool(data=6, pad=(1, 0), own=(0, 0), kernel=2, stride=1, dilation=1, ceil_mode=False)
-    arrival = pool.arrival("max_pool", value=value, steps=tuple(Unary(op=op, dtype="float32") for op in ops))
+    propagated = pool.propagated("max_pool", value=value, steps=tuple(Unary(op=op, dtype="float32") for op in ops))
     bounds = Bounds(low=low, high=9.0, plus_zero=plus_zero)
-    assert never_wins(replace(arrival, border=replace(arrival.border, bounds=bounds))) is expected
-    assert not never_wins(replace(arrival, border=replace(arrival.border, bounds=None)))
+    assert never_wins(replace(propagated, border=replace(propagated.border, bounds=bounds))) is expected
+    assert not never_wins(replace(propagated, border=replace(propagated.border, bounds=None)))

@@ -340,8 +340,8 @@ WRONG = {
     "input with strides": ('(5, 5), "float32")', '(5, 5), "float32", strides=(8, 1))'),
     "input with an offset": ('(5, 5), "float32")', '(5, 5), "float32", elem_offset=4)'),
     "input in other memory": ('(5, 5), "float32")', '(5, 5), "float32", scope="shared")'),
-    "scalar in front": ("main(x: T.Buffer", "main(n: T.int32, x: T.Buffer"),
-    "scalar behind": ('y: T.Buffer((8, 8), "float32")', 'y: T.Buffer((8, 8), "float32"), n: T.int32'),
+    "scalar before it": ("main(x: T.Buffer", "main(n: T.int32, x: T.Buffer"),
+    "scalar after": ('y: T.Buffer((8, 8), "float32")', 'y: T.Buffer((8, 8), "float32"), n: T.int32'),
     "function that allocates": ("    for i", '    t = T.sblock_alloc_buffer((8,), "float32")\n    for i'),
     "output before input": (
         'x: T.Buffer((5, 5), "float32"), y: T.Buffer((8, 8), "float32")',

@@ -150,7 +150,7 @@ def border(*flat, shape=(1, 1, 1), widths=((0, 0), (0, 0), (1, 2)), **more):
 
 
 def through(start, *steps):
-    """The border behind the steps, or the first refusal."""
+    """The border after the steps, or the first refusal."""
     for step in steps:
         start = passed(start, step)
         if isinstance(start, Refused):
@@ -190,9 +190,9 @@ def test_a_border_that_varies_is_rearranged_with_its_tensor(given, origin, flat,
 
 def test_a_border_behind_another_pad_reaches_over_what_that_one_adds():
     channels = padded((0, 0), (1, 2), (0, 0), value=7.0)
-    behind = passed(border(4.0, bounds=Bounds(low=0, high=9)), channels)
+    after = passed(border(4.0, bounds=Bounds(low=0, high=9)), channels)
     grown = (7.0, 4.0, 4.0, 4.0, 7.0, 7.0)
-    assert behind == border(*grown, shape=(1, 6, 1), bounds=Bounds(low=0, high=9))
+    assert after == border(*grown, shape=(1, 6, 1), bounds=Bounds(low=0, high=9))
     assert passed(border(4.0, bounds=Bounds(low=0, high=6)), channels).bounds is None
 
 
@@ -205,8 +205,8 @@ def test_a_border_that_varies_is_grown_in_its_place_and_cropped():
 
 
 def test_a_border_of_the_same_value_as_the_other_pad_needs_no_lengths():
-    behind = passed(border(7.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))
-    assert behind == border(7.0)
+    after = passed(border(7.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))
+    assert after == border(7.0)
     assert kind(passed(border(4.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))) is Kind.SYMBOLIC
 
 
@@ -277,8 +277,8 @@ def test_a_border_is_cast_from_the_dtype_that_it_has(value, source, dtype, expec
 def test_bounds_go_with_the_border():
     given = border(LONG, dtype="int64", bounds=Bounds(low=-LONG, high=LONG))
     assert passed(given, unary("round", "int64")) == given
-    behind = passed(border(4.0, bounds=Bounds(low=-2.5, high=5)), unary("floor"))
-    assert behind == border(4.0, bounds=Bounds(low=-3, high=5))
+    after = passed(border(4.0, bounds=Bounds(low=-2.5, high=5)), unary("floor"))
+    assert after == border(4.0, bounds=Bounds(low=-3, high=5))
 
 
 # --- rounded products, and what a fused multiply-add makes of them -------------------------------------
@@ -342,5 +342,5 @@ def test_operands_are_named():
         ((1.0, 2.0, 3.0, 4.0, 5.0), "1, 2, 3, 4, ..."),
     ],
 )
-def test_of_many_numbers_the_first_four_are_said(numbers, said):
-    assert some(numbers) == said
+def test_of_many_numbers_the_first_four_are_said(numbers, message):
+    assert some(numbers) == message

@@ -28,7 +28,7 @@ O = relax.op  # noqa: E741
 N = tirx.Var("n", "int64")
 
 
-def said(module, **options):
+def message(module, **options):
     return [str(report) for report in FoldExplicitPadding(**options).explain(module)]
 
 
@@ -79,9 +79,9 @@ def test_nothing_is_merged_or_cancelled_where_something_is_written_in_place():
 def test_what_is_cancelled_is_reported_by_its_rule_and_what_stays_of_it():
     gone = emitted([((1, 3, 8), "float32")], pad(2, 0, value=7.0), O.nn.relu, pad(-2, 0), O.nn.relu)
     assert ops(fold(gone)) == ["nn.relu", "nn.relu"]
-    assert said(gone) == ["main: lv -> pad lv2: folded (cancelled)", "main: lv2 -> any: folded (identity)"]
+    assert message(gone) == ["main: lv -> pad lv2: folded (cancelled)", "main: lv2 -> any: folded (identity)"]
     part = emitted([((1, 3, 8), "float32")], pad(2, 1, value=7.0), O.nn.relu, pad(-1, 0), O.nn.relu)
-    assert said(part)[:2] == [
+    assert message(part)[:2] == [
         "main: lv -> pad lv2: folded (cancelled, a pad of [0, 0, 0, 0, 1, 1] stays)",
         "main: lv2 -> any: folded (identity)",
     ]
@@ -126,7 +126,7 @@ def test_a_crop_in_another_block_is_cancelled_if_the_steps_are_in_that_of_the_pa
 
     folded = fold(Before)
     assert ops(folded) == ["exp", "nn.pad", "nn.relu", "nn.relu", "exp"]
-    assert said(Before)[0] == "main: lv1 -> pad gv: folded (cancelled)"
+    assert message(Before)[0] == "main: lv1 -> pad gv: folded (cancelled)"
 
 
 def test_pads_of_unknown_lengths_are_neither_cancelled_nor_in_the_way():
@@ -179,7 +179,7 @@ def test_a_pad_that_only_a_fold_left_to_its_neighbour_joins_it():
             return gv
 
     assert_folds(Before, Expected)
-    assert said(Before) == [
+    assert message(Before) == [
         "main: lv -> conv1d lv1: folded (conv, padding=[1, 1])",
         "main: lv -> pad lv2: folded (nested)",
         "main: lv2 -> exp lv3: refused (consumer): exp is no convolution or pool: it has no padding to fold into",
@@ -482,7 +482,7 @@ def test_a_pad_that_is_data_and_zero_point_at_once_is_two_sites():
                 R.output(gv)
             return gv
 
-    assert said(Before) == [
+    assert message(Before) == [
         "main: lv -> exp gv: refused (consumer): exp is no convolution or pool: it has no padding to fold into",
         "main: lv -> dequantize lv1: refused (consumer): dequantize is no convolution or pool: it has no padding to "
         "fold into",
@@ -691,7 +691,7 @@ def test_folds_are_reported_first_and_pads_that_a_fold_made_last():
                 R.output(gv)
             return gv
 
-    assert [line.partition(":")[2].partition(":")[0] for line in said(Before)] == [
+    assert [line.partition(":")[2].partition(":")[0] for line in message(Before)] == [
         " lv -> conv1d lv1",
         " lv2 -> conv1d lv3",
         " lv -> conv1d lv1",

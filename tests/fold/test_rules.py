@@ -253,7 +253,7 @@ MAX_POOL_FOLDS = [
     ("int32 minimum", site(pad(*W12, value=-2147483648.0, dtype="int32"), MAX1), (1, 2)),
     ("int64 minimum", site(pad(*W12, value=-9223372036854775808.0, dtype="int64"), MAX1), (1, 2)),
     ("uint8 minimum", site(pad(*W12, value=0.0, dtype="uint8"), MAX1), (1, 2)),
-    # 4 elements padded to 6, windows of 2 at 0, 2, 4; folded they start at -1, 1, 3: all in front of the end.
+    # 4 elements padded to 6, windows of 2 at 0, 2, 4; folded they start at -1, 1, 3: all before the end.
     (
         "ceil_mode with as many windows",
         site(pad(0, 0, (1, 1), value=-INF), replace(MAX1, ceil_mode=True, strides=(2,), sizes=(6,))),
@@ -316,12 +316,12 @@ CROPS = [
         Folded("avg_pool", padding=(-1, 1, 0, 1), count_include_pad=False),
     ),
     (
-        "conv behind dequantize, any value",
+        "conv after dequantize, any value",
         site(pad(0, 0, (-1, -2), value=9.0, dtype="int8"), CONV1, dequantize()),
         Folded("dequantize-conv", padding=(-1, -2)),
     ),
     (
-        "conv behind dequantize with a parameter of run time, which meets no border",
+        "conv after dequantize with a parameter of run time, which meets no border",
         site(pad(0, 0, (-1, -2), value=9.0, dtype="int8"), CONV1, dequantize(scale=None, zero_point=None)),
         Folded("dequantize-conv", padding=(-1, -2)),
     ),
@@ -341,7 +341,7 @@ DECONVOLUTIONS = [
         Folded("conv_transpose", padding=(8, 11, 26, 28)),
     ),
     (
-        "behind dequantize",
+        "after dequantize",
         site(FIVE, TRANSPOSED, dequantize()),
         Folded("dequantize-conv_transpose", padding=(-1, -3, -2, -4)),
     ),
@@ -358,7 +358,7 @@ ACCEPTED = [
         for name, at, own in AVG_POOL_FOLDS
     ),
     (
-        "avg_pool behind dequantize",
+        "avg_pool after dequantize",
         site(FIVE, AVG2, dequantize()),
         Folded("dequantize-avg_pool", padding=(1, 3, 2, 4), count_include_pad=True),
     ),
@@ -585,7 +585,7 @@ REFUSED = [
     (of_dtype(MAX, "int8", -128.0), "pad.dtype", "int16", Kind.VALUE, "-32768"),
     (of_dtype(MAX, "uint8", 0.0), "pad.value", 1.0, Kind.VALUE, "1.0"),
     (of_dtype(MAX, "uint8", 0.0), "pad.dtype", "int8", Kind.VALUE, "-128"),
-    # 4 elements, windows of 2 at every second: behind (0, 1) there are 3, but the last one starts where the data ends
+    # 4 elements, windows of 2 at every second: after (0, 1) there are 3, but the last one starts where the data ends
     (MAX_CEIL, "pad.widths", ((0, 0), (0, 0), (0, 2)), Kind.CEIL_MODE, "2 windows, not 3"),
     (MAX_CEIL, "consumer.sizes", (None,), Kind.CEIL_MODE, "W"),
     # avg_pool
@@ -714,13 +714,13 @@ def test_the_rows_above_show_every_kind_of_refusal():
     [
         # (5 + 0 - 2) / 2 rounded up, plus 1, is 3; the last window starts at 4, the end of the folded data
         (5, (0, 1), (0, 0), 2, 2, (2, 3)),
-        # one in front moves the end of the data by one, behind the start of that window
+        # one before it moves the end of the data by one, after the start of that window
         (5, (1, 0), (0, 0), 2, 2, None),
         # a window may go without a stride, and without an overhang: 6 windows, the last one starts at 5 of 4 + 1
         (7, (1, 2), (0, 0), 2, 1, (5, 6)),
-        # 7 elements, windows of 3 at 0, 3, 6; folded, 2 elements in front of 4 and 1 behind: the last starts at 6 of 6
+        # 7 elements, windows of 3 at 0, 3, 6; folded, 2 elements before 4 and 1 after: the last starts at 6 of 6
         (7, (2, 1), (0, 0), 3, 3, (2, 3)),
-        # the same behind own padding of 1: 8 elements to go over, and the last of 3 windows starts at 6 of 7
+        # the same after own padding of 1: 8 elements to go over, and the last of 3 windows starts at 6 of 7
         (7, (2, 1), (1, 0), 3, 3, None),
     ],
 )

@@ -211,7 +211,7 @@ def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
         (0.1, 3.0, "float64", True),
         (3.0, 5.0, "float64", False),
         (3, 5, "int8", False),
-        (3.0, 1 / 3, "float64", True),  # 1.0, behind rounding
+        (3.0, 1 / 3, "float64", True),  # 1.0, after rounding
         (0.0, 0.1, "float64", False),
         (1.25, 1.25, "float64", False),
         (1 + 2.0**-26, 1 + 2.0**-27, "float64", True),
@@ -219,7 +219,7 @@ def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
         (1e200, 1e200, "float64", True),  # an infinity, which a fused multiply-add does not see
         (INF, 2.0, "float64", False),
         (2.0, -INF, "float32", False),
-        (2.0**-100, 2.0**-100, "float32", True),  # 0.0, behind rounding
+        (2.0**-100, 2.0**-100, "float32", True),  # 0.0, after rounding
         (1.0078125, 1.0078125, "bfloat16", True),
         (1.5, 1.5, "bfloat16", False),
     ],

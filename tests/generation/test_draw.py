@@ -76,5 +76,5 @@ def test_a_digest_tells_outcomes_and_their_order_apart(other):
 
 
 def test_a_digest_leaves_out_what_a_dying_process_wrote():
-    said = [failure("TargetCrashed", CASE, "SIGSEGV", detail) for detail in ("it wrote: a", "it wrote: b")]
-    assert digest(said[0]) == digest(said[1])
+    message = [failure("TargetCrashed", CASE, "SIGSEGV", detail) for detail in ("it wrote: a", "it wrote: b")]
+    assert digest(message[0]) == digest(message[1])

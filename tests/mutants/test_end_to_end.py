@@ -12,7 +12,7 @@ import pytest
 
 from foldproof import check, mutants
 from foldproof.checking.failures import Failure
-from foldproof.corpus.entry import load
+from foldproof.corpus.entry import load_entry
 
 EXAMPLES = 500
 
@@ -65,7 +65,7 @@ def assert_reproducer(folder, found, printed):
 
 def assert_1_minimal(path, name, fingerprint):
     """The saved case fails, and no value of ``Case.simpler()`` fails in the same way."""
-    case = load(path).case
+    case = load_entry(path).case
     assert failing(case, name) == fingerprint
     for candidate in case.simpler():
         assert failing(candidate, name) != fingerprint, candidate

@@ -24,14 +24,14 @@ def reasons(path, *rows):
 
 
 def test_each_change_that_lives_has_the_first_reason_that_fits(tmp_path):
-    said = reasons(tmp_path / "score.json", KILLED, STRICT)
-    assert said.returncode == 0, said.stderr
-    assert "| 1 | equivalent | `zip(..., strict=True)` guards lengths" in said.stdout
-    assert "arrival.arrive: d = dict(zip(a, b, strict=True)) -> d = dict(zip(a, b, strict=None))" in said.stdout
-    assert said.stdout.endswith("1 live: 1 equivalent, 0 not told apart\n")
+    message = reasons(tmp_path / "score.json", KILLED, STRICT)
+    assert message.returncode == 0, message.stderr
+    assert "| 1 | equivalent | `zip(..., strict=True)` guards lengths" in message.stdout
+    assert "arrival.arrive: d = dict(zip(a, b, strict=True)) -> d = dict(zip(a, b, strict=None))" in message.stdout
+    assert message.stdout.endswith("1 live: 1 equivalent, 0 not told apart\n")
 
 
 def test_a_change_without_a_reason_is_told(tmp_path):
-    said = reasons(tmp_path / "score.json", KILLED, ELSEWHERE)
-    assert said.returncode == 1
-    assert "| 1 | not told apart | no reason is known |" in said.stdout
+    message = reasons(tmp_path / "score.json", KILLED, ELSEWHERE)
+    assert message.returncode == 1
+    assert "| 1 | not told apart | no reason is known |" in message.stdout

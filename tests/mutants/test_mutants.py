@@ -14,10 +14,10 @@ from foldproof import Axis, Case, Pad, check, mutants, strategies
 from foldproof.checking.failures import Failure, failure
 from foldproof.generation.draw import draw, shards
 from foldproof.ir.relax.targets import parse_target
-from foldproof.mutants import BY_NAME, DEFECTS
+from foldproof.mutants import BY_NAME, MUTANTS
 from foldproof.mutants.altered import Spoilt
 from foldproof.mutants.baselines import BASELINES, BY_BASELINE, compared
-from foldproof.mutants.kill_matrix import RIGHT, kills_of, matrix
+from foldproof.mutants.kill_matrix import RIGHT, kill_matrix, kills_of
 from foldproof.mutants.tally import Tally, wilson
 from foldproof.mutants.through import Distinct, Folded, Passes, fold_all
 
@@ -38,18 +38,18 @@ RAISING = {
 
 
 def test_there_are_sixty_defects_and_ten_are_held_out():
-    assert len(DEFECTS) == len(BY_NAME) >= 60
-    assert sum(defect.held_out for defect in DEFECTS) == 10
-    assert all(defect.text.endswith(".") for defect in DEFECTS)
+    assert len(MUTANTS) == len(BY_NAME) >= 60
+    assert sum(mutant.held_out for mutant in MUTANTS) == 10
+    assert all(mutant.text.endswith(".") for mutant in MUTANTS)
 
 
-@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
-def test_the_defect_is_caught_where_the_right_pass_passes(defect):
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_defect_is_caught_where_the_right_pass_passes(mutant):
     with pytest.raises(Failure) as caught:
-        check(defect.killed_by, fold=defect.make(), complete=True)
-    assert (caught.value.kind == "CompileError") == (defect.name in RAISING), caught.value
-    check(defect.killed_by)
-    check(defect.killed_by, fold=defect.right(), complete=True)
+        check(mutant.witness, fold=mutant.make(), complete=True)
+    assert (caught.value.kind == "CompileError") == (mutant.name in RAISING), caught.value
+    check(mutant.witness)
+    check(mutant.witness, fold=mutant.right(), complete=True)
 
 
 def test_a_defect_is_an_attribute_that_makes_the_pass():
@@ -70,7 +70,7 @@ def test_nothing_that_users_import_imports_the_defects():
 
 
 def passes(*names):
-    return Passes({RIGHT: mutants.defect.BUNDLED(), **{name: BY_NAME[name].make() for name in names}})
+    return Passes({RIGHT: mutants.mutant.BUNDLED(), **{name: BY_NAME[name].make() for name in names}})
 
 
 def failing(case, fold):
@@ -88,18 +88,18 @@ SAMPLE = ("value_ignored", "begin_end_swapped", "clip_not_evaluated", "input_mut
     ("names", "count"), [(SAMPLE, 8), pytest.param(tuple(BY_NAME), 16, marks=pytest.mark.slow)], ids=["some", "all"]
 )
 def test_a_kill_is_what_check_says(names, count):
-    cases = [*draw(strategies.cases(), count, 7), *(BY_NAME[name].killed_by for name in names[:count])]
-    for case, found in zip(cases, matrix(cases, passes(*names), LLVM), strict=True):
+    cases = [*draw(strategies.cases(), count, 7), *(BY_NAME[name].witness for name in names[:count])]
+    for case, found in zip(cases, kill_matrix(cases, passes(*names), LLVM), strict=True):
         right = failing(case, None)
         for name in names:
-            said = failing(case, BY_NAME[name].make())
-            expected = said if said != right else None
+            message = failing(case, BY_NAME[name].make())
+            expected = message if message != right else None
             assert (found[name].fingerprint if name in found else None) == expected, (name, case)
 
 
 def test_passes_that_share_a_run_make_what_they_make_alone():
     names = tuple(BY_NAME)
-    alone = Passes({RIGHT: mutants.defect.BUNDLED(), **{name: hidden(BY_NAME[name].make()) for name in names}})
+    alone = Passes({RIGHT: mutants.mutant.BUNDLED(), **{name: hidden(BY_NAME[name].make()) for name in names}})
     for case in draw(strategies.cases(), 12, 3):
         assert partition(fold_all(case, passes(*names))) == partition(fold_all(case, alone))
 
@@ -155,7 +155,7 @@ def test_a_defect_is_killed_if_every_seed_kills_it():
     tally.add(2, 8, found)
     assert tally.killed
     assert (tally.median, tally.worst, tally.symptom) == (6, 8, "Miscompile values")
-    assert tally.to_plain()["worst_cases"] == 8
+    assert tally.to_dict()["worst_cases"] == 8
 
 
 def test_a_budget_is_used_up_to_the_last_case():
@@ -185,9 +185,9 @@ def test_a_baseline_sees_values_alone():
 
 
 def test_a_baseline_misses_what_its_tolerance_swallows():
-    """A border of -0.0 in front of a max_pool of zeros: equal as numbers."""
-    defect = BY_NAME["nested_signs_of_zero_not_compared"]
-    [found] = compared(BY_BASELINE["uniform"], [defect.killed_by], passes(defect.name), LLVM, 0)
+    """A border of -0.0 before a max_pool of zeros: equal as numbers."""
+    mutant = BY_NAME["nested_signs_of_zero_not_compared"]
+    [found] = compared(BY_BASELINE["uniform"], [mutant.witness], passes(mutant.name), LLVM, 0)
     assert found == {}
 
 

@@ -10,19 +10,19 @@ from foldproof.case.step import ELEMENTWISE, TAKES
 from foldproof.checking.check import check
 from foldproof.oracle.elementwise import OUT_OF_RANGE, OVERFLOW, apply, known
 from foldproof.oracle.fills import inputs
-from foldproof.oracle.reference import chain
+from foldproof.oracle.reference import evaluate_steps
 
 INF, NAN = math.inf, math.nan
 
 
 def through(kind, values, dtype="float32", **fields):
-    """The tensor behind one step that reads these values."""
+    """The tensor after one step that reads these values."""
     step = Step(kind=kind, **fields)
     case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(step,))
     with np.errstate(all="ignore"):
         data = np.array(values).astype(np.dtype(dtype)).reshape(1, 1, -1)
     parameters = {k: v for k, v in inputs(case, "integers").items() if k != "x"}
-    return chain(case, {"x": data, **parameters})[-1]
+    return evaluate_steps(case, {"x": data, **parameters})[-1]
 
 
 def operand(*values):
@@ -98,14 +98,14 @@ def same(value, expected):
 def test_what_a_step_makes_of_floats(kind, values, fields, expected):
     tensor = through(kind, values, **fields)
     assert same(tensor.value, expected), tensor.value
-    assert not tensor.unsure.any()
+    assert not tensor.unknown.any()
 
 
 @pytest.mark.parametrize(("kind", "values", "dtype", "fields", "expected"), INTEGERS)
 def test_what_a_step_makes_of_integers(kind, values, dtype, fields, expected):
     tensor = through(kind, values, dtype, **fields)
     assert tensor.value.ravel().tolist() == expected
-    assert not tensor.unsure.any()
+    assert not tensor.unknown.any()
 
 
 def test_narrow_floats_round_after_each_operation():
@@ -132,29 +132,29 @@ def test_narrow_floats_round_after_each_operation():
         ("square", [2**16, 5], "int32", {}, [1, 0], OVERFLOW),
     ],
 )
-def test_what_llvm_leaves_open_is_marked(kind, values, dtype, fields, opened, reason):
+def test_what_llvm_leaves_open_is_marked(kind, values, dtype, fields, unspecified, reason):
     tensor = through(kind, values, dtype, **fields)
-    assert tensor.open.ravel().tolist() == tensor.unsure.ravel().tolist() == [bool(x) for x in opened]
+    assert tensor.unspecified.ravel().tolist() == tensor.unknown.ravel().tolist() == [bool(x) for x in unspecified]
     assert tensor.reasons == (reason,)
 
 
 def test_a_rounding_of_arithmetic_in_bfloat16_is_unsure():
     """TVM executed: leakyrelu(leakyrelu(-9)) with alpha 0.1 is -0.0898, unrounded in between, and not -0.0903."""
     tensor = through("leakyrelu", [-9.0, 3.0, NAN], "bfloat16", alpha=0.1)
-    assert tensor.unsure.ravel().tolist() == [True, False, False]
-    assert not through("multiply", [1.5, 3.0], "bfloat16", operand=(2.0,)).unsure.any()
+    assert tensor.unknown.ravel().tolist() == [True, False, False]
+    assert not through("multiply", [1.5, 3.0], "bfloat16", operand=(2.0,)).unknown.any()
 
 
 def test_a_rounding_to_bfloat16_is_unsure_but_not_open():
     tensor = through("astype", [257.0, 256.0, NAN], out_dtype="bfloat16")
-    assert tensor.unsure.ravel().tolist() == [True, False, False]
-    assert not tensor.open.any()
+    assert tensor.unknown.ravel().tolist() == [True, False, False]
+    assert not tensor.unspecified.any()
 
 
 def test_what_is_open_stays_open_through_further_steps():
     tensor = through("astype", [300.0, 1.0], out_dtype="int8")
-    behind = apply(Step(kind="clip", low=0.0, high=1.0), tensor, {})
-    assert behind.open.ravel().tolist() == [True, False]
+    after = apply(Step(kind="clip", low=0.0, high=1.0), tensor, {})
+    assert after.unspecified.ravel().tolist() == [True, False]
     assert known(np.ones(2)).reasons == ()
 
 
@@ -185,7 +185,12 @@ def executed(kind):
             try:
                 steps = (Step(kind=kind, **fields),)
                 yield Case(
-                    op="max_pool1d", axes=(Axis(size=48),), dtype=dtype, steps=steps, uses=("step",), fills=fills
+                    op="max_pool1d",
+                    axes=(Axis(size=48),),
+                    dtype=dtype,
+                    steps=steps,
+                    extra_outputs=("step",),
+                    fills=fills,
                 )
             except ValueError:  # integer division by 0 or by the data
                 continue

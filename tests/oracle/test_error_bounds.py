@@ -24,7 +24,7 @@ from foldproof import strategies
 from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, ops
 from foldproof.generation.draw import draw
 from foldproof.oracle.fills import inputs
-from foldproof.oracle.reference import chain, padded, reference
+from foldproof.oracle.reference import evaluate_steps, padded, reference
 
 SUMS = tuple(row.name for row in ops.OPS if row.family != "max_pool")
 MOST_MACS = 1500
@@ -35,7 +35,7 @@ MOST_MACS = 1500
 def drawn(name, examples):
     """Cases of an op, the same in every run; those without steps in a float dtype too, one after the other."""
     cases = [case for case in draw(strategies.cases(name), examples, seed=11) if case.macs <= MOST_MACS]
-    plain = [case for case in cases if not case.steps and not case.front]
+    plain = [case for case in cases if not case.steps and not case.producers]
     return (*cases, *(in_dtype(case, dtype) for case, dtype in zip(plain, itertools.cycle(ops.FLOATS), strict=False)))
 
 
@@ -53,7 +53,7 @@ class Sums:
 
     def __init__(self, case, arrays):
         result = reference(case, arrays)
-        tensor = chain(case, arrays)[-1].value
+        tensor = evaluate_steps(case, arrays)[-1].value
         weight = padded(case, arrays) if case.pads_weight else arrays.get("w")
         self.dtype = case.result_dtype
         with np.errstate(all="ignore"):  # both operands are cast to the result before they are multiplied
@@ -235,7 +235,7 @@ def ones_fit(case, most):
 def promised(name, examples):
     """Cases of float sums without steps, in which ones would fit."""
     for case in drawn(name, examples):
-        plain = not case.steps and not case.front and math.isfinite(case.pad.value)
+        plain = not case.steps and not case.producers and math.isfinite(case.pad.value)
         if plain and case.result_dtype in ops.FLOATS and ones_fit(case, 2 ** BITS[case.result_dtype]):
             yield case
 

@@ -8,7 +8,7 @@ import pytest
 
 from foldproof.case import Axis, Case, Pad, Step, ops
 from foldproof.oracle.fills import FILLS, inputs, parameters
-from foldproof.oracle.reference import chain, reference
+from foldproof.oracle.reference import evaluate_steps, reference
 
 AXIS = Axis(size=5, kernel=2, pad=(1, 1))
 QUANTIZED = Step(scale=(0.5, 2.0), zero_point=(3, 5), zero_point_dtype="uint8", constant=False)
@@ -210,8 +210,8 @@ CHAINS = {
 
 
 def operands(case, fill):
-    """What the consumer reads, in front of the pad's border."""
-    return chain(replace(case, axes=tuple(replace(a, pad=(0, 0)) for a in case.axes)), inputs(case, fill))[-1]
+    """What the consumer reads, before the pad's border."""
+    return evaluate_steps(replace(case, axes=tuple(replace(a, pad=(0, 0)) for a in case.axes)), inputs(case, fill))[-1]
 
 
 @pytest.mark.parametrize("steps", CHAINS.values(), ids=CHAINS)
@@ -256,8 +256,8 @@ def test_no_chain_loses_all_data(steps):
 
 def test_steps_in_front_of_the_pad_count_too():
     steps = (step("add", 10), step("multiply", 4))
-    behind, front = (operands(pool("float32", **{name: steps}), "negative") for name in ("steps", "front"))
-    assert behind.value.tolist() == front.value.tolist()
+    after, producers = (operands(pool("float32", **{name: steps}), "negative") for name in ("steps", "producers"))
+    assert after.value.tolist() == producers.value.tolist()
 
 
 def test_an_operand_follows_its_axis_behind_the_pads_in_front_of_it():

@@ -6,7 +6,7 @@ import pytest
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.check import check
-from foldproof.oracle.legality import Legality, legality, right_folds
+from foldproof.oracle.legality import Legality, legal_folds, legality
 
 INF, NAN = float("inf"), float("nan")
 LOWEST = -3.4028234663852886e38
@@ -39,7 +39,7 @@ LEGAL = [
     ("conv: 2d NHWC", of("conv2d", PADDED, Axis(size=3, pad=(0, 1)), channels=2, data_layout="NHWC")),
     ("conv: 3d", of("conv3d", Axis(pad=(1, 0)), Axis(size=2, kernel=2), Axis(size=2, pad=(0, 1)))),
     ("conv: crop", of("conv1d", replace(PADDED, pad=(-1, 0)), value=7.0)),
-    ("conv: crop before, zeros behind", of("conv1d", replace(PADDED, pad=(-1, 2)))),
+    ("conv: crop before, zeros after", of("conv1d", replace(PADDED, pad=(-1, 2)))),
     ("max_pool: -inf", of("max_pool1d", PADDED, value=-INF)),
     ("max_pool: lowest", of("max_pool1d", PADDED, value=LOWEST)),
     ("max_pool: own padding", of("max_pool1d", PADDED_TWICE, value=-INF)),
@@ -49,7 +49,7 @@ LEGAL = [
     ("max_pool: int8", of("max_pool1d", PADDED, dtype="int8", value=-128.0)),
     ("max_pool: int64", of("max_pool1d", PADDED, dtype="int64", value=-(2.0**63))),
     ("max_pool: uint8", of("max_pool1d", PADDED, dtype="uint8", value=0.0)),
-    # 4 elements, windows of 2 at every second: 3 of them over 6 elements, and the last starts in front of the end
+    # 4 elements, windows of 2 at every second: 3 of them over 6 elements, and the last starts before the end
     ("max_pool: ceil_mode", of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2, stride=2), value=-INF, ceil_mode=True)),
     ("avg_pool: crop", of("avg_pool1d", replace(PADDED, pad=(-1, 0)))),
     (
@@ -107,7 +107,7 @@ ILLEGAL = [
     ("max_pool: ceil_mode", of("max_pool1d", Axis(size=3, pad=(0, 2), kernel=2, stride=2), value=-INF, ceil_mode=True)),
     ("avg_pool: ones", of("avg_pool1d", PADDED, value=1.0)),
     ("avg_pool: own padding, not counted", of("avg_pool1d", replace(PADDED_TWICE, kernel=3))),
-    ("avg_pool: own padding behind, not counted", of("avg_pool1d", replace(PADDED, kernel=4, padding=(0, 1)))),
+    ("avg_pool: own padding after, not counted", of("avg_pool1d", replace(PADDED, kernel=4, padding=(0, 1)))),
     ("avg_pool: int8, summed in int8", of("avg_pool1d", PADDED, dtype="int8")),
     ("dequantize: another value", of("conv1d", PADDED, dtype="int8", value=4.0, steps=(Step(zero_point=(5,)),))),
     (
@@ -172,16 +172,16 @@ LEGAL += [
     ("nested, the first mapped to the second", conv(step("relu"), nested(W=(0, 1)), value=-1.0)),
     ("pad, then crop all of that and more", conv(step("relu"), nested(W=(-2, 1)))),
     ("crop through a run-time parameter", conv(RUN, axis=replace(PADDED, pad=(-1, 0)))),
-    ("run-time parameter in front of the pad", conv(front=(RUN,))),
-    ("run-time parameter in front of a nested pad", conv(RUN, nested(W=(1, 1)), axis=Axis(size=4, kernel=2))),
-    ("max_pool behind permute_dims", conv(step("permute_dims", source="NWC"), op="max_pool1d", value=-INF)),
-    ("max_pool behind a quantize that saturates", conv(TO_INT8, op="max_pool1d", value=-INF)),
-    ("avg_pool behind relu", conv(step("relu"), op="avg_pool1d", value=-1.0)),
+    ("run-time parameter before the pad", conv(producers=(RUN,))),
+    ("run-time parameter before a nested pad", conv(RUN, nested(W=(1, 1)), axis=Axis(size=4, kernel=2))),
+    ("max_pool after permute_dims", conv(step("permute_dims", source="NWC"), op="max_pool1d", value=-INF)),
+    ("max_pool after a quantize that saturates", conv(TO_INT8, op="max_pool1d", value=-INF)),
+    ("avg_pool after relu", conv(step("relu"), op="avg_pool1d", value=-1.0)),
     (
-        "transposed behind relu",
+        "transposed after relu",
         conv(step("relu"), op="conv1d_transpose", axis=Axis(size=4, pad=(1, 0), kernel=2, padding=(1, 0))),
     ),
-    ("cast in range because of a clip in front", conv(INT8, front=(step("clip", low=-5.0, high=5.0),))),
+    ("cast in range because of a clip before it", conv(INT8, producers=(step("clip", low=-5.0, high=5.0),))),
     ("symbolic", conv(step("relu"), symbolic=("N", "W"))),
     ("call_tir", conv(step("relu"), pad={"form": "call_tir"})),
     ("constant weight", conv(step("relu"), constant_weight=True, fills=("nans",))),
@@ -204,15 +204,15 @@ ILLEGAL += [
     ("first pad of another value", conv(nested(W=(1, 0)), value=1.0)),
     ("crop, then pad", conv(nested(W=(1, 0)), axis=replace(PADDED, pad=(-1, 0)))),
     ("channel alone, nested", conv(nested(C=(0, 1)), axis=Axis(size=4))),
-    ("max_pool of 0 behind relu", conv(step("relu"), op="max_pool1d", axis=Axis(size=4, pad=(2, 0), kernel=2))),
-    ("max_pool behind negative", conv(step("negative"), op="max_pool1d", value=-INF)),
-    ("max_pool behind abs", conv(step("abs"), op="max_pool1d", value=-INF)),
+    ("max_pool of 0 after relu", conv(step("relu"), op="max_pool1d", axis=Axis(size=4, pad=(2, 0), kernel=2))),
+    ("max_pool after negative", conv(step("negative"), op="max_pool1d", value=-INF)),
+    ("max_pool after abs", conv(step("abs"), op="max_pool1d", value=-INF)),
     ("cast of the border out of range", conv(INT8, value=300.0)),
     ("batch of another value", of("conv1d", PADDED, pad={"batch": (0, 1)}, value=1.0)),
-    ("reflected behind relu", conv(step("relu"), pad={"mode": "reflect"})),
+    ("reflected after relu", conv(step("relu"), pad={"mode": "reflect"})),
 ]
 
-CONTRACTED = [
+NEEDS_NO_FMA = [
     (
         "rounded product, then the same again",
         conv(step("multiply", 0.1), step("subtract", 0.30000001192092896), value=3.0),
@@ -224,7 +224,7 @@ CONTRACTED = [
     ),
 ]
 
-OPEN = [
+UNSPECIFIED = [
     ("relu of NaN", conv(step("relu"), value=NAN)),
     ("maximum of NaN", conv(step("maximum", 0.0), value=NAN)),
     ("cast that may be out of range", conv(INT8)),
@@ -262,10 +262,10 @@ INFINITE = Case(
 
 # What is seen of the border, places 6 to 9, is NaN anyway: the channel that is padded beside it reaches as far.
 DROWNED = Axis(size=5, pad=(1, 2), kernel=4, dilation=3, padding=(6, 3))
-# Four elements in front, spread over steps of 3 to places 0, 3, 6, 9 and the ones behind: 12 are cropped.
+# Four elements before it, spread over steps of 3 to places 0, 3, 6, 9 and the ones after: 12 are cropped.
 SPREAD = Axis(size=4, pad=(4, 0), kernel=2, stride=3, padding=(12, 0))
 
-VACUOUS = [
+UNOBSERVABLE = [
     ("trailing, max_pool", of("max_pool1d", UNREAD, value=7.0)),
     ("trailing, conv", of("conv1d", UNREAD, value=7.0)),
     ("trailing, avg_pool", of("avg_pool1d", UNREAD, value=7.0)),
@@ -282,10 +282,10 @@ VACUOUS = [
     ("trailing, beside channels", of("max_pool1d", UNREAD, pad={"channel": (0, 1)}, value=7.0)),
 ]
 
-GEOMETRY = [
+THIS_SHAPE_ONLY = [
     # Few numbers between -1 and 1 sum alike in int8 and in int32, which is what TVM's padding makes of it; many do not.
     ("avg_pool: narrow sums of small numbers", of("avg_pool1d", Axis(pad=(0, 1)), dtype="int8", steps=(step("sign"),))),
-    # Own padding behind is not read, so that nobody sees whether it is counted.
+    # Own padding after is not read, so that nobody sees whether it is counted.
     (
         "avg_pool: own padding is not read",
         of("avg_pool1d", Axis(size=3, pad=(1, 0), kernel=2, stride=2, padding=(0, 1))),
@@ -303,10 +303,10 @@ GEOMETRY = [
     ),
 ]
 
-GEOMETRY += [
+THIS_SHAPE_ONLY += [
     (
-        "max_pool of 0 behind relu in front",
-        conv(front=(step("relu"),), op="max_pool1d", axis=replace(PADDED, pad=(1, 1))),
+        "max_pool of 0 after relu before it",
+        conv(producers=(step("relu"),), op="max_pool1d", axis=replace(PADDED, pad=(1, 1))),
     ),
     (
         "ceil_mode of a symbolic length",
@@ -323,11 +323,11 @@ UNKNOWN_MODE = [
 TABLES = {
     Legality.LEGAL: LEGAL,
     Legality.ILLEGAL: ILLEGAL,
-    Legality.VACUOUS: VACUOUS,
-    Legality.GEOMETRY: GEOMETRY,
+    Legality.UNOBSERVABLE: UNOBSERVABLE,
+    Legality.THIS_SHAPE_ONLY: THIS_SHAPE_ONLY,
     Legality.UNKNOWN_MODE: UNKNOWN_MODE,
-    Legality.CONTRACTED: CONTRACTED,
-    Legality.OPEN: OPEN,
+    Legality.NEEDS_NO_FMA: NEEDS_NO_FMA,
+    Legality.UNSPECIFIED: UNSPECIFIED,
 }
 ROWS = [pytest.param(case, answer, id=f"{answer}: {name}") for answer, rows in TABLES.items() for name, case in rows]
 
@@ -341,8 +341,12 @@ def test_the_tables_hold_every_answer():
     assert set(TABLES) == set(Legality)
 
 
-@pytest.mark.parametrize("fields", [{"uses": ("returned", "read")}, {"fills": ("nans",)}, {"seed": 9}, {"batch": 2}])
-@pytest.mark.parametrize("case", [LEGAL[0][1], ILLEGAL[0][1], VACUOUS[0][1], GEOMETRY[0][1]], ids=lambda case: case.op)
+@pytest.mark.parametrize(
+    "fields", [{"extra_outputs": ("returned", "read")}, {"fills": ("nans",)}, {"seed": 9}, {"batch": 2}]
+)
+@pytest.mark.parametrize(
+    "case", [LEGAL[0][1], ILLEGAL[0][1], UNOBSERVABLE[0][1], THIS_SHAPE_ONLY[0][1]], ids=lambda case: case.op
+)
 def test_legality_is_a_matter_of_the_fold_alone(case, fields):
     assert legality(replace(case, **fields)) == legality(case)
 
@@ -357,9 +361,9 @@ def test_a_fold_takes_the_spatial_widths_of_all_pads_and_leaves_the_others():
         Axis(size=3),
         pad={"channel": (0, 1), "form": "call_tir"},
         steps=(step("relu"), nested(H=(2, 0), N=(1, 0)), nested(W=(0, 3)), step("permute_dims", source="NHWC")),
-        uses=("step",),
+        extra_outputs=("step",),
     )
-    assert list(right_folds(case)) == [
+    assert list(legal_folds(case)) == [
         of(
             "conv2d",
             Axis(size=4, kernel=3, padding=(8, 2)),
@@ -372,7 +376,7 @@ def test_a_fold_takes_the_spatial_widths_of_all_pads_and_leaves_the_others():
 
 def test_a_fold_into_a_transposed_convolution_is_scaled_by_its_stride():
     axis = Axis(size=4, pad=(1, 0), stride=2, padding=(6, 0))
-    [folded] = right_folds(of("conv1d_transpose", axis, steps=(nested(W=(1, 1)),)))
+    [folded] = legal_folds(of("conv1d_transpose", axis, steps=(nested(W=(1, 1)),)))
     assert folded.axes == (Axis(size=4, stride=2, padding=(2, -2)),)
     assert folded.steps == ()
 
@@ -381,7 +385,7 @@ def test_what_few_inputs_hide_is_not_legal():
     """A campaign of an hour met it: the crop takes x[0] // 2 away, which was 0 in all inputs of the first two seeds."""
     steps = (Step(kind="divide", operand=(2.0,)), *(Step(kind="pad", widths=(("W", w, 0),)) for w in (-2, 1)))
     case = Case(op="conv1d", axes=(Axis(size=13, pad=(1, 0)),), dtype="uint8", steps=steps, out_dtype="float32")
-    assert right_folds(case) != ()
+    assert legal_folds(case) != ()
     assert legality(case) is Legality.ILLEGAL
     check(case)
 
@@ -391,5 +395,5 @@ def test_a_border_that_becomes_nan_along_the_channels_says_nothing_of_the_spatia
     axis = Axis(pad=(1, 0), kernel=2, padding=(1, 0))
     pad = Pad(value=-1.0, channel=(0, 1))
     case = Case(op="conv1d_transpose", axes=(axis,), pad=pad, steps=(Step(kind="sqrt"),))
-    assert legality(case) is Legality.VACUOUS
+    assert legality(case) is Legality.UNOBSERVABLE
     check(case)

@@ -3,11 +3,11 @@
 import pytest
 
 from foldproof.case import Axis, Case, Pad, Step
-from foldproof.checking.check import check, promises_of
+from foldproof.checking.check import check, options_of
 from foldproof.checking.failures import MissedFold
 from foldproof.fold import FoldExplicitPadding, rules
 from foldproof.generation.draw import draw, strategy_of
-from foldproof.oracle.option_legality import NONE, made_up_for, sliceable
+from foldproof.oracle.option_legality import NO_OPTIONS, is_correctable, is_sliceable
 
 BOTH = FoldExplicitPadding(nonzero="correct", channels="slice")
 NINE = Pad(value=9.0)
@@ -71,12 +71,12 @@ SLICEABLE = {
 
 @pytest.mark.parametrize(("case", "expected"), MADE_UP_FOR.values(), ids=MADE_UP_FOR)
 def test_what_a_term_makes_up_for(case, expected):
-    assert made_up_for(case) is expected
+    assert is_correctable(case) is expected
 
 
 @pytest.mark.parametrize(("case", "expected"), SLICEABLE.values(), ids=SLICEABLE)
 def test_what_meets_weights_that_change_nothing(case, expected):
-    assert sliceable(case) is expected
+    assert is_sliceable(case) is expected
 
 
 @pytest.mark.parametrize(("case", "_"), [*MADE_UP_FOR.values(), *SLICEABLE.values()], ids=[*MADE_UP_FOR, *SLICEABLE])
@@ -85,14 +85,14 @@ def test_the_bundled_pass_keeps_its_promises(case, _):
 
 
 def test_only_options_that_exclude_nothing_promise_anything():
-    assert promises_of(FoldExplicitPadding()) == NONE
-    assert promises_of(BOTH) != NONE
-    assert promises_of(FoldExplicitPadding(nonzero="correct", allow_negative=False)) == NONE
-    assert promises_of(lambda module: module) == NONE
+    assert options_of(FoldExplicitPadding()) == NO_OPTIONS
+    assert options_of(BOTH) != NO_OPTIONS
+    assert options_of(FoldExplicitPadding(nonzero="correct", allow_negative=False)) == NO_OPTIONS
+    assert options_of(lambda module: module) == NO_OPTIONS
 
 
 def test_a_pass_that_corrects_less_than_it_promises_is_told(monkeypatch):
-    monkeypatch.setattr(rules, "_correctable", lambda arrival, options: False)
+    monkeypatch.setattr(rules, "_correctable", lambda propagated, options: False)
     case = MADE_UP_FOR["integers"][0]
     check(case)
     with pytest.raises(MissedFold, match="a term that knows nothing of the data makes up for the border") as told:
@@ -109,7 +109,7 @@ def test_a_pass_that_slices_less_than_it_promises_is_told(monkeypatch):
 @pytest.mark.parametrize("op", ["conv1d", "conv2d", "conv3d"])
 def test_the_promises_are_kept_on_random_cases(op):
     drawn = draw(strategy_of((op,), None), 60, 11)
-    promising = [case for case in drawn if made_up_for(case) or sliceable(case)]
+    promising = [case for case in drawn if is_correctable(case) or is_sliceable(case)]
     assert promising
     for case in promising:
         check(case, BOTH, sample=0.0)

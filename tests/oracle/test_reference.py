@@ -25,7 +25,7 @@ BF16 = np.dtype(ml_dtypes.bfloat16)
 
 
 def pad_of(values, widths, dtype="float32", **pad):
-    """``values`` behind a pad of the axis of a 1d pool."""
+    """``values`` after a pad of the axis of a 1d pool."""
     case = Case(op="max_pool1d", axes=(Axis(size=len(values), pad=widths),), dtype=dtype, pad=Pad(**pad))
     return padded(case, {"x": np.array(values).astype(np.dtype(dtype)).reshape(1, 1, -1)}).ravel().tolist()
 
@@ -268,7 +268,7 @@ def test_integer_averages_truncate_and_sum_in_the_narrow_dtype_unless_tvm_pads()
 
 
 def dequantized(values, dtype, **step):
-    """The values behind a step, seen through a pool of one element."""
+    """The values after a step, seen through a pool of one element."""
     case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(Step(**step),))
     return reference(case, {"x": np.array(values, dtype).reshape(1, 1, -1)}).value.ravel().tolist()
 

@@ -16,14 +16,14 @@ import pytest
 from foldproof import check, mutants
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.failures import Failure, failure
-from foldproof.core.array_source import MOST_LISTED, literal
+from foldproof.core.array_source import MOST_LISTED, array_source
 from foldproof.corpus import entry as corpus
 from foldproof.fold import FoldExplicitPadding
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.source import NotParsed, source
+from foldproof.ir.relax.source import NotParsed, exact_source
 from foldproof.ir.relax.targets import parse_target
-from foldproof.repro.reproducer import Reproducer, reproducer
-from foldproof.repro.script import NoScript, script
+from foldproof.repro.reproducer import Reproducer, write_reproducer
+from foldproof.repro.script import CannotReproduce, write_script
 
 TARGET = parse_target("llvm")
 BUNDLED = FoldExplicitPadding()
@@ -63,10 +63,10 @@ def result(case, fold, *, complete=False):
         return found
 
 
-def written(case, fold, said=None):
+def written(case, fold, message=None):
     """The script of a case, and of what came of it."""
-    said = result(case, fold) if said is None else said
-    return script(case, fold, TARGET, said, fold_name="a pass")
+    message = result(case, fold) if message is None else message
+    return write_script(case, fold, TARGET, message, fold_name="a pass")
 
 
 def ends(scripts, folder):
@@ -84,9 +84,9 @@ def ends(scripts, folder):
 # --- what fails ---------------------------------------------------------------------------------------
 
 
-def killed_by(name):
-    defect = mutants.BY_NAME[name]
-    return defect.killed_by, defect.make()
+def witness(name):
+    mutant = mutants.BY_NAME[name]
+    return mutant.witness, mutant.make()
 
 
 SHOWN = {
@@ -102,27 +102,27 @@ SHOWN = {
 
 
 def test_a_planted_defect_is_shown_without_foldproof_and_without_the_pass(tmp_path):
-    found = ends({name: written(*killed_by(name)) for name in SHOWN}, tmp_path)
-    for name, said in SHOWN.items():
+    found = ends({name: written(*witness(name)) for name in SHOWN}, tmp_path)
+    for name, message in SHOWN.items():
         code, last = found[name]
         assert code == 1, name
-        assert last.startswith(said), last
+        assert last.startswith(message), last
 
 
 @pytest.mark.slow
 def test_every_planted_defect_has_a_script_that_shows_it(tmp_path):
     scripts = {}
     for name in mutants.BY_NAME:
-        case, fold = killed_by(name)
+        case, fold = witness(name)
         scripts[name] = written(case, fold, result(case, fold, complete=True))
     for name, (code, last) in ends(scripts, tmp_path).items():
         assert (code, last[:8]) == (1, "FAILED: "), (name, last)
 
 
 def test_defects_of_tvm_and_missed_folds_are_shown(tmp_path):
-    case = corpus.load(CORPUS / "conv2d-axes-out-of-order.case.json").case
-    copied = corpus.load(CORPUS / "max_pool1d-symbolic-copy.case.json").case
-    used = replace(PLAIN, uses=("returned",))
+    case = corpus.load_entry(CORPUS / "conv2d-axes-out-of-order.case.json").case
+    copied = corpus.load_entry(CORPUS / "max_pool1d-symbolic-copy.case.json").case
+    used = replace(PLAIN, extra_outputs=("returned",))
     missed = result(used, lambda module: module, complete=True)
     blamed = failure("OracleDisagreement", PLAIN, "values", "as if")
     found = ends(
@@ -160,7 +160,7 @@ PASSES = {
     "bfloat16": replace(PLAIN, dtype="bfloat16", constant_weight=True, fills=("specials",)),
     "one value per channel": replace(PLAIN, dtype="int8", channels=2, steps=(QUANTIZED,), pad=Pad(value=3.0)),
     "known at run time only": replace(PLAIN, dtype="int8", steps=(Step(constant=False),)),
-    "several outputs": replace(PLAIN, uses=("returned", "read")),
+    "several outputs": replace(PLAIN, extra_outputs=("returned", "read")),
     "minus infinity": Case(op="max_pool1d", axes=(AXIS,), pad=Pad(value=-inf)),
     "NaN": replace(PLAIN, pad=Pad(value=nan), steps=(Step(kind="relu"),)),
     "open elements": Case(op="max_pool1d", axes=(AXIS,), pad=Pad(value=-inf), fills=("nans",)),
@@ -180,7 +180,7 @@ def test_what_passes_ends_with_ok(tmp_path):
 
 
 def test_the_header_says_what_it_shows_and_on_what_it_was_written():
-    text = written(*killed_by("mode_ignored"))
+    text = written(*witness("mode_ignored"))
     header = [line for line in text.splitlines() if line.startswith("#")]
     assert header[0].startswith("# Miscompile/conv/values: folded, conv1d NCW/OIW float32, fill 'negative': out[0,0,0]")
     assert "#   pad        reflect" in header
@@ -198,7 +198,7 @@ def test_it_holds_no_path_of_this_machine_and_imports_what_it_reads_only():
 
 
 def test_both_modules_can_be_read():
-    text = written(*killed_by("mode_ignored"))
+    text = written(*witness("mode_ignored"))
     assert "class Before:" in text
     assert 'R.nn.pad(x, pad_width=[0, 0, 0, 0, 1, 2], pad_value=0.0, pad_mode="reflect")' in text
     assert text.count("R.nn.conv1d(") == 2
@@ -206,22 +206,22 @@ def test_both_modules_can_be_read():
 
 def test_what_only_foldproof_shows_has_no_script():
     disagreement = failure("PipelineDisagreement", PLAIN, "values", "...")
-    with pytest.raises(NoScript, match="a PipelineDisagreement is one of foldproof itself"):
+    with pytest.raises(CannotReproduce, match="a PipelineDisagreement is one of foldproof itself"):
         written(PLAIN, BUNDLED, disagreement)
 
 
 @pytest.mark.slow
 def test_every_module_of_the_corpus_comes_back_from_its_source():
-    for path in corpus.paths([CORPUS]):
-        module = build(corpus.load(path).case)
+    for path in corpus.case_files([CORPUS]):
+        module = build(corpus.load_entry(path).case)
         for name, each in (("Before", module), ("After", BUNDLED(module))):
-            assert source(each, name).name == name  # it raises NotExact otherwise
+            assert exact_source(each, name).name == name  # it raises NotExact otherwise
 
 
 def test_a_module_that_is_none_does_not_come_back():
-    case, fold = killed_by("shared_pad_removed")
+    case, fold = witness("shared_pad_removed")
     with pytest.raises(NotParsed, match="TVMScript of After cannot be parsed"):
-        source(fold(build(case)), "After")
+        exact_source(fold(build(case)), "After")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_literal_has_the_bits_of_its_array(dtype, shape):
     bits = np.random.default_rng(0).integers(0, 256, (*shape, np.dtype(dtype).itemsize), np.uint8)
     array = (bits % 2 if dtype == "bool" else bits).view(dtype).reshape(shape)
     names = {"np": np, "inf": inf, "nan": nan, "base64": base64, "zlib": zlib}
-    again = eval(literal(array), names)
+    again = eval(array_source(array), names)
     assert (again.dtype, again.shape) == (array.dtype, array.shape)
     assert bits_but_nan(again) == bits_but_nan(array)
 
@@ -248,43 +248,45 @@ def bits_but_nan(array):
 
 
 def test_a_script_that_shows_the_failure_is_confirmed_and_one_that_does_not_is_not(tmp_path):
-    case, fold = killed_by("value_ignored")
+    case, fold = witness("value_ignored")
     found = result(case, fold)
     path = tmp_path / "x.case.json"
-    shown = reproducer(path, "print('FAILED: After, out[0] = 1'); raise SystemExit(1)", found)
+    shown = write_reproducer(path, "print('FAILED: After, out[0] = 1'); raise SystemExit(1)", found)
     assert shown == Reproducer(path=tmp_path / "x.repro.py")
     assert str(shown) == f"{tmp_path / 'x.repro.py'} (confirmed in a fresh process)"
-    for text, complaint in {
+    for text, problem in {
         "print('ok: the same')": "exit code 0, ok: the same",
         "raise ValueError('bad')": "exit code 1, ValueError: bad",
         "print('FAILED: compiling After'); raise SystemExit(1)": "exit code 1, FAILED: compiling After",
         "import os; os.kill(os.getpid(), 11)": "died of SIGSEGV",
     }.items():
-        assert reproducer(path, text, found).complaint == complaint
+        assert write_reproducer(path, text, found).problem == problem
     assert sorted(tmp_path.iterdir()) == [tmp_path / "x.repro.py"]
 
 
-@pytest.mark.parametrize("complaint", ["", "died of SIGSEGV"])
+@pytest.mark.parametrize("problem", ["", "died of SIGSEGV"])
 @pytest.mark.parametrize("path", [None, Path("a/x.repro.py")])
-def test_a_record_says_what_came_of_a_script(path, complaint):
-    shown = Reproducer(path=path, complaint=complaint)
-    assert Reproducer.from_plain(shown.to_plain()) == shown
-    assert shown.to_plain()["script_confirmed"] is (path is not None and not complaint)
+def test_a_record_says_what_came_of_a_script(path, problem):
+    shown = Reproducer(path=path, problem=problem)
+    assert Reproducer.from_dict(shown.to_dict()) == shown
+    assert shown.to_dict()["script_confirmed"] is (path is not None and not problem)
 
 
 def test_a_crash_is_confirmed_by_the_death_of_the_script(tmp_path):
-    case = corpus.load(CORPUS / "avg_pool1d-ceil-mode-divides-by-zero.case.json").case
+    case = corpus.load_entry(CORPUS / "avg_pool1d-ceil-mode-divides-by-zero.case.json").case
     crashed = failure("TargetCrashed", case, "SIGFPE", "the process that compiled and ran the case died: SIGFPE")
-    shown = reproducer(tmp_path / "x.case.json", written(case, BUNDLED, crashed), crashed)
+    shown = write_reproducer(tmp_path / "x.case.json", written(case, BUNDLED, crashed), crashed)
     assert shown.confirmed, shown
 
 
 def test_a_hang_is_confirmed_by_a_script_that_does_not_end(tmp_path, monkeypatch):
     monkeypatch.setattr("foldproof.repro.reproducer.SCRIPT_SECONDS", 1.0)
     hung = failure("TargetTimeout", PLAIN, "timeout", "no answer")
-    assert reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", hung).confirmed
+    assert write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", hung).confirmed
     missed = failure("MissedFold", PLAIN, "pad left", "...")
-    assert reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", missed).complaint == "no end within 1 s"
+    assert (
+        write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", missed).problem == "no end within 1 s"
+    )
 
 
 # --- the command line ---------------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def foldproof(*args, cwd):
 @pytest.fixture
 def saved(tmp_path):
     """A case that ``foldproof.mutants:mode_ignored`` fails on."""
-    return corpus.save(tmp_path, corpus.Entry(case=mutants.BY_NAME["mode_ignored"].killed_by)).name
+    return corpus.save_entry(tmp_path, corpus.Entry(case=mutants.BY_NAME["mode_ignored"].witness)).name
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from foldproof import strategies
-from foldproof.case import MODES, USES, Axis, Case, ops
+from foldproof.case import EXTRA_OUTPUTS, MODES, Axis, Case, ops
 from foldproof.case.pad import FORMS, Pad
 from foldproof.case.step import STEP_KINDS
 from foldproof.fold import Folded, FoldExplicitPadding, Kind
@@ -17,7 +17,7 @@ from foldproof.generation.shards import shard_seed
 from foldproof.ir.relax.build import build
 from foldproof.oracle.legality import Legality, legality
 from foldproof.strategies.builder import MOST_MACS, cheaper
-from foldproof.strategies.scenarios import AIMS, FOLDABLE, UNFOLDABLE
+from foldproof.strategies.scenarios import FOLDABLE, SCENARIOS, UNFOLDABLE
 from foldproof.strategies.values import UNKNOWN_MODES
 
 INEXPRESSIBLE = {
@@ -39,7 +39,9 @@ OPTIONAL_RULES = {"corrected-conv", "corrected-chain-conv"}
 
 def reached(name, **options):
     """Counters of ops, modes, dtypes, rules and refusal kinds over drawn cases."""
-    counts = {name: Counter() for name in ("op", "mode", "dtype", "layout", "rule", "kind", "fill", "uses", "part")}
+    counts = {
+        name: Counter() for name in ("op", "mode", "dtype", "layout", "rule", "kind", "fill", "extra_outputs", "part")
+    }
     pass_ = FoldExplicitPadding(check_input=False, **options)
     for case in drawn_by(name):
         counts["op"][case.op] += 1
@@ -47,7 +49,7 @@ def reached(name, **options):
         counts["dtype"][case.dtype] += 1
         counts["layout"][case.op, case.data_order] += 1
         counts["fill"].update(case.fills)
-        counts["uses"].update(case.uses)
+        counts["extra_outputs"].update(case.extra_outputs)
         for report in pass_.explain(build(case)):
             if isinstance(report.outcome, Folded):
                 counts["rule"][report.outcome.rule] += 1
@@ -67,7 +69,7 @@ def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
     assert set(counts["rule"]) == RULES
     assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
     assert set(counts["fill"]) == set(ops.FILLS)
-    assert set(counts["uses"]) == set(USES)
+    assert set(counts["extra_outputs"]) == set(EXTRA_OUTPUTS)
     assert counts["part"]["kept"] > 0
 
 
@@ -90,12 +92,12 @@ def test_chains_have_every_kind_of_step_and_pads_every_form():
     assert {step.kind for case in drawn for step in case.steps} == set(STEP_KINDS)
     assert {len(case.steps) for case in drawn} >= {0, 1, 2, 3, 4}
     assert any(len(step.operand) > 1 for case in drawn for step in case.steps)
-    assert any(case.front for case in drawn)
+    assert any(case.producers for case in drawn)
     assert {case.pad.form for case in drawn} == set(FORMS)
     assert {case.pad.mode for case in drawn if case.pad.form == "call_tir"} >= {"constant", "replicate", "circular"}
     assert {letter for case in drawn for letter in case.symbolic} == set("NDHW")
     assert any(case.constant_weight for case in drawn)
-    assert any("step" in case.uses for case in drawn)
+    assert any("step" in case.extra_outputs for case in drawn)
     assert any(len(case.pad_order) != len(case.data_order) for case in drawn)
 
 
@@ -140,14 +142,14 @@ def test_at_least_half_of_the_foldable_cases_are_legal(op):
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_at_least_half_of_the_unfoldable_cases_are_illegal(op):
     answers = Counter(legality(case) for case in draw(strategies.unfoldable_cases(op), 30, 1))
-    assert answers[Legality.ILLEGAL] + answers[Legality.GEOMETRY] >= answers.total() / 2, answers
+    assert answers[Legality.ILLEGAL] + answers[Legality.THIS_SHAPE_ONLY] >= answers.total() / 2, answers
 
 
 def test_every_aim_fits_some_op_and_every_op_has_both_kinds_of_aim():
-    assert all(any(aim.fits(spec) for spec in ops.OPS) for aim in AIMS)
+    assert all(any(scenario.fits(spec) for spec in ops.OPS) for scenario in SCENARIOS)
     for spec in ops.OPS:
-        assert any(aim.fits(spec) for aim in FOLDABLE)
-        assert any(aim.fits(spec) for aim in UNFOLDABLE)
+        assert any(scenario.fits(spec) for scenario in FOLDABLE)
+        assert any(scenario.fits(spec) for scenario in UNFOLDABLE)
 
 
 def test_cases_are_small():

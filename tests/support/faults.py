@@ -132,7 +132,7 @@ def unharmed(place, whole, *, journal="kept", corpus="found", limit=None, save=T
     assert resumed.returncode == (1 if whole["failures"] else 0), resumed.stdout + resumed.stderr
     line = summary(place.folder / "resumed")
     assert outcome(line) == outcome(whole)
-    assert not line["trouble"]
+    assert not line["problem"]
     if save:
         assert_findings_on_disk(place, line, corpus=corpus)
     assert_clean(place, corpus=corpus)

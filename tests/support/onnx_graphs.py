@@ -61,7 +61,7 @@ _SMALL = ("int8", "uint8")
 
 def lacking(case):
     """Why ONNX Runtime cannot say what a case means; None if it can."""
-    found = [_lacking_op(case), *(lacking_step(place) for place in (*case.front_places, *case.step_places))]
+    found = [_lacking_op(case), *(lacking_step(place) for place in (*case.producer_places, *case.step_places))]
     return next((reason for reason in found if reason is not None), None)
 
 
@@ -136,7 +136,7 @@ class _Graph:
 def _operands(graph, case, arrays):
     """The unfolded graph up to the consumer: its data and its weight, which is a constant, each in its own layout."""
     name = "x"
-    for place in case.front_places:
+    for place in case.producer_places:
         name = _step(graph, place, name, arrays)
     weight = graph.constant(arrays["w"]) if "w" in arrays else None
     border = {"mode": case.pad.mode, "value": case.pad.value, "dtype": case.pad_dtype}

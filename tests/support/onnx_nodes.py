@@ -14,7 +14,7 @@ import onnx
 
 from foldproof.case import Axis, Case, Pad, Step, ops
 from foldproof.oracle.error_bounds import exact
-from foldproof.oracle.reference import chain, padded, reference
+from foldproof.oracle.reference import evaluate_steps, padded, reference
 
 MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
@@ -68,7 +68,7 @@ def _halves(total, *, upper):
 
 
 def _transposed_axes(given, sizes, kernel):
-    """``output_shape`` and SAME (size * stride) say how long the result is: cropped, or added to behind."""
+    """``output_shape`` and SAME (size * stride) say how long the result is: cropped, or added to after."""
     axes = []
     wanted = given.get("output_shape")
     mode = given.get("auto_pad", "NOTSET")
@@ -116,7 +116,7 @@ _ZERO = np.zeros(1, np.int64)
 
 
 def _conv_integer(given, x, w, x_zero=_ZERO, w_zero=_ZERO):
-    """(x - x_zero) with (w - w_zero) in int32: what is padded is 0 behind the subtraction."""
+    """(x - x_zero) with (w - w_zero) in int32: what is padded is 0 after the subtraction."""
     steps = (Step(kind="astype", out_dtype="int32"), Step(kind="subtract", operand=(float(x_zero.item()),)))
     weight = w.astype(np.int32) - w_zero.astype(np.int32).reshape(-1, *[1] * (w.ndim - 1))
     axes, groups = _axes(given, x.shape[2:], w.shape[2:]), given.get("group", 1)
@@ -179,11 +179,11 @@ def _quantization(kind, scale, zero, letter, out_dtype):
 def _through(x, steps):
     """What steps make of an array of two axes or more, N and C first."""
     axes = tuple(Axis(size=size) for size in x.shape[2:])
-    return chain(_of(x, "max_pool", axes, steps=steps), {"x": x})[-1].value
+    return evaluate_steps(_of(x, "max_pool", axes, steps=steps), {"x": x})[-1].value
 
 
 def _in_five(x, axis):
-    """x with unit axes in front and behind, so that it is an N, C, D, H, W; and the letter of one of its axes."""
+    """x with unit axes before it and after, so that it is an N, C, D, H, W; and the letter of one of its axes."""
     return x.reshape(*x.shape, *[1] * (5 - x.ndim)), "NCDHW"[axis % x.ndim]
 
 

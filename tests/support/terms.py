@@ -4,7 +4,7 @@
 
 No strides, no windows, no arithmetic of ``oracle.reference``: plain loops over the definition of each op. Own padding
 of a convolution is a factor 0; a pool's terms are x * 1; elements with fewer terms are filled up with 0 * 0.
-``accumulate`` sums as a machine may, rounding behind each operation; ``whole`` makes Python integers of floats, which
+``accumulate`` sums as a machine may, rounding after each operation; ``whole`` makes Python integers of floats, which
 sum without error.
 """
 

@@ -11,11 +11,11 @@ import pytest
 
 from foldproof.campaign.shrinker import shrink
 from foldproof.case import Axis, Case
-from foldproof.checking.config import Question
+from foldproof.checking.config import CheckConfig
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import UsageError
 from foldproof.workers import pool
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 
 PASSES = """
 import os, signal, time
@@ -91,17 +91,17 @@ def strided(stride):
     ],
 )
 def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name, fingerprint):
-    with Judge(Question(fold=passes + name, complete=False, megabytes=1024), workers=1) as judge:
-        judge.start()
-        results = judge.submit([strided(1), strided(2), strided(3)]).results()
+    with WorkerPool(CheckConfig(fold=passes + name, complete=False, megabytes=1024), workers=1) as workers:
+        workers.start()
+        results = workers.submit([strided(1), strided(2), strided(3)]).results()
     assert [isinstance(result, Verdict) for result in results] == [True, False, True]
     assert results[1].fingerprint == fingerprint
 
 
 def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
-    with Judge(Question(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as judge:
-        judge.start()
-        [result] = judge.ask([strided(2)])
+    with WorkerPool(CheckConfig(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as workers:
+        workers.start()
+        [result] = workers.ask([strided(2)])
     assert "died: SIGABRT; it wrote: " in result.detail
     assert "Check failed: stride is two" in result.detail
     assert "garbage" not in result.detail
@@ -109,13 +109,13 @@ def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
 
 def test_what_workers_write_is_forgotten_once_it_is_too_much(monkeypatch):
     monkeypatch.setattr(pool, "MOST_BYTES", 1000)
-    with Judge(Question(complete=False), workers=1) as judge:
-        judge.start()
-        judge.schedule(os.write, 2, b"a" * 1001).result()
-        judge.ask([strided(1)])
-        assert os.stat(judge._stderr.path).st_size == 0
-        judge.schedule(os.write, 2, b"last words").result()
-        assert judge.last_words() == "last words"
+    with WorkerPool(CheckConfig(complete=False), workers=1) as workers:
+        workers.start()
+        workers.schedule(os.write, 2, b"a" * 1001).result()
+        workers.ask([strided(1)])
+        assert os.stat(workers._stderr.path).st_size == 0
+        workers.schedule(os.write, 2, b"last words").result()
+        assert workers.last_words() == "last words"
 
 
 def test_workers_end_with_the_process_that_started_them(passes, tmp_path):
@@ -163,18 +163,18 @@ def alive(pid):
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypatch):
     monkeypatch.setattr(pool, "CASE_SECONDS", 8.0)
-    with Judge(Question(fold=passes + "hangs_on_stride_two", complete=False), workers=1) as judge:
-        judge.start()
-        results = judge.submit([strided(2), strided(3)]).results()
+    with WorkerPool(CheckConfig(fold=passes + "hangs_on_stride_two", complete=False), workers=1) as workers:
+        workers.start()
+        results = workers.submit([strided(2), strided(3)]).results()
     assert results[0].fingerprint == "TargetTimeout/conv/timeout"
     assert isinstance(results[1], Verdict)
 
 
 def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
-    with Judge(Question(fold=passes + "dies_once", complete=False), workers=1) as judge:
-        judge.start()
-        results = judge.submit([strided(1), strided(2)]).results()
+    with WorkerPool(CheckConfig(fold=passes + "dies_once", complete=False), workers=1) as workers:
+        workers.start()
+        results = workers.submit([strided(1), strided(2)]).results()
     assert results[0].fingerprint == "TargetCrashed/conv/not alone"
     assert "a worker died (exit code 3) while it checked 2 cases" in results[0].detail
     assert isinstance(results[1], Verdict)
@@ -182,9 +182,11 @@ def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp
 
 def test_a_death_that_does_not_happen_again_takes_the_place_of_no_other_failure(passes, tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
-    with Judge(Question(fold=passes + "dies_once_and_raises_on_stride_two", complete=False), workers=1) as judge:
-        judge.start()
-        results = judge.submit([strided(2), strided(1), strided(3)]).results()
+    with WorkerPool(
+        CheckConfig(fold=passes + "dies_once_and_raises_on_stride_two", complete=False), workers=1
+    ) as workers:
+        workers.start()
+        results = workers.submit([strided(2), strided(1), strided(3)]).results()
     assert [getattr(result, "fingerprint", "") for result in results] == [
         "CompileError/conv/pass",
         "TargetCrashed/conv/not alone",
@@ -208,22 +210,25 @@ def test_what_workers_write_is_kept_up_to_a_limit(monkeypatch):
 
 @pytest.mark.slow
 def test_a_crash_shrinks_like_any_other_failure(passes):
-    with Judge(Question(fold=passes + "dies_on_stride_two", complete=False), workers=1) as judge:
-        judge.start()
-        [crash] = judge.ask([strided(2)])
-        shrunk = shrink(crash, judge)
+    with WorkerPool(CheckConfig(fold=passes + "dies_on_stride_two", complete=False), workers=1) as workers:
+        workers.start()
+        [crash] = workers.ask([strided(2)])
+        shrunk = shrink(crash, workers)
     assert shrunk.minimal
     assert shrunk.case == Case(op="conv1d", axes=(Axis(stride=2),))
 
 
 def test_an_unusable_pass_is_refused_at_the_start():
-    with Judge(Question(fold="nowhere:nothing"), workers=1) as judge, pytest.raises(UsageError, match="nowhere"):
-        judge.start()
+    with (
+        WorkerPool(CheckConfig(fold="nowhere:nothing"), workers=1) as workers,
+        pytest.raises(UsageError, match="nowhere"),
+    ):
+        workers.start()
 
 
 def test_no_worker_is_left_when_the_judge_has_gone():
-    with Judge(Question(), workers=2) as judge:
-        judge.start()
+    with WorkerPool(CheckConfig(), workers=2) as workers:
+        workers.start()
         assert children()
     deadline = time.monotonic() + 10
     while children() and time.monotonic() < deadline:
@@ -246,9 +251,9 @@ def children():
 
 
 def test_ctrl_c_is_left_to_the_coordinator():
-    with Judge(Question(), workers=1) as judge:
-        judge.start()
+    with WorkerPool(CheckConfig(), workers=1) as workers:
+        workers.start()
         for pid in children():
             os.kill(pid, signal.SIGINT)
-        [result] = judge.ask([strided(1)])
+        [result] = workers.ask([strided(1)])
     assert isinstance(result, Verdict)

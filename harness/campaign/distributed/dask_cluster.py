@@ -17,9 +17,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
-from foldproof.campaign.campaign import Trouble
-from foldproof.campaign.distributed.remote import Answer
-from foldproof.campaign.distributed.shard_process import in_process
+from foldproof.campaign.campaign import CampaignError
+from foldproof.campaign.distributed.remote import ShardResult
+from foldproof.campaign.distributed.shard_process import run_in_process
 from foldproof.campaign.settings import Settings
 from foldproof.core.loading import UsageError
 from foldproof.core.versions import versions
@@ -48,7 +48,7 @@ class Cluster:
         self._executor = self._client.get_executor(pure=False, retries=RETRIES)
         self._futures: SimpleQueue[tuple[int, int, Future[str]]] = SimpleQueue()
         self._asked: dict[int, tuple[int, Future[str]]] = {}
-        self._arrived: dict[int, Answer] = {}
+        self._arrived: dict[int, ShardResult] = {}
         self._threads = 0
         self._looked = 0.0
         self._seen = time.monotonic()
@@ -59,32 +59,34 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._client.close(timeout=CONNECT_SECONDS)
 
-    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Generator[Answer, None, None]:
+    def results(
+        self, settings: Settings, plan: Plan, keep_going: Callable[[], bool]
+    ) -> Generator[ShardResult, None, None]:
         """See ``elsewhere.Machines``. Twice as many shards are under way as the cluster has threads."""
         try:
-            yield from self._answers(settings, plan, going_on)
+            yield from self._answers(settings, plan, keep_going)
         finally:
             if self._client.status == "running":
                 with suppress(OSError):  # the scheduler may go at any time
                     self._executor.shutdown(wait=False)  # for what is still under way nobody waits any more
 
-    def _answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Iterator[Answer]:
-        ahead, trouble = plan.ahead(), None
-        while trouble is None:
-            going = going_on()
-            trouble = self._look()
-            if going and trouble is None:
+    def _answers(self, settings: Settings, plan: Plan, keep_going: Callable[[], bool]) -> Iterator[ShardResult]:
+        ahead, problem = plan.ahead(), None
+        while problem is None:
+            going = keep_going()
+            problem = self._look()
+            if going and problem is None:
                 self._ask(settings, ahead)
-            trouble = self._collect(TICK_SECONDS if going and self._asked else 0.0) or trouble
-            for answer in self._final(plan):
-                plan.count(answer.shard, answer.cases)
-                if answer.cases < answer.most:
+            problem = self._collect(TICK_SECONDS if going and self._asked else 0.0) or problem
+            for result in self._final(plan):
+                plan.count(result.shard, result.cases)
+                if result.cases < result.most:
                     ahead = plan.ahead()  # the last shards may be larger than they were asked for
-                if answer.cases:
-                    yield answer
-            if trouble is None and not (going and self._asked):
+                if result.cases:
+                    yield result
+            if problem is None and not (going and self._asked):
                 return
-        raise trouble
+        raise problem
 
     def _ask(self, settings: Settings, ahead: Iterator[tuple[int, int]]) -> None:
         while len(self._asked) < 2 * self._threads + 2:
@@ -98,7 +100,7 @@ class Cluster:
                     continue
                 future.cancel()
                 self._arrived.pop(shard, None)
-            future = self._executor.submit(in_process, errand(settings, shard, most))
+            future = self._executor.submit(run_in_process, shard_task(settings, shard, most))
             self._asked[shard] = most, future
             future.add_done_callback(partial(self._done, shard, most))
 
@@ -106,41 +108,43 @@ class Cluster:
         """In a thread of the client: ``wait`` would go through all that is under way for each that is done."""
         self._futures.put((shard, most, future))
 
-    def _collect(self, seconds: float) -> Trouble | None:
+    def _collect(self, seconds: float) -> CampaignError | None:
         """Take what is there, after waiting for the first; the trouble with one that brought none."""
-        trouble = None
+        problem = None
         while True:
             try:
                 shard, most, future = self._futures.get(timeout=seconds) if seconds else self._futures.get_nowait()
             except Empty:
-                return trouble
+                return problem
             seconds = 0.0
             if self._asked.get(shard) != (most, future):
                 continue  # it was asked again since
             try:
                 self._arrived[shard] = self._read(shard, future)
-            except Trouble as error:
-                trouble = error
+            except CampaignError as error:
+                problem = error
 
-    def _read(self, shard: int, future: "Future[str]") -> Answer:
+    def _read(self, shard: int, future: "Future[str]") -> ShardResult:
         try:
             plain = json.loads(future.result())
         except CancelledError:
-            raise Trouble(f"cluster {self.address}: the scheduler is gone, or has cancelled shard {shard}") from None
+            raise CampaignError(
+                f"cluster {self.address}: the scheduler is gone, or has cancelled shard {shard}"
+            ) from None
         except Exception as error:  # whatever the machines or Dask raise
-            said = " ".join(str(error).split())[:500]
-            raise Trouble(f"cluster {self.address}: shard {shard}: {type(error).__name__}: {said}") from error
-        if "complaint" in plain:
-            raise Trouble(f"cluster {self.address}: worker {plain['worker']} {plain['complaint']}")
-        return Answer(**plain)
+            message = " ".join(str(error).split())[:500]
+            raise CampaignError(f"cluster {self.address}: shard {shard}: {type(error).__name__}: {message}") from error
+        if "problem" in plain:
+            raise CampaignError(f"cluster {self.address}: worker {plain['worker']} {plain['complaint']}")
+        return ShardResult(**plain)
 
-    def _final(self, plan: Plan) -> Iterator[Answer]:
+    def _final(self, plan: Plan) -> Iterator[ShardResult]:
         """Take the answers whose shards keep their size. Between two, the plan counts the first."""
-        while final := [shard for shard, answer in self._arrived.items() if plan.is_final(shard, answer.most)]:
+        while final := [shard for shard, result in self._arrived.items() if plan.is_final(shard, result.most)]:
             del self._asked[final[0]]
             yield self._arrived.pop(final[0])
 
-    def _look(self) -> Trouble | None:
+    def _look(self) -> CampaignError | None:
         """Once in a while: is the scheduler there, and how many workers has it?"""
         now = time.monotonic()
         if self._client.status == "running" and self._looked and now - self._looked < LOOK_SECONDS:
@@ -150,21 +154,21 @@ class Cluster:
         except OSError:
             self._threads = 0
         if self._client.status != "running":
-            return Trouble(f"cluster {self.address}: the connection to the scheduler is lost")
+            return CampaignError(f"cluster {self.address}: the connection to the scheduler is lost")
         self._looked, self._seen = now, now if self._threads else self._seen
         if now - self._seen > ALONE_SECONDS:
-            return Trouble(f"cluster {self.address}: has had no worker for {ALONE_SECONDS:.0f} s")
+            return CampaignError(f"cluster {self.address}: has had no worker for {ALONE_SECONDS:.0f} s")
         return None
 
 
-def errand(settings: Settings, shard: int, most: int) -> str:
+def shard_task(settings: Settings, shard: int, most: int) -> str:
     """All that a machine needs to know of a shard."""
     return json.dumps(
         {
             "versions": versions(),
             "ops": settings.ops,
             "strategy": settings.strategy,
-            "question": asdict(settings.question),
+            "config": asdict(settings.config),
             "seed": settings.seed,
             "known": settings.known,
             "max_failures": settings.max_failures,
@@ -190,8 +194,8 @@ def _client(address: str) -> Any:
         asyncio.run(_identified(address))  # a Client that has not reached its scheduler takes 10 s more, and complains
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except Exception as error:  # a wrong address, no answer, or one that is none of Dask's
-        said = " ".join(str(error).split())[:200]
-        raise UsageError(f"--scheduler {address}: cannot be reached: {said or type(error).__name__}") from error
+        message = " ".join(str(error).split())[:200]
+        raise UsageError(f"--scheduler {address}: cannot be reached: {message or type(error).__name__}") from error
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError as error:

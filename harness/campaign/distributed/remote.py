@@ -13,20 +13,20 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from foldproof.campaign.campaign import Judging, Listener, in_time
+from foldproof.campaign.campaign import Listener, RunShards, in_time
 from foldproof.campaign.journal import Journal
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary, shard_record
-from foldproof.campaign.triage import save_found
+from foldproof.campaign.triage import save_failure
 from foldproof.generation.shards import Plan
-from foldproof.workers.pool import Judge
+from foldproof.workers.pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ShardResult:
     """What a machine says of a shard that was given ``most`` cases, of which it has ``cases``.
 
-    ``legs`` are plain summaries of its cases, one behind the other. Where a campaign may end with a failure, each ends
+    ``legs`` are plain summaries of its cases, one after the other. Where a campaign may end with a failure, each ends
     with the batch that brought one of a new kind. ``whole`` says that no case was left out because of that.
     """
 
@@ -35,38 +35,45 @@ class Answer:
     cases: int
     whole: bool
     digest: str
-    legs: Sequence[Mapping[str, Any]]
+    parts: Sequence[Mapping[str, Any]]
 
 
-class Machines(Protocol):
+class ShardExecutor(Protocol):
     """Whatever judges shards."""
 
-    def answers(self, settings: Settings, plan: Plan, going_on: Callable[[], bool]) -> Generator[Answer, None, None]:
+    def results(
+        self, settings: Settings, plan: Plan, keep_going: Callable[[], bool]
+    ) -> Generator[ShardResult, None, None]:
         """An answer for each shard of the plan, as they arrive; the plan has counted it then.
 
         Ends early, with what has arrived, when ``going_on`` says so; raises Trouble if the machines cannot go on.
         """
 
 
-def judging(machines: Machines) -> Judging:
+def run_remotely(executor: ShardExecutor) -> RunShards:
     """How ``campaign.run`` has its shards judged by ``machines``."""
 
     def judge_shards(
-        settings: Settings, judge: Judge, listener: Listener, journal: Journal | None, summary: Summary, started: float
+        settings: Settings,
+        pool: WorkerPool,
+        listener: Listener,
+        journal: Journal | None,
+        summary: Summary,
+        started: float,
     ) -> None:
         done = {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {}
-        books = Books(
+        ledger = ShardLedger(
             settings=settings, listener=listener, journal=journal, summary=summary, started=started, done=done
         )
         try:
-            with closing(machines.answers(settings, Plan(settings.examples, done), books.going_on)) as answers:
-                for answer in answers:
-                    if not books.enter(answer):
+            with closing(executor.results(settings, Plan(settings.examples, done), ledger.keep_going)) as results:
+                for result in results:
+                    if not ledger.enter(result):
                         return
         finally:
             summary.seconds = time.monotonic() - started
-            if not books.closed:
-                books.enter_late()
+            if not ledger.closed:
+                ledger.add_late()
         if listener.stopped:
             raise KeyboardInterrupt
 
@@ -74,7 +81,7 @@ def judging(machines: Machines) -> Judging:
 
 
 @dataclass(kw_only=True)
-class Books:
+class ShardLedger:
     """The coordinator's. ``late`` are answers that wait for those of the shards before them."""
 
     settings: Settings
@@ -83,19 +90,19 @@ class Books:
     summary: Summary
     started: float
     done: dict[int, int] = field(default_factory=dict)
-    late: dict[int, Answer] = field(default_factory=dict)
+    late: dict[int, ShardResult] = field(default_factory=dict)
     due: int = 0
     written: float = 0.0
     closed: bool = False
 
-    def going_on(self) -> bool:
+    def keep_going(self) -> bool:
         """Whether there is time left, and nobody wants to stop."""
         return in_time(self.settings, self.started) and not self.listener.stopped
 
-    def enter(self, answer: Answer) -> bool:
+    def enter(self, result: ShardResult) -> bool:
         """Write an answer down, and count what is due; whether the campaign goes on."""
-        self.late[answer.shard] = answer
-        self._write(answer)
+        self.late[result.shard] = result
+        self._write(result)
         self._skip_done()
         while (ready := self.late.pop(self.due, None)) is not None:
             self._count(ready)
@@ -105,7 +112,7 @@ class Books:
             self._skip_done()
         return True
 
-    def enter_late(self) -> None:
+    def add_late(self) -> None:
         """Count what still waits for shards that will not come."""
         for shard in sorted(self.late):
             if not self.closed:
@@ -115,21 +122,21 @@ class Books:
         while self.due in self.done:
             self.due += 1
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, result: ShardResult) -> None:
         """An answer that is not whole is none for the journal: the shard would have to be judged again."""
-        if self.journal is None or not answer.whole:
+        if self.journal is None or not result.whole:
             return
         part, now = Summary(seed=self.settings.seed), time.monotonic() - self.started
-        for leg in answer.legs:
+        for leg in result.parts:
             part.absorb(leg)
         part.seconds, self.written = now - self.written, now
-        self.journal.finished({"shard": answer.shard, "digest": answer.digest, **shard_record(part, self.summary)})
+        self.journal.finished({"shard": result.shard, "digest": result.digest, **shard_record(part, self.summary)})
 
-    def _count(self, answer: Answer) -> None:
-        for leg in answer.legs:
+    def _count(self, result: ShardResult) -> None:
+        for leg in result.parts:
             for new in self.summary.absorb(leg):
                 self.listener.found(new)
-                save_found(self.settings, new)
+                save_failure(self.settings, new)
             if self._enough():
                 self.closed = True
                 break

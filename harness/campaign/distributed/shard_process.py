@@ -30,24 +30,24 @@ class ShardLostError(RuntimeError):
 # --- in a Dask worker ---------------------------------------------------------------------------------
 
 
-def in_process(errand: str) -> str:
+def run_in_process(shard_task: str) -> str:
     """The answer to an errand, both in JSON. Raises ShardLostError; Dask then tries again."""
     worker, unwanted = _unwanted()
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as words:
-        given.write(errand.encode())
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as words:
+        given.write(shard_task.encode())
         given.seek(0)
         command = [sys.executable, "-m", "foldproof.campaign.distributed.shard_process", str(os.getpid()), worker]
-        with subprocess.Popen(command, stdin=given, stdout=answer, stderr=words) as process:  # noqa: S603, ourselves
+        with subprocess.Popen(command, stdin=given, stdout=result, stderr=words) as process:  # noqa: S603, ourselves
             try:
                 _wait(process, unwanted)
             finally:
                 process.kill()
-        answer.seek(0)
+        result.seek(0)
         words.seek(0)
         if process.returncode:
-            said = " ".join(words.read().decode(errors="replace").split())[-MOST_WORDS:]
-            raise ShardLostError(f"the process of the shard ended with exit code {process.returncode}: {said}")
-        return answer.read().decode()
+            message = " ".join(words.read().decode(errors="replace").split())[-MOST_WORDS:]
+            raise ShardLostError(f"the process of the shard ended with exit code {process.returncode}: {message}")
+        return result.read().decode()
 
 
 def _wait(process: subprocess.Popen[bytes], unwanted: Callable[[], bool]) -> None:
@@ -77,47 +77,49 @@ def _unwanted() -> tuple[str, Callable[[], bool]]:
 # --- in the process of the shard ----------------------------------------------------------------------
 
 
-def judged(errand: dict[str, Any], worker: str) -> dict[str, Any]:
+def run_task(shard_task: dict[str, Any], worker: str) -> dict[str, Any]:
     """The fields of an ``elsewhere.Answer``, or a ``complaint``: why this machine, ``worker``, cannot do it."""
-    from foldproof.campaign.prefetch import Drawing
-    from foldproof.checking.config import Question
+    from foldproof.campaign.prefetch import PendingDraw
+    from foldproof.checking.config import CheckConfig
     from foldproof.core.loading import UsageError
     from foldproof.core.versions import difference, versions
     from foldproof.generation.shards import shard_seed
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
-    other = difference(errand["versions"], versions())
+    other = difference(shard_task["versions"], versions())
     if other:
-        return {"complaint": other, "worker": worker}
+        return {"problem": other, "worker": worker}
     try:
-        with Judge(Question(**errand["question"]), 1) as judge:
-            judge.start()
-            seed = shard_seed(errand["seed"], errand["shard"])
-            cases = Drawing(judge, tuple(errand["ops"]), errand["strategy"], errand["most"], seed).cases()
-            answer = _answer(cases, judge, errand)
+        with WorkerPool(CheckConfig(**shard_task["config"]), 1) as pool:
+            pool.start()
+            seed = shard_seed(shard_task["seed"], shard_task["shard"])
+            cases = PendingDraw(
+                pool, tuple(shard_task["ops"]), shard_task["strategy"], shard_task["most"], seed
+            ).cases()
+            result = _answer(cases, pool, shard_task)
     except UsageError as error:
-        return {"complaint": f"says: {error}", "worker": worker}
-    return {"shard": errand["shard"], "most": errand["most"], "cases": len(cases), **answer}
+        return {"problem": f"says: {error}", "worker": worker}
+    return {"shard": shard_task["shard"], "most": shard_task["most"], "cases": len(cases), **result}
 
 
-def _answer(cases: list[Any], judge: Any, errand: dict[str, Any]) -> dict[str, Any]:
+def _answer(cases: list[Any], pool: Any, shard_task: dict[str, Any]) -> dict[str, Any]:
     from foldproof.campaign.campaign import batched
     from foldproof.campaign.digest import Digest
     from foldproof.campaign.summary import Summary
 
-    most_failures, kinds = errand["max_failures"], set[str]()
-    legs, digest, whole = [Summary(seed=errand["seed"])], Digest(), not cases
-    for batch, job in [(batch, judge.submit(batch.cases)) for batch in batched(errand["shard"], cases)]:
+    most_failures, kinds = shard_task["max_failures"], set[str]()
+    parts, digest, whole = [Summary(seed=shard_task["seed"])], Digest(), not cases
+    for batch, job in [(batch, pool.submit(batch.cases)) for batch in batched(shard_task["shard"], cases)]:
         for case, result in zip(batch.cases, job.results(), strict=True):
-            legs[-1].add(case, result, errand["known"])
+            parts[-1].add(case, result, shard_task["known"])
             digest.add(case, result)
-        legs[-1].cases, whole = legs[-1].executed, batch.last
-        if most_failures is not None and not kinds.issuperset(legs[-1].failures):
-            kinds.update(legs[-1].failures)
+        parts[-1].cases, whole = parts[-1].executed, batch.last
+        if most_failures is not None and not kinds.issuperset(parts[-1].failures):
+            kinds.update(parts[-1].failures)
             if len(kinds) >= most_failures:
                 break  # whatever the shards before this one have, the campaign ends here at the latest
-            legs.append(Summary(seed=errand["seed"]))
-    return {"whole": whole, "digest": str(digest), "legs": [leg.to_plain() for leg in legs if leg.executed]}
+            parts.append(Summary(seed=shard_task["seed"]))
+    return {"whole": whole, "digest": str(digest), "parts": [leg.to_dict() for leg in parts if leg.executed]}
 
 
 def main() -> None:
@@ -125,9 +127,9 @@ def main() -> None:
     from foldproof.workers.worker import end_with_parent
 
     end_with_parent(int(sys.argv[1]))
-    with os.fdopen(os.dup(1), "w") as answer:
+    with os.fdopen(os.dup(1), "w") as result:
         os.dup2(2, 1)
-        json.dump(judged(json.load(sys.stdin), worker=sys.argv[2]), answer, allow_nan=False)
+        json.dump(run_task(json.load(sys.stdin), worker=sys.argv[2]), result, allow_nan=False)
 
 
 if __name__ == "__main__":

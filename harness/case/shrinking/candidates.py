@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from foldproof.case import ops
 from foldproof.case.case import Axis, Case, Pad
-from foldproof.case.shrinking.steps import Steps, plainer_steps, relaid, resized, without
-from foldproof.case.shrinking.values import before, plainer_values, plainer_widths, toward, weight_of
+from foldproof.case.shrinking.steps import Steps, relayout, remove_step, resize, simpler_steps
+from foldproof.case.shrinking.values import complexity, earlier, simpler_values, simpler_widths, toward
 from foldproof.case.step import STRUCTURAL
 
 
@@ -21,11 +21,11 @@ def simpler(case: Case) -> Iterator[Case]:
     for make in (
         _fewer_parts,
         _lower_rank,
-        _plainer_types,
+        _simpler_types,
         _fewer_channels,
-        _plainer_pad,
-        _plainer_axes,
-        _plainer_inputs,
+        _simpler_pad,
+        _simpler_axes,
+        _simpler_inputs,
     ):
         for change in make(case):
             candidate = _attempt(case, change)
@@ -37,7 +37,7 @@ def simpler(case: Case) -> Iterator[Case]:
 def _attempt(case: Case, change: dict[str, Any]) -> Case | None:
     """The changed case, None if there is no such case: a value out of range, or no window fits."""
     if not change.get("steps", case.steps):
-        change = {"uses": tuple(use for use in case.uses if use != "step")} | change
+        change = {"extra_outputs": tuple(use for use in case.extra_outputs if use != "step")} | change
     try:
         return replace(case, **change)
     except ValueError:
@@ -56,20 +56,20 @@ def _with(part: _Part, name: str, value: Any) -> _Part:
 
 def _fewer_parts(case: Case) -> Changes:
     """Without the steps, the further uses, the fills beyond one, and whatever else can be left out."""
-    if case.front and case.steps:
-        yield from _without_steps(case, {"front": (), "steps": ()})
+    if case.producers and case.steps:
+        yield from _without_steps(case, {"producers": (), "steps": ()})
     if case.steps:
         yield from _without_steps(case, {"steps": ()})
-    if case.front:
-        yield from _without_steps(case, {"front": ()})
+    if case.producers:
+        yield from _without_steps(case, {"producers": ()})
     yield from _fewer_steps(case)
     if case.symbolic:
         yield {"symbolic": ()}
         yield from ({"symbolic": case.symbolic[:i] + case.symbolic[i + 1 :]} for i in range(len(case.symbolic)))
     if case.constant_weight:
         yield {"constant_weight": False}
-    for i in range(len(case.uses)):
-        yield {"uses": case.uses[:i] + case.uses[i + 1 :]}
+    for i in range(len(case.extra_outputs)):
+        yield {"extra_outputs": case.extra_outputs[:i] + case.extra_outputs[i + 1 :]}
     if len(case.fills) > 1:
         yield from ({"fills": (fill,)} for fill in dict.fromkeys(case.fills))
     if case.ceil_mode:
@@ -82,7 +82,7 @@ def _without_steps(case: Case, change: dict[str, Steps]) -> Changes:
     """The change, also with plainer dtypes, as those that the steps need are not needed any more."""
     yield dict(change)
     yield change | {"out_dtype": "", "weight_dtype": ""}
-    for dtype in before(ops.DTYPES, case.dtype):
+    for dtype in earlier(ops.DTYPES, case.dtype):
         yield change | {"dtype": dtype}
         yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0)}
         yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0), "out_dtype": "", "weight_dtype": ""}
@@ -94,10 +94,10 @@ def _fewer_steps(case: Case) -> Changes:
     if flat != case.steps:
         yield {"steps": flat}
     for i in range(len(case.steps)):
-        yield {"steps": without(case.steps, i)}
-        yield {"steps": without(case.steps, i), "out_dtype": "", "weight_dtype": ""}
-    for i in range(len(case.front)):
-        yield {"front": case.front[:i] + case.front[i + 1 :]}
+        yield {"steps": remove_step(case.steps, i)}
+        yield {"steps": remove_step(case.steps, i), "out_dtype": "", "weight_dtype": ""}
+    for i in range(len(case.producers)):
+        yield {"producers": case.producers[:i] + case.producers[i + 1 :]}
 
 
 def _lower_rank(case: Case) -> Changes:
@@ -109,56 +109,60 @@ def _lower_rank(case: Case) -> Changes:
     spec = ops.BY_NAME[op]
     for i, gone in enumerate(case.spec.spatial):
         renamed = dict(zip(case.spec.spatial.replace(gone, ""), spec.spatial, strict=True)) | {gone: ""}
-        if any(step.axis == gone and step.parameters for step in (*case.front, *case.steps)):
+        if any(step.axis == gone and step.parameters for step in (*case.producers, *case.steps)):
             continue
         change: dict[str, Any] = {"op": op, "axes": case.axes[:i] + case.axes[i + 1 :]}
         for name in ("data_layout", "kernel_layout"):
             change[name] = "".join(renamed.get(letter, letter) for letter in getattr(case, name))
         change["symbolic"] = tuple(renamed.get(letter, letter) for letter in case.symbolic if letter != gone)
-        change["front"] = relaid(case.front, "", renamed)
-        change["steps"] = relaid(case.steps, change["data_layout"] or spec.data_layout, renamed)
+        change["producers"] = relayout(case.producers, "", renamed)
+        change["steps"] = relayout(case.steps, change["data_layout"] or spec.data_layout, renamed)
         yield change
-        yield change | {"data_layout": "", "kernel_layout": "", "steps": relaid(case.steps, spec.data_layout, renamed)}
+        yield change | {
+            "data_layout": "",
+            "kernel_layout": "",
+            "steps": relayout(case.steps, spec.data_layout, renamed),
+        }
 
 
-def _plainer_types(case: Case) -> Changes:
+def _simpler_types(case: Case) -> Changes:
     """Standard layouts and dtypes, and plainer steps."""
-    yield from _plainer_layouts(case)
+    yield from _simpler_layouts(case)
     if case.out_dtype or case.weight_dtype:
         yield {"out_dtype": "", "weight_dtype": ""}
         yield {"weight_dtype": ""}
-    for dtype in before(ops.DTYPES, case.dtype):
+    for dtype in earlier(ops.DTYPES, case.dtype):
         yield {"dtype": dtype, "out_dtype": "", "weight_dtype": ""}
         yield {"dtype": dtype}
-    for dtype in before(ops.DTYPES, case.out_dtype):
+    for dtype in earlier(ops.DTYPES, case.out_dtype):
         yield {"out_dtype": dtype}
-    for name in ("steps", "front"):
+    for name in ("steps", "producers"):
         for i, step in enumerate(getattr(case, name)):
-            for plainer in plainer_steps(step):
-                steps = getattr(case, name)[:i] + (plainer,) + getattr(case, name)[i + 1 :]
+            for candidate in simpler_steps(step):
+                steps = getattr(case, name)[:i] + (candidate,) + getattr(case, name)[i + 1 :]
                 yield _lengths(case, {name: steps})
-                if name == "steps" and plainer.zero_point != step.zero_point and case.pad.value in step.zero_point:
+                if name == "steps" and candidate.zero_point != step.zero_point and case.pad.value in step.zero_point:
                     # The pad value follows its zero point, else the case would turn from a legal one into another.
                     position = step.zero_point.index(int(case.pad.value))
-                    value = float(plainer.zero_point[position if len(plainer.zero_point) > 1 else 0])
-                    if weight_of(value) <= weight_of(case.pad.value):
+                    value = float(candidate.zero_point[position if len(candidate.zero_point) > 1 else 0])
+                    if complexity(value) <= complexity(case.pad.value):
                         yield {"steps": steps, "pad": replace(case.pad, value=value)}
 
 
-def _plainer_layouts(case: Case) -> Changes:
+def _simpler_layouts(case: Case) -> Changes:
     """Layouts nearer to the standard ones; steps that lead to another one then lead to it, or go."""
     if case.data_layout or case.kernel_layout:
-        yield {"data_layout": "", "kernel_layout": "", "steps": relaid(case.steps, case.spec.data_layout, {})}
+        yield {"data_layout": "", "kernel_layout": "", "steps": relayout(case.steps, case.spec.data_layout, {})}
     if case.kernel_layout:
         yield from ({"kernel_layout": layout} for layout in _layouts(case, "kernel_layout"))
     if case.data_layout:
         for layout in _layouts(case, "data_layout"):
-            yield {"data_layout": layout, "steps": relaid(case.steps, layout or case.spec.data_layout, {})}
+            yield {"data_layout": layout, "steps": relayout(case.steps, layout or case.spec.data_layout, {})}
 
 
 def _layouts(case: Case, name: str) -> tuple[str, ...]:
-    """The plainer layouts of one operand: the standard one unsaid, then those in front of this one."""
-    return ("", *before(getattr(case.spec, name + "s"), getattr(case, name)))
+    """The plainer layouts of one operand: the standard one unsaid, then those before this one."""
+    return ("", *earlier(getattr(case.spec, name + "s"), getattr(case, name)))
 
 
 def _fewer_channels(case: Case) -> Changes:
@@ -196,11 +200,11 @@ def _lengths(case: Case, change: dict[str, Any]) -> dict[str, Any]:
     if pad.operand == "data":
         sides = {"N": pad.batch, "C": pad.channel} | {x: a.pad for x, a in zip(case.spec.spatial, axes, strict=True)}
         padded = {letter: length + sum(sides[letter]) for letter, length in sizes.items()}
-    front = resized(change.get("front", case.front), sizes)
-    return change | {"front": front, "steps": resized(change.get("steps", case.steps), padded)}
+    producers = resize(change.get("producers", case.producers), sizes)
+    return change | {"producers": producers, "steps": resize(change.get("steps", case.steps), padded)}
 
 
-def _plainer_pad(case: Case) -> Changes:
+def _simpler_pad(case: Case) -> Changes:
     pad = case.pad
     if pad.operand == "weight":
         yield _lengths(case, {"pad": replace(pad, operand="data")})
@@ -211,25 +215,25 @@ def _plainer_pad(case: Case) -> Changes:
     if pad != Pad():
         yield _lengths(case, {"pad": Pad(operand=pad.operand)})
     for name in ("batch", "channel"):
-        for sides in plainer_widths(getattr(pad, name)):
+        for sides in simpler_widths(getattr(pad, name)):
             yield _lengths(case, {"pad": _with(pad, name, sides)})
-    yield from ({"pad": replace(pad, value=value)} for value in plainer_values(pad.value))
+    yield from ({"pad": replace(pad, value=value)} for value in simpler_values(pad.value))
 
 
-def _plainer_axes(case: Case) -> Changes:
+def _simpler_axes(case: Case) -> Changes:
     for i, (_, axis) in enumerate(case.lettered_axes):
-        for plainer in _plainer_axis(axis):
-            yield _lengths(case, {"axes": case.axes[:i] + (plainer,) + case.axes[i + 1 :]})
+        for candidate in _simpler_axis(axis):
+            yield _lengths(case, {"axes": case.axes[:i] + (candidate,) + case.axes[i + 1 :]})
 
 
-def _plainer_axis(axis: Axis) -> Iterator[Axis]:
+def _simpler_axis(axis: Axis) -> Iterator[Axis]:
     yield Axis()
     yield replace(axis, padding=(0, 0))
     yield replace(axis, pad=(0, 0))
     for name in ("stride", "dilation", "kernel", "size"):
         yield from (_with(axis, name, n) for n in toward(getattr(axis, name), 1))
     for name in ("pad", "padding"):
-        for sides in plainer_widths(getattr(axis, name)):
+        for sides in simpler_widths(getattr(axis, name)):
             yield _with(axis, name, sides)
     yield from (replace(axis, output_padding=n) for n in toward(axis.output_padding, 0))
     # A smaller kernel with as much less to slide over keeps the number of windows.
@@ -243,7 +247,7 @@ def _plainer_axis(axis: Axis) -> Iterator[Axis]:
             yield replace(axis, dilation=dilation, size=shorter)
 
 
-def _plainer_inputs(case: Case) -> Changes:
+def _simpler_inputs(case: Case) -> Changes:
     if len(case.fills) == 1:
-        yield from ({"fills": (fill,)} for fill in before(ops.FILLS, case.fills[0]))
+        yield from ({"fills": (fill,)} for fill in earlier(ops.FILLS, case.fills[0]))
     yield from ({"seed": seed} for seed in toward(case.seed, 0))

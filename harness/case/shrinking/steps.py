@@ -5,36 +5,36 @@ from dataclasses import replace
 from typing import Any
 
 from foldproof.case import ops
-from foldproof.case.shrinking.values import before, plainer_values, plainer_widths, toward_zero
+from foldproof.case.shrinking.values import earlier, simpler_values, simpler_widths, toward_zero
 from foldproof.case.step import BINARY, ELEMENTWISE, FIELDS, QUANTIZING, STRUCTURAL, Step
 
-PLAIN_KINDS = ("relu", "negative", "abs")
+SIMPLE_KINDS = ("relu", "negative", "abs")
 """Kinds without numbers, for any other elementwise one."""
 
 Steps = tuple[Step, ...]
 
 
-def plainer_steps(step: Step) -> Iterator[Step]:
+def simpler_steps(step: Step) -> Iterator[Step]:
     """Simpler values of every field that the kind has, and simpler kinds."""
     if step.kind in ELEMENTWISE:
-        yield from (Step(kind=kind) for kind in before((*PLAIN_KINDS, step.kind), step.kind))
+        yield from (Step(kind=kind) for kind in earlier((*SIMPLE_KINDS, step.kind), step.kind))
     if step.kind in BINARY:
-        yield from (replace(step, kind=kind) for kind in before(BINARY, step.kind) if _is_step(step, kind=kind))
+        yield from (replace(step, kind=kind) for kind in earlier(BINARY, step.kind) if _is_step(step, kind=kind))
     if not step.constant:
         yield replace(step, constant=True)
     if step.swapped:
         yield from _attempts(step, "swapped", (False,))
-    yield from _plainer_parameters(step)
+    yield from _simpler_parameters(step)
     for name in ("low", "high", "alpha", "value"):
         if name in FIELDS[step.kind]:
-            yield from _attempts(step, name, plainer_values(getattr(step, name)))
+            yield from _attempts(step, name, simpler_values(getattr(step, name)))
     for i, (letter, *sides) in enumerate(step.widths):
         yield replace(step, widths=step.widths[:i] + step.widths[i + 1 :])
-        for first, last in plainer_widths((sides[0], sides[1])):
+        for first, last in simpler_widths((sides[0], sides[1])):
             yield replace(step, widths=step.widths[:i] + ((letter, first, last),) + step.widths[i + 1 :])
 
 
-def _plainer_parameters(step: Step) -> Iterator[Step]:
+def _simpler_parameters(step: Step) -> Iterator[Step]:
     """Fewer, then simpler, scales, zero points and operands; simpler dtypes."""
     longer = [name for name, values in step.parameters.items() if len(values) > 1]
     if len(longer) > 1:
@@ -45,14 +45,14 @@ def _plainer_parameters(step: Step) -> Iterator[Step]:
     if step.axis != "C" and not step.follows_axis:
         yield replace(step, axis="C")
     if "out_dtype" in FIELDS[step.kind]:
-        yield from _attempts(step, "out_dtype", before(ops.DTYPES, step.out_dtype))
+        yield from _attempts(step, "out_dtype", earlier(ops.DTYPES, step.out_dtype))
     if step.kind in QUANTIZING:
-        yield from _attempts(step, "zero_point_dtype", before(ops.ZERO_POINT_DTYPES, step.zero_point_dtype))
+        yield from _attempts(step, "zero_point_dtype", earlier(ops.ZERO_POINT_DTYPES, step.zero_point_dtype))
         if any(scale != 1.0 for scale in step.scale):
             yield replace(step, scale=(1.0,) * len(step.scale))
         yield from _one_by_one(step, "zero_point", toward_zero)
     elif step.kind in BINARY:
-        yield from _one_by_one(step, "operand", plainer_values)
+        yield from _one_by_one(step, "operand", simpler_values)
 
 
 def _scalar(step: Step, change: dict[str, Any]) -> Iterator[Step]:
@@ -87,14 +87,14 @@ def _is_step(step: Step, **change: Any) -> bool:
 # --- layouts and lengths ------------------------------------------------------------------------------
 
 
-def without(steps: Steps, place: int) -> Steps:
-    """The steps but one. What that one removed is not there in front of it either."""
+def remove_step(steps: Steps, place: int) -> Steps:
+    """The steps but one. What that one removed is not there before it either."""
     gone = steps[place]
     left = steps[:place] + steps[place + 1 :]
     if gone.kind not in STRUCTURAL:
         return left
-    behind = next((step.source for step in steps[place + 1 :] if step.source), None)
-    extra = "".join(letter for letter in gone.source if letter in "UV" and (behind is None or letter not in behind))
+    after = next((step.source for step in steps[place + 1 :] if step.source), None)
+    extra = "".join(letter for letter in gone.source if letter in "UV" and (after is None or letter not in after))
     return tuple(_without_letters(step, extra) if i < place else step for i, step in enumerate(left))
 
 
@@ -102,8 +102,8 @@ def _without_letters(step: Step, letters: str) -> Step:
     return replace(step, source="".join(x for x in step.source if x not in letters)) if step.source else step
 
 
-def relaid(steps: Steps, behind: str, renamed: dict[str, str]) -> Steps:
-    """The steps with other letters ('' for none) that end in the layout ``behind``; what then does nothing goes."""
+def relayout(steps: Steps, after: str, renamed: dict[str, str]) -> Steps:
+    """The steps with other letters ('' for none) that end in the layout ``after``; what then does nothing goes."""
 
     def rename(text: str) -> str:
         return "".join(renamed.get(letter, letter) for letter in text)
@@ -112,9 +112,9 @@ def relaid(steps: Steps, behind: str, renamed: dict[str, str]) -> Steps:
     for step in reversed(steps):
         if step.kind in STRUCTURAL:
             source = rename(step.source)
-            if source != behind:
+            if source != after:
                 found.append(replace(step, source=source))
-            behind = source
+            after = source
         else:
             widths = tuple((rename(letter), b, a) for letter, b, a in step.widths if rename(letter))
             axis = rename(step.axis) if step.parameters else step.axis
@@ -122,7 +122,7 @@ def relaid(steps: Steps, behind: str, renamed: dict[str, str]) -> Steps:
     return tuple(reversed(found))
 
 
-def resized(steps: Steps, lengths: dict[str, int]) -> Steps:
+def resize(steps: Steps, lengths: dict[str, int]) -> Steps:
     """The steps on a tensor with these lengths: parameters that are longer end sooner."""
     found = []
     for step in steps:

@@ -7,7 +7,7 @@ from typing import Any
 from foldproof.case.pad import Widths
 
 
-def before(choices: tuple[str, ...], value: str) -> tuple[str, ...]:
+def earlier(choices: tuple[str, ...], value: str) -> tuple[str, ...]:
     """The choices that stand before ``value`` in their table, simplest first."""
     return choices[: choices.index(value)] if value in choices else ()
 
@@ -26,27 +26,27 @@ def toward_zero(value: int) -> Iterator[int]:
         yield -value
 
 
-def plainer_widths(sides: Widths) -> Iterator[Widths]:
+def simpler_widths(sides: Widths) -> Iterator[Widths]:
     """Pairs of which one side is simpler."""
     first, last = sides
     yield from ((less, last) for less in toward_zero(first))
     yield from ((first, less) for less in toward_zero(last))
 
 
-_PLAIN_VALUES = (0.0, 1.0, -1.0, 2.0)
+_SIMPLE_VALUES = (0.0, 1.0, -1.0, 2.0)
 
 
-def plainer_values(value: float) -> Iterator[float]:
+def simpler_values(value: float) -> Iterator[float]:
     """Numbers that are easier to read, easiest first."""
-    candidates = list(_PLAIN_VALUES)
+    candidates = list(_SIMPLE_VALUES)
     if math.isfinite(value) and abs(value) < 2**53:
         candidates += [float(int(value)), float(int(value / 2)), math.copysign(abs(value) - 1, value), abs(value)]
     elif not math.isfinite(value):
         candidates += [math.inf]
-    yield from (c for c in dict.fromkeys(candidates) if weight_of(c) < weight_of(value))
+    yield from (c for c in dict.fromkeys(candidates) if complexity(c) < complexity(value))
 
 
-def weight_of(value: float) -> tuple[Any, ...]:
+def complexity(value: float) -> tuple[Any, ...]:
     """Order of numbers: finite before infinite before NaN, whole before fractions, small, positive."""
     if math.isnan(value):
         return (True, True, True, 0.0, False)

@@ -7,50 +7,50 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from foldproof.cli.console import plain_console, start, tell
-from foldproof.cli.options import Duration, Workers, corpus_option, question_of, question_options, replay_options
+from foldproof.cli.options import Duration, Workers, config_of, config_options, corpus_option, replay_options
 from foldproof.core.loading import UsageError
 
 if TYPE_CHECKING:
     from foldproof.case import Case
-    from foldproof.checking.config import Question
+    from foldproof.checking.config import CheckConfig
 
 
 @click.command()
-@question_options
+@config_options
 @click.option("--workers", type=Workers(), default="1", show_default=True, help="Processes that compile and run.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 def replay(fold: str | None, target: str, pipeline: str, complete: bool, workers: int, paths: tuple[Path, ...]) -> None:
     """Check saved cases again: files, or folders of *.case.json."""
     from foldproof.checking.failures import Failure
     from foldproof.corpus import entry as corpus
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
-    entries = [(path, corpus.load(path)) for path in corpus.paths(paths)]
+    entries = [(path, corpus.load_entry(path)) for path in corpus.case_files(paths)]
     failed = 0
-    question = question_of(fold, target, pipeline, complete)
-    with Judge(question, workers) as judge:
-        start(judge)
-        jobs = [(path, entry, judge.submit([entry.case])) for path, entry in entries]
+    config = config_of(fold, target, pipeline, complete)
+    with WorkerPool(config, workers) as pool:
+        start(pool)
+        jobs = [(path, entry, pool.submit([entry.case])) for path, entry in entries]
         for path, entry, job in jobs:
             [result] = job.results()
             if isinstance(result, Failure):
                 failed += 1
                 click.echo(f"FAILED  {path}: {result.fingerprint}: {result.detail}")
                 continue
-            complaint = entry.disappointment(result) if question.fold is None else None
-            failed += complaint is not None
-            doubts = ", ".join((*result.undefined, *result.findings))
-            said = complaint or ("folded" if result.folded else "refused") + (
+            problem = entry.unexpected_outcome(result) if config.fold is None else None
+            failed += problem is not None
+            doubts = ", ".join((*result.undefined, *result.known_issues))
+            message = problem or ("folded" if result.folded else "refused") + (
                 f" (not compared: {doubts})" if doubts else ""
             )
-            click.echo(f"{'FAILED' if complaint else 'ok':<7} {path}: {said}")
+            click.echo(f"{'FAILED' if problem else 'ok':<7} {path}: {message}")
     if len(entries) > 1:
         click.echo(f"{len(entries)} cases, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
 @click.command()
-@question_options
+@config_options
 @click.option(
     "--script",
     "script_path",
@@ -68,37 +68,37 @@ def show(fold: str | None, target: str, pipeline: str, complete: bool, script_pa
     from foldproof.ir.relax.targets import parse_target
     from foldproof.report.show import show as show_entry
 
-    entry = corpus.load(path)
+    entry = corpus.load_entry(path)
     if script_path is not None:
-        _show_script(path, entry.case, script_path, question_of(fold, target, pipeline, complete))
+        _show_script(path, entry.case, script_path, config_of(fold, target, pipeline, complete))
     loaded, loaded_target = load_fold(fold), parse_target(target, pipeline)
     tell(loaded_target.notice)
-    question = question_of(fold, target, pipeline, complete)
-    passed = show_entry(plain_console(), entry, loaded, loaded_target, complete=question.complete)
+    config = config_of(fold, target, pipeline, complete)
+    passed = show_entry(plain_console(), entry, loaded, loaded_target, complete=config.complete)
     sys.exit(0 if passed else 1)
 
 
-def _show_script(path: Path, case: "Case", script_path: Path, question: "Question") -> NoReturn:
+def _show_script(path: Path, case: "Case", script_path: Path, config: "CheckConfig") -> NoReturn:
     """In a worker, which may die of the case; exit code 1 if the case fails."""
     from foldproof.checking.failures import Failure
-    from foldproof.corpus.entry import rewrite
-    from foldproof.workers.pool import Judge
+    from foldproof.corpus.entry import replace_file
+    from foldproof.workers.pool import WorkerPool
 
-    with Judge(question, 1) as judge:
-        start(judge)
-        [result] = judge.ask([case])
-        text, complaint = judge.script(case, result)
+    with WorkerPool(config, 1) as pool:
+        start(pool)
+        [result] = pool.ask([case])
+        text, problem = pool.script(case, result)
     if not text:
-        raise UsageError(f"{path}: no script: {complaint}")
+        raise UsageError(f"{path}: no script: {problem}")
     if str(script_path) == "-":
         click.echo(text, nl=False)
     else:
-        rewrite(script_path, text)
+        replace_file(script_path, text)
     sys.exit(1 if isinstance(result, Failure) else 0)
 
 
 @click.command()
-@question_options
+@config_options
 @click.option("--workers", type=Workers(), default="auto", show_default=True, help="Processes that compile and run.")
 @corpus_option("the shrunk case")
 @click.option("--shrink-time", type=Duration(), default=60.0, show_default="60s", help="Budget for shrinking.")
@@ -115,24 +115,24 @@ def shrink(
 ) -> None:
     """Shrink a saved case that fails, without the seed that it came from."""
     from foldproof.campaign.settings import Settings
-    from foldproof.campaign.summary import Found
-    from foldproof.campaign.triage import shrink_found
+    from foldproof.campaign.summary import DistinctFailure
+    from foldproof.campaign.triage import shrink_failure
     from foldproof.checking.failures import Failure
     from foldproof.corpus import entry as files
     from foldproof.report.summary import failure_text
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
-    case = files.load(path).case
+    case = files.load_entry(path).case
     files.require_writable(corpus)
-    question = question_of(fold, target, pipeline, complete)
-    settings = Settings(question=question, workers=workers, corpus=corpus, shrink_seconds=shrink_time)
-    with Judge(question, workers) as judge:
-        start(judge)
-        [result] = judge.ask([case])
+    config = config_of(fold, target, pipeline, complete)
+    settings = Settings(config=config, workers=workers, corpus=corpus, shrink_seconds=shrink_time)
+    with WorkerPool(config, workers) as pool:
+        start(pool)
+        [result] = pool.ask([case])
         if not isinstance(result, Failure):
             click.echo(f"{path}: does not fail, so there is nothing to shrink")
             sys.exit(0)
-        found = Found(failure=result)
-        shrink_found(settings, judge, found)
-    plain_console().print(failure_text(found, replay_options(question)), soft_wrap=True)
+        found = DistinctFailure(failure=result)
+        shrink_failure(settings, pool, found)
+    plain_console().print(failure_text(found, replay_options(config)), soft_wrap=True)
     sys.exit(1)

@@ -29,10 +29,10 @@ def check(given: tuple[Path, ...]) -> None:
 
     Ends with exit code 1 and a line for each problem, if there are any.
     """
-    from foldproof.corpus.maintenance import problems
+    from foldproof.corpus.maintenance import find_problems
 
     paths = _files(given)
-    found = list(problems(paths))
+    found = list(find_problems(paths))
     for line in found:
         click.echo(line)
     click.echo(f"{len(paths)} files, {len(found)} problem{'' if len(found) == 1 else 's'}")
@@ -45,7 +45,7 @@ def stats(given: tuple[Path, ...]) -> None:
     from foldproof.corpus import entry as files
     from foldproof.report.corpus import print_stats
 
-    entries = [files.load(path) for path in _files(given)]
+    entries = [files.load_entry(path) for path in _files(given)]
     print_stats(plain_console(), entries)
 
 
@@ -58,10 +58,10 @@ def minimize(given: tuple[Path, ...], removes: bool) -> None:
     A file with a note stays, and one with a failure, unless another covers the same with the same failure.
     """
     from foldproof.corpus import entry as files
-    from foldproof.corpus.maintenance import redundant, remove
+    from foldproof.corpus.maintenance import find_redundant, remove
 
-    entries = [(path, files.load(path)) for path in _files(given)]
-    found = redundant(entries)
+    entries = [(path, files.load_entry(path)) for path in _files(given)]
+    found = find_redundant(entries)
     for path, other in found.items():
         click.echo(f"{'removed' if removes else 'redundant'} {path}: covered by {other}")
         if removes:
@@ -85,4 +85,4 @@ def _files(given: tuple[Path, ...]) -> list[Path]:
     """Each file once, also if it was named twice."""
     from foldproof.corpus import entry as files
 
-    return list(dict.fromkeys(files.paths(given or (DEFAULT_CORPUS,))))
+    return list(dict.fromkeys(files.case_files(given or (DEFAULT_CORPUS,))))

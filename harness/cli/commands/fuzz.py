@@ -15,29 +15,29 @@ from foldproof.cli.options import (
     Duration,
     Share,
     Workers,
+    config_of,
+    config_options,
     corpus_option,
     op_names,
-    question_of,
-    question_options,
     replay_options,
 )
 from foldproof.cli.resume import resumed, start_record
-from foldproof.cli.signals import interrupting
+from foldproof.cli.signals import stop_on_signals
 from foldproof.core.loading import UsageError
 from foldproof.core.versions import versions
 
 if TYPE_CHECKING:
-    from foldproof.campaign.campaign import Judging
+    from foldproof.campaign.campaign import RunShards
     from foldproof.campaign.journal import Journal
     from foldproof.campaign.settings import Settings
     from foldproof.campaign.summary import Summary
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
 DEFAULT_SECONDS = 60.0
 
 
 @click.command()
-@question_options
+@config_options
 @click.option("--ops", metavar="A,B", help="Ops to draw (default: all).")
 @click.option("--examples", type=click.IntRange(min=1), help="Budget: cases to draw.")
 @click.option(
@@ -127,7 +127,7 @@ def fuzz(
         raise UsageError(f"--resume {resume} goes on with the journal there, so --journal {journal} has no place")
     settings = Settings(
         ops=op_names(ops),
-        question=replace(question_of(fold, target, pipeline, complete), sample=sample, megabytes=megabytes),
+        config=replace(config_of(fold, target, pipeline, complete), sample=sample, megabytes=megabytes),
         strategy=strategy,
         seed=int.from_bytes(os.urandom(3), "big") if seed is None else seed,
         seconds=seconds,
@@ -148,17 +148,17 @@ def fuzz(
             require_writable(settings.corpus)
         known_cases = _known(known)
         settings = replace(settings, known=tuple(known_cases.values()))
-        judging = _judging(scheduler, stack)
+        run_shards = _run_shards(scheduler, stack)
         lines = stack.enter_context(json_lines(json_path))
         if journal is not None:
             kept = stack.enter_context(Journal.create(journal, start_record(settings)))
-        summary = _campaign(settings, lines, kept, known_cases, judging)
+        summary = _campaign(settings, lines, kept, known_cases, run_shards)
     _exit(summary)
 
 
 def _exit(summary: "Summary") -> NoReturn:
-    if summary.trouble:
-        click.echo(f"foldproof: {summary.trouble}", err=True)
+    if summary.problem:
+        click.echo(f"foldproof: {summary.problem}", err=True)
         sys.exit(1 if summary.failures else 2)
     if not summary.failures and summary.executed == 0 and not summary.interrupted:
         raise UsageError("the budget ended when not a single case was checked yet: nothing was tested")
@@ -170,22 +170,22 @@ def _known(path: Path | None) -> dict[Path, str]:
     from foldproof.corpus import entry as corpus
 
     found: dict[Path, str] = {}
-    for file in corpus.paths([path]) if path is not None else ():
-        fingerprint = corpus.load(file).found.get("failure")
+    for file in corpus.case_files([path]) if path is not None else ():
+        fingerprint = corpus.load_entry(file).found.get("failure")
         if not isinstance(fingerprint, str):
             raise UsageError(f"--known {file}: has no failure on record that could be known")
         found[file] = fingerprint
     return found
 
 
-def _judging(scheduler: str | None, stack: ExitStack) -> "Judging | None":
+def _run_shards(scheduler: str | None, stack: ExitStack) -> "RunShards | None":
     """How shards are judged: None is here."""
     if scheduler is None:
         return None
     from foldproof.campaign.distributed.dask_cluster import Cluster
-    from foldproof.campaign.distributed.remote import judging
+    from foldproof.campaign.distributed.remote import run_remotely
 
-    return judging(stack.enter_context(Cluster(scheduler)))
+    return run_remotely(stack.enter_context(Cluster(scheduler)))
 
 
 def _campaign(
@@ -193,39 +193,39 @@ def _campaign(
     lines: "JsonLines",
     journal: "Journal | None",
     known: dict[Path, str],
-    judging: "Judging | None" = None,
+    run_shards: "RunShards | None" = None,
 ) -> "Summary":
     from foldproof.campaign.campaign import run
-    from foldproof.campaign.prefetch import Drawing
+    from foldproof.campaign.prefetch import PendingDraw
     from foldproof.campaign.summary import failure_record
     from foldproof.report.progress import Progress
     from foldproof.report.summary import print_known, print_summary
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
     console = plain_console()
-    console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.question.target}", markup=False)
+    console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.config.target}", markup=False)
     lines.write(start_record(settings))
     progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
-    with interrupting(progress), Judge(settings.question, settings.workers, draws=True) as judge:
-        start(judge)
-        Drawing(judge, settings.ops, settings.strategy, 0, settings.seed).cases()  # is the strategy one?
+    with stop_on_signals(progress), WorkerPool(settings.config, settings.workers, draws=True) as pool:
+        start(pool)
+        PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()  # is the strategy one?
         with progress:
-            summary = run(settings, judge, progress, journal, judging)
-        gone = [] if summary.interrupted else _no_longer_failing(judge, known)
-    print_summary(console, summary, replay_options(settings.question))
+            summary = run(settings, pool, progress, journal, run_shards)
+        gone = [] if summary.interrupted else _no_longer_failing(pool, known)
+    print_summary(console, summary, replay_options(settings.config))
     print_known(console, gone)
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
-    lines.write({**summary.to_plain(), "known_no_longer_failing": [str(path) for path in gone]})
+    lines.write({**summary.to_dict(), "known_no_longer_failing": [str(path) for path in gone]})
     return summary
 
 
-def _no_longer_failing(judge: "Judge", known: dict[Path, str]) -> list[Path]:
+def _no_longer_failing(pool: "WorkerPool", known: dict[Path, str]) -> list[Path]:
     """The known failures whose cases do not fail in that way any more."""
     from foldproof.checking.failures import Failure
     from foldproof.corpus import entry as corpus
 
-    results = judge.ask([corpus.load(path).case for path in known])
+    results = pool.ask([corpus.load_entry(path).case for path in known])
     return [
         path
         for (path, fingerprint), result in zip(known.items(), results, strict=True)

@@ -9,8 +9,8 @@ import click
 
 from foldproof.cli.console import patience, plain_console, start
 from foldproof.cli.jsonl import json_lines
-from foldproof.cli.options import Duration, Share, Workers, op_names, question_of
-from foldproof.cli.signals import interrupting
+from foldproof.cli.options import Duration, Share, Workers, config_of, op_names
+from foldproof.cli.signals import stop_on_signals
 from foldproof.core.loading import UsageError
 from foldproof.core.versions import versions
 
@@ -44,17 +44,17 @@ def bench(
     from foldproof.report.bench import print_bench, record, summary
 
     leave_no_files()
-    question = replace(question_of(fold, target, "fast", complete=False), sample=sample)
+    config = replace(config_of(fold, target, "fast", complete=False), sample=sample)
     names = op_names(ops)
     found: list[Any] = []
     raced: list[Any] = []
     console = plain_console()
     with json_lines(json_path) as lines, patience(console) as say:
-        for each in rounds(question, ops=names, seed=seed, seconds=seconds * (1.0 if no_workers else 0.6)):
+        for each in rounds(config, ops=names, seed=seed, seconds=seconds * (1.0 if no_workers else 0.6)):
             found.append(each)
             lines.write(record(each))
             say(f"{len(found)} rounds: {each.ms('single'):.1f} ms a case, {each.ratio('single'):.1f} x naive")
-        for race in () if no_workers else races(question, ops=names, seed=seed, seconds=seconds * 0.4):
+        for race in () if no_workers else races(config, ops=names, seed=seed, seconds=seconds * 0.4):
             raced.append(race)
             lines.write(record(race))
             say(f"{len(raced)} races of workers: {race.ratio:.2f} x")
@@ -84,13 +84,13 @@ def mutants(
     json_path: Path | None,
 ) -> None:
     """Measure the harness: how many cases does it take to kill passes that are wrong on purpose?"""
-    from foldproof.checking.config import Question
+    from foldproof.checking.config import CheckConfig
     from foldproof.mutants.benchmark import Plan, run
     from foldproof.mutants.report import Progress, print_result, records
-    from foldproof.workers.pool import Judge
+    from foldproof.workers.pool import WorkerPool
 
     plan = Plan(
-        names=_defect_names(only),
+        names=_mutant_names(only),
         budget=budget,
         seeds=seeds,
         seed=seed,
@@ -101,17 +101,17 @@ def mutants(
     console = plain_console()
     with json_lines(json_path) as lines:
         progress = Progress(console, plan, lines.write)
-        with interrupting(progress), Judge(Question(), workers, draws=True) as judge:
+        with stop_on_signals(progress), WorkerPool(CheckConfig(), workers, draws=True) as pool:
             lines.write({"event": "start", "versions": versions(), "defects": list(plan.names)})
-            start(judge)
-            result = run(plan, judge, progress)
+            start(pool)
+            result = run(plan, pool, progress)
         print_result(console, result)
         for record in records(result):
             lines.write(record)
     sys.exit(130 if result.interrupted else 0 if len(result.killed) == len(plan.names) else 1)
 
 
-def _defect_names(given: str | None) -> tuple[str, ...]:
+def _mutant_names(given: str | None) -> tuple[str, ...]:
     from foldproof.mutants import BY_NAME
 
     names = tuple(dict.fromkeys(given.split(","))) if given is not None else tuple(BY_NAME)

@@ -23,7 +23,7 @@ def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
     """A well-formed Relax module whose function ``main`` is the case, unfolded.
 
     The parameters are named and ordered as the keys of ``foldproof.oracle.fills.parameters``. The function returns
-    the result, or a tuple with what ``case.uses`` asks for behind it. ``with_pad=False`` leaves the pad out if it
+    the result, or a tuple with what ``case.uses`` asks for after it. ``with_pad=False`` leaves the pad out if it
     does nothing.
     """
     builder = relax.BlockBuilder()
@@ -43,11 +43,11 @@ def shape(dims: Dims, layout: str) -> tuple[int, ...]:
 
 def _params(case: Case) -> Params:
     unknown = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
-    lengths: dict[str, Any] = case.dims_in_front | unknown
+    lengths: dict[str, Any] = case.input_dims | unknown
     types = {"x": relax.TensorType(shape(lengths, case.pad_order), case.dtype)}
     if case.spec.weighted and not case.constant_weight:
         types["w"] = relax.TensorType(shape(case.kernel_dims, case.kernel_order), case.kernel_dtype)
-    for place in (*case.front_places, *case.step_places):
+    for place in (*case.producer_places, *case.step_places):
         if not place.step.constant:
             for name, values in constants(place).items():
                 types[place.parameter(name)] = relax.TensorType(values.shape, values.dtype.name)
@@ -58,7 +58,7 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     data, weight = params["x"], params.get("w")
     if case.constant_weight:
         weight = relax.const(inputs(case, case.fills[0])["w"], case.kernel_dtype)
-    for place in case.front_places:
+    for place in case.producer_places:
         data = builder.emit(_step(place, "", data, params), _variable(place))
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
         padded = data
@@ -67,11 +67,11 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     else:
         padded = data = _emit_pad(builder, case, data, case.pad_order)
     made = []
-    for place, behind in zip(case.step_places, case.orders[1:], strict=True):
-        data = builder.emit(_step(place, behind, data, params), _variable(place))
+    for place, after in zip(case.step_places, case.orders[1:], strict=True):
+        data = builder.emit(_step(place, after, data, params), _variable(place))
         made.append(data)
     outputs = [builder.emit(_consumer(case, data, weight), "result")]
-    for use in case.uses:
+    for use in case.extra_outputs:
         if use == "read":
             outputs.append(builder.emit(relax.op.add(padded, padded), "read"))
         else:
@@ -99,9 +99,9 @@ def _emit_pad(builder: relax.BlockBuilder, case: Case, operand: relax.Expr, layo
 # --- steps --------------------------------------------------------------------------------------------
 
 
-def _step(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
-    """The call of a step; ``behind`` is the layout of what a structural one makes."""
-    return _CALLS[place.step.kind](place, behind, data, params)
+def _step(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    """The call of a step; ``after`` is the layout of what a structural one makes."""
+    return _CALLS[place.step.kind](place, after, data, params)
 
 
 def _variable(place: Place) -> str:
@@ -116,54 +116,54 @@ def _parameters(place: Place, params: Params) -> list[relax.Expr]:
     return [params[place.parameter(name)] for name in values]
 
 
-def _quantizing(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _quantizing(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     step = place.step
     make = getattr(relax.op, step.kind)
     return make(data, *_parameters(place, params), axis=place.order.index(step.axis), out_dtype=step.out_dtype)
 
 
-def _binary(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _binary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     [operand] = _parameters(place, params)
     make = getattr(relax.op, place.step.kind)
     return make(operand, data) if place.step.swapped else make(data, operand)
 
 
-def _unary(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _unary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return getattr(relax.op.nn if place.step.kind == "relu" else relax.op, place.step.kind)(data)
 
 
-def _leakyrelu(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.nn.leakyrelu(data, place.step.alpha)
 
 
-def _clip(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _clip(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     whole = place.dtype in ops.INTEGERS
     bounds = ((int(end) if whole else end) for end in (place.step.low, place.step.high))
     return relax.op.clip(data, *bounds)
 
 
-def _astype(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _astype(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.astype(data, place.step.out_dtype)
 
 
-def _permute_dims(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
-    return relax.op.permute_dims(data, [place.order.index(letter) for letter in behind])
+def _permute_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.permute_dims(data, [place.order.index(letter) for letter in after])
 
 
-def _expand_dims(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
-    return relax.op.expand_dims(data, [i for i, letter in enumerate(behind) if letter not in place.order])
+def _expand_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.expand_dims(data, [i for i, letter in enumerate(after) if letter not in place.order])
 
 
-def _squeeze(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
-    return relax.op.squeeze(data, [i for i, letter in enumerate(place.order) if letter not in behind])
+def _squeeze(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.squeeze(data, [i for i, letter in enumerate(place.order) if letter not in after])
 
 
-def _reshape(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _reshape(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     lengths = dict(zip(place.order, data.ty.shape.values, strict=True))
-    return relax.op.reshape(data, [lengths.get(letter, 1) for letter in behind])
+    return relax.op.reshape(data, [lengths.get(letter, 1) for letter in after])
 
 
-def _nested_pad(place: Place, behind: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _nested_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     sides = {letter: (before, after) for letter, before, after in place.step.widths}
     flat = [width for letter in place.order for width in sides.get(letter, (0, 0))]
     return relax.op.nn.pad(data, flat, pad_value=place.step.value)

@@ -11,7 +11,7 @@ from foldproof.case import Case, ops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class KnownIssue:
     """A defect of TVM 0.27: ``matches`` the cases that show it.
 
     ``dtype_only`` if the values are right all the same; ``runs`` is False where running it can kill the process, so
@@ -55,28 +55,28 @@ def _has_a_padded_symbolic_length(case: Case) -> bool:
     return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
 
 
-FINDINGS = (
-    Finding(
+KNOWN_ISSUES = (
+    KnownIssue(
         name="avg_pool-divides-by-nothing",
-        text="avg_pool with ceil_mode, count_include_pad and negative padding: a last window behind what is cropped "
+        text="avg_pool with ceil_mode, count_include_pad and negative padding: a last window after what is cropped "
         "counts no element or a negative number of them; integers die of SIGFPE, floats become infinite or change sign",
         matches=_divides_by_nothing,
         runs=False,
     ),
-    Finding(
+    KnownIssue(
         name="conv-axes-out-of-order",
         text="conv2d/conv3d with a layout whose spatial letters are not in the order D, H, W (NCWH, OIWH): type "
         "inference reads strides, padding and dilation by letter, the kernel by position, and pairs the n-th spatial "
         "axis of the data with the n-th of the weight; shape and values are wrong",
         matches=_axes_out_of_order,
     ),
-    Finding(
+    KnownIssue(
         name="integer-avg_pool-dtype",
         text="avg_pool of integers is annotated with the dtype of its input, but its kernel returns int64",
         matches=_integer_average,
         dtype_only=True,
     ),
-    Finding(
+    KnownIssue(
         name="symbolic-copy",
         text="a kernel that only moves or copies a tensor whose symbolic length was padded (w + 3): the pass "
         "RewriteDataflowReshape asks whether it is a reshape, and gets an internal error instead of no",
@@ -86,13 +86,15 @@ FINDINGS = (
 )
 
 
-def finding_of(case: Case) -> Finding | None:
+def find_known_issue(case: Case) -> KnownIssue | None:
     """The defect of TVM that ``case`` shows whenever it is executed, if it is a known one."""
-    return next((finding for finding in FINDINGS if not finding.raises and finding.matches(case)), None)
+    return next(
+        (known_issue for known_issue in KNOWN_ISSUES if not known_issue.raises and known_issue.matches(case)), None
+    )
 
 
-def finding_raised(case: Case, message: str) -> Finding | None:
+def find_raised_issue(case: Case, message: str) -> KnownIssue | None:
     """The known defect of TVM that keeps ``case`` from being compiled, which TVM reports with ``message``."""
-    raised = (finding for finding in FINDINGS if finding.raises and finding.raises in message)
-    found = next((finding for finding in raised if finding.matches(case)), finding_of(case))
+    raised = (known_issue for known_issue in KNOWN_ISSUES if known_issue.raises and known_issue.raises in message)
+    found = next((known_issue for known_issue in raised if known_issue.matches(case)), find_known_issue(case))
     return None if found is None or found.dtype_only else found

@@ -9,7 +9,7 @@ from tvm import relax
 
 Module = tvm.IRModule
 
-MOST_SAID = 300
+MAX_ERROR_CHARS = 300
 """Characters of a message: TVM prints whole operators and functions into some."""
 
 
@@ -18,20 +18,20 @@ def same(a: Any, b: Any) -> bool:
     return bool(tvm_ffi.structural_equal(a, b))
 
 
-def ill_formed(module: tvm.IRModule) -> str | None:
+def well_formedness_error(module: tvm.IRModule) -> str | None:
     """What ``relax.analysis.well_formed`` objects to, in a line; None if nothing."""
     try:
         relax.analysis.well_formed(module)
     except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds here, all of which say "ill formed"
-        return said(error)
+        return short_error(error)
     return None
 
 
-def said(error: BaseException) -> str:
+def short_error(error: BaseException) -> str:
     """The type and the last line of an error: TVM's messages begin with a trace of C++ frames."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "lines skipped" not in line]
     last = lines[-1] if lines else ""
-    return f"{type(error).__name__}: {last[:MOST_SAID]}{'...' if len(last) > MOST_SAID else ''}"
+    return f"{type(error).__name__}: {last[:MAX_ERROR_CHARS]}{'...' if len(last) > MAX_ERROR_CHARS else ''}"
 
 
 def bindings(sequence: relax.SeqExpr) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Pads that a pass could still fold, whatever made the module: in front of convolutions and pools, and idle ones.
+"""Pads that a pass could still fold, whatever made the module: before convolutions and pools, and idle ones.
 
     pad --elementwise, astype, quantize, moved and unit axes, other pads, aliases--> operand of a convolution or pool
 
@@ -30,13 +30,13 @@ Operands = Callable[[Any], Iterator[tuple[Any, Axes]]]
 """Of a call, each with some places of its axes."""
 
 
-def pads_in_front(module: Module) -> int:
-    """Operands of convolutions and pools behind a pad of a spatial axis, and idle pads wherever they stand."""
-    return _padded_operands(module, _operands) + idle_pads(module)
+def count_residual_pads(module: Module) -> int:
+    """Operands of convolutions and pools after a pad of a spatial axis, and idle pads wherever they stand."""
+    return _padded_operands(module, _operands) + count_identity_pads(module)
 
 
-def channel_pads_in_front(module: Module) -> int:
-    """Convolutions whose data is behind a pad of its channels."""
+def count_channel_pads(module: Module) -> int:
+    """Convolutions whose data is after a pad of its channels."""
     return _padded_operands(module, _channels)
 
 
@@ -49,7 +49,7 @@ def _padded_operands(module: Module, operands: Operands) -> int:
     return count
 
 
-def idle_pads(module: Module) -> int:
+def count_identity_pads(module: Module) -> int:
     """Pads of either form whose widths are all 0, which are to be deleted whatever consumes them."""
     calls = (binding.value for function in _functions(module) for binding in bindings(function.body))
     return sum(_padded_axes(module, call) == frozenset() for call in calls)
@@ -81,7 +81,7 @@ def _is_padded(module: Module, operand: Any, axes: Axes, values: Values) -> bool
         value = values[operand]
         if (_padded_axes(module, value) or frozenset()) & axes:
             return True
-        operand, axes = _in_front(module, value, axes, values)
+        operand, axes = _source_of(module, value, axes, values)
     return False
 
 
@@ -95,8 +95,8 @@ def _padded_axes(module: Module, call: Any) -> Axes | None:
     block = _pad_block(module, call)
     if block is None:
         return None
-    before, behind = (list(ty.shape.values) for ty in (call.args[1].fields[0].ty, call.ty))
-    longer = {i for i, (a, b) in enumerate(zip(before, behind, strict=True)) if not same(a, b)}
+    before, after = (list(ty.shape.values) for ty in (call.args[1].fields[0].ty, call.ty))
+    longer = {i for i, (a, b) in enumerate(zip(before, after, strict=True)) if not same(a, b)}
     return frozenset(longer | _moved_axes(block))
 
 
@@ -127,7 +127,7 @@ def _moved_axes(block: Any) -> set[int]:
 # --- what a pad is seen through -----------------------------------------------------------------------
 
 
-def _in_front(module: Module, value: Any, axes: Axes, values: Values) -> tuple[Any, Axes]:
+def _source_of(module: Module, value: Any, axes: Axes, values: Values) -> tuple[Any, Axes]:
     """What a value is computed from, and the places of its ``axes`` there; (None, none) if that is not one tensor."""
     name = _name(value)
     if isinstance(value, relax.Var):
@@ -173,11 +173,11 @@ def _squeezed(call: Any, axes: Axes) -> Axes:
 
 def _reshaped(call: Any, axes: Axes) -> Axes:
     """A reshape that only inserts and removes unit axes; through any other, nothing is seen."""
-    before, behind = (list(enumerate(ty.shape.values)) for ty in (call.args[0].ty, call.ty))
-    before, behind = ([(i, n) for i, n in lengths if not _is(n, 1)] for lengths in (before, behind))
-    if len(before) != len(behind) or not all(same(a, b) for (_, a), (_, b) in zip(before, behind, strict=True)):
+    before, after = (list(enumerate(ty.shape.values)) for ty in (call.args[0].ty, call.ty))
+    before, after = ([(i, n) for i, n in lengths if not _is(n, 1)] for lengths in (before, after))
+    if len(before) != len(after) or not all(same(a, b) for (_, a), (_, b) in zip(before, after, strict=True)):
         return frozenset()
-    place = {to: source for (source, _), (to, _) in zip(before, behind, strict=True)}
+    place = {to: source for (source, _), (to, _) in zip(before, after, strict=True)}
     return frozenset(place[axis] for axis in axes if axis in place)
 
 

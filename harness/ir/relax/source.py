@@ -17,7 +17,7 @@ import numpy as np
 import tvm
 from tvm import relax, script
 
-from foldproof.core.array_source import literal
+from foldproof.core.array_source import array_source
 from foldproof.ir.relax import module as ir
 
 _KEY = "ir.GenericConst"
@@ -56,12 +56,12 @@ class Source:
     @property
     def metadata(self) -> str:
         """The constants as an expression."""
-        lines = [f'    relax.const({literal(array)}, "{array.dtype}"),' for array in self.constants]
+        lines = [f'    relax.const({array_source(array)}, "{array.dtype}"),' for array in self.constants]
         return "\n".join([f'{{"{_KEY}": [', *lines, "]}"])
 
     @property
     def lengths(self) -> tuple[str, ...]:
-        """Names of symbolic lengths, which the text binds in front of the class."""
+        """Names of symbolic lengths, which the text binds before the class."""
         return tuple(_LENGTH.findall(self.text))
 
     @property
@@ -70,15 +70,15 @@ class Source:
         return _LENGTH.sub("", self.text).strip()
 
 
-def written(module: ir.Module, name: str) -> Source:
+def write_source(module: ir.Module, name: str) -> Source:
     """The module as source, which may not come back."""
     constants = tuple(constant.value.numpy() for constant in _constants(module))
     return Source(name=name, text=_text(module, name), constants=constants)
 
 
-def source(module: ir.Module, name: str) -> Source:
+def exact_source(module: ir.Module, name: str) -> Source:
     """The module as source. Raises NotExact unless it comes back as it was."""
-    found = written(module, name)
+    found = write_source(module, name)
     lengths = {letter: TypeVar(letter) for letter in found.lengths}
     metadata = {_KEY: [relax.const(array, str(array.dtype)) for array in found.constants]}
     names = {
@@ -93,7 +93,7 @@ def source(module: ir.Module, name: str) -> Source:
     try:
         again = tvm.script.from_source(found.parsed, extra_vars=names, check_well_formed=False)
     except Exception as error:
-        raise NotParsed(f"TVMScript of {name} cannot be parsed: {ir.said(error)}") from error
+        raise NotParsed(f"TVMScript of {name} cannot be parsed: {ir.short_error(error)}") from error
     if not ir.same(module, again):
         raise NotExact(f"TVMScript of {name} is parsed to another module")
     return found

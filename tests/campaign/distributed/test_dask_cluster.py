@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from foldproof.campaign.campaign import Listener, run
-from foldproof.campaign.distributed.dask_cluster import errand
-from foldproof.campaign.distributed.remote import Answer, judging
-from foldproof.campaign.distributed.shard_process import judged
+from foldproof.campaign.distributed.dask_cluster import shard_task
+from foldproof.campaign.distributed.remote import ShardResult, run_remotely
+from foldproof.campaign.distributed.shard_process import run_task
 from foldproof.campaign.journal import JOURNAL
 from foldproof.campaign.settings import Settings
-from foldproof.checking.config import Question
-from foldproof.workers.pool import Judge
+from foldproof.checking.config import CheckConfig
+from foldproof.workers.pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -141,7 +141,7 @@ def eventually(condition, otherwise, seconds=60.0):
 
 SMALL = ("--ops", "max_pool1d,conv1d", "--seed", 3, "--workers", 1)
 LIKE = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "sampled")
-COUNTS = ("by_op", "reasons", "rules", "legality", "undefined", "findings", "fallbacks")
+COUNTS = ("by_op", "reasons", "rules", "legality", "undefined", "known_issues", "fallbacks")
 
 
 def shards(folder):
@@ -221,11 +221,11 @@ def journaled(folder):
 class Backwards:
     """Machines that answer the last shard first."""
 
-    def answers(self, settings, plan, going_on):
+    def results(self, settings, plan, keep_going):
         found = []
         for shard, most in list(plan.ahead()):
-            plain = judged(json.loads(errand(settings, shard, most)), worker="here")
-            found.append(Answer(**json.loads(json.dumps(plain))))
+            plain = run_task(json.loads(shard_task(settings, shard, most)), worker="here")
+            found.append(ShardResult(**json.loads(json.dumps(plain))))
             plan.count(shard, found[-1].cases)
         yield from reversed(found)
 
@@ -241,15 +241,15 @@ class Heard(Listener):
 @pytest.mark.faults
 @pytest.mark.parametrize("most", [1, 3])
 def test_a_campaign_ends_with_the_same_failures_in_whatever_order_shards_arrive(most):
-    question = Question(fold="foldproof.mutants:begin_end_swapped", complete=False)
+    config = CheckConfig(fold="foldproof.mutants:begin_end_swapped", complete=False)
     settings = Settings(
-        ops=("max_pool1d", "conv1d"), question=question, seed=3, examples=100, max_failures=most, shrink_seconds=0.1
+        ops=("max_pool1d", "conv1d"), config=config, seed=3, examples=100, max_failures=most, shrink_seconds=0.1
     )
-    with Judge(question, workers=1) as judge:
-        judge.start()
+    with WorkerPool(config, workers=1) as pool:
+        pool.start()
         near, far = Heard(), Heard()
-        expected = run(settings, judge, near)
-        got = run(settings, judge, far, judging=judging(Backwards()))
+        expected = run(settings, pool, near)
+        got = run(settings, pool, far, judging=run_remotely(Backwards()))
     assert len(near.fingerprints) >= most
     assert far.fingerprints == near.fingerprints
     for name in (*LIKE[1:], *COUNTS):
@@ -317,7 +317,7 @@ def test_a_worker_of_other_versions_is_refused(cluster, tmp_path):
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"foldproof: cluster {cluster.address}: worker tcp://")
     assert refused.stderr.strip().endswith(", not 9: it may draw other cases")
-    assert json.loads((tmp_path / "log").read_text().splitlines()[-1])["trouble"]
+    assert json.loads((tmp_path / "log").read_text().splitlines()[-1])["problem"]
 
 
 @pytest.mark.slow
@@ -362,12 +362,12 @@ def test_a_scheduler_that_dies_is_trouble_and_what_is_done_is_kept(tmp_path):
         started.append(coordinator)
         eventually(lambda: journaled(tmp_path / "kept"), "no shard is done")
         cluster.scheduler.kill()
-        said = coordinator.communicate(timeout=30)[1]
+        message = coordinator.communicate(timeout=30)[1]
     assert coordinator.returncode == 2
-    assert said.startswith(f"foldproof: cluster {cluster.address}: the ")
-    assert said.count("\n") == 1
+    assert message.startswith(f"foldproof: cluster {cluster.address}: the ")
+    assert message.count("\n") == 1
     line = json.loads((tmp_path / "log").read_text().splitlines()[-1])
-    assert line["trouble"]
+    assert line["problem"]
     assert line["executed"] == sum(shard["cases"] for shard in shards(tmp_path / "kept").values()) > 0
     resumed = fuzz("--resume", "kept", "--examples", line["executed"] + 5, "--workers", 1, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr

@@ -229,7 +229,7 @@ def test_the_result_has_the_out_dtype(out_dtype, expected):
 
 
 def test_further_uses_of_the_pad_are_returned_behind_the_result():
-    case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), uses=("returned", "read"))
+    case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), extra_outputs=("returned", "read"))
     module = build(case)
     relax.analysis.well_formed(module)
     *_, last = module["main"].body.blocks[0].bindings
@@ -244,7 +244,7 @@ def test_a_chain_is_emitted_step_by_step_with_the_layouts_that_it_leads_through(
     case = Case(
         op="conv2d",
         axes=(Axis(size=5, pad=(1, 2)), Axis()),
-        front=(Step(kind="leakyrelu", alpha=0.5),),
+        producers=(Step(kind="leakyrelu", alpha=0.5),),
         steps=(
             Step(kind="clip", low=-1.0, high=2.0),
             Step(kind="squeeze", source="HUNC"),
@@ -319,7 +319,9 @@ def test_an_operand_along_an_axis_broadcasts_to_it(layout, shape, constant):
 
 def test_parameters_of_all_steps_come_in_their_order():
     times = Step(kind="multiply", constant=False)
-    case = Case(op="conv1d", axes=(Axis(),), dtype="int8", front=(times,), steps=(times, RUNTIME, times), channels=2)
+    case = Case(
+        op="conv1d", axes=(Axis(),), dtype="int8", producers=(times,), steps=(times, RUNTIME, times), channels=2
+    )
     names = ["x", "w", "front_operand0", "operand0", "scale1", "zero_point1", "operand2"]
     params = build(case)["main"].params
     assert [param.name for param in params] == list(inputs(case, "integers")) == names
@@ -327,6 +329,6 @@ def test_parameters_of_all_steps_come_in_their_order():
 
 
 def test_the_first_step_is_returned_where_that_is_asked_for():
-    case = Case(op="max_pool1d", axes=(Axis(),), steps=(Step(kind="relu"), Step(kind="abs")), uses=("step",))
+    case = Case(op="max_pool1d", axes=(Axis(),), steps=(Step(kind="relu"), Step(kind="abs")), extra_outputs=("step",))
     *_, last = build(case)["main"].body.blocks[0].bindings
     assert [field.name for field in last.value.fields] == ["result", "relu"]

@@ -9,7 +9,7 @@ from tvm.script import relax as R
 
 from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, Step
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.residual_pads import idle_pads, pads_in_front
+from foldproof.ir.relax.residual_pads import count_identity_pads, count_residual_pads
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ from foldproof.ir.relax.residual_pads import idle_pads, pads_in_front
         (Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(batch=(1, 0), channel=(0, 1))), 0),  # that stays
         (Case(op="conv1d", axes=(Axis(size=3, pad=(1, -1)),)), 1),
         (Case(op="conv1d", axes=(Axis(size=3, pad=(1, 0)),), dtype="int8", steps=(Step(),)), 1),
-        (Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), uses=("returned", "read")), 1),
+        (Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), extra_outputs=("returned", "read")), 1),
     ],
     ids=lambda value: value.op if isinstance(value, Case) else "",
 )
 def test_a_pad_of_a_spatial_axis_counts_and_an_idle_one(case, count):
-    assert pads_in_front(build(case)) == count
+    assert count_residual_pads(build(case)) == count
 
 
 def test_pads_in_front_are_counted_by_operand_through_aliases_branches_and_local_functions():
@@ -60,8 +60,8 @@ def test_pads_in_front_are_counted_by_operand_through_aliases_branches_and_local
             lv2 = R.nn.max_pool1d(lv1, (2,))
             return lv2
 
-    assert pads_in_front(Module) == 4
-    assert pads_in_front(tvm.IRModule({"other": Module["other"]})) == 1
+    assert count_residual_pads(Module) == 4
+    assert count_residual_pads(tvm.IRModule({"other": Module["other"]})) == 1
 
 
 # --- through a chain ----------------------------------------------------------------------------------
@@ -90,38 +90,38 @@ TIMES = Step(kind="multiply", operand=(2.0,), constant=False)
 def test_a_pad_is_seen_through_a_chain_along_the_axis_that_the_consumer_reads(steps, layout, form):
     fields = {"data_layout": layout, "channels": 3, "steps": steps}
     padded = Case(op="conv2d", axes=(Axis(size=4, pad=(1, -1)), Axis()), pad=Pad(form=form), **fields)
-    assert pads_in_front(build(padded)) == 1
+    assert count_residual_pads(build(padded)) == 1
     along_channels = Case(op="conv2d", axes=(Axis(size=4), Axis()), pad=Pad(form=form, channel=(2, -2)), **fields)
-    assert pads_in_front(build(along_channels)) == 0
+    assert count_residual_pads(build(along_channels)) == 0
     idle = Case(op="conv2d", axes=(Axis(size=4), Axis()), pad=Pad(form=form), **fields)
-    assert (pads_in_front(build(idle)), idle_pads(build(idle))) == (1, 1)
+    assert (count_residual_pads(build(idle)), count_identity_pads(build(idle))) == (1, 1)
 
 
 @pytest.mark.parametrize("mode", MIRRORED_MODES)
 def test_a_mirrored_pad_as_call_tir_is_a_pad(mode):
     pad = Pad(mode=mode, form="call_tir")
-    assert pads_in_front(build(Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), pad=pad))) == 1
+    assert count_residual_pads(build(Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), pad=pad))) == 1
     idle = build(Case(op="max_pool1d", axes=(Axis(size=3),), pad=pad))
-    assert (pads_in_front(idle), idle_pads(idle)) == (1, 1)
+    assert (count_residual_pads(idle), count_identity_pads(idle)) == (1, 1)
 
 
 def test_a_nested_pad_counts_by_its_own_axes():
     spatial = Step(kind="pad", widths=(("W", 1, 0),))
     channel = Step(kind="pad", widths=(("C", 1, 0),))
     case = Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(batch=(0, 1)), steps=(spatial,))
-    assert pads_in_front(build(case)) == 1
+    assert count_residual_pads(build(case)) == 1
     case = Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(batch=(0, 1)), steps=(channel,))
-    assert pads_in_front(build(case)) == 0
+    assert count_residual_pads(build(case)) == 0
     case = Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(batch=(0, 1)), steps=(Step(kind="pad"),))
-    assert (pads_in_front(build(case)), idle_pads(build(case))) == (1, 1)
+    assert (count_residual_pads(build(case)), count_identity_pads(build(case))) == (1, 1)
 
 
 def test_a_pad_of_a_symbolic_axis_counts():
     for form in ("op", "call_tir"):
         case = Case(op="conv1d", axes=(Axis(size=3, pad=(1, 0)),), pad=Pad(form=form), symbolic=("W",))
-        assert pads_in_front(build(case)) == 1
+        assert count_residual_pads(build(case)) == 1
         case = Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(form=form), symbolic=("W",))
-        assert idle_pads(build(case)) == 1
+        assert count_identity_pads(build(case)) == 1
 
 
 def test_nothing_is_seen_through_other_ops():
@@ -140,4 +140,4 @@ def test_nothing_is_seen_through_other_ops():
             lv8 = R.nn.conv1d(lv7, w)
             return (lv2, lv6, lv8)
 
-    assert pads_in_front(Module) == 0
+    assert count_residual_pads(Module) == 0

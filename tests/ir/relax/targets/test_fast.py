@@ -22,7 +22,7 @@ from foldproof.case import ops
 from foldproof.fold import FoldExplicitPadding
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.known_issues import finding_of, finding_raised
+from foldproof.ir.relax.known_issues import find_known_issue, find_raised_issue
 from foldproof.ir.relax.targets import compile_batch, compile_functions, parse_target
 from foldproof.ir.relax.targets.fast import elf_loader as elf
 from foldproof.ir.relax.targets.fast import kernels
@@ -72,12 +72,12 @@ def raised(modules):
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_both_pipelines_give_the_same_bits_on_random_cases(op):
     for case in draw(strategy_of((op,), None), CASES_PER_OP, seed=4):
-        finding = finding_of(case)
-        if finding is not None and not finding.runs:
+        known_issue = find_known_issue(case)
+        if known_issue is not None and not known_issue.runs:
             continue
         modules = modules_of(case)
-        if (complaint := raised(modules)) is not None:
-            assert finding_raised(case, complaint) is not None, (case, complaint)
+        if (problem := raised(modules)) is not None:
+            assert find_raised_issue(case, problem) is not None, (case, problem)
             continue
         for fill in case.fills:
             compared(modules, parameters(case, inputs(case, fill)))
@@ -272,7 +272,7 @@ def test_one_module_of_another_form_does_not_take_the_batch_with_it():
         assert bits(program.run("unfolded", {"x": X})) == bits(want)
 
 
-@pytest.mark.filterwarnings("ignore:Tag 'injective,pad'")  # as an error, it would leave the tag behind
+@pytest.mark.filterwarnings("ignore:Tag 'injective,pad'")  # as an error, it would leave the tag after
 def test_what_tvm_does_not_compile_is_an_error_of_both_pipelines():
     @I.ir_module
     class OutOfRange:
@@ -372,7 +372,7 @@ def test_equal_kernels_are_compiled_once_within_a_batch_and_after_it(compiled):
 
 def test_kernels_that_differ_in_a_sign_of_zero_are_both_compiled(compiled):
     def padded(value):
-        case = Case(op="conv1d", axes=(Axis(size=2, pad=(1, 0)),), pad=Pad(value=value), uses=("returned",))
+        case = Case(op="conv1d", axes=(Axis(size=2, pad=(1, 0)),), pad=Pad(value=value), extra_outputs=("returned",))
         return build(case)
 
     arrays = {"x": np.ones((1, 1, 2), "float32"), "w": np.ones((1, 1, 1), "float32")}
@@ -401,7 +401,7 @@ def test_a_compilation_that_failed_is_not_remembered(compiled, monkeypatch):
 
 def test_what_is_remembered_is_what_legalize_ops_would_give():
     legalizer, plain = Legalizer(FAST.tvm_target), relax.transform.LegalizeOps()
-    cases = [case for case in draw(strategy_of((), None), 40, seed=5) if finding_of(case) is None]
+    cases = [case for case in draw(strategy_of((), None), 40, seed=5) if find_known_issue(case) is None]
     modules = [module for case in cases for module in modules_of(case).values()]
     modules += [Symbolic, Constants, Functions, Casts, Kernels, MathCalls]
     for module in modules + modules:

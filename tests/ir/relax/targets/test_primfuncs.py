@@ -48,7 +48,7 @@ def legalised(module):
 
 def or_error(make, argument):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TVM warns of a tag when it raises; an error there would leave the tag behind
+        warnings.simplefilter("ignore")  # TVM warns of a tag when it raises; an error there would leave the tag after
         try:
             return make(argument)
         except Exception as error:

@@ -3,7 +3,7 @@
     object bytes -> sections laid out -> relocated to where they are mapped -> made executable
 
 A kernel's object is self-contained but for a few C functions, so this takes a tenth of the time of starting a linker
-and leaves nothing behind. It knows the relocations of LLVM's x86-64 code and refuses all others.
+and leaves nothing after. It knows the relocations of LLVM's x86-64 code and refuses all others.
 Numbers are those of the System V ABI, AMD64 supplement, https://gitlab.com/x86-psABIs/x86-64-ABI.
 """
 
@@ -87,7 +87,7 @@ _VIA_TABLE = (9, 41, 42)
 """GOTPCREL, GOTPCRELX, REX_GOTPCRELX: the code loads the address from a slot."""
 
 _JUMP = bytes.fromhex("ff2500000000")
-"""``jmp *[rip+0]``: goes on at the address that stands behind it. C functions are out of the reach of a call."""
+"""``jmp *[rip+0]``: goes on at the address that stands after it. C functions are out of the reach of a call."""
 _SLOT_BYTES = 16
 _POINTER_BYTES = 8
 
@@ -99,7 +99,7 @@ _RUNTIME_POINTERS = {
 
 
 class _Image:
-    """The sections that are mapped, one behind the other, and a slot for each relocation that may need one."""
+    """The sections that are mapped, one after the other, and a slot for each relocation that may need one."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -150,7 +150,7 @@ def signature(function: tirx.PrimFunc) -> Signature:
     parameters: list[Parameter] = []
     found: dict[Any, tuple[int, int]] = {}
     given = set(function.params)
-    derived: set[Any] = set()
+    cached: set[Any] = set()
     for position, var in enumerate(function.params):
         if not isinstance(var.ty, tirx.BufferType):
             parameters.append(_scalar(var))
@@ -163,10 +163,10 @@ def signature(function: tirx.PrimFunc) -> Signature:
             if isinstance(length, tirx.Var):
                 found.setdefault(length, (position, axis))
             else:
-                derived |= set(tirx.analysis.undefined_vars(length, []))
+                cached |= set(tirx.analysis.undefined_vars(length, []))
         shape = tuple(int(length) if isinstance(length, tirx.IntImm) else None for length in lengths)
         parameters.append(Parameter(str(var.ty.dtype), shape))
-    unknown = derived - found.keys() - given
+    unknown = cached - found.keys() - given
     if unknown:
         raise Unsupported(f"no shape of a PrimFunc tells its dimension {next(iter(unknown))}")
     appended = {var: place for var, place in found.items() if var not in given}

@@ -98,7 +98,7 @@ class Stages:
     ) -> Tensor:
         """A tensor of ``lengths`` with a ``value`` for each place, given one variable for each axis.
 
-        With a ``reduction`` it is given those of the reduced axes as well, behind the others. ``rule`` is a hint for
+        With a ``reduction`` it is given those of the reduced axes as well, after the others. ``rule`` is a hint for
         TVM's schedulers. A ``simple`` value is one that the simplifier would leave as it is, which takes it 0.1 ms.
         """
         over = reduction.lengths if reduction else ()

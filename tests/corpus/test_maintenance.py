@@ -11,9 +11,9 @@ from foldproof.case import Axis, Case, Pad, Step
 from foldproof.cli.commands.corpus import corpus as command
 from foldproof.corpus import entry as corpus
 from foldproof.corpus import maintenance as keeping
-from foldproof.corpus.coverage import covered, layout_class, outcomes
-from foldproof.corpus.entry import CorpusError, Entry, dumps, load, name, save
-from foldproof.corpus.maintenance import migrate, problems, redundant
+from foldproof.corpus.coverage import coverage_of, layout_class, outcomes
+from foldproof.corpus.entry import CorpusError, Entry, dumps, file_name, load_entry, save_entry
+from foldproof.corpus.maintenance import find_problems, find_redundant, migrate
 
 CASE = Case(op="conv1d", axes=(Axis(size=3, pad=(1, 0)),))
 LARGER = replace(CASE, axes=(Axis(size=5, pad=(1, 0), kernel=2),))
@@ -37,26 +37,26 @@ def test_the_corpus_of_this_repository_has_no_problem():
 
 
 def test_a_saved_case_and_one_with_a_name_of_its_own_have_no_problem(tmp_path):
-    found = save(tmp_path, Entry(case=CASE, found=FOUND))
+    found = save_entry(tmp_path, Entry(case=CASE, found=FOUND))
     given = tmp_path / "conv1d-by-hand.case.json"
     given.write_text(dumps(Entry(case=OTHER, note="what it guards")))
-    assert list(problems([found, given])) == []
+    assert list(find_problems([found, given])) == []
 
 
 def test_each_problem_is_a_line_that_names_its_file(tmp_path):
-    right = save(tmp_path, Entry(case=CASE, found=FOUND))
+    right = save_entry(tmp_path, Entry(case=CASE, found=FOUND))
     wrong = right.rename(tmp_path / right.name.replace("Miscompile", "WrongType"))
-    twin = tmp_path / "twin.case.json"
-    twin.write_text(dumps(Entry(case=CASE, note="a twin")))
+    default_program = tmp_path / "twin.case.json"
+    default_program.write_text(dumps(Entry(case=CASE, note="a twin")))
     silent = tmp_path / "silent.case.json"
     silent.write_text(dumps(Entry(case=OTHER)))
     long = tmp_path / "long.case.json"
     long.write_text(dumps(Entry(case=LARGER, note="two\nlines")))
     broken = tmp_path / "broken.case.json"
     broken.write_text("{")
-    assert list(problems([wrong, twin, silent, long, broken])) == [
+    assert list(find_problems([wrong, default_program, silent, long, broken])) == [
         f"{wrong}: is named after another case or failure: what it holds is {right.name}",
-        f"{twin}: holds the same case as {wrong}",
+        f"{default_program}: holds the same case as {wrong}",
         f"{silent}: says in no line what it guards: it has neither a note nor a failure",
         f"{long}: its note is longer than a line",
         f"{broken}: is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
@@ -71,7 +71,7 @@ def test_each_problem_is_a_line_that_names_its_file(tmp_path):
 
 def test_stats_count_ops_rules_refusals_dtypes_and_layouts(tmp_path):
     for case in (CASE, LARGER, OTHER, replace(CASE, data_layout="NWC", dtype="int8")):
-        save(tmp_path, Entry(case=case))
+        save_entry(tmp_path, Entry(case=case))
     done = run("stats", tmp_path)
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.output.splitlines()]
@@ -87,8 +87,8 @@ def test_stats_count_ops_rules_refusals_dtypes_and_layouts(tmp_path):
 def test_a_case_covers_its_sites_and_what_is_expected_of_it():
     entry = Entry(case=replace(OTHER, steps=(Step(kind="relu"),)), expect={"undefined": "x"}, found=FOUND)
     assert outcomes(entry) == ("refused value", "undefined x")
-    assert {c.outcome for c in covered(entry)} == {"refused value", "undefined x"}
-    [some, _] = covered(entry)
+    assert {c.outcome for c in coverage_of(entry)} == {"refused value", "undefined x"}
+    [some, _] = coverage_of(entry)
     assert (some.family, some.steps, some.form, some.failure) == ("conv", ((), ("relu",)), "op", FOUND["failure"])
 
 
@@ -113,36 +113,36 @@ def entries(*given):
 
 
 def test_of_two_cases_that_cover_the_same_the_larger_one_is_redundant():
-    assert redundant(entries(Entry(case=CASE), Entry(case=LARGER))) == {Path("1.case.json"): Path("0.case.json")}
-    assert redundant(entries(Entry(case=CASE), Entry(case=OTHER))) == {}
+    assert find_redundant(entries(Entry(case=CASE), Entry(case=LARGER))) == {Path("1.case.json"): Path("0.case.json")}
+    assert find_redundant(entries(Entry(case=CASE), Entry(case=OTHER))) == {}
 
 
 def test_a_case_that_several_others_cover_together_is_redundant():
     both = {"undefined": "x"}
     whole = Entry(case=LARGER, expect=both)
-    left = redundant(entries(whole, Entry(case=CASE), Entry(case=replace(CASE, seed=1), expect=both)))
+    left = find_redundant(entries(whole, Entry(case=CASE), Entry(case=replace(CASE, seed=1), expect=both)))
     assert Path("0.case.json") in left
 
 
 def test_a_case_with_a_note_stays():
-    assert redundant(entries(Entry(case=CASE), Entry(case=LARGER, note="a reason"))) == {
+    assert find_redundant(entries(Entry(case=CASE), Entry(case=LARGER, note="a reason"))) == {
         Path("0.case.json"): Path("1.case.json")
     }
-    assert redundant(entries(Entry(case=CASE, note="a"), Entry(case=LARGER, note="b"))) == {}
+    assert find_redundant(entries(Entry(case=CASE, note="a"), Entry(case=LARGER, note="b"))) == {}
 
 
 def test_a_failure_goes_only_if_one_with_the_same_coverage_stays():
     same = entries(Entry(case=CASE, found=FOUND), Entry(case=LARGER, found=FOUND))
-    assert list(redundant(same)) == [Path("1.case.json")]
+    assert list(find_redundant(same)) == [Path("1.case.json")]
     other = entries(Entry(case=CASE, found={"failure": "WrongType/conv/shape"}), Entry(case=LARGER, found=FOUND))
-    assert redundant(other) == {}
+    assert find_redundant(other) == {}
     plain = entries(Entry(case=CASE), Entry(case=LARGER, found=FOUND))
-    assert redundant(plain) == {}
+    assert find_redundant(plain) == {}
 
 
 def test_minimize_removes_only_if_told_to_and_the_script_goes_too(tmp_path):
-    kept = save(tmp_path, Entry(case=CASE, found=FOUND))
-    gone = save(tmp_path, Entry(case=LARGER, found=FOUND))
+    kept = save_entry(tmp_path, Entry(case=CASE, found=FOUND))
+    gone = save_entry(tmp_path, Entry(case=LARGER, found=FOUND))
     beside = gone.with_name(gone.name.replace(".case.json", ".repro.py"))
     beside.write_text("")
     done = run("minimize", tmp_path)
@@ -173,7 +173,7 @@ def test_an_older_format_is_made_new_and_the_others_are_left_alone(older, tmp_pa
     before = (new.read_text(), new.stat().st_mtime_ns, new.stat().st_ino)
     done = run("migrate", tmp_path)
     assert (done.exit_code, done.output) == (0, f"migrated {old}\n2 files, 1 migrated\n")
-    assert load(old) == Entry(case=Case(op="conv1d", axes=(Axis(),)), note="old")
+    assert load_entry(old) == Entry(case=Case(op="conv1d", axes=(Axis(),)), note="old")
     assert (new.read_text(), new.stat().st_mtime_ns, new.stat().st_ino) == before
     assert sorted(tmp_path.iterdir()) == [new, old]
     assert migrate([old, new]) == {}
@@ -184,7 +184,7 @@ def test_a_name_that_save_gave_follows_the_case_and_its_script_too(older, tmp_pa
     old.write_text(older)
     (tmp_path / "conv1d-case-0123456789.repro.py").write_text("")
     [(_, new)] = migrate([old]).items()
-    assert new.name == name(load(new))
+    assert new.name == file_name(load_entry(new))
     assert sorted(tmp_path.iterdir()) == [new, new.with_name(new.name.replace(".case.json", ".repro.py"))]
 
 
