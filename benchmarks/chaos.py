@@ -115,7 +115,8 @@ class Campaign:
 def differences(place: Place, whole: dict[str, Any]) -> list[str]:
     """How the end of a campaign differs from one that was left alone.
 
-    A batch whose worker was killed three times is reported: a failure "not reproducible in isolation" in the place of a passed case.
+    A batch whose worker was killed three times is reported: a failure "not reproducible in isolation" in the place of a
+    passed case.
     """
     ended = summary(place.folder / "log")
     reported = not_alone(ended)

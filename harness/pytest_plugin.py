@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 
 SUFFIX = ".case.json"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from foldproof.case import Axis, Pad, Step, ops
+from foldproof.case import Axis, Pad, Step, dtypes, ops
 from foldproof.strategies.builder import CaseBuilder, dequantized, legal
 from foldproof.strategies.chains import Steps, fits, neutral, settle, step
 from foldproof.strategies.moves import permute
@@ -110,7 +110,7 @@ def _with_ceil(draw: st.DrawFn, spec: ops.Op, axis: Axis) -> CaseBuilder:
 # --- max pools of bounded data ------------------------------------------------------------------------
 
 
-SIGNED = tuple(dtype for dtype in ops.DTYPES if dtype != "uint8")
+SIGNED = tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")
 
 
 def _one(draw: st.DrawFn, spec: ops.Op, padded: Axis) -> tuple[int, list[Axis]]:
@@ -134,7 +134,7 @@ def last_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """-0.0 after data of zeros: of equal values the last one wins, and it has another sign."""
     pads = st.sampled_from([(0, 1), (1, 1)])
     axes = [Axis(size=draw(st.integers(2, 3)), pad=draw(pads), kernel=2) for _ in range(spec.rank)]
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)), axes=axes)
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)), axes=axes)
     builder.producers, builder.pad = [step("relu")], Pad(value=-0.0)
     builder.channels, builder.batch = 3, 2
     return builder
@@ -152,9 +152,9 @@ def other_pad_in_front(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def lowest_finite(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """The lowest finite value, which a max_pool starts from, and no infinity."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)))
+    builder = _bare(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
     starts_at = "float32" if builder.dtype == "bfloat16" else builder.dtype
-    builder.pad = Pad(value=-ops.HIGHEST[starts_at])
+    builder.pad = Pad(value=-dtypes.HIGHEST[starts_at])
     return builder
 
 
@@ -170,7 +170,7 @@ def signs_of_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A pad of 0.0 and one of -0.0: equal, and not the same."""
     pads = st.sampled_from([(1, 1), (1, 0), (2, 0)])
     axes = [Axis(size=draw(st.integers(1, 3)), pad=draw(pads)) for _ in range(spec.rank)]
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)), axes=axes)
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)), axes=axes)
     inner, outer = draw(st.sampled_from([(0.0, -0.0), (-0.0, 0.0)]))
     builder.pad = Pad(value=inner)
     builder.steps = [Step(kind="pad", value=outer, widths=((draw(st.sampled_from(spec.spatial)), 1, 0),))]
@@ -201,7 +201,7 @@ def one_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """One step, or two, on either side of what maps the pad value to 0."""
     builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "float32", "float64", "float16", "int32"])))
     possible = [(v, made) for v, made in _ONE_STEP if all(fits(one, builder.dtype) for one in made)]
-    value, made = draw(st.sampled_from([(v, m) for v, m in possible if builder.dtype in ops.FLOATS or v == int(v)]))
+    value, made = draw(st.sampled_from([(v, m) for v, m in possible if builder.dtype in dtypes.FLOATS or v == int(v)]))
     builder.pad = Pad(value=value)
     builder.steps = list(made)
     settle(builder)

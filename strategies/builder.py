@@ -9,7 +9,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from foldproof.case import MIRRORED_MODES, MODES, Axis, Case, Pad, Step, ops
+from foldproof.case import MIRRORED_MODES, MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.strategies import values
 from foldproof.strategies.axes import axes as spatial_axes
 from foldproof.strategies.axes import crops
@@ -149,7 +149,7 @@ def legal(
     Whatever is drawn here and thrown away by the caller costs time, and gives Hypothesis the same case again: a caller
     with a dtype or ``axes`` of its own gives them.
     """
-    dtype = draw(values.dtypes()) if dtype is None else dtype
+    dtype = draw(values.operand_dtypes()) if dtype is None else dtype
     drawn = list(axes or ()) or [_axis(draw, spec) for _ in range(spec.rank)]
     if not any(any(axis.pad) for axis in drawn):
         drawn[0] = draw(spatial_axes(rank=spec.rank, pad=_ONE_AND_TWO, transposed=spec.transposed))
@@ -202,11 +202,11 @@ def identity(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def dequantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Pad with the zero point before a dequantize, which maps it to exactly 0.0."""
-    dtype = draw(values.dtypes(quantized=True))
+    dtype = draw(values.operand_dtypes(quantized=True))
     builder = legal(draw, spec, dtype=dtype)
     zero_point = draw(values.zero_points(dtype))
     # int32 holds every zero point; the narrower dtypes those of their own sign.
-    fitting = [z for z in ops.ZERO_POINT_DTYPES if ops.int_range(z)[0] <= zero_point <= ops.int_range(z)[1]]
+    fitting = [z for z in dtypes.ZERO_POINT_DTYPES if dtypes.int_range(z)[0] <= zero_point <= dtypes.int_range(z)[1]]
     per_channel = draw(st.booleans())
     scale = draw(st.sampled_from([1.0, 0.5, 0.25, 2.0, 0.1]))
     step = Step(

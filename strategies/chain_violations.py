@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from foldproof.case import Axis, Pad, Step, ops
+from foldproof.case import Axis, Pad, Step, dtypes
 from foldproof.strategies import values
 from foldproof.strategies.builder import CaseBuilder
 from foldproof.strategies.chains import CLIP, fits, neutral, settle, step, ungroup, zero_keepers
@@ -37,7 +37,11 @@ def second_channel(builder: CaseBuilder) -> None:
     builder.channels = max(2, builder.channels // builder.groups) * builder.groups
     others = (1.0,) * (builder.channels - 1)
     if builder.spec.family == "max_pool":
-        lowest = float("-inf") if builder.dtype in ops.FLOATS else float(max(ops.int_range(builder.dtype)[0], -(2**53)))
+        lowest = (
+            float("-inf")
+            if builder.dtype in dtypes.FLOATS
+            else float(max(dtypes.int_range(builder.dtype)[0], -(2**53)))
+        )
         builder.steps = [Step(kind="maximum", operand=(lowest, *others))]
     else:
         builder.steps = [Step(kind=builder.draw(st.sampled_from(["add", "subtract"])), operand=(0.0, *others))]
@@ -58,7 +62,7 @@ def varying_operand(builder: CaseBuilder) -> None:
 def run_time_operand(builder: CaseBuilder) -> None:
     """A step of the chain whose operand only the run knows: it may be NaN, or anything."""
     kinds = ["minimum"] if builder.spec.family == "max_pool" else ["multiply", "divide", "minimum", "add"]
-    if builder.operand_dtype in ops.INTEGERS:
+    if builder.operand_dtype in dtypes.INTEGERS:
         kinds = [kind for kind in kinds if kind != "divide"]
     kind = builder.draw(st.sampled_from(kinds))
     operand = {"add": 0.0, "minimum": 6.0}.get(kind, 2.0)
@@ -68,7 +72,7 @@ def run_time_operand(builder: CaseBuilder) -> None:
 
 def unclipped_cast(builder: CaseBuilder) -> None:
     """A cast to integers that may be out of range, whatever the border is: TVM leaves such data open."""
-    builder.dtype = builder.draw(st.sampled_from(ops.FLOATS))
+    builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     out_dtype = builder.draw(st.sampled_from(["int8", "int16", "int32"]))
     builder.steps = [step("round"), Step(kind="astype", out_dtype=out_dtype)]
     if builder.draw(st.booleans()):
@@ -91,7 +95,7 @@ _NOT_FINITE: tuple[tuple[float, tuple[Step, ...]], ...] = (
 
 def not_finite(builder: CaseBuilder) -> None:
     """NaN or an infinity at some step, which is not what a hasty evaluation makes of it."""
-    builder.dtype = builder.draw(st.sampled_from(ops.FLOATS))
+    builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     value, steps = builder.draw(st.sampled_from(_NOT_FINITE))
     builder.pad = replace(builder.pad, value=value)
     builder.steps = list(steps)
@@ -100,7 +104,7 @@ def not_finite(builder: CaseBuilder) -> None:
 
 def zero_times_infinity(builder: CaseBuilder) -> None:
     """Zeros along the channels, or known at run time only: TVM makes NaN of an infinity there, not 0."""
-    builder.dtype = builder.draw(st.sampled_from(ops.FLOATS))
+    builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.channels = max(2, builder.channels // builder.groups) * builder.groups
     alone = builder.draw(st.booleans())
     operand = (0.0,) if alone else (0.0,) * builder.channels
@@ -119,7 +123,7 @@ def rounded_product(builder: CaseBuilder) -> None:
 
 def other_zero_points(builder: CaseBuilder) -> None:
     """quantize and dequantize whose zero points differ, in all channels or in one."""
-    low, high = ops.int_range(builder.steps[-1].zero_point_dtype)
+    low, high = dtypes.int_range(builder.steps[-1].zero_point_dtype)
     points = list(builder.steps[-1].zero_point)
     which = range(len(points)) if builder.draw(st.booleans()) else [len(points) - 1]
     for i in which:
@@ -204,7 +208,7 @@ def any_steps(builder: CaseBuilder) -> None:
 
 def window_in_border(builder: CaseBuilder) -> None:
     """A window that lies wholly in the border, whose maximum is the pad value and not the lowest one."""
-    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in ops.DTYPES if dtype != "uint8")))
+    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.axes[0] = Axis(
         size=max(2, builder.axes[0].size), pad=builder.draw(st.sampled_from([(2, 0), (0, 3)])), kernel=2
     )
@@ -212,14 +216,14 @@ def window_in_border(builder: CaseBuilder) -> None:
 
 def minus_zero(builder: CaseBuilder) -> None:
     """-0.0 where the data is bounded by 0.0: among equals the last one wins, and their signs differ."""
-    builder.dtype = builder.draw(st.sampled_from(ops.FLOATS))
+    builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.pad = Pad(value=-0.0)
     builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=builder.draw(st.sampled_from([2, 3])))
 
 
 def unbounded(builder: CaseBuilder) -> None:
     """A producer that is not bounded by 0: 0 wins over negative data."""
-    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in ops.DTYPES if dtype != "uint8")))
+    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.producers = [builder.draw(st.sampled_from([step("round"), step("minimum", 0.0), step("maximum", -3.0)]))]
     builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=2)
 

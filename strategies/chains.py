@@ -11,7 +11,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from foldproof.case import Step, ops
+from foldproof.case import Step, dtypes, ops
 from foldproof.case.step import BINARY, TAKES
 from foldproof.strategies import values
 from foldproof.strategies.builder import CaseBuilder, legal
@@ -120,25 +120,25 @@ _TO_ZERO_FLOATS: tuple[tuple[float, Steps], ...] = (
 def fits(one: Step, dtype: str) -> bool:
     """Whether TVM has the step for ``dtype``, its numbers included."""
     numbers = (*(one.operand if one.kind in BINARY else ()), *((one.low, one.high) if one.kind == "clip" else ()))
-    if dtype in ops.INTEGERS:
-        low, high = ops.int_range(dtype)
+    if dtype in dtypes.INTEGERS:
+        low, high = dtypes.int_range(dtype)
         whole = all(number == int(number) and low <= number <= high for number in numbers)
         divides = one.kind != "divide" or (not one.swapped and not {0.0, -1.0} & set(one.operand))
         return dtype in TAKES[one.kind] and whole and divides
-    return dtype in TAKES[one.kind] and all(abs(number) <= ops.HIGHEST[dtype] for number in numbers)
+    return dtype in TAKES[one.kind] and all(abs(number) <= dtypes.HIGHEST[dtype] for number in numbers)
 
 
 @cache
 def zero_keepers(dtype: str) -> st.SearchStrategy[Step]:
     """Steps that make 0 of 0 in ``dtype``."""
-    found = _KEEPING_ZERO + (_KEEPING_ZERO_FLOATS if dtype in ops.FLOATS else ())
+    found = _KEEPING_ZERO + (_KEEPING_ZERO_FLOATS if dtype in dtypes.FLOATS else ())
     return st.sampled_from([one for one in found if fits(one, dtype)])
 
 
 @cache
 def lowest_keepers(dtype: str) -> st.SearchStrategy[Step]:
     """Steps that keep what never wins in a max_pool: -inf in floats, the lowest value in integers."""
-    found = _KEEPING_LOWEST + (_KEEPING_LOWEST_FLOATS if dtype in ops.FLOATS else ())
+    found = _KEEPING_LOWEST + (_KEEPING_LOWEST_FLOATS if dtype in dtypes.FLOATS else ())
     return st.sampled_from([one for one in found if fits(one, dtype)])
 
 
@@ -146,7 +146,7 @@ def lowest_keepers(dtype: str) -> st.SearchStrategy[Step]:
 def zero_makers(dtype: str) -> st.SearchStrategy[tuple[float, Steps]]:
     """Pad values of ``dtype`` with steps that make 0 of them."""
     found = _TO_ZERO
-    if dtype in ops.FLOATS:
+    if dtype in dtypes.FLOATS:
         found += _TO_ZERO_SIGNED + _TO_ZERO_FLOATS
     elif not dtype.startswith("u"):
         found += _TO_ZERO_SIGNED
@@ -167,7 +167,7 @@ def kept_neutral(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 def computed(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A neutral value that each of one to four elementwise steps leaves neutral."""
     builder = legal(draw, spec)
-    if spec.family == "max_pool" and builder.dtype in ops.FLOATS:
+    if spec.family == "max_pool" and builder.dtype in dtypes.FLOATS:
         builder.pad = replace(builder.pad, value=float("-inf"))
     add_keepers(builder, draw(st.integers(1, 1 + MOST_MORE)))
     return builder
@@ -197,7 +197,7 @@ def _along_channels(builder: CaseBuilder, one: Step) -> Step:
     spread = one.kind in ("multiply", "divide") and one.operand[0] > 0 and builder.channels > 1
     if not spread or not builder.draw(st.sampled_from([False, False, True])):
         return one
-    whole = builder.operand_dtype in ops.INTEGERS
+    whole = builder.operand_dtype in dtypes.INTEGERS
     factors = [1.0 if whole or i % 2 else 0.5 for i in range(builder.channels)]
     return replace(one, operand=tuple(one.operand[0] * factor for factor in factors))
 
@@ -215,8 +215,8 @@ def settle(builder: CaseBuilder) -> None:
 
 def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Zero through quantize and dequantize with the same zero point; or a zero point of 0, and integers after."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(ops.DEQUANTIZED_DTYPES)))
-    out_dtype = draw(st.sampled_from(ops.REQUANTIZED_DTYPES))
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.DEQUANTIZED_DTYPES)))
+    out_dtype = draw(st.sampled_from(dtypes.REQUANTIZED_DTYPES))
     back = spec.family == "avg_pool" or draw(st.booleans())
     zero_point = draw(values.zero_points(out_dtype)) if back else 0
     zero_point_dtype = draw(st.sampled_from([out_dtype, "int32"]))
@@ -238,7 +238,7 @@ def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Floats that a clip keeps within int8, cast to it; with a rounding between, or the clip before the pad."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(ops.FLOATS)))
+    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
     rounding = draw(st.sampled_from(ROUNDING))
     wide = ["int32"] if spec.family == "avg_pool" else ["int8", "int32", "int16"]  # it widens the sum of narrow ones
     cast = Step(kind="astype", out_dtype=draw(st.sampled_from(wide)))
@@ -270,7 +270,7 @@ def neutral(builder: CaseBuilder) -> float:
     if builder.spec.family != "max_pool":
         return 0.0
     dtype = builder.operand_dtype
-    return float("-inf") if dtype in ops.FLOATS else float(ops.int_range(dtype)[0])
+    return float("-inf") if dtype in dtypes.FLOATS else float(dtypes.int_range(dtype)[0])
 
 
 def ungroup(builder: CaseBuilder) -> None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from foldproof.case import ops
+from foldproof.case import dtypes, ops
 from foldproof.case.records import require
 
 SEEDS = st.integers(0, 99)
@@ -25,9 +25,9 @@ UNDERFLOWING = {"float16": 1e-9, "float32": 1e-60, "bfloat16": 1e-60}
 """Values that are 0 in the dtype of the tensor, but not as the double that the attribute holds."""
 
 NEARLY_LOWEST = (
-    ("float32", -ops.HIGHEST["float16"]),
-    ("bfloat16", -ops.HIGHEST["bfloat16"]),
-    ("float64", -ops.HIGHEST["float32"]),
+    ("float32", -dtypes.HIGHEST["float16"]),
+    ("bfloat16", -dtypes.HIGHEST["bfloat16"]),
+    ("float64", -dtypes.HIGHEST["float32"]),
     ("float16", -65472.0),
     ("int8", -127.0),
     ("int16", -128.0),
@@ -52,9 +52,9 @@ OUT_DTYPES = {
 
 
 @cache
-def dtypes(*, quantized: bool = False) -> st.SearchStrategy[str]:
+def operand_dtypes(*, quantized: bool = False) -> st.SearchStrategy[str]:
     """dtypes of the data, the usual one first."""
-    return st.sampled_from(ops.QUANTIZED_DTYPES if quantized else ops.DTYPES)
+    return st.sampled_from(dtypes.QUANTIZED_DTYPES if quantized else dtypes.DTYPES)
 
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[s
 def zeros(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that are 0 in ``dtype``: 0.0, -0.0, fractions that truncate, values that underflow."""
     values = [0.0, -0.0]
-    if dtype in ops.INTEGERS:
+    if dtype in dtypes.INTEGERS:
         values += [0.5, 0.99] + ([] if dtype.startswith("u") else [-0.5, -0.99])
         if dtype.startswith("u"):
             values.remove(-0.0)
@@ -116,14 +116,14 @@ def zeros(dtype: str) -> st.SearchStrategy[float]:
 @cache
 def nonzeros(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that are not 0 in ``dtype``: small, fractions, extremes, infinities and NaN."""
-    if dtype in ops.INTEGERS:
-        low, high = ops.int_range(dtype)
+    if dtype in dtypes.INTEGERS:
+        low, high = dtypes.int_range(dtype)
         most = float(high if high < 2**53 else 2**53)
         values = [1.0, 2.0, 1.99, 127.0, most]
         if low < 0:
             values += [-1.0, -2.0, -1.5, -128.0, float(low)]
         return st.sampled_from(values)
-    highest = ops.HIGHEST[dtype]
+    highest = dtypes.HIGHEST[dtype]
     smallest = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 5e-324}[dtype]
     return st.sampled_from([1.0, -1.0, 0.5, -3.0, highest, -highest, smallest, math.inf, -math.inf, math.nan])
 
@@ -131,22 +131,22 @@ def nonzeros(dtype: str) -> st.SearchStrategy[float]:
 @cache
 def lowest(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that never win in a max_pool of ``dtype``."""
-    if dtype in ops.INTEGERS:
-        return st.sampled_from([float(ops.int_range(dtype)[0])])
+    if dtype in dtypes.INTEGERS:
+        return st.sampled_from([float(dtypes.int_range(dtype)[0])])
     if dtype == "bfloat16":
-        return st.sampled_from([-math.inf, -ops.HIGHEST["float32"]])
-    return st.sampled_from([-math.inf, -ops.HIGHEST[dtype]])
+        return st.sampled_from([-math.inf, -dtypes.HIGHEST["float32"]])
+    return st.sampled_from([-math.inf, -dtypes.HIGHEST[dtype]])
 
 
 @cache
 def above_lowest(dtype: str) -> st.SearchStrategy[float]:
     """Pad values that win in a max_pool of small enough data, the neighbour of the lowest one among them."""
-    if dtype in ops.INTEGERS:
-        low, high = ops.int_range(dtype)
+    if dtype in dtypes.INTEGERS:
+        low, high = dtypes.int_range(dtype)
         return st.sampled_from(
             [0.0 if low < 0 else 1.0, float(low + 1) if low > -(2**53) else -(2.0**53), 1.0, float(min(high, 2**53))]
         )
-    neighbour = {"float16": -65472.0, "bfloat16": -ops.HIGHEST["bfloat16"]}.get(dtype, -ops.HIGHEST[dtype] * 0.75)
+    neighbour = {"float16": -65472.0, "bfloat16": -dtypes.HIGHEST["bfloat16"]}.get(dtype, -dtypes.HIGHEST[dtype] * 0.75)
     return st.sampled_from([0.0, neighbour, 0.0, -1.0, 0.0, 1.0, -0.0, math.inf, math.nan])
 
 

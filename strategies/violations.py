@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from foldproof.case import Pad, ops
+from foldproof.case import Pad, dtypes
 from foldproof.strategies import values
 from foldproof.strategies.axes import axes as spatial_axes
 from foldproof.strategies.builder import CaseBuilder, cropped, with_ceil
@@ -36,7 +36,7 @@ def other_value(builder: CaseBuilder) -> None:
 
 def zero_into_max_pool(builder: CaseBuilder) -> None:
     """0, which a max_pool of negative data would take for its maximum."""
-    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in ops.DTYPES if dtype != "uint8")))
+    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.pad = replace(builder.pad, value=0.0)
 
 
@@ -48,7 +48,7 @@ def nearly_lowest(builder: CaseBuilder) -> None:
 
 def fraction(builder: CaseBuilder) -> None:
     """A float that would be 0 if it were truncated, as integers are."""
-    builder.dtype = builder.draw(st.sampled_from(ops.FLOATS))
+    builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.out_dtype = builder.weight_dtype = ""
     builder.pad = replace(builder.pad, value=builder.draw(st.sampled_from([0.5, -0.5, 0.25, 0.99, -0.75])))
 
@@ -132,7 +132,7 @@ def out_of_order(builder: CaseBuilder) -> None:
 def requantized(builder: CaseBuilder) -> None:
     """The pad value is a neighbour of the zero point, or 0, or its negative."""
     [step] = builder.steps
-    low, high = ops.int_range(builder.dtype)
+    low, high = dtypes.int_range(builder.dtype)
     zero_point = step.zero_point[0]
     near = (zero_point + 1, 0, zero_point - 1, -zero_point)
     wrong = [value for value in near if low <= value <= high and value != zero_point]
@@ -159,7 +159,7 @@ def one_channel_requantized(builder: CaseBuilder) -> None:
     builder.channels = builder.groups * per_group
     which = builder.draw(st.integers(1, builder.channels - 1))
     points = [int(builder.pad.value)] * builder.channels
-    points[which] += 1 if points[which] < ops.int_range(step.zero_point_dtype)[1] else -1
+    points[which] += 1 if points[which] < dtypes.int_range(step.zero_point_dtype)[1] else -1
     scale = (step.scale[0],) * (builder.channels if len(step.scale) > 1 else 1)
     builder.steps = [replace(step, zero_point=tuple(points), scale=scale)]
 
@@ -167,7 +167,7 @@ def one_channel_requantized(builder: CaseBuilder) -> None:
 def runtime_quantized(builder: CaseBuilder) -> None:
     """A parameter of the function: whatever a pass assumes of it, another value stands there at run time."""
     [step] = builder.steps
-    highest = ops.int_range(step.zero_point_dtype)[1]
+    highest = dtypes.int_range(step.zero_point_dtype)[1]
     other = step.zero_point[0] + (1 if step.zero_point[0] < highest else -1)
     points = builder.draw(st.sampled_from([(other,) * len(step.zero_point), step.zero_point]))
     builder.steps = [replace(step, constant=False, zero_point=points)]

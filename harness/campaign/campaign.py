@@ -19,7 +19,7 @@ from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import DistinctFailure, Summary, failure_record, shard_record
 from foldproof.campaign.triage import restore_shrunk, save_failure, shrink_failure
 from foldproof.case import Case
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.corpus.entry import CorpusError
 from foldproof.workers.pool import Job, WorkerPool
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from foldproof.case import Case
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.core.versions import SAME_CASES
 
 JOURNAL, RUNNING = "journal.jsonl", "running.jsonl"

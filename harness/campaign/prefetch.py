@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from foldproof.case import Case
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.generation.shards import Plan, shard_seed
 from foldproof.workers import worker
 from foldproof.workers.pool import WorkerPool, cause

@@ -9,7 +9,8 @@ from foldproof.campaign.shrinker import ShrinkResult, shrink
 from foldproof.campaign.summary import RERUNS, DistinctFailure
 from foldproof.case import Case
 from foldproof.checking.failures import Failure, failure
-from foldproof.corpus.entry import CorpusError, Entry, save_entry
+from foldproof.core.errors import FileError
+from foldproof.corpus.entry import Entry, save_entry
 from foldproof.repro.reproducer import Reproducer, write_reproducer
 from foldproof.workers.pool import WorkerPool
 
@@ -39,7 +40,7 @@ def _written(pool: WorkerPool, path: Path, failure: Failure) -> Reproducer:
         return Reproducer(problem=problem)
     try:
         return write_reproducer(path, text, failure)
-    except CorpusError as error:  # the case is saved, and its report must not be lost
+    except FileError as error:  # the case is saved, and its report must not be lost
         return Reproducer(problem=str(error))
 
 

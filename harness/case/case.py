@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from foldproof.case import ops
+from foldproof.case import dtypes, ops
 from foldproof.case import validation as possible
 from foldproof.case.pad import MIRRORED_MODES, MODES, NO_PAD, Axis, Pad, Widths
 from foldproof.case.records import Record, cached, choose, flag, member, require, sequence, whole
@@ -99,7 +99,7 @@ class Case(Record):
 
     def __post_init__(self) -> None:
         member("op", self.op, ops.NAMES)
-        member("dtype", self.dtype, ops.DTYPES)
+        member("dtype", self.dtype, dtypes.DTYPES)
         for name in ("batch", "channels", "filters", "groups"):
             whole(name, getattr(self, name), least=1)
         whole("seed", self.seed, least=0)

@@ -10,27 +10,8 @@ from typing import Literal
 
 Family = Literal["conv", "conv_transpose", "max_pool", "avg_pool"]
 
-FLOATS = ("float32", "float16", "float64", "bfloat16")
-INTEGERS = ("int8", "uint8", "int16", "int32", "int64")
-DTYPES = FLOATS + INTEGERS
-QUANTIZED_DTYPES = ("int8", "uint8", "int32")
-ZERO_POINT_DTYPES = ("int8", "uint8", "int32")
-DEQUANTIZED_DTYPES = ("float32", "float16")
-REQUANTIZED_DTYPES = ("int8", "uint8")
-
 FILLS = ("integers", "negative", "extremes", "reals", "specials", "nans")
 """Recipes for the input tensors; ``foldproof.oracle.fills`` says what each one makes."""
-
-PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-"""Bits of the significand, the hidden one included."""
-
-HIGHEST = {
-    "float16": 65504.0,
-    "bfloat16": 2.0**128 - 2.0**120,
-    "float32": 2.0**128 - 2.0**104,
-    "float64": 1.7976931348623157e308,
-}
-"""Highest finite value."""
 
 _SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 
@@ -122,9 +103,3 @@ def window_count(size: int, extent: int, stride: int, padding: tuple[int, int], 
     if ceil_mode and (count - 1) * stride >= size + before:
         count -= 1
     return count
-
-
-def int_range(dtype: str) -> tuple[int, int]:
-    """Lowest and highest value of an integer dtype."""
-    bits = int(dtype.lstrip("uint"))
-    return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from foldproof.case import ops
+from foldproof.case import dtypes
 from foldproof.case.records import Record, flag, member, require, sequence, whole
 
 UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")
@@ -36,14 +36,14 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """What each kind is made of; every other field stays at its default."""
 
-_SIGNED = tuple(dtype for dtype in ops.DTYPES if not dtype.startswith("u"))
+_SIGNED = tuple(dtype for dtype in dtypes.DTYPES if not dtype.startswith("u"))
 
 TAKES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(STEP_KINDS, ops.DTYPES),
-    "dequantize": ops.QUANTIZED_DTYPES,
-    "quantize": ops.DEQUANTIZED_DTYPES,
+    **dict.fromkeys(STEP_KINDS, dtypes.DTYPES),
+    "dequantize": dtypes.QUANTIZED_DTYPES,
+    "quantize": dtypes.DEQUANTIZED_DTYPES,
     **dict.fromkeys(("negative", "sign"), _SIGNED),
-    **dict.fromkeys(("sqrt", "leakyrelu"), ops.FLOATS),
+    **dict.fromkeys(("sqrt", "leakyrelu"), dtypes.FLOATS),
 }
 """dtypes that TVM 0.27 compiles each kind for (tests/ir/relax/test_build.py compiles them)."""
 
@@ -132,16 +132,16 @@ def _check_scale(step: Step) -> None:
 
 
 def _check_zero_point(step: Step) -> None:
-    member("zero_point_dtype", step.zero_point_dtype, ops.ZERO_POINT_DTYPES)
-    low, high = ops.int_range(step.zero_point_dtype)
+    member("zero_point_dtype", step.zero_point_dtype, dtypes.ZERO_POINT_DTYPES)
+    low, high = dtypes.int_range(step.zero_point_dtype)
     for zero_point in sequence("zero_point", step.zero_point):
         whole("zero_point", zero_point)
         require(low <= zero_point <= high, f"zero_point {zero_point} does not fit {step.zero_point_dtype}")
 
 
 def _check_out_dtype(step: Step) -> None:
-    choices = {"dequantize": ops.DEQUANTIZED_DTYPES, "quantize": ops.REQUANTIZED_DTYPES}
-    member(f"out_dtype of {step.kind}", step.out_dtype, choices.get(step.kind, ops.DTYPES))
+    choices = {"dequantize": dtypes.DEQUANTIZED_DTYPES, "quantize": dtypes.REQUANTIZED_DTYPES}
+    member(f"out_dtype of {step.kind}", step.out_dtype, choices.get(step.kind, dtypes.DTYPES))
 
 
 def _check_operand(step: Step) -> None:

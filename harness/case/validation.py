@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from foldproof.case import ops
+from foldproof.case import dtypes
 from foldproof.case.pad import MIRRORED_MODES
 from foldproof.case.records import choose, member, require
 from foldproof.case.step import BINARY, ELEMENTWISE, EXTRA, STRUCTURAL, TAKES, Step
@@ -37,8 +37,8 @@ def _check_attributes(case: "Case") -> None:
     member("data_layout", case.data_order, spec.data_layouts)
     if spec.weighted:
         member("kernel_layout", case.kernel_order, spec.kernel_layouts)
-        member("weight_dtype", case.kernel_dtype, ops.DTYPES)
-        member("out_dtype", case.result_dtype, ops.DTYPES)
+        member("weight_dtype", case.kernel_dtype, dtypes.DTYPES)
+        member("out_dtype", case.result_dtype, dtypes.DTYPES)
         mixed = case.kernel_dtype != case.operand_dtype
         require(
             not mixed or bool(case.out_dtype),
@@ -104,13 +104,13 @@ def _check_mirrored(case: "Case") -> None:
 
 def _check_value(value: float, dtype: str) -> None:
     """A tensor takes no finite pad value out of its range: TVM refuses to build it, -0.5 for uint8 included."""
-    if dtype in ops.INTEGERS:
-        low, high = ops.int_range(dtype)
+    if dtype in dtypes.INTEGERS:
+        low, high = dtypes.int_range(dtype)
         fits = math.isfinite(value) and low <= int(value) <= high and (low < 0 or value >= 0)
     else:
         # TVM checks a bfloat16 against float32's range; what lies between the two becomes an infinity.
         range_of = "float32" if dtype == "bfloat16" else dtype
-        fits = not math.isfinite(value) or abs(value) <= ops.HIGHEST[range_of]
+        fits = not math.isfinite(value) or abs(value) <= dtypes.HIGHEST[range_of]
     require(fits, f"pad value {value!r} does not fit {dtype}")
 
 
@@ -190,11 +190,11 @@ def _check_number(step: Step, name: str, value: float, dtype: str) -> None:
 
     Integer division by 0 or -1, and by data, can kill the process.
     """
-    if dtype in ops.FLOATS:
-        fits = not math.isfinite(value) or abs(value) <= ops.HIGHEST[dtype]
+    if dtype in dtypes.FLOATS:
+        fits = not math.isfinite(value) or abs(value) <= dtypes.HIGHEST[dtype]
         require(fits, f"{name} {value!r} of {step.kind} does not fit {dtype}")
         return
-    low, high = ops.int_range(dtype)
+    low, high = dtypes.int_range(dtype)
     whole = math.isfinite(value) and value == int(value) and low <= value <= high
     require(whole, f"{name} {value!r} of {step.kind} is no {dtype}")
     divides = step.kind != "divide" or (not step.swapped and value not in (0, -1))

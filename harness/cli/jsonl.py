@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 
 
 class JsonLines:

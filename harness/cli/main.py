@@ -11,7 +11,7 @@ from foldproof.cli.commands.cases import replay, show, shrink
 from foldproof.cli.commands.corpus import corpus
 from foldproof.cli.commands.fuzz import fuzz
 from foldproof.cli.commands.measure import bench, mutants
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foldproof.cli.commands.corpus import DEFAULT_CORPUS
-from foldproof.core.loading import BUNDLED_NAMES, UsageError
+from foldproof.core.errors import UsageError
+from foldproof.core.loading import BUNDLED_NAMES
 
 if TYPE_CHECKING:
     from foldproof.checking.config import CheckConfig

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.core.versions import versions
 
 if TYPE_CHECKING:

@@ -5,13 +5,11 @@ import inspect
 import sys
 from typing import Any
 
+from foldproof.core.errors import UsageError
+
 BUNDLED = "foldproof.fold:FoldExplicitPadding"
 BUNDLED_NAMES = (None, BUNDLED, "foldproof:FoldExplicitPadding")
 """How the bundled pass can be named on a command line; None is not at all."""
-
-
-class UsageError(ValueError):
-    """What the user wrote makes no sense; the message is one line that names the value and the choices."""
 
 
 def load_attribute(spec: str, what: str) -> Any:

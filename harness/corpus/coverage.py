@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from foldproof.case import Case, ops
+from foldproof.case import Case, dtypes
 from foldproof.corpus.entry import Entry
 from foldproof.fold import FoldExplicitPadding, Refused
 from foldproof.ir.relax.build import build
@@ -56,7 +56,7 @@ def outcomes(entry: Entry) -> tuple[str, ...]:
 
 def dtype_kind(dtype: str) -> str:
     """signed, unsigned, float, or bfloat16, which rounds like no other."""
-    if dtype in ops.INTEGERS:
+    if dtype in dtypes.INTEGERS:
         return "unsigned" if dtype.startswith("u") else "signed"
     return "bfloat16" if dtype == "bfloat16" else "float"
 

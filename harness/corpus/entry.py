@@ -6,18 +6,16 @@
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from foldproof.case import Case
 from foldproof.checking.result import Verdict
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import FileError
+from foldproof.core.files import create_file, unnamed_file
 
 SUFFIX = ".case.json"
 VERSION = 1
@@ -26,7 +24,7 @@ EXPECTATIONS = ("folded", "refused", "known_issue", "undefined")
 """Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared."""
 
 
-class CorpusError(UsageError):
+class CorpusError(FileError):
     """A file that is no corpus case, or a folder that takes none; the message names it."""
 
 
@@ -137,57 +135,11 @@ def save_entry(folder: Path, entry: Entry) -> Path:
     return path
 
 
-def create_file(path: Path, text: str) -> bool:
-    """Make a file, whole or not at all; False if there is one of that name. Raises OSError.
-
-    Where the file system can (Linux), it has no name before it is whole: ``kill -9`` leaves nothing after.
-    """
-    with _unnamed(path.parent) as file, suppress(FileExistsError):
-        file.write(text)
-        file.flush()
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:  # unlike a rename, a link fails if the name is taken; with a src_dir_fd it follows the link in /proc
-            os.link(_name_of(file), path, src_dir_fd=folder)
-        finally:
-            os.close(folder)
-        return True
-    return False
-
-
-def _unnamed(folder: Path) -> IO[str]:
-    if hasattr(os, "O_TMPFILE"):
-        with suppress(OSError):  # a file system that has no such files
-            return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "w", encoding="utf-8")
-    return tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", encoding="utf-8")
-
-
-def _name_of(file: IO[str]) -> str:
-    return file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Put ``text`` in the place of what a file holds, whole or not at all. Raises CorpusError."""
-    try:
-        with suppress(OSError):  # a file system without hard links
-            if create_file(path, text):
-                return
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be written: {error.strerror}") from error
-
-
 def require_writable(folder: Path) -> None:
     """Raise CorpusError unless cases can be saved into ``folder``; makes it if needed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _unnamed(folder).close()
+        unnamed_file(folder).close()
     except OSError as error:
         raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
 

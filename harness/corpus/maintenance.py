@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foldproof.case import case
+from foldproof.core.files import replace_file
 from foldproof.corpus import entry as corpus
 from foldproof.corpus.entry import CorpusError, Entry
 from foldproof.repro.reproducer import SCRIPT_SUFFIX
@@ -100,7 +101,7 @@ def migrate(paths: list[Path]) -> dict[Path, Path]:
     moved = {}
     for path, entry in changed.items():
         moved[path] = path.with_name(corpus.file_name(entry)) if _GIVEN_BY_SAVE.search(path.name) else path
-        corpus.replace_file(moved[path], corpus.dumps(entry))
+        replace_file(moved[path], corpus.dumps(entry))
         if moved[path] != path:
             if _script(path).exists():
                 _script(path).replace(_script(moved[path]))

@@ -17,7 +17,8 @@ from hypothesis.strategies import SearchStrategy
 
 from foldproof import strategies
 from foldproof.case import Case
-from foldproof.core.loading import UsageError, load_attribute
+from foldproof.core.errors import UsageError
+from foldproof.core.loading import load_attribute
 from foldproof.generation.shards import Plan, shard_seed
 
 _NOWHERE = "/dev/null/hypothesis"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from foldproof.case import MODES, Axis, Case, Pad, Step, ops
+from foldproof.case import MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.checking.failures import Failure, failure
 from foldproof.ir.relax.targets import Program, Target, compile_batch
 from foldproof.mutants.kill_matrix import RIGHT, Kills
@@ -116,7 +116,7 @@ def _any_case(random: Random) -> Case:
     return Case(
         op=spec.name,
         axes=tuple(_any_axis(random, transposed=spec.transposed) for _ in range(spec.rank)),
-        dtype=choice(ops.DTYPES),
+        dtype=choice(dtypes.DTYPES),
         pad=Pad(value=float(random.randint(-3, 3)), mode=choice(MODES), form=choice(("op", "call_tir"))),
         steps=tuple(_any_step(random) for _ in range(choice((0, 0, 1, 2)))),
         batch=choice((1, 2)),

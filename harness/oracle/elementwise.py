@@ -16,11 +16,11 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import Place, ops
-from foldproof.case.step import BINARY, QUANTIZING, Step
+from foldproof.case import dtypes
+from foldproof.case.parameters import Parameters
+from foldproof.case.step import QUANTIZING, Step
 
 Array = npt.NDArray[Any]
-Parameters = dict[str, Array]
 
 OUT_OF_RANGE = "float to integer cast out of range"
 OVERFLOW = "integer overflow in a step"
@@ -80,37 +80,14 @@ def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tens
     return np.asarray((exact.value != result.value.astype(single)) & ~np.isnan(exact.value))
 
 
-def constants(place: Place) -> Parameters:
-    """The step's parameters as the graph has them: one element is a scalar, and several follow an axis.
-
-    Those of quantize and dequantize have one axis; the others broadcast to what the step reads.
-    """
-    step, found = place.step, {}
-    after = len(place.order) - place.order.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
-    for name, values in step.parameters.items():
-        shape = () if len(values) == 1 else (len(values), *([1] * after))
-        with np.errstate(all="ignore"):
-            found[name] = np.array(values).astype(np.dtype(step.parameter_dtype(name, place.dtype))).reshape(shape)
-    return found
-
-
-def broadcast(place: Place, parameters: Parameters) -> Parameters:
-    """The parameters with the shapes that ``apply`` wants."""
-    step = place.step
-    if step.kind not in QUANTIZING:
-        return parameters
-    shape = [-1 if letter == step.axis else 1 for letter in place.order]
-    return {name: values if values.size == 1 else values.reshape(shape) for name, values in parameters.items()}
-
-
 def cast(tensor: Tensor, dtype: str) -> Tensor:
     """``astype``. Float to integer truncates; bfloat16 is unsure where it rounds.
 
     TVM 0.27 computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once.
     """
-    value, to_integer = tensor.value, dtype in ops.INTEGERS
+    value, to_integer = tensor.value, dtype in dtypes.INTEGERS
     if to_integer and not np.issubdtype(value.dtype, np.integer):
-        low, high = ops.int_range(dtype)
+        low, high = dtypes.int_range(dtype)
         whole = np.trunc(value.astype(np.float64))
         inside = (whole >= low) & (whole < high + 1)  # high + 1 is a power of two: exact where int64's high is not
         inner = np.where(inside, whole, 0).astype(np.dtype(dtype))
@@ -143,7 +120,7 @@ def _dequantize(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
 
 def _quantize(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
     """clip(round(x / scale) + zero_point) in float32; NaN becomes the highest value."""
-    low, high = (np.float32(end) for end in ops.int_range(step.out_dtype))
+    low, high = (np.float32(end) for end in dtypes.int_range(step.out_dtype))
     scaled = tensor.value.astype(np.float32) / parameters["scale"]
     shifted = np.rint(scaled) + parameters["zero_point"].astype(np.float32)
     clipped = _max(_min(shifted, high), low)
@@ -266,7 +243,7 @@ def _computed(tensor: Tensor, function: Callable[..., Any], *operands: Array) ->
     if not _is_integer(tensor):
         return replace(tensor, value=np.asarray(function(*operands)).astype(dtype))
     exact = np.asarray(function(*(operand.astype(object) for operand in operands)))
-    low, high = ops.int_range(dtype.name)
+    low, high = dtypes.int_range(dtype.name)
     wraps = np.asarray((exact < low) | (exact > high), np.bool_)
     wrapped = np.asarray((exact - low) % (high - low + 1) + low).astype(dtype)
     result = replace(tensor, value=wrapped.reshape(tensor.value.shape))

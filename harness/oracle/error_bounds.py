@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import ops
+from foldproof.case import dtypes
 from foldproof.oracle.elementwise import Tensor
 
 Array = npt.NDArray[Any]
@@ -73,7 +73,7 @@ def bounded_sum(
     mixed = special.any(-1)
     total = products.sum(-1) + 0.0  # an accumulator starts at 0.0, and 0.0 + -0.0 is 0.0
     magnitude = np.abs(np.where(special, 0.0, products)).sum(-1)
-    u, tiny = 2.0 ** -ops.PRECISION[dtype], _LEAST[dtype]
+    u, tiny = 2.0 ** -dtypes.PRECISION[dtype], _LEAST[dtype]
     unit = _lowest_bit(x).min(-1) * _lowest_bit(w).min(-1)
     exact = (magnitude * u < unit) & (unit >= tiny) & (not rough)
     roundings = terms + (2 if rough else 0)
@@ -83,7 +83,7 @@ def bounded_sum(
         exact &= count * u <= 1  # else the count itself rounds: to float16 where TVM has float16, not for bfloat16
     # (1 + u)**roundings bounds the growth of a partial sum by rounding; exp leaves room for the errors of float64 here.
     ceiling = np.where(exact, magnitude, magnitude * math.exp(min(4 * roundings * u, 700.0)))
-    overflows = ceiling > ops.HIGHEST[dtype]
+    overflows = ceiling > dtypes.HIGHEST[dtype]
     gamma = roundings * u / (1 - roundings * u) if roundings * u < 1 else math.inf
     # One smallest subnormal for each product (and quotient) that may underflow: rounding errs by half of it, twice.
     bound = 2 * gamma * magnitude / divisor + roundings * tiny

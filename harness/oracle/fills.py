@@ -20,8 +20,8 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import MIRRORED_MODES, Case, ops
-from foldproof.oracle.elementwise import constants
+from foldproof.case import MIRRORED_MODES, Case, dtypes
+from foldproof.case.parameters import constants
 from foldproof.oracle.preimage import Preimage, pad_images, preimage
 
 Array = npt.NDArray[Any]
@@ -56,7 +56,7 @@ class Operand:
     @property
     def floats(self) -> bool:
         """Whether the elements are floats."""
-        return self.dtype in ops.FLOATS
+        return self.dtype in dtypes.FLOATS
 
     @property
     def unsigned(self) -> bool:
@@ -138,7 +138,7 @@ def _around_zero(operand: Operand, distance: Array) -> Array:
     distance = operand.preimage.scaled(distance)
     if operand.floats:
         return operand.zero + distance
-    low, high = np.clip(ops.int_range(operand.dtype), -(2**40), 2**40)  # int64's whole range is no int64
+    low, high = np.clip(dtypes.int_range(operand.dtype), -(2**40), 2**40)  # int64's whole range is no int64
     room = np.where(distance < 0, operand.zero - low, high - operand.zero)
     other = high - low - room
     distance, room = np.where(room < 1, -distance, distance), np.maximum(np.where(room < 1, other, room), 1)
@@ -151,7 +151,7 @@ def _magnitudes(case: Case) -> tuple[int, int]:
 
     The pad value takes part in a sum like any element of the padded operand. Steps may enlarge what is small before it.
     """
-    if case.result_dtype in ops.INTEGERS or case.spec.family == "max_pool":
+    if case.result_dtype in dtypes.INTEGERS or case.spec.family == "max_pool":
         return LARGEST, LARGEST  # integer sums wrap, and a maximum rounds nothing
     budget = _budget(case) // _terms(case)
     border = math.ceil(_border(case))
@@ -166,7 +166,7 @@ def _magnitudes(case: Case) -> tuple[int, int]:
 
 def _budget(case: Case) -> int:
     """Sum of |data * weight|, both counted in ones, that stays below 2**precision of the sum's lowest bit."""
-    return int((2 ** ops.PRECISION[case.result_dtype] - 1) // (_border(case).denominator * _scale_spread(case)))
+    return int((2 ** dtypes.PRECISION[case.result_dtype] - 1) // (_border(case).denominator * _scale_spread(case)))
 
 
 def _terms(case: Case) -> int:
@@ -184,7 +184,7 @@ def _border(case: Case) -> Fraction:
         return Fraction(0)
     if case.pads_weight or not case.steps:
         with np.errstate(all="ignore"):
-            kept = int(case.pad.value) if case.pad_dtype in ops.INTEGERS else case.pad.value
+            kept = int(case.pad.value) if case.pad_dtype in dtypes.INTEGERS else case.pad.value
             values = [float(np.array(kept).astype(np.dtype(case.pad_dtype)))]
     elif is_dequantized(case):  # in units of the scale
         values = [float(int(case.pad.value) - zero) for zero in case.steps[0].zero_point]
@@ -215,7 +215,7 @@ def _scale_spread(case: Case) -> int:
 def _sparse(operand: Operand, rng: np.random.Generator, weight: Array) -> Array:
     """Where even ones would leave the exact range, only as many weights of a filter as fit it, if those are many."""
     case = operand.case
-    if case.result_dtype in ops.INTEGERS:
+    if case.result_dtype in dtypes.INTEGERS:
         return weight
     data, _ = _magnitudes(case)
     fits = max(1, _budget(case) // max(data, math.ceil(_border(case))))
@@ -243,7 +243,7 @@ def _reals(operand: Operand, rng: np.random.Generator) -> Array:
     if operand.floats:
         magnitudes: Array = rng.uniform(0.25, 4.0, operand.shape)
         return _seen(operand, magnitudes * rng.choice([-1.0, 1.0], operand.shape))
-    low, high = ops.int_range(operand.dtype)
+    low, high = dtypes.int_range(operand.dtype)
     return rng.integers(low, high, operand.shape, np.int64, endpoint=True)
 
 
@@ -253,7 +253,7 @@ def _specials(operand: Operand, rng: np.random.Generator) -> Array:
         zeros = rng.random(operand.shape) < 1 / 6
         return np.where(zeros, 0, _extremes(operand, rng))
     normal = SMALLEST_NORMAL[operand.dtype]
-    least = math.ldexp(normal, 1 - ops.PRECISION[operand.dtype])
+    least = math.ldexp(normal, 1 - dtypes.PRECISION[operand.dtype])
     odd = np.array([math.inf, -math.inf, least, -least, normal - least, least - normal, *_ends(operand.dtype)])
     plain = _seen(operand, rng.choice([-3.0, -2.0, -1.0, -0.0, 0.0, 1.0, 2.0, 3.0], operand.shape))
     return np.where(_scattered(operand, rng), rng.choice(odd, operand.shape), plain)
@@ -280,11 +280,11 @@ def _scattered(operand: Operand, rng: np.random.Generator) -> Array:
 
 def _ends(dtype: str) -> Array:
     """Lowest and highest values and their neighbours; for floats the smallest normal values too."""
-    if dtype in ops.INTEGERS:
-        low, high = ops.int_range(dtype)
+    if dtype in dtypes.INTEGERS:
+        low, high = dtypes.int_range(dtype)
         return np.array([low, low + 1, high - 1, high], np.int64)
-    highest = ops.HIGHEST[dtype]
-    neighbour = highest - math.ldexp(1.0, math.frexp(highest)[1] - ops.PRECISION[dtype])
+    highest = dtypes.HIGHEST[dtype]
+    neighbour = highest - math.ldexp(1.0, math.frexp(highest)[1] - dtypes.PRECISION[dtype])
     normal = SMALLEST_NORMAL[dtype]
     return np.array([highest, -highest, neighbour, -neighbour, normal, -normal])
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from foldproof.case import MODES, Axis, Case, Pad, Place, Step, Widths, ops
+from foldproof.case import MODES, Axis, Case, Pad, Place, Step, Widths, dtypes
+from foldproof.case.parameters import Parameters
 from foldproof.case.step import ELEMENTWISE
 from foldproof.oracle.compare import bitwise
-from foldproof.oracle.elementwise import Parameters
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.preimage import border_trace, pad_images
 from foldproof.oracle.reference import evaluate_steps, reference
@@ -310,7 +310,7 @@ def _needs_no_fma(case: Case) -> bool:
     following = {place.index: after for place, after in pairwise(computing)}
     for place, parameters, read, made in border_trace(case):
         after = following.get(place.index)
-        if after is None or after.step.kind not in ("add", "subtract") or after.dtype not in ops.FLOATS:
+        if after is None or after.step.kind not in ("add", "subtract") or after.dtype not in dtypes.FLOATS:
             continue
         if any(_rounds(place, parameters, i, read[i], made[i]) for i in range(len(read))):
             return True
@@ -361,7 +361,7 @@ def _wraps(case: Case) -> bool:
     """Whether an integer that a step makes of the border does not fit its dtype."""
     for place, parameters, read, made in border_trace(case):
         whole = _WHOLE.get(place.step.kind)
-        if whole is None or place.dtype not in ops.INTEGERS:
+        if whole is None or place.dtype not in dtypes.INTEGERS:
             continue
         operands = parameters.get("operand", np.zeros(1, np.int64))
         for i, (x, result) in enumerate(zip(read.tolist(), made.tolist(), strict=True)):
@@ -373,10 +373,10 @@ def _wraps(case: Case) -> bool:
 
 def _leaves_open(case: Case) -> bool:
     """Whether TVM leaves something open that the steps after the pad make of some value of the data."""
-    if case.dtype in ops.INTEGERS:
-        values: tuple[Any, ...] = (*_EXTREME_INTEGERS, *ops.int_range(case.dtype))
+    if case.dtype in dtypes.INTEGERS:
+        values: tuple[Any, ...] = (*_EXTREME_INTEGERS, *dtypes.int_range(case.dtype))
     else:
-        values = (*_EXTREME_FLOATS, ops.HIGHEST[case.dtype], -ops.HIGHEST[case.dtype])
+        values = (*_EXTREME_FLOATS, dtypes.HIGHEST[case.dtype], -dtypes.HIGHEST[case.dtype])
     arrays = inputs(case, case.fills[0])
     for value in values:
         made = evaluate_steps(case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)})

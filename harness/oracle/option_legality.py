@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from foldproof.case import Case, ops
+from foldproof.case import Case, dtypes
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.legality import (
     ADVERSARIAL,
@@ -57,8 +57,8 @@ def is_correctable(case: Case) -> bool:
     Not asked of what the option leaves out: lengths that are unknown (but the batch), a border that varies along the
     batch or a spatial axis, and layouts that TVM reads in two ways.
     """
-    dtypes = (case.operand_dtype, case.kernel_dtype, case.result_dtype)
-    if not _is_of_data(case) or not all(dtype in ops.INTEGERS for dtype in dtypes):
+    read = (case.operand_dtype, case.kernel_dtype, case.result_dtype)
+    if not _is_of_data(case) or not all(dtype in dtypes.INTEGERS for dtype in read):
         return False
     if set(case.symbolic) - {"N"} or not case.in_order or _varies(case, "N" + case.spec.spatial):
         return False
@@ -76,7 +76,7 @@ def is_sliceable(case: Case) -> bool:
     """
     if not _is_of_data(case) or case.groups != 1 or _varies(case, "C"):
         return False
-    if case.kernel_dtype not in ops.INTEGERS and not _is_finite(case):
+    if case.kernel_dtype not in dtypes.INTEGERS and not _is_finite(case):
         return False
     pads = [case.pad.channel, *((b, a) for step in case.steps for letter, b, a in step.widths if letter == "C")]
     before, after = (sum(sides) for sides in zip(*pads, strict=True))
@@ -105,7 +105,7 @@ def _varies(case: Case, letters: str) -> bool:
 
 def _is_finite(case: Case) -> bool:
     """Whether the weight is a constant without infinities, as the convolution sees it."""
-    if not case.constant_weight or case.result_dtype not in ops.FLOATS:
+    if not case.constant_weight or case.result_dtype not in dtypes.FLOATS:
         return False
     with np.errstate(over="ignore"):
         weight = inputs(case, case.fills[0])["w"].astype(np.dtype(case.result_dtype))

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import Case, Place, ops
+from foldproof.case import Case, Place, dtypes
+from foldproof.case.parameters import Parameters, constants
 from foldproof.case.step import BINARY
-from foldproof.oracle.elementwise import Parameters, Tensor, apply, constants, known
+from foldproof.oracle.elementwise import Tensor, apply, known
 
 Array = npt.NDArray[Any]
 
@@ -75,7 +76,7 @@ def compute_preimage(case: Case) -> Preimage:
     scales = False
     for place, parameters in reversed(computing):
         zero, unit = _BACKWARDS[place.step.kind](place, parameters, zero, unit)
-        if place.dtype in ops.INTEGERS:
+        if place.dtype in dtypes.INTEGERS:
             # The scale of a dequantize before the consumer is a factor of everything that it sees.
             zero, unit = np.rint(zero), np.maximum(np.rint(unit), 1) if scales else np.ones(1)
         scales = scales or place.step.kind != "dequantize"
@@ -107,7 +108,7 @@ def _borders(case: Case) -> Iterator[tuple[Array, tuple[Place, ...]]]:
     pads += [(place.step.value, place.dtype, place.index) for place in case.step_places if place.step.kind == "pad"]
     for value, dtype, index in pads:
         with np.errstate(all="ignore"):
-            start = np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype))
+            start = np.array(int(value) if dtype in dtypes.INTEGERS else value).astype(np.dtype(dtype))
         after = (place for place in case.step_places[index + 1 :] if place.step.kind in _BACKWARDS)
         yield start, tuple(after)
 
@@ -236,7 +237,7 @@ _MOST_UNITS = 9
 def _tried(case: Case, computing: list[tuple[Place, Parameters]], zero: Array, unit: Array) -> Preimage:
     """The view with what the steps really make of some units to either side."""
     dtype = np.dtype(case.dtype)
-    if case.dtype in ops.INTEGERS:
+    if case.dtype in dtypes.INTEGERS:
         zero, unit = _whole(zero), _whole(unit)
 
     units = np.arange(-_MOST_UNITS, _MOST_UNITS + 1).reshape(-1, *[1] * len(case.pad_order))

@@ -16,8 +16,9 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import Axis, Case, Place, Widths, ops
-from foldproof.oracle.elementwise import Tensor, apply, broadcast, cast, constants, known
+from foldproof.case import Axis, Case, Place, Widths, dtypes, ops
+from foldproof.case.parameters import broadcast, constants
+from foldproof.oracle.elementwise import Tensor, apply, cast, known
 from foldproof.oracle.error_bounds import Reference, bounded_sum, exact, from_tensor, mask_unknown
 
 Array = npt.NDArray[Any]
@@ -129,7 +130,7 @@ def _bordered(tensor: Tensor, widths: list[Widths], value: Any, mode: str = "con
 def _pad_scalar(value: float, dtype: str) -> Any:
     """The pad value as TVM's constant: integers truncate toward zero, floats round once, from the double."""
     with np.errstate(all="ignore"):
-        return np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype))
+        return np.array(int(value) if dtype in dtypes.INTEGERS else value).astype(np.dtype(dtype))
 
 
 def _pad_constant(array: Array, widths: list[Widths], value: Any) -> Array:
@@ -232,7 +233,7 @@ def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, term
         return split.swapaxes(2, 3).reshape(len(array), groups, 1, math.prod(counts), -1)
 
     gathered = gather(x.value)
-    if dtype in ops.INTEGERS:  # int64 wraps, and its low bits are those of dtype
+    if dtype in dtypes.INTEGERS:  # int64 wraps, and its low bits are those of dtype
         result = exact((gathered * w.value).sum(-1).astype(np.dtype(dtype)))
     else:
         result = bounded_sum(dtype, gathered, w.value, terms, rough=rough_x or rough_w)
@@ -257,14 +258,14 @@ def _cast(tensor: Tensor, dtype: str) -> tuple[Tensor, bool]:
     computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once, so
     operands that do not fit err by u each, and those that would become 0 or an infinity are not known.
     """
-    if dtype in ops.INTEGERS:
+    if dtype in dtypes.INTEGERS:
         whole = cast(tensor, dtype)
         return replace(whole, value=whole.value.astype(np.int64)), False
     source = tensor.value.astype(np.float64)
     value = tensor.value.astype(np.dtype(dtype)).astype(np.float64)
     if dtype != "bfloat16" or tensor.value.dtype == np.dtype(dtype):
         return replace(tensor, value=value), False
-    strange = np.isfinite(source) & ~(np.abs(value - source) <= np.abs(source) * 2.0 ** -ops.PRECISION[dtype])
+    strange = np.isfinite(source) & ~(np.abs(value - source) <= np.abs(source) * 2.0 ** -dtypes.PRECISION[dtype])
     rough = bool(((value != source) & np.isfinite(source)).any())
     return replace(tensor, value=value, unknown=tensor.unknown | strange), rough
 
@@ -299,9 +300,9 @@ def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
 
 def _lowest(dtype: str) -> Any:
     """TVM's neutral value of max: float32's lowest for bfloat16, which rounds to -inf there."""
-    if dtype in ops.INTEGERS:
-        return np.array(ops.int_range(dtype)[0], np.dtype(dtype))
-    return np.array(-math.inf if dtype == "bfloat16" else -ops.HIGHEST[dtype], np.dtype(dtype))
+    if dtype in dtypes.INTEGERS:
+        return np.array(dtypes.int_range(dtype)[0], np.dtype(dtype))
+    return np.array(-math.inf if dtype == "bfloat16" else -dtypes.HIGHEST[dtype], np.dtype(dtype))
 
 
 def _taps(windows: Array) -> Array:
@@ -318,7 +319,7 @@ def _avg_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
 
 def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
     count = _divisor(case)
-    if case.result_dtype in ops.INTEGERS:
+    if case.result_dtype in dtypes.INTEGERS:
         # The sum wraps in the data's dtype, or in int32 at least after own padding: TVM pads with an int32 zero
         # (pooling.h) and thereby widens the sum. It divides in int64, truncating.
         overhangs = [a.stride - 1 if case.ceil_mode else 0 for a in case.axes]  # ceil_mode pads so much more after

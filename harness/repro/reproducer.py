@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from foldproof.checking.failures import Failure
-from foldproof.corpus.entry import SUFFIX, replace_file
+from foldproof.core.files import replace_file
+from foldproof.corpus.entry import SUFFIX
 
 SCRIPT_SUFFIX = ".repro.py"
 

@@ -14,7 +14,7 @@ from foldproof.case import Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.crosscheck import confirm
 from foldproof.checking.failures import Failure, TargetCrashed, TargetTimeout, failure
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.workers import worker
 from foldproof.workers.processes import Processes, WorkerDied
 from foldproof.workers.worker import Result

@@ -18,7 +18,8 @@ from foldproof.case import Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
-from foldproof.core.loading import BUNDLED, UsageError
+from foldproof.core.errors import UsageError
+from foldproof.core.loading import BUNDLED
 
 Result = Verdict | Failure
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from foldproof.bench import rounds as bench
+from foldproof.bench.report import extra_fills, stages, summary
 from foldproof.bench.rounds import Race, Round, cpu_seconds, timed
-from foldproof.report.bench import extra_fills, stages, summary
 
 RATIOS = ("ratio_default", "ratio_single", "ratio_batched")
 TIMES = ("ms_naive", "ms_default", "ms_single", "ms_batched")

@@ -11,7 +11,7 @@ import pytest
 from foldproof import strategies
 from foldproof.campaign.prefetch import PendingDraw, prefetch_shards
 from foldproof.checking.config import CheckConfig
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.generation.draw import draw, shards
 from foldproof.workers.pool import WorkerPool
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from foldproof import Axis, Case, Pad, Step, check, strategies
-from foldproof.case import ops
+from foldproof.case import dtypes, ops
 from foldproof.case.step import BINARY
 from foldproof.fold import correcting
 
@@ -37,7 +37,7 @@ WHOLE = {
 def wrapping(draw):
     """(case, whether its border wraps on the way): short integers, which the last step makes the neutral value."""
     op, dtype = draw(st.sampled_from(["conv1d", "max_pool1d"])), draw(st.sampled_from(SHORT))
-    low, high = ops.int_range(dtype)
+    low, high = dtypes.int_range(dtype)
     numbers = st.sampled_from([0, 1, 2, 3, 16, 64, 100, 127, low, high, high - 1])
     pad = border = draw(numbers)
     kinds = draw(st.lists(st.sampled_from(list(WHOLE)[: 3 if dtype == "uint8" else None]), min_size=1, max_size=3))

@@ -19,7 +19,7 @@ from onnx.backend.test.case import node as node_tests
 from onnx.backend.test.loader import load_model_tests
 from tests.support import onnx_nodes
 
-from foldproof.case import ops
+from foldproof.case import dtypes
 from foldproof.oracle.compare import within
 from foldproof.oracle.reference import reference
 
@@ -236,5 +236,5 @@ def test_a_wrong_reference_differs(monkeypatch, wrong, name):
 @pytest.mark.parametrize("name", ["test_Conv2d_no_bias", "test_AvgPool3d_stride"])
 def test_a_bound_of_nothing_differs(monkeypatch, name):
     """The recorded sums do round: with the bound of float64 they are wrong."""
-    monkeypatch.setitem(ops.PRECISION, "float32", 53)
+    monkeypatch.setitem(dtypes.PRECISION, "float32", 53)
     assert differing(name) is not None

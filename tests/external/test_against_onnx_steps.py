@@ -12,7 +12,7 @@ import pytest
 from tests.support import onnx_graphs
 
 import foldproof.oracle.elementwise
-from foldproof.case import Axis, Case, Step, ops
+from foldproof.case import Axis, Case, Step, dtypes
 from foldproof.case.step import BINARY, ELEMENTWISE, TAKES
 from foldproof.oracle.reference import evaluate_steps
 
@@ -23,9 +23,9 @@ WHOLE = [-1000001, -300, -129, -128, -7, -3, -2, -1, 0, 1, 2, 3, 7, 127, 128, 25
 
 def values(dtype):
     """What a step reads."""
-    if dtype in ops.FLOATS:
+    if dtype in dtypes.FLOATS:
         return np.array(HALVES + FRACTIONS).astype(dtype)
-    low, high = ops.int_range(dtype)
+    low, high = dtypes.int_range(dtype)
     within = (
         range(low, high + 1) if high < 256 else [low, low + 1, *(n for n in WHOLE if low < n < high), high - 1, high]
     )
@@ -35,15 +35,15 @@ def values(dtype):
 def steps(kind, dtype):
     """Steps of a kind, with several operands, sides, scales or results."""
     if kind in BINARY:
-        operands = (2.5, -0.3, 3.0) if dtype in ops.FLOATS else (3.0, 5.0)
-        sides = (False,) if kind == "divide" and dtype in ops.INTEGERS else (False, True)
+        operands = (2.5, -0.3, 3.0) if dtype in dtypes.FLOATS else (3.0, 5.0)
+        sides = (False,) if kind == "divide" and dtype in dtypes.INTEGERS else (False, True)
         return [Step(kind=kind, operand=(operand,), swapped=swapped) for operand in operands for swapped in sides]
     if kind == "clip":
         return [Step(kind=kind, low=0.0 if dtype.startswith("u") else -3.0, high=6.0)]
     if kind == "leakyrelu":
         return [Step(kind=kind, alpha=alpha) for alpha in (0.25, 0.1)]
     if kind == "astype":
-        return [Step(kind=kind, out_dtype=to) for to in ops.DTYPES if to not in (dtype, "bfloat16")]
+        return [Step(kind=kind, out_dtype=to) for to in dtypes.DTYPES if to not in (dtype, "bfloat16")]
     if kind == "quantize":
         results = (("int8", -5), ("uint8", 7))
         return [
@@ -55,7 +55,7 @@ def steps(kind, dtype):
         return [
             Step(kind=kind, scale=(scale,), zero_point=(3,), zero_point_dtype=dtype, out_dtype=to)
             for scale in (0.1, 0.5, 1e4)
-            for to in ops.DEQUANTIZED_DTYPES
+            for to in dtypes.DEQUANTIZED_DTYPES
         ]
     return [Step(kind=kind)]
 
@@ -78,8 +78,8 @@ UNCHECKED = {
     ("relu", "uint8"),
     ("relu", "int64"),
     ("leakyrelu", "float64"),
-    *(("trunc", dtype) for dtype in ops.DTYPES),
-    *((kind, dtype) for kind in ("round", "floor", "ceil") for dtype in ops.INTEGERS),
+    *(("trunc", dtype) for dtype in dtypes.DTYPES),
+    *((kind, dtype) for kind in ("round", "floor", "ceil") for dtype in dtypes.INTEGERS),
 }
 
 

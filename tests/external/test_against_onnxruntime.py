@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.support import onnx_graphs
 
 from foldproof import strategies
-from foldproof.case import MODES, Axis, Case, Pad, Step, ops
+from foldproof.case import MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.case.step import ELEMENTWISE
 from foldproof.generation.draw import draw
 from foldproof.oracle.compare import within
@@ -29,7 +29,7 @@ from foldproof.oracle.reference import reference
 from foldproof.strategies import values
 
 INF, NAN = math.inf, math.nan
-HIGHEST = ops.HIGHEST["float32"]
+HIGHEST = dtypes.HIGHEST["float32"]
 
 
 # --- cases --------------------------------------------------------------------------------------------
@@ -79,9 +79,9 @@ def drawn(name, examples):
 
 def _nothing_above(case, arrays, result, got):
     """max_pool where nothing is above -inf."""
-    if case.spec.family != "max_pool" or case.operand_dtype not in ops.FLOATS:
+    if case.spec.family != "max_pool" or case.operand_dtype not in dtypes.FLOATS:
         return False
-    return (got == -INF) & (result.value == -ops.HIGHEST[case.operand_dtype])
+    return (got == -INF) & (result.value == -dtypes.HIGHEST[case.operand_dtype])
 
 
 def _between(case, arrays, result, got):

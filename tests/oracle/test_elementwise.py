@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from foldproof.case import Axis, Case, Step, ops
+from foldproof.case import Axis, Case, Step, dtypes
 from foldproof.case.step import ELEMENTWISE, TAKES
 from foldproof.checking.check import check
 from foldproof.oracle.elementwise import OUT_OF_RANGE, OVERFLOW, apply, known
@@ -162,8 +162,8 @@ def test_what_is_open_stays_open_through_further_steps():
 
 VARIANTS = {
     "dequantize": [{"scale": (0.1,), "zero_point": (-3,)}, {"scale": (0.0,), "out_dtype": "float16"}],
-    "quantize": [{"scale": (0.1,), "zero_point": (3,), "out_dtype": x} for x in ops.REQUANTIZED_DTYPES],
-    "astype": [{"out_dtype": dtype} for dtype in ops.DTYPES],
+    "quantize": [{"scale": (0.1,), "zero_point": (3,), "out_dtype": x} for x in dtypes.REQUANTIZED_DTYPES],
+    "astype": [{"out_dtype": dtype} for dtype in dtypes.DTYPES],
     "leakyrelu": [{"alpha": 0.1}, {"alpha": 0.0}],
     "clip": [{"low": 1.0, "high": 6.0}],
     **{
@@ -181,7 +181,7 @@ def executed(kind):
     """A case for each dtype and variant of a kind that there is, on hard values; the step's result is returned."""
     for dtype in TAKES[kind]:
         for fields in VARIANTS.get(kind, [{}]):
-            fills = ("nans", "extremes") if dtype in ops.FLOATS else ("extremes", "integers")
+            fills = ("nans", "extremes") if dtype in dtypes.FLOATS else ("extremes", "integers")
             try:
                 steps = (Step(kind=kind, **fields),)
                 yield Case(

@@ -21,7 +21,7 @@ import pytest
 from tests.support.terms import BITS, ORDERS, accumulate, holds, rounded, terms, whole
 
 from foldproof import strategies
-from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, ops
+from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, dtypes, ops
 from foldproof.generation.draw import draw
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.reference import evaluate_steps, padded, reference
@@ -36,7 +36,10 @@ def drawn(name, examples):
     """Cases of an op, the same in every run; those without steps in a float dtype too, one after the other."""
     cases = [case for case in draw(strategies.cases(name), examples, seed=11) if case.macs <= MOST_MACS]
     plain = [case for case in cases if not case.steps and not case.producers]
-    return (*cases, *(in_dtype(case, dtype) for case, dtype in zip(plain, itertools.cycle(ops.FLOATS), strict=False)))
+    return (
+        *cases,
+        *(in_dtype(case, dtype) for case, dtype in zip(plain, itertools.cycle(dtypes.FLOATS), strict=False)),
+    )
 
 
 def in_dtype(case, dtype):
@@ -144,7 +147,7 @@ def check_overflow(sums, tally):
 
 def check_integers(sums, tally):
     """Faults of integer sums: wrapped ones of convolutions, and averages that do not wrap, which truncate."""
-    low, high = ops.int_range(sums.dtype)
+    low, high = dtypes.int_range(sums.dtype)
     faults = []
     for i in np.flatnonzero(sums.defined):
         total = sum(int(x) * int(w) for x, w in zip(sums.x[i].tolist(), sums.w[i].tolist(), strict=True))
@@ -161,7 +164,7 @@ def check_integers(sums, tally):
 
 def faults_of(case, fill, tally):
     sums = Sums(case, inputs(case, fill))
-    if sums.dtype in ops.INTEGERS:
+    if sums.dtype in dtypes.INTEGERS:
         return check_integers(sums, tally)
     return [*check_exact(sums, tally), *check_bound(sums, tally), *check_overflow(sums, tally)]
 
@@ -173,7 +176,7 @@ def checked(name, examples):
     """Every fill that a case was drawn with, and real values in floats. The tally of all of them."""
     tally = Counter()
     for case in drawn(name, examples):
-        more = () if case.result_dtype in ops.INTEGERS else ("reals",)
+        more = () if case.result_dtype in dtypes.INTEGERS else ("reals",)
         for fill in dict.fromkeys((*case.fills, *more)):
             faults = faults_of(case, fill, tally)
             assert not faults, f"{faults[0]} ({len(faults)} faults) on fill {fill} of {case!r}"
@@ -204,8 +207,10 @@ def test_a_maximum_is_the_largest_element_of_its_window(rank):
     for case in drawn(f"max_pool{rank}d", 60):
         for fill in case.fills:
             maxima = Sums(case, inputs(case, fill))
-            whole_numbers = case.result_dtype in ops.INTEGERS
-            least = ops.int_range(case.result_dtype)[0] if whole_numbers else -float(ops.HIGHEST[case.result_dtype])
+            whole_numbers = case.result_dtype in dtypes.INTEGERS
+            least = (
+                dtypes.int_range(case.result_dtype)[0] if whole_numbers else -float(dtypes.HIGHEST[case.result_dtype])
+            )
             least = -math.inf if case.result_dtype == "bfloat16" else least
             for i in np.flatnonzero(maxima.defined):
                 read = maxima.x[i][maxima.w[i] == 1].tolist()
@@ -224,7 +229,7 @@ def ones_fit(case, most):
     """Whether a sum of ones, and of pad values, stays below ``most`` of the lowest bit: then any magnitude fits."""
     border = Fraction(0 if case.pad.mode in MIRRORED_MODES else case.pad.value)
     with np.errstate(all="ignore"):
-        kept = int(border) if case.pad_dtype in ops.INTEGERS else float(border)
+        kept = int(border) if case.pad_dtype in dtypes.INTEGERS else float(border)
         border = abs(Fraction(float(np.array(kept).astype(np.dtype(case.pad_dtype)))))
     kernel = case.weight_dims if case.spec.weighted else {letter: axis.kernel for letter, axis in case.lettered_axes}
     channels = kernel.get("I", 1) // (case.groups if case.spec.transposed else 1)
@@ -236,7 +241,7 @@ def promised(name, examples):
     """Cases of float sums without steps, in which ones would fit."""
     for case in drawn(name, examples):
         plain = not case.steps and not case.producers and math.isfinite(case.pad.value)
-        if plain and case.result_dtype in ops.FLOATS and ones_fit(case, 2 ** BITS[case.result_dtype]):
+        if plain and case.result_dtype in dtypes.FLOATS and ones_fit(case, 2 ** BITS[case.result_dtype]):
             yield case
 
 
@@ -303,7 +308,7 @@ def worst(dtype):
     return case, {"x": x.astype(np.dtype(dtype)), "w": w.astype(np.dtype(dtype))}
 
 
-@pytest.mark.parametrize("dtype", ops.FLOATS)
+@pytest.mark.parametrize("dtype", dtypes.FLOATS)
 def test_the_bound_holds_and_is_not_vacuous_where_roundings_are_worst(dtype):
     """Two products and their sum round: at most 3 of the 4 roundings that the bound allows for."""
     tally = Counter()
@@ -316,7 +321,7 @@ def test_the_bound_holds_and_is_not_vacuous_where_roundings_are_worst(dtype):
 # --- the tester ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ops.FLOATS)
+@pytest.mark.parametrize("dtype", dtypes.FLOATS)
 def test_a_bound_four_times_too_small_fails(dtype):
     assert check_bound(Sums(*worst(dtype)), Counter(), scale=1 / 4)
 
@@ -325,7 +330,7 @@ def test_a_bound_four_times_too_small_fails(dtype):
 def bolder(monkeypatch):
     """Two bits more of precision: sums four times as large pass for exact, and bounds are a quarter."""
     for dtype, bits in BITS.items():
-        monkeypatch.setitem(ops.PRECISION, dtype, bits + 2)
+        monkeypatch.setitem(dtypes.PRECISION, dtype, bits + 2)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
@@ -338,7 +343,7 @@ def test_fills_that_are_four_times_too_bold_fail(bolder, case):
     assert any(unfit(replace(case, seed=seed), "integers") for seed in range(20))
 
 
-@pytest.mark.parametrize("dtype", ops.FLOATS)
+@pytest.mark.parametrize("dtype", dtypes.FLOATS)
 def test_a_reference_that_calls_sums_four_times_as_large_exact_fails(dtype, monkeypatch):
     """2**bits + 1 is the first integer that a dtype lacks."""
     case = Case(op="conv1d", axes=(Axis(size=3, kernel=3),), dtype=dtype)
@@ -346,7 +351,7 @@ def test_a_reference_that_calls_sums_four_times_as_large_exact_fails(dtype, monk
     right = Sums(case, arrays)
     assert right.bound.item() > 0
     assert not check_exact(right, Counter()) + check_bound(right, Counter())
-    monkeypatch.setitem(ops.PRECISION, dtype, BITS[dtype] + 2)
+    monkeypatch.setitem(dtypes.PRECISION, dtype, BITS[dtype] + 2)
     assert any("partial sum" in fault for fault in check_exact(Sums(case, arrays), Counter()))
 
 
@@ -354,7 +359,7 @@ def test_a_sum_that_overflows_but_is_called_defined_fails(monkeypatch):
     case = Case(op="conv1d", axes=(Axis(size=2, kernel=2),), dtype="float16")
     arrays = {"x": np.full((1, 1, 2), 60000, np.float16), "w": np.ones((1, 1, 2), np.float16)}
     assert not check_overflow(Sums(case, arrays), Counter())
-    monkeypatch.setitem(ops.HIGHEST, "float16", 4 * 65504.0)
+    monkeypatch.setitem(dtypes.HIGHEST, "float16", 4 * 65504.0)
     assert check_overflow(Sums(case, arrays), Counter())
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foldproof.case import Axis, Case, Pad, Step, ops
+from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
 from foldproof.oracle.fills import FILLS, inputs, parameters
 from foldproof.oracle.reference import evaluate_steps, reference
 
@@ -41,7 +41,7 @@ def test_equal_cases_get_equal_arrays_and_other_seeds_get_others(fill):
 
 
 @pytest.mark.parametrize("fill", ops.FILLS)
-@pytest.mark.parametrize("dtype", ops.DTYPES)
+@pytest.mark.parametrize("dtype", dtypes.DTYPES)
 def test_arrays_have_the_shape_and_dtype_of_their_parameters(dtype, fill):
     layouts = {"data_layout": "CHNW", "kernel_layout": "HOWI", "channels": 3, "filters": 4}
     arrays = inputs(conv(dtype, weight_dtype="int8", out_dtype="int32", **layouts), fill)
@@ -71,7 +71,7 @@ def test_one_scale_is_a_scalar_and_constants_are_no_parameters():
 
 
 @pytest.mark.parametrize("fill", ops.FILLS)
-@pytest.mark.parametrize("dtype", ops.DTYPES)
+@pytest.mark.parametrize("dtype", dtypes.DTYPES)
 def test_a_single_element_is_never_zero(dtype, fill):
     for seed in range(20):
         arrays = inputs(Case(op="conv1d", axes=(Axis(),), dtype=dtype, seed=seed), fill)
@@ -111,7 +111,7 @@ def test_negatives_sum_exactly_unless_a_weight_would_have_to_be_zero(name):
     assert not result.bound.any()
 
 
-@pytest.mark.parametrize("dtype", ops.DTYPES)
+@pytest.mark.parametrize("dtype", dtypes.DTYPES)
 def test_integers_are_small_and_mostly_non_zero(dtype):
     array = inputs(pool(dtype, channels=20), "integers")["x"].astype(np.float64)
     assert (array == np.trunc(array)).all()
@@ -120,7 +120,7 @@ def test_integers_are_small_and_mostly_non_zero(dtype):
     assert (array < 0).any() != dtype.startswith("u")
 
 
-@pytest.mark.parametrize("dtype", ops.DTYPES)
+@pytest.mark.parametrize("dtype", dtypes.DTYPES)
 def test_negative_data_shows_a_border_and_its_weights_hide_none(dtype):
     arrays = inputs(conv(dtype), "negative")
     data = arrays["x"].astype(np.float64)
@@ -146,10 +146,10 @@ def test_zero_points_belong_to_the_padded_axis():
     assert (abs(inputs(case, "negative")["x"].astype(int) - [50, -50]) <= 9).all()
 
 
-@pytest.mark.parametrize("dtype", ops.DTYPES)
+@pytest.mark.parametrize("dtype", dtypes.DTYPES)
 def test_extremes_hold_both_ends_and_small_values(dtype):
     array = inputs(pool(dtype, channels=20), "extremes")["x"]
-    low, high = ops.int_range(dtype) if dtype in ops.INTEGERS else (-ops.HIGHEST[dtype], ops.HIGHEST[dtype])
+    low, high = dtypes.int_range(dtype) if dtype in dtypes.INTEGERS else (-dtypes.HIGHEST[dtype], dtypes.HIGHEST[dtype])
     values = [value.item() for value in array.ravel()]
     assert min(values) == low
     assert max(values) == high
@@ -157,7 +157,7 @@ def test_extremes_hold_both_ends_and_small_values(dtype):
     assert all(math.isfinite(value) for value in values)
 
 
-@pytest.mark.parametrize("dtype", ops.FLOATS)
+@pytest.mark.parametrize("dtype", dtypes.FLOATS)
 def test_reals_are_moderate_and_of_either_sign(dtype):
     array = inputs(pool(dtype, channels=20), "reals")["x"].astype(np.float64)
     assert abs(array).min() >= 0.25
@@ -166,7 +166,7 @@ def test_reals_are_moderate_and_of_either_sign(dtype):
     assert (array > 0).any()
 
 
-@pytest.mark.parametrize("dtype", ops.FLOATS)
+@pytest.mark.parametrize("dtype", dtypes.FLOATS)
 def test_specials_hold_infinities_zeros_of_both_signs_and_subnormals_but_no_nan(dtype):
     array = inputs(pool(dtype, channels=40), "specials")["x"].astype(np.float64)
     normal = {"float16": 2.0**-14, "float64": 2.0**-1022}.get(dtype, 2.0**-126)
@@ -179,7 +179,7 @@ def test_specials_hold_infinities_zeros_of_both_signs_and_subnormals_but_no_nan(
     assert ((array != 0) & (abs(array) < normal)).any()
 
 
-@pytest.mark.parametrize("dtype", ops.FLOATS)
+@pytest.mark.parametrize("dtype", dtypes.FLOATS)
 def test_nans_hold_nan_in_data_and_weight(dtype):
     arrays = inputs(conv(dtype), "nans")
     assert np.isnan(arrays["x"].astype(np.float64)).any()

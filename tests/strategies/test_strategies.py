@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from foldproof import strategies
-from foldproof.case import EXTRA_OUTPUTS, MODES, Axis, Case, ops
+from foldproof.case import EXTRA_OUTPUTS, MODES, Axis, Case, dtypes, ops
 from foldproof.case.pad import FORMS, Pad
 from foldproof.case.step import STEP_KINDS
 from foldproof.fold import Folded, FoldExplicitPadding, Kind
@@ -65,7 +65,7 @@ def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
     counts = reached("cases")
     assert set(counts["op"]) == set(ops.NAMES)
     assert set(counts["mode"]) == set(MODES) | set(UNKNOWN_MODES)
-    assert set(counts["dtype"]) == set(ops.DTYPES)
+    assert set(counts["dtype"]) == set(dtypes.DTYPES)
     assert set(counts["rule"]) == RULES
     assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
     assert set(counts["fill"]) == set(ops.FILLS)

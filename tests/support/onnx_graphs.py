@@ -12,9 +12,9 @@ import onnx
 import onnxruntime
 from onnx import helper
 
-from foldproof.case import ops
+from foldproof.case import dtypes
+from foldproof.case.parameters import constants
 from foldproof.case.step import BINARY
-from foldproof.oracle.elementwise import constants
 
 OPSET, IR = 22, 10
 
@@ -47,8 +47,8 @@ _STEPS = {
     "minimum": "Min",
 }
 _LACKS = {
-    "trunc": ops.DTYPES,
-    **dict.fromkeys(("round", "floor", "ceil"), ops.INTEGERS),
+    "trunc": dtypes.DTYPES,
+    **dict.fromkeys(("round", "floor", "ceil"), dtypes.INTEGERS),
     "relu": ("uint8", "int64"),
     "leakyrelu": ("float64",),
 }
@@ -75,7 +75,7 @@ def _lacking_op(case):
             return WIDE_PADDING
         takes = ("float32", "float16", *(("float64", *_SMALL) if case.spec.family == "max_pool" else ()))
         return None if case.operand_dtype in takes else POOL_DTYPE
-    if case.result_dtype in ops.FLOATS:
+    if case.result_dtype in dtypes.FLOATS:
         return None if case.result_dtype in ("float32", "float16") else CONV_DTYPE
     small = case.operand_dtype in _SMALL and case.kernel_dtype in _SMALL and case.spec.family == "conv"
     narrow = case.result_dtype in (case.operand_dtype, case.kernel_dtype) and case.operand_dtype != case.kernel_dtype
@@ -89,7 +89,7 @@ def lacking_step(place):
         return None
     if step.kind in ("dequantize", "quantize"):
         reads = dtype if step.kind == "dequantize" else step.out_dtype
-        low, high = ops.int_range(reads)
+        low, high = dtypes.int_range(reads)
         return None if all(low <= zero <= high for zero in step.zero_point) else ZERO_POINT
     if step.kind == "pad":
         return None if dtype in _PADDED else PAD_DTYPE
@@ -129,7 +129,7 @@ class _Graph:
         if mode in _MODES:
             return self.add("Pad", name, pads, mode=_MODES[mode])
         with np.errstate(all="ignore"):
-            kept = np.array(int(value) if dtype in ops.INTEGERS else value).astype(np.dtype(dtype))
+            kept = np.array(int(value) if dtype in dtypes.INTEGERS else value).astype(np.dtype(dtype))
         return self.add("Pad", name, pads, self.constant(kept))
 
 
@@ -209,7 +209,7 @@ def _consumer(graph, case, name, weight):
             return graph.add("MaxPool", name, **given)
         return graph.add("AveragePool", name, count_include_pad=int(case.count_include_pad), **given)
     given["group"] = case.groups
-    if case.result_dtype in ops.INTEGERS:
+    if case.result_dtype in dtypes.INTEGERS:
         return graph.add("ConvInteger", name, weight, **given)
     name, weight = (graph.cast(operand, case.result_dtype) for operand in (name, weight))
     if not case.spec.transposed:
@@ -242,7 +242,7 @@ def executed(case, arrays):
     """What ONNX Runtime computes. int32, as it sums products of int8, has the low bits of what a case may ask for."""
     graph = _Graph()
     result = _run(graph, _result(graph, case, *_operands(graph, case, arrays)), arrays["x"])
-    return result.astype(np.dtype(case.result_dtype)) if case.result_dtype in ops.INTEGERS else result
+    return result.astype(np.dtype(case.result_dtype)) if case.result_dtype in dtypes.INTEGERS else result
 
 
 def behind_steps(case, arrays):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from foldproof.case import Axis, Case, Pad, Step, ops
+from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
 from foldproof.oracle.error_bounds import exact
 from foldproof.oracle.reference import evaluate_steps, padded, reference
 
@@ -106,7 +106,7 @@ def _biased(case, result, bias):
     if bias is None:
         return result
     assert (result.bound > 0).all(), "an exact sum tells nothing of the error of its sum with a bias"
-    terms, u = case.macs // math.prod(case.result_dims.values()) + 1, 2.0 ** -ops.PRECISION[case.result_dtype]
+    terms, u = case.macs // math.prod(case.result_dims.values()) + 1, 2.0 ** -dtypes.PRECISION[case.result_dtype]
     bias = bias.reshape(1, -1, *[1] * len(case.axes)).astype(np.float64)
     value = (result.value + bias).astype(result.value.dtype)
     return replace(result, value=value, bound=2 * result.bound + 2 * terms * u / (1 - terms * u) * np.abs(bias))

@@ -14,7 +14,7 @@ from fractions import Fraction
 import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 
-from foldproof.case import ops
+from foldproof.case import dtypes
 
 ORDERS = ("forward", "backward", "shuffled", "pairwise", "fused")
 
@@ -30,7 +30,7 @@ def terms(case, operand, weight):
             found.append([(data.get(x, 0), 1 if w is None else kernel[w]) for x, w in pairs])
             counts.append(count)
     longest = max(1, *(len(pairs) for pairs in found))
-    held = np.int64 if case.result_dtype in ops.INTEGERS else np.float64
+    held = np.int64 if case.result_dtype in dtypes.INTEGERS else np.float64
     filled = np.array([pairs + [(0, 0)] * (longest - len(pairs)) for pairs in found], held)
     return filled[..., 0], filled[..., 1], np.array(counts)
 
@@ -143,7 +143,7 @@ def whole(array):
 def holds(dtype, number):
     """Whether ``dtype`` has exactly this number."""
     number = Fraction(number)
-    return number == 0 or (abs(number) <= Fraction(ops.HIGHEST[dtype]) and rounded(dtype, number) == number)
+    return number == 0 or (abs(number) <= Fraction(dtypes.HIGHEST[dtype]) and rounded(dtype, number) == number)
 
 
 LEAST_EXPONENT = {"float16": -24, "bfloat16": -133, "float32": -149, "float64": -1074}

@@ -13,7 +13,7 @@ from foldproof.campaign.shrinker import shrink
 from foldproof.case import Axis, Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.result import Verdict
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.workers import pool
 from foldproof.workers.pool import WorkerPool
 
@@ -175,7 +175,7 @@ def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp
     with WorkerPool(CheckConfig(fold=passes + "dies_once", complete=False), workers=1) as workers:
         workers.start()
         results = workers.submit([strided(1), strided(2)]).results()
-    assert results[0].fingerprint == "TargetCrashed/conv/not alone"
+    assert results[0].fingerprint == "TargetCrashed/conv/not reproducible in isolation"
     assert "a worker died (exit code 3) while it checked 2 cases" in results[0].detail
     assert isinstance(results[1], Verdict)
 
@@ -189,7 +189,7 @@ def test_a_death_that_does_not_happen_again_takes_the_place_of_no_other_failure(
         results = workers.submit([strided(2), strided(1), strided(3)]).results()
     assert [getattr(result, "fingerprint", "") for result in results] == [
         "CompileError/conv/pass",
-        "TargetCrashed/conv/not alone",
+        "TargetCrashed/conv/not reproducible in isolation",
         "",
     ]
 

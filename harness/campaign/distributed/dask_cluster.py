@@ -21,7 +21,7 @@ from foldproof.campaign.campaign import CampaignError
 from foldproof.campaign.distributed.remote import ShardResult
 from foldproof.campaign.distributed.shard_process import run_in_process
 from foldproof.campaign.settings import Settings
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.core.versions import versions
 from foldproof.generation.shards import Plan
 

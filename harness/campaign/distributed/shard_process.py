@@ -81,7 +81,7 @@ def run_task(shard_task: dict[str, Any], worker: str) -> dict[str, Any]:
     """The fields of an ``elsewhere.Answer``, or a ``complaint``: why this machine, ``worker``, cannot do it."""
     from foldproof.campaign.prefetch import PendingDraw
     from foldproof.checking.config import CheckConfig
-    from foldproof.core.loading import UsageError
+    from foldproof.core.errors import UsageError
     from foldproof.core.versions import difference, versions
     from foldproof.generation.shards import shard_seed
     from foldproof.workers.pool import WorkerPool

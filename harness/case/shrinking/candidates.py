@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from foldproof.case import ops
+from foldproof.case import dtypes, ops
 from foldproof.case.case import Axis, Case, Pad
 from foldproof.case.shrinking.steps import Steps, relayout, remove_step, resize, simpler_steps
 from foldproof.case.shrinking.values import complexity, earlier, simpler_values, simpler_widths, toward
@@ -82,7 +82,7 @@ def _without_steps(case: Case, change: dict[str, Steps]) -> Changes:
     """The change, also with plainer dtypes, as those that the steps need are not needed any more."""
     yield dict(change)
     yield change | {"out_dtype": "", "weight_dtype": ""}
-    for dtype in earlier(ops.DTYPES, case.dtype):
+    for dtype in earlier(dtypes.DTYPES, case.dtype):
         yield change | {"dtype": dtype}
         yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0)}
         yield change | {"dtype": dtype, "pad": replace(case.pad, value=0.0), "out_dtype": "", "weight_dtype": ""}
@@ -131,10 +131,10 @@ def _simpler_types(case: Case) -> Changes:
     if case.out_dtype or case.weight_dtype:
         yield {"out_dtype": "", "weight_dtype": ""}
         yield {"weight_dtype": ""}
-    for dtype in earlier(ops.DTYPES, case.dtype):
+    for dtype in earlier(dtypes.DTYPES, case.dtype):
         yield {"dtype": dtype, "out_dtype": "", "weight_dtype": ""}
         yield {"dtype": dtype}
-    for dtype in earlier(ops.DTYPES, case.out_dtype):
+    for dtype in earlier(dtypes.DTYPES, case.out_dtype):
         yield {"out_dtype": dtype}
     for name in ("steps", "producers"):
         for i, step in enumerate(getattr(case, name)):

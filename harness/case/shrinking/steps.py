@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from foldproof.case import ops
+from foldproof.case import dtypes
 from foldproof.case.shrinking.values import earlier, simpler_values, simpler_widths, toward_zero
 from foldproof.case.step import BINARY, ELEMENTWISE, FIELDS, QUANTIZING, STRUCTURAL, Step
 
@@ -45,9 +45,9 @@ def _simpler_parameters(step: Step) -> Iterator[Step]:
     if step.axis != "C" and not step.follows_axis:
         yield replace(step, axis="C")
     if "out_dtype" in FIELDS[step.kind]:
-        yield from _attempts(step, "out_dtype", earlier(ops.DTYPES, step.out_dtype))
+        yield from _attempts(step, "out_dtype", earlier(dtypes.DTYPES, step.out_dtype))
     if step.kind in QUANTIZING:
-        yield from _attempts(step, "zero_point_dtype", earlier(ops.ZERO_POINT_DTYPES, step.zero_point_dtype))
+        yield from _attempts(step, "zero_point_dtype", earlier(dtypes.ZERO_POINT_DTYPES, step.zero_point_dtype))
         if any(scale != 1.0 for scale in step.scale):
             yield replace(step, scale=(1.0,) * len(step.scale))
         yield from _one_by_one(step, "zero_point", toward_zero)

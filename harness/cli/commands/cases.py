@@ -8,7 +8,7 @@ import click
 
 from foldproof.cli.console import plain_console, start, tell
 from foldproof.cli.options import Duration, Workers, config_of, config_options, corpus_option, replay_options
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 
 if TYPE_CHECKING:
     from foldproof.case import Case
@@ -81,7 +81,7 @@ def show(fold: str | None, target: str, pipeline: str, complete: bool, script_pa
 def _show_script(path: Path, case: "Case", script_path: Path, config: "CheckConfig") -> NoReturn:
     """In a worker, which may die of the case; exit code 1 if the case fails."""
     from foldproof.checking.failures import Failure
-    from foldproof.corpus.entry import replace_file
+    from foldproof.core.files import replace_file
     from foldproof.workers.pool import WorkerPool
 
     with WorkerPool(config, 1) as pool:

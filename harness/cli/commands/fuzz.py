@@ -23,7 +23,7 @@ from foldproof.cli.options import (
 )
 from foldproof.cli.resume import resumed, start_record
 from foldproof.cli.signals import stop_on_signals
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.core.versions import versions
 
 if TYPE_CHECKING:

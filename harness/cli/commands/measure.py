@@ -11,7 +11,7 @@ from foldproof.cli.console import patience, plain_console, start
 from foldproof.cli.jsonl import json_lines
 from foldproof.cli.options import Duration, Share, Workers, config_of, op_names
 from foldproof.cli.signals import stop_on_signals
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 from foldproof.core.versions import versions
 
 
@@ -39,9 +39,9 @@ def bench(
     json_path: Path | None,
 ) -> None:
     """Measure what a case costs: naive, default and fast pipeline, by stage; and what a second worker brings."""
+    from foldproof.bench.report import print_bench, record, summary
     from foldproof.bench.rounds import races, rounds
     from foldproof.generation.draw import leave_no_files
-    from foldproof.report.bench import print_bench, record, summary
 
     leave_no_files()
     config = replace(config_of(fold, target, "fast", complete=False), sample=sample)

@@ -9,9 +9,9 @@ from typing import Any
 import tvm
 from tvm import relax, tirx, topi
 
-from foldproof.case import Case, Dims, Place, ops
+from foldproof.case import Case, Dims, Place, dtypes
+from foldproof.case.parameters import constants
 from foldproof.case.step import BINARY, QUANTIZING, UNARY
-from foldproof.oracle.elementwise import constants
 from foldproof.oracle.fills import inputs
 
 MAIN = "main"
@@ -137,7 +137,7 @@ def _leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> re
 
 
 def _clip(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    whole = place.dtype in ops.INTEGERS
+    whole = place.dtype in dtypes.INTEGERS
     bounds = ((int(end) if whole else end) for end in (place.step.low, place.step.high))
     return relax.op.clip(data, *bounds)
 

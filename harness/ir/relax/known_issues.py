@@ -7,7 +7,7 @@ counts it. Each has a pinned case in ``tests/data/corpus`` and a row in the READ
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from foldproof.case import Case, ops
+from foldproof.case import Case, dtypes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def _axes_out_of_order(case: Case) -> bool:
 
 
 def _integer_average(case: Case) -> bool:
-    return case.spec.family == "avg_pool" and case.operand_dtype in ops.INTEGERS
+    return case.spec.family == "avg_pool" and case.operand_dtype in dtypes.INTEGERS
 
 
 def _divides_by_nothing(case: Case) -> bool:

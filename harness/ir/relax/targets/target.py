@@ -17,7 +17,7 @@ os.environ.setdefault("TVM_NUM_THREADS", "1")
 
 import tvm
 
-from foldproof.core.loading import UsageError
+from foldproof.core.errors import UsageError
 
 DEFAULT_TARGET = "llvm"
 FAST, DEFAULT, NAIVE = "fast", "default", "naive"
