@@ -21,8 +21,8 @@ def folds_nothing(mod):
 """
 
 OWN_TEST = """
-import harness
-import strategies
+import foldproof
+from foldproof import strategies
 from hypothesis import given, settings
 
 from passes import folds_nothing

@@ -1,6 +1,7 @@
 """A case: one test as plain values, its validation, its words, and the next simpler cases. It knows no compiler."""
 
-from foldproof.case.case import EXTRA_OUTPUTS, FORMAT, Case, Dims, Place
+from foldproof.case.case import EXTRA_OUTPUTS, Case, Dims, Place
+from foldproof.case.formats import FORMAT
 from foldproof.case.pad import MIRRORED_MODES, MODES, Axis, Pad, Widths
 from foldproof.case.step import Step
 

@@ -17,26 +17,10 @@ from typing import Any, ClassVar, Self
 
 from foldproof.case import dtypes, ops
 from foldproof.case import validation as possible
-from foldproof.case.pad import MIRRORED_MODES, MODES, NO_PAD, Axis, Pad, Widths
+from foldproof.case.formats import FORMAT, upgrade
+from foldproof.case.pad import NO_PAD, Axis, Pad, Widths
 from foldproof.case.records import Record, cached, choose, flag, member, require, sequence, whole
 from foldproof.case.step import EXTRA, Step
-
-__all__ = [
-    "EXTRA_OUTPUTS",
-    "FORMAT",
-    "MIRRORED_MODES",
-    "MODES",
-    "Axis",
-    "Case",
-    "Dims",
-    "Pad",
-    "Place",
-    "Step",
-    "Widths",
-]
-
-FORMAT = 1
-"""Version of the JSON form."""
 
 EXTRA_OUTPUTS = ("returned", "read", "step")
 """Further uses: the function returns the padded tensor too, or its sum with itself, or what the first step made."""
@@ -311,9 +295,7 @@ class Case(Record):
         """The case that ``to_json`` wrote. Raises ValueError that names what is wrong."""
         if not isinstance(value, dict):
             raise ValueError(f"a case is a JSON object, not {type(value).__name__}")
-        version = value.get("format")
-        require(version == FORMAT, f"format {version!r} is unknown: this foldproof reads {FORMAT}")
-        return cls.from_dict({name: content for name, content in value.items() if name != "format"})
+        return cls.from_dict(upgrade(value))
 
     def simpler(self) -> Iterator["Case"]:
         """The next simpler cases, most daring first; all are possible and differ from this one."""

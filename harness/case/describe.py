@@ -10,8 +10,9 @@ conv2d NHWC/HWIO uint8 -> int32, data (1, 4, 5, 2), 2 filters
 
 from collections.abc import Callable
 
-from foldproof.case.case import Axis, Case, Step, Widths
-from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL
+from foldproof.case.case import Case
+from foldproof.case.pad import Axis, Widths
+from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL, Step
 
 
 def describe(case: Case) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import sys
 from typing import Any
 
@@ -10,6 +11,11 @@ from foldproof.core.errors import UsageError
 BUNDLED = "foldproof.fold:FoldExplicitPadding"
 BUNDLED_NAMES = (None, BUNDLED, "foldproof:FoldExplicitPadding")
 """How the bundled pass can be named on a command line; None is not at all."""
+
+
+def present_name(spec: str) -> str:
+    """The name of a pass as files say it that were written when the package was called ``harness``."""
+    return re.sub(r"^harness(?=:FoldExplicitPadding$|\.fold:|\.mutants:)", "foldproof", spec)
 
 
 def load_attribute(spec: str, what: str) -> Any:

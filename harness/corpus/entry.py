@@ -1,24 +1,25 @@
 """The corpus: one case a file, JSON, versioned, named by what it is. Written atomically, never over another case.
 
-    {"foldproof": 1, "note": ..., "expect": {...}, "found": {...}, "case": {...}}
+    {"foldproof": 2, "note": ..., "expect": {...}, "found": {...}, "case": {...}}
 
 ``expect`` says what the bundled pass does with the case (``Entry.expect``); ``found`` is what a campaign knew of it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from foldproof.case import Case
+from foldproof.case import FORMAT, Case
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import FileError
 from foldproof.core.files import create_file, unnamed_file
+from foldproof.core.loading import present_name
 
 SUFFIX = ".case.json"
-VERSION = 1
+VERSION = 2
 
 EXPECTATIONS = ("folded", "refused", "known_issue", "undefined")
 """Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared."""
@@ -45,9 +46,9 @@ class Entry:
             "known_issue": verdict.known_issues,
             "undefined": verdict.undefined,
         }
-        for what, file_name in self.expect.items():
-            if file_name not in seen[what]:
-                return f"expected {what} {file_name!r}, but saw {', '.join(map(repr, seen[what])) or 'none'}"
+        for what, name in self.expect.items():
+            if name not in seen[what]:
+                return f"expected {what} {name!r}, but saw {', '.join(map(repr, seen[what])) or 'none'}"
         return None
 
 
@@ -68,41 +69,64 @@ def read_json(path: Path) -> Any:
         raise CorpusError(f"{path}: is not JSON: {error}") from error
 
 
-def parse_entry(path: Path, read_json: Any) -> Entry:
-    """The entry that the JSON in a file stands for. Raises CorpusError."""
+def parse_entry(path: Path, content: Any) -> Entry:
+    """The entry that the JSON in a file stands for, of any format. Raises CorpusError."""
     try:
-        return _entry(read_json)
+        return _entry(content)
     except RecursionError as error:
         raise CorpusError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise CorpusError(f"{path}: {error}") from error
 
 
-def _entry(read_json: Any) -> Entry:
-    if not isinstance(read_json, dict) or "foldproof" not in read_json:
+def _entry(content: Any) -> Entry:
+    if not isinstance(content, dict) or "foldproof" not in content:
         raise ValueError('is no foldproof case: it has no "foldproof" version')
-    if read_json["foldproof"] != VERSION:
-        raise ValueError(f"has version {read_json['foldproof']!r}, this foldproof reads {VERSION}")
-    expect = read_json.get("expect", {})
+    if content["foldproof"] not in (*MIGRATIONS, VERSION):
+        read = ", ".join(map(str, (*MIGRATIONS, VERSION)))
+        raise ValueError(f"has version {content['foldproof']!r}, this foldproof reads {read}")
+    for older in range(content["foldproof"], VERSION):
+        content = MIGRATIONS[older](content)
+    expect = content.get("expect", {})
     if not isinstance(expect, dict) or not set(expect) <= set(EXPECTATIONS):
         raise ValueError(f"expect {expect!r} has other keys than {', '.join(EXPECTATIONS)}")
     if not all(isinstance(value, str) for value in expect.values()):
         raise ValueError(f"expect {expect!r} has values that are no strings")
-    found = read_json.get("found", {})
+    found = content.get("found", {})
     if not isinstance(found, dict):
         raise ValueError(f"found {found!r} is no JSON object")
-    case = Case.from_json(read_json.get("case"))
-    return Entry(case=case, note=str(read_json.get("note", "")), expect=expect, found=found)
+    case = Case.from_json(content.get("case"))
+    return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=found)
+
+
+def _to_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 says ``finding`` for ``known_issue``, and names passes of the package ``harness``."""
+    content = dict(content)
+    if isinstance(expect := content.get("expect"), dict):
+        content["expect"] = {"known_issue" if what == "finding" else what: name for what, name in expect.items()}
+    if isinstance(found := content.get("found"), dict) and isinstance(found.get("fold"), str):
+        content["found"] = found | {"fold": present_name(found["fold"])}
+    return content
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _to_2}
+"""Version of a file -> a function from its content to that of the next version."""
+
+
+def is_present(content: Any) -> bool:
+    """Whether a file has the present version, and its case the present format."""
+    case = content.get("case") if isinstance(content, dict) else None
+    return isinstance(case, dict) and content.get("foldproof") == VERSION and case.get("format") == FORMAT
 
 
 def dumps(entry: Entry) -> str:
     """The text of a file; a line per field of the case, so that differences read well."""
-    read_json: dict[str, Any] = {"foldproof": VERSION}
-    for file_name in ("note", "expect", "found"):
-        if getattr(entry, file_name):
-            read_json[file_name] = getattr(entry, file_name)
-    read_json["case"] = entry.case.to_json()
-    return json.dumps(read_json, indent=1, allow_nan=False) + "\n"
+    content: dict[str, Any] = {"foldproof": VERSION}
+    for name in ("note", "expect", "found"):
+        if getattr(entry, name):
+            content[name] = getattr(entry, name)
+    content["case"] = entry.case.to_json()
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def file_name(entry: Entry) -> str:

@@ -4,9 +4,8 @@ Law: nothing is removed or rewritten before all files are read and understood.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from foldproof.case import case
 from foldproof.core.files import replace_file
@@ -18,11 +17,6 @@ Loaded = list[tuple[Path, Entry]]
 
 _GIVEN_BY_SAVE = re.compile(r"-[0-9a-f]{10}" + re.escape(corpus.SUFFIX))
 """How the name ends that ``corpus.save`` gives; any other one was given by hand."""
-
-Content = dict[str, Any]
-
-MIGRATIONS: dict[int, Callable[[Content], Content]] = {}
-"""Format of a case -> its JSON object in the next format. There has been no other format than 1 yet."""
 
 
 def find_problems(paths: list[Path]) -> Iterator[str]:
@@ -112,14 +106,5 @@ def migrate(paths: list[Path]) -> dict[Path, Path]:
 def _migrated(path: Path) -> Entry | None:
     """The entry in the present format; None if the file has it already. Raises CorpusError."""
     content = corpus.read_json(path)
-    held = content.get("case") if isinstance(content, dict) else None
-    if not isinstance(held, dict) or held.get("format") == case.FORMAT:
-        corpus.load_entry(path)
-        return None
-    while held.get("format") != case.FORMAT:
-        version = held.get("format")
-        if version not in MIGRATIONS:
-            known = ", ".join(map(str, (*sorted(MIGRATIONS), case.FORMAT)))
-            raise CorpusError(f"{path}: format {version!r} is unknown: this foldproof reads {known}")
-        held = {**MIGRATIONS[version](held), "format": version + 1}
-    return corpus.parse_entry(path, {**content, "case": held})
+    entry = corpus.parse_entry(path, content)
+    return None if corpus.is_present(content) else entry

@@ -216,14 +216,14 @@ def _inputs(case: Case) -> str:
 
 
 def _opened(case: Case) -> str:
-    """OPEN: (fill, output) -> the elements that TVM leaves open, where there are any."""
+    """UNSPECIFIED: (fill, output) -> the elements that TVM leaves open, where there are any."""
     lines = [
         f"    ({fill!r}, {i}): {array_source(want.unspecified)},"
         for fill in case.fills
         for i, want in enumerate(outputs(case, inputs(case, fill)))
         if want.unspecified is not None and want.unspecified.any()
     ]
-    return "\n".join(["OPEN = {", *lines, "}"]) if lines else "OPEN: Any = {}"
+    return "\n".join(["UNSPECIFIED = {", *lines, "}"]) if lines else "UNSPECIFIED: Any = {}"
 
 
 def _expected(case: Case) -> str:

@@ -23,7 +23,7 @@ from foldproof.oracle.legality import Legality
 CASE = Case(op="conv1d", axes=(Axis(size=3, pad=(1, 0)),), pad=Pad(value=float("nan")))
 ENTRY = Entry(case=CASE, note="a note", expect={"refused": "value"}, found={"failure": "Miscompile/conv/values"})
 
-CORPUS = sorted((Path(__file__).parents[2] / "data" / "corpus").glob("*.case.json"))
+CORPUS = sorted((Path(__file__).parents[1] / "data" / "corpus").glob("*.case.json"))
 
 
 def test_an_entry_is_what_was_saved(tmp_path):
@@ -79,7 +79,7 @@ def test_paths_are_files_and_the_cases_in_folders(tmp_path):
         ({"refused": "value"}, None),
         ({"folded": "conv"}, "expected folded 'conv', but saw none"),
         ({"refused": "mode"}, "expected refused 'mode', but saw 'value'"),
-        ({"known_issue": "x"}, "expected finding 'x', but saw none"),
+        ({"known_issue": "x"}, "expected known_issue 'x', but saw none"),
         ({"refused": "value", "undefined": "NaN into max_pool"}, None),
     ],
 )

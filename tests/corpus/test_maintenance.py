@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.cli.commands.corpus import corpus as command
+from foldproof.core import files
+from foldproof.core.errors import FileError
 from foldproof.corpus import entry as corpus
-from foldproof.corpus import maintenance as keeping
 from foldproof.corpus.coverage import coverage_of, layout_class, outcomes
 from foldproof.corpus.entry import CorpusError, Entry, dumps, file_name, load_entry, save_entry
 from foldproof.corpus.maintenance import find_problems, find_redundant, migrate
@@ -20,7 +21,8 @@ LARGER = replace(CASE, axes=(Axis(size=5, pad=(1, 0), kernel=2),))
 OTHER = replace(CASE, pad=Pad(value=1.0))
 FOUND = {"failure": "Miscompile/conv/values"}
 
-CORPUS = Path(__file__).parents[2] / "data" / "corpus"
+FORMATS = Path(__file__).parents[1] / "data" / "formats"
+CORPUS = Path(__file__).parents[1] / "data" / "corpus"
 
 
 def run(*arguments):
@@ -156,58 +158,83 @@ def test_minimize_removes_only_if_told_to_and_the_script_goes_too(tmp_path):
 # --- migrate ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def older(monkeypatch):
-    """A format 0, as if there had been one, in which ``op`` was ``consumer``."""
-    monkeypatch.setitem(
-        keeping.MIGRATIONS, 0, lambda case: {"op" if key == "consumer" else key: value for key, value in case.items()}
-    )
-    content = {"foldproof": 1, "note": "old", "case": {"format": 0, "consumer": "conv1d", "axes": [{}]}}
-    return json.dumps(content)
+OLDER = '{"foldproof": 1, "note": "old", "case": {"format": 1, "op": "conv1d", "axes": [{}], "uses": ["returned"]}}'
 
 
-def test_an_older_format_is_made_new_and_the_others_are_left_alone(older, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("case-1", Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), extra_outputs=("returned",))),
+        (
+            "case-1-producers",
+            Case(
+                op="max_pool1d",
+                axes=(Axis(size=6, pad=(1, 1), kernel=3, stride=2),),
+                producers=(Step(kind="relu"),),
+            ),
+        ),
+    ],
+)
+def test_files_of_every_format_are_read(name, case):
+    entry = load_entry(FORMATS / f"{name}.json")
+    assert replace(entry.case, fills=case.fills) == case
+    assert entry.note
+
+
+def test_names_of_passes_in_old_files_are_those_of_the_present_package():
+    for old, new in (
+        ("harness:FoldExplicitPadding", "foldproof:FoldExplicitPadding"),
+        ("harness.mutants:begin_end_swapped", "foldproof.mutants:begin_end_swapped"),
+        ("harness.mine:Pass", "harness.mine:Pass"),
+    ):
+        content = json.loads(OLDER) | {"found": {"fold": old, "failure": "x"}, "expect": {"finding": "y"}}
+        entry = corpus.parse_entry(Path("old.case.json"), content)
+        assert entry.found == {"fold": new, "failure": "x"}
+        assert entry.expect == {"known_issue": "y"}
+
+
+def test_an_older_format_is_made_new_and_the_others_are_left_alone(tmp_path):
     old, new = tmp_path / "old.case.json", tmp_path / "new.case.json"
-    old.write_text(older)
+    old.write_text(OLDER)
     new.write_text(dumps(Entry(case=CASE)).replace("\n", "\n\n"))
     before = (new.read_text(), new.stat().st_mtime_ns, new.stat().st_ino)
     done = run("migrate", tmp_path)
     assert (done.exit_code, done.output) == (0, f"migrated {old}\n2 files, 1 migrated\n")
-    assert load_entry(old) == Entry(case=Case(op="conv1d", axes=(Axis(),)), note="old")
+    assert load_entry(old) == Entry(case=Case(op="conv1d", axes=(Axis(),), extra_outputs=("returned",)), note="old")
     assert (new.read_text(), new.stat().st_mtime_ns, new.stat().st_ino) == before
     assert sorted(tmp_path.iterdir()) == [new, old]
     assert migrate([old, new]) == {}
 
 
-def test_a_name_that_save_gave_follows_the_case_and_its_script_too(older, tmp_path):
+def test_a_name_that_save_gave_follows_the_case_and_its_script_too(tmp_path):
     old = tmp_path / "conv1d-case-0123456789.case.json"
-    old.write_text(older)
+    old.write_text(OLDER)
     (tmp_path / "conv1d-case-0123456789.repro.py").write_text("")
     [(_, new)] = migrate([old]).items()
     assert new.name == file_name(load_entry(new))
     assert sorted(tmp_path.iterdir()) == [new, new.with_name(new.name.replace(".case.json", ".repro.py"))]
 
 
-def test_nothing_is_rewritten_if_a_file_cannot_be_understood(older, tmp_path):
+def test_nothing_is_rewritten_if_a_file_cannot_be_understood(tmp_path):
     old, newer = tmp_path / "a.case.json", tmp_path / "b.case.json"
-    old.write_text(older)
+    old.write_text(OLDER)
     newer.write_text('{"foldproof": 1, "case": {"format": 7, "op": "conv1d", "axes": [{}]}}')
-    with pytest.raises(CorpusError, match=r"b\.case\.json: format 7 is unknown: this foldproof reads 0, 1"):
+    with pytest.raises(CorpusError, match=r"b\.case\.json: format 7 is unknown: this foldproof reads 1, 2"):
         migrate([old, newer])
-    assert old.read_text() == older
+    assert old.read_text() == OLDER
 
 
-def test_a_file_that_cannot_be_rewritten_keeps_what_it_held(older, tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_rewritten_keeps_what_it_held(tmp_path, monkeypatch):
     old = tmp_path / "old.case.json"
-    old.write_text(older)
+    old.write_text(OLDER)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(corpus.os, "replace", full)
-    with pytest.raises(CorpusError, match=r"old\.case\.json: cannot be written: No space left on device"):
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(FileError, match=r"old\.case\.json: cannot be written: No space left on device"):
         migrate([old])
-    assert old.read_text() == older
+    assert old.read_text() == OLDER
     assert list(tmp_path.iterdir()) == [old]
 
 

@@ -103,7 +103,7 @@ def test_every_case_of_the_table_of_defects_exists():
     [table] = re.findall(r"## Defects found\n(.*?)\n## ", README, flags=re.DOTALL)
     named = re.findall(r"`([\w.-]+)\.case\.json`", table)
     assert named
-    assert all((ROOT / "tests" / "corpus" / f"{name}.case.json").exists() for name in named)
+    assert all((ROOT / "tests" / "data" / "corpus" / f"{name}.case.json").exists() for name in named)
 
 
 def test_the_make_targets_of_the_readme_exist():

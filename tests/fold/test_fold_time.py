@@ -45,4 +45,4 @@ def test_the_table_has_a_row_for_each_graph_and_size():
 def test_a_profile_shows_where_time_goes():
     out = CliRunner().invoke(fold_time.main, ["--sizes", "12", "--profile", "direct"])
     assert out.exit_code == 0, out.output
-    assert "harness/fold" in out.output
+    assert "foldproof/fold" in out.output

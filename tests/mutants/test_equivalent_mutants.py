@@ -27,7 +27,7 @@ def test_each_change_that_lives_has_the_first_reason_that_fits(tmp_path):
     message = reasons(tmp_path / "score.json", KILLED, STRICT)
     assert message.returncode == 0, message.stderr
     assert "| 1 | equivalent | `zip(..., strict=True)` guards lengths" in message.stdout
-    assert "arrival.arrive: d = dict(zip(a, b, strict=True)) -> d = dict(zip(a, b, strict=None))" in message.stdout
+    assert "propagated.arrive: d = dict(zip(a, b, strict=True)) -> d = dict(zip(a, b, strict=None))" in message.stdout
     assert message.stdout.endswith("1 live: 1 equivalent, 0 not told apart\n")
 
 

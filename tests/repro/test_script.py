@@ -27,7 +27,7 @@ from foldproof.repro.script import CannotReproduce, write_script
 
 TARGET = parse_target("llvm")
 BUNDLED = FoldExplicitPadding()
-CORPUS = Path(__file__).parents[2] / "data" / "corpus"
+CORPUS = Path(__file__).parents[1] / "data" / "corpus"
 
 AXIS = Axis(size=4, pad=(1, 2), kernel=2)
 PLAIN = Case(op="conv1d", axes=(AXIS,))

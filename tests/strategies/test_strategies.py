@@ -195,7 +195,7 @@ def test_importing_a_module_full_of_constants_changes_no_case(tmp_path):
 import sys
 if sys.argv[1] == "with": import full_of_constants
 from hashlib import sha256
-import strategies
+from foldproof import strategies
 from foldproof.generation.draw import draw
 print(sha256("".join(case.dumps() for case in draw(strategies.cases(), 200, 11)).encode()).hexdigest())
 """

@@ -122,10 +122,10 @@ def test_workers_end_with_the_process_that_started_them(passes, tmp_path):
     program = f"""
 import os, sys, time
 from foldproof.case import Axis, Case
-from foldproof.workers.pool import Judge
-from foldproof.checking.config import Question
+from foldproof.workers.pool import WorkerPool
+from foldproof.checking.config import CheckConfig
 if __name__ == "__main__":
-    judge = Judge(Question(fold="{passes}hangs_on_stride_two", complete=False), workers=2)
+    judge = WorkerPool(CheckConfig(fold="{passes}hangs_on_stride_two", complete=False), workers=2)
     judge.start()
     for size in (5, 6):
         judge.submit([Case(op="conv1d", axes=(Axis(size=size, pad=(1, 0), stride=2),))])

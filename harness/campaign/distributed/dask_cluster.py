@@ -135,7 +135,7 @@ class Cluster:
             message = " ".join(str(error).split())[:500]
             raise CampaignError(f"cluster {self.address}: shard {shard}: {type(error).__name__}: {message}") from error
         if "problem" in plain:
-            raise CampaignError(f"cluster {self.address}: worker {plain['worker']} {plain['complaint']}")
+            raise CampaignError(f"cluster {self.address}: worker {plain['worker']} {plain['problem']}")
         return ShardResult(**plain)
 
     def _final(self, plan: Plan) -> Iterator[ShardResult]:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from foldproof.case import dtypes, ops
-from foldproof.case.case import Axis, Case, Pad
+from foldproof.case.case import Case
+from foldproof.case.pad import Axis, Pad
 from foldproof.case.shrinking.steps import Steps, relayout, remove_step, resize, simpler_steps
 from foldproof.case.shrinking.values import complexity, earlier, simpler_values, simpler_widths, toward
 from foldproof.case.step import STRUCTURAL

@@ -1,0 +1,41 @@
+"""JSON formats of a case, and how an older one becomes the present one.
+
+    format 1    {"op": ..., "front": [...], "uses": [...], ...}
+    format 2    {"op": ..., "producers": [...], "extra_outputs": [...], ...}
+
+Invariant: every format that was ever written is read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+FORMAT = 2
+"""The format that is written."""
+
+Fields = dict[str, Any]
+
+_RENAMED_IN_2 = {"front": "producers", "uses": "extra_outputs"}
+
+
+def _to_2(case: Fields) -> Fields:
+    return {_RENAMED_IN_2.get(name, name): content for name, content in case.items()}
+
+
+MIGRATIONS: dict[int, Callable[[Fields], Fields]] = {1: _to_2}
+"""Format -> a function from a case of it to the fields of the next format."""
+
+
+def upgrade(case: Fields) -> Fields:
+    """Return the fields of a case of any format in the present one, without ``format``.
+
+    Raises:
+        ValueError: if the format is unknown; the message names it and those that are read.
+    """
+    version = case.get("format")
+    if type(version) is not int or version not in (*MIGRATIONS, FORMAT):
+        known = ", ".join(map(str, (*sorted(MIGRATIONS), FORMAT)))
+        raise ValueError(f"format {version!r} is unknown: this foldproof reads {known}")
+    fields = {name: content for name, content in case.items() if name != "format"}
+    for older in range(version, FORMAT):
+        fields = MIGRATIONS[older](fields)
+    return fields
