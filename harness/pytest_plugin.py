@@ -121,12 +121,12 @@ def _loaded(config: pytest.Config) -> tuple[Any, Any]:
     """(the pass of --fold-pass, or None for the bundled one; the target), loaded once a process."""
     if _LOADED not in config.stash:
         from foldproof.core.loading import BUNDLED_NAMES, load_fold
-        from foldproof.ir.relax.targets import parse_target
+        from foldproof.ir.base import ir_of
 
         spec = config.getoption("--fold-pass")
         try:
             fold = load_fold(spec) if spec not in BUNDLED_NAMES else None
-            target = parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
+            target = ir_of(fold).parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error
         config.stash[_LOADED] = (fold, target)

@@ -81,7 +81,7 @@ def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str
     ``ordered`` keeps the spatial letters of a convolution in the order D, H, W; elsewhere TVM contradicts itself
     (``foldproof.ir.relax.known_issues``). Pools are right in every order.
     """
-    every = spec.data_layouts
+    every = (spec.data_layout,) if spec.transposed else spec.data_layouts  # Relax takes no other
     if ordered and spec.family != "max_pool" and spec.family != "avg_pool":
         every = tuple(layout for layout in every if spec.spatial_order(layout) == spec.spatial)
     last = "N" + spec.spatial + "C"
@@ -92,7 +92,7 @@ def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str
 @cache
 def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
     """Kernel layouts, see ``data_layouts``; '' for pools."""
-    every = spec.kernel_layouts
+    every = (spec.kernel_layout,) if spec.transposed else spec.kernel_layouts
     if ordered:
         every = tuple(layout for layout in every if spec.spatial_order(layout) == spec.spatial)
     last = spec.spatial + "IO"

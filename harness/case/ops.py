@@ -1,4 +1,4 @@
-"""The ops under test, one row each, and the plain facts about dtypes that cases, inputs and references share.
+"""The ops under test, one row each.
 
 An op is a row of ``OPS``; its meaning in NumPy is chosen by ``family`` in ``foldproof.oracle.reference``.
 """
@@ -18,7 +18,7 @@ _SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """One row: ``name`` as in ``relax.op.nn``, ``rank`` counts the spatial axes."""
+    """One row: its name, family and the number of spatial axes (``rank``)."""
 
     name: str
     family: Family
@@ -54,12 +54,13 @@ class Op:
 
     @cached_property
     def data_layouts(self) -> tuple[str, ...]:
-        """Layouts that TVM 0.27 legalises: every order of the letters, but one for transposed convolutions."""
-        return (self.data_layout,) if self.transposed else _orders(self.data_layout)
+        """Every order of the letters, the standard layout first."""
+        return _orders(self.data_layout)
 
     @cached_property
     def kernel_layouts(self) -> tuple[str, ...]:
-        return (self.kernel_layout,) if not self.weighted or self.transposed else _orders(self.kernel_layout)
+        """Every order of the letters, the standard layout first; only ``""`` for pools."""
+        return _orders(self.kernel_layout) if self.weighted else ("",)
 
     def spatial_order(self, layout: str) -> str:
         """The spatial letters in the order in which ``layout`` has them."""
@@ -94,8 +95,8 @@ BY_NAME = {op.name: op for op in OPS}
 def window_count(size: int, extent: int, stride: int, padding: tuple[int, int], *, ceil_mode: bool) -> int:
     """Windows of ``extent`` elements over ``size`` elements plus ``padding``.
 
-    With ``ceil_mode`` the last window may overhang, unless it starts at or after the end of the data
-    (src/relax/op/nn/pooling.cc, InferTypePool2D).
+    With ``ceil_mode`` the last window may overhang, unless it starts at or after the end of the data: PyTorch's rule,
+    which ONNX and the graph compilers share.
     """
     before, after = padding
     numerator = size + before + after - extent + (stride - 1 if ceil_mode else 0)

@@ -1,4 +1,7 @@
-"""What makes a case impossible: TVM has no such tensor, window, dtype or op. Each ValueError names the value."""
+"""What makes a case impossible in any IR: no such tensor, window, dtype or op. Each ValueError names the value.
+
+What one IR takes of the possible cases is that IR's ``supported``.
+"""
 
 import math
 from typing import TYPE_CHECKING
@@ -34,9 +37,9 @@ def check(case: "Case") -> None:
 def _check_attributes(case: "Case") -> None:
     spec = case.spec
     require(len(case.axes) == spec.rank, f"{spec.name} has {spec.rank} spatial axes, not {len(case.axes)}")
-    member("data_layout", case.data_order, spec.data_layouts)
+    _check_layout("data_layout", case.data_order, spec.data_layout)
     if spec.weighted:
-        member("kernel_layout", case.kernel_order, spec.kernel_layouts)
+        _check_layout("kernel_layout", case.kernel_order, spec.kernel_layout)
         member("weight_dtype", case.kernel_dtype, dtypes.DTYPES)
         member("out_dtype", case.result_dtype, dtypes.DTYPES)
         mixed = case.kernel_dtype != case.operand_dtype
@@ -58,6 +61,11 @@ def _check_attributes(case: "Case") -> None:
         require(not case.pads_weight, f"{spec.name} has no weight to pad")
     require(spec.pools or not case.ceil_mode, f"{spec.name} has no ceil_mode")
     require(spec.family == "avg_pool" or not case.count_include_pad, f"{spec.name} makes no use of count_include_pad")
+
+
+def _check_layout(name: str, layout: str, standard: str) -> None:
+    same_letters = sorted(layout) == sorted(standard)
+    require(same_letters, f"{name} {layout!r} is not an order of the letters of {standard}")
 
 
 def _check_shapes(case: "Case") -> None:
@@ -92,7 +100,7 @@ def _check_shapes(case: "Case") -> None:
 
 
 def _check_mirrored(case: "Case") -> None:
-    """TVM reads out of bounds where a mirrored border is wider than what it mirrors."""
+    """A mirrored border can be no wider than what it mirrors."""
     source = case.kernel_dims if case.pads_weight else case.data_dims
     for letter, sides in case.pad_widths.items():
         limit = {"reflect": source[letter] - 1, "circular": source[letter], "replicate": max(sides)}[case.pad.mode]
@@ -103,12 +111,12 @@ def _check_mirrored(case: "Case") -> None:
 
 
 def _check_value(value: float, dtype: str) -> None:
-    """A tensor takes no finite pad value out of its range: TVM refuses to build it, -0.5 for uint8 included."""
+    """A tensor holds no finite pad value out of its range: of unsigned dtypes no negative one, not even -0.5."""
     if dtype in dtypes.INTEGERS:
         low, high = dtypes.int_range(dtype)
         fits = math.isfinite(value) and low <= int(value) <= high and (low < 0 or value >= 0)
     else:
-        # TVM checks a bfloat16 against float32's range; what lies between the two becomes an infinity.
+        # A bfloat16 may have a value of float32's range; what lies between the two becomes an infinity.
         range_of = "float32" if dtype == "bfloat16" else dtype
         fits = not math.isfinite(value) or abs(value) <= dtypes.HIGHEST[range_of]
     require(fits, f"pad value {value!r} does not fit {dtype}")
@@ -186,7 +194,7 @@ def _numbers(step: Step) -> list[tuple[str, float]]:
 
 
 def _check_number(step: Step, name: str, value: float, dtype: str) -> None:
-    """A number that the step computes with, in the dtype of the data: whole for integers, as TVM would truncate it.
+    """A number that the step computes with, in the dtype of the data: whole for integers, since it may be truncated.
 
     Integer division by 0 or -1, and by data, can kill the process.
     """
@@ -202,9 +210,8 @@ def _check_number(step: Step, name: str, value: float, dtype: str) -> None:
 
 
 def _check_symbolic(case: "Case") -> None:
-    """TVM 0.27 legalises a transposed convolution only where it knows the lengths (InferType reads them as numbers)."""
-    letters = "N" if case.spec.transposed else "N" + case.spec.spatial
-    choose("symbolic axis", case.symbolic, tuple(letters), empty=True)
+    """Batch and spatial axes may be symbolic; channels are known."""
+    choose("symbolic axis", case.symbolic, tuple("N" + case.spec.spatial), empty=True)
     require(len(set(case.symbolic)) == len(case.symbolic), f"symbolic names an axis twice: {case.symbolic}")
     for letter in case.symbolic:
         require(letter in case.pad_order, f"symbolic axis {letter} is none of the layout {case.pad_order} of x")

@@ -1,4 +1,4 @@
-"""What to ask of each case. Plain values: sent to workers, so nothing of TVM."""
+"""How each case is checked. Plain values, which are sent to workers."""
 
 from dataclasses import dataclass
 

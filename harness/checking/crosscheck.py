@@ -1,6 +1,6 @@
-"""What the fast pipeline says is confirmed by the default one: for every failure, and for a sample of what passed.
+"""Confirm what the fast pipeline says by the default one: every failure, and a sample of what passed.
 
-Law: whether a case is in the sample depends on the case and the seed alone, so that any process decides the same.
+Invariant: whether a case is in the sample depends on the case and the seed alone, so that any process decides the same.
 """
 
 import zlib
@@ -18,7 +18,7 @@ def is_sampled(case: Case, share: float, seed: int = 0) -> bool:
 
 
 def confirm(fast: Failure, default: Failure | None) -> Failure:
-    """What to report where the fast pipeline failed: its failure, if the default one (None: passes) says the same."""
+    """Return the failure of the fast pipeline, if the default one (None: passes) fails in the same way."""
     if default is not None and default.fingerprint == fast.fingerprint:
         return fast
     message = default.fingerprint if default is not None else "that it passes"

@@ -1,5 +1,7 @@
-"""Both functions of a case compiled, run on all its inputs, and compared: with each other, with the NumPy reference,
-and on a sample with what TVM's default pipeline makes of them.
+"""Compile both functions of a case, run them on all its inputs, and compare.
+
+The outputs are compared with each other, with the NumPy reference, and on a sample with those of the compiler's
+default pipeline.
 """
 
 from collections.abc import Iterator
@@ -9,87 +11,89 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldproof.case import Case
+from foldproof.checking.evidence import Arrays, Evidence
 from foldproof.checking.failures import CompileError, Failure, failure
-from foldproof.ir.relax import module as ir
-from foldproof.ir.relax.build import MAIN, build
-from foldproof.ir.relax.known_issues import find_known_issue, find_raised_issue
-from foldproof.ir.relax.targets import DEFAULT, FAST, Program, Target, compile_functions
+from foldproof.ir.base import DEFAULT, FAST, IR, Module, Program, Target, find_raised_issue
 from foldproof.oracle.compare import Difference, bitwise, within
 from foldproof.oracle.error_bounds import Reference
-from foldproof.oracle.fills import inputs, parameters
-from foldproof.oracle.legality import legal_folds
-from foldproof.oracle.reference import outputs
+from foldproof.oracle.fills import parameters
+
+Outputs = tuple[np.ndarray, ...]
+Masks = tuple[np.ndarray | None, ...]
+"""Of each output, the elements that are unspecified; None for none."""
 
 # --- compile and run ----------------------------------------------------------------------------------
 
 
-def compile_case(case: Case, modules: dict[str, ir.Module], target: Target) -> Program:
-    """What the modules of a case are compiled to. Raises CompileError, which tells whether the pass is to blame."""
+def compile_case(evidence: Evidence, modules: dict[str, Module], target: Target) -> Program:
+    """Compile the modules of a case. Raises CompileError, which tells whether the pass is to blame."""
+    ir = evidence.ir
     try:
-        return compile_functions(modules, target)
+        return ir.compile([modules], target)[0]
     except Exception as error:
         # Which of the two was it? The unfolded function alone tells whether the pass is to blame.
-        symptom = "unfolded" if len(modules) == 1 or _fails_alone(modules, target) else "folded"
-        raise failure(
-            "CompileError", case, symptom, f"TVM does not compile the {symptom} function: {ir.short_error(error)}"
-        ) from error
+        symptom = "unfolded" if len(modules) == 1 or _fails_alone(ir, modules, target) else "folded"
+        message = f"{ir.compiler} does not compile the {symptom} function: {ir.short_error(error)}"
+        raise failure("CompileError", evidence.case, symptom, message) from error
 
 
-def _fails_alone(modules: dict[str, ir.Module], target: Target) -> bool:
+def _fails_alone(ir: IR, modules: dict[str, Module], target: Target) -> bool:
     try:
-        compile_functions({"unfolded": modules["unfolded"]}, target)
+        ir.compile([{"unfolded": modules["unfolded"]}], target)
     except Exception:  # noqa: BLE001, the caller reports it with the first error as the cause
         return True
     return False
 
 
-def run_function(case: Case, program: Program, name: str, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-    """The outputs of a function. Raises CompileError."""
+def run_function(evidence: Evidence, program: Program, name: str, arrays: Arrays) -> Outputs:
+    """Return the outputs of a function. Raises CompileError."""
     try:
         return program.run(name, arrays)
     except Exception as error:
-        raise failure(
-            "CompileError", case, f"run {name}", f"running the {name} function raised {ir.short_error(error)}"
-        ) from error
+        message = f"running the {name} function raised {evidence.ir.short_error(error)}"
+        raise failure("CompileError", evidence.case, f"run {name}", message) from error
 
 
-def known_compile_issue(case: Case, error: CompileError) -> str | None:
-    """The known defect of TVM that keeps the unfolded function from being compiled."""
-    raised = find_raised_issue(case, str(error.__cause__)) if "unfolded" in error.symptom else None
-    return None if raised is None else raised.name
+def known_compile_issue(evidence: Evidence, error: CompileError) -> str:
+    """Return the known issue that keeps the unfolded function from being compiled; empty if it is none."""
+    if "unfolded" not in error.symptom:
+        return ""
+    issue = find_raised_issue(evidence.ir, evidence.case, str(error.__cause__))
+    return "" if issue is None else issue.name
 
 
 # --- both pipelines -----------------------------------------------------------------------------------
 
 
-def compile_default_program(case: Case, modules: dict[str, ir.Module], target: Target) -> Program | None:
-    """The program of the default pipeline; None if ``target`` has no other, or that one has a known defect here."""
+def compile_default_program(evidence: Evidence, modules: dict[str, Module], target: Target) -> Program | None:
+    """Compile through the default pipeline; None if ``target`` is of that one, or it has a known issue here."""
     if target.pipeline != FAST:
         return None
-    with _default_only(case):
+    with _default_only(evidence.case):
         try:
-            return compile_case(case, modules, target.with_pipeline(DEFAULT))
+            return compile_case(evidence, modules, target.with_pipeline(DEFAULT))
         except CompileError as error:
-            if known_compile_issue(case, error) is None:
+            if not known_compile_issue(evidence, error):
                 raise
             return None
 
 
 def _compare_pipelines(
-    case: Case,
+    evidence: Evidence,
     fill: str,
     name: str,
     default_program: Program | None,
-    arrays: dict[str, np.ndarray],
-    got: tuple[np.ndarray, ...],
-    open_elements: tuple[np.ndarray | None, ...],
+    arrays: Arrays,
+    got: Outputs,
+    unspecified: Masks,
 ) -> None:
-    """The default pipeline says what the fast one should give; elements that TVM leaves open left out."""
+    """Require the outputs of the default pipeline; unspecified elements are left out."""
     if default_program is None:
         return
+    case = evidence.case
     with _default_only(case):
-        want = run_function(case, default_program, name, arrays)
-    difference = first_difference(got, want, open_elements)
+        want = run_function(evidence, default_program, name, arrays)
+    difference = first_difference(got, want, unspecified)
     if difference is not None:
         detail = f"the fast pipeline's {name} function, {_where(case, fill)}: {difference.text}"
         raise failure("PipelineDisagreement", case, f"{name} {difference.symptom}", detail)
@@ -109,61 +113,66 @@ def _default_only(case: Case) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceResult:
-    """What the reference says of the unfolded run: which elements of each output are open, what is undefined and why.
+    """What the reference makes of one unfolded run.
 
-    ``finding`` names a known defect of TVM that makes the unfolded result wrong, values and all.
+    ``unspecified`` are the elements of each output that a fold may change, ``undefined`` why some could not be
+    compared. ``known_issue`` names one of the compiler that makes the unfolded result wrong, values and all.
     """
 
-    unspecified: tuple[np.ndarray | None, ...] = ()
+    unspecified: Masks = ()
     undefined: tuple[str, ...] = ()
     known_issue: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What could not be compared with all oracles, over all fills: names of reasons, and of known issues."""
+
+    undefined: tuple[str, ...] = ()
+    known_issues: tuple[str, ...] = ()
+
+
 def compare_runs(
-    case: Case, program: Program, modules: dict[str, ir.Module], default_program: Program | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(what is undefined, known defects of TVM) over all fills; raises on any other difference."""
-    reference_results = []
+    evidence: Evidence, program: Program, modules: dict[str, Module], default_program: Program | None
+) -> Comparison:
+    """Run both functions on all fills and compare. Raises a ``Failure`` for a difference that nothing explains."""
+    case = evidence.case
+    results = []
     for fill in case.fills:
-        arrays = inputs(case, fill)
-        given = parameters(case, arrays)
-        unfolded = run_function(case, program, "unfolded", given)
-        reference_result = compare_with_reference(case, fill, arrays, unfolded)
-        reference_results.append(reference_result)
-        _compare_pipelines(case, fill, "unfolded", default_program, given, unfolded, reference_result.unspecified)
+        given = parameters(case, evidence.inputs[fill])
+        unfolded = run_function(evidence, program, "unfolded", given)
+        result = compare_with_reference(evidence, fill, unfolded)
+        results.append(result)
+        _compare_pipelines(evidence, fill, "unfolded", default_program, given, unfolded, result.unspecified)
         if "folded" in modules:
-            folded = run_function(case, program, "folded", given)
-            _compare_pipelines(case, fill, "folded", default_program, given, folded, reference_result.unspecified)
-            difference = first_difference(folded, unfolded, reference_result.unspecified)
-            if difference and not (reference_result.known_issue and _is_legal_fold(case, modules["folded"])):
-                raise _miscompiled(case, fill, difference, modules["folded"])
-    undefined = dict.fromkeys(name for reference_result in reference_results for name in reference_result.undefined)
-    known_issues = dict.fromkeys(
-        reference_result.known_issue for reference_result in reference_results if reference_result.known_issue
-    )
-    return tuple(undefined), tuple(known_issues)
+            folded = run_function(evidence, program, "folded", given)
+            _compare_pipelines(evidence, fill, "folded", default_program, given, folded, result.unspecified)
+            difference = first_difference(folded, unfolded, result.unspecified)
+            if difference and not (result.known_issue and _is_legal_fold(evidence, modules["folded"])):
+                raise _miscompiled(evidence, fill, difference, modules["folded"])
+    undefined = dict.fromkeys(name for result in results for name in result.undefined)
+    known_issues = dict.fromkeys(result.known_issue for result in results if result.known_issue)
+    return Comparison(tuple(undefined), tuple(known_issues))
 
 
-def compare_with_reference(
-    case: Case, fill: str, arrays: dict[str, np.ndarray], got: tuple[np.ndarray, ...]
-) -> ReferenceResult:
-    """Compare the unfolded run with the NumPy reference; a difference is TVM's fault (or the reference's)."""
-    wants = outputs(case, arrays)
+def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> ReferenceResult:
+    """Compare the unfolded run with the NumPy reference. A difference is the compiler's fault, or the reference's."""
+    wants = evidence.reference[fill]
     wrong = _differs(got, wants)
     if wrong is None:
         return _undefined(wants)
-    known_issue = find_known_issue(case)
-    if known_issue is not None and not (known_issue.dtype_only and _differs(got, wants, any_dtype=True)):
-        return ReferenceResult(known_issue=known_issue.name)
-    detail = f"TVM's unfolded function, {_where(case, fill)}: {wrong.text}"
-    raise failure("OracleDisagreement", case, wrong.symptom, detail)
+    issue = evidence.known_issue
+    if issue is not None and not (issue.dtype_only and _differs(got, wants, any_dtype=True)):
+        return ReferenceResult(known_issue=issue.name)
+    detail = f"{evidence.ir.compiler}'s unfolded function, {_where(evidence.case, fill)}: {wrong.text}"
+    raise failure("OracleDisagreement", evidence.case, wrong.symptom, detail)
 
 
 NOT_COMPARED = "sum that may overflow or has no error bound"
 
 
 def _undefined(wants: tuple[Reference, ...]) -> ReferenceResult:
-    """What the reference could not judge. Where TVM itself leaves elements open, the fold may change them."""
+    """Collect what the reference could not judge. A fold may change elements that are unspecified."""
     names: dict[str, None] = {}
     for want in wants:
         names.update(dict.fromkeys(want.reasons))
@@ -172,17 +181,13 @@ def _undefined(wants: tuple[Reference, ...]) -> ReferenceResult:
     return ReferenceResult(unspecified=tuple(want.unspecified for want in wants), undefined=tuple(names))
 
 
-def _differs(
-    got: tuple[np.ndarray, ...], wants: tuple[Reference, ...], *, any_dtype: bool = False
-) -> Difference | None:
+def _differs(got: Outputs, wants: tuple[Reference, ...], *, any_dtype: bool = False) -> Difference | None:
     differences = (within(g, want, any_dtype=any_dtype) for g, want in zip(got, wants, strict=True))
     return next((d for d in differences if d), None)
 
 
-def first_difference(
-    got: tuple[np.ndarray, ...], want: tuple[np.ndarray, ...], unspecified: tuple[np.ndarray | None, ...]
-) -> Difference | None:
-    """Between the outputs of both functions, bit by bit; elements that TVM leaves open left out."""
+def first_difference(got: Outputs, want: Outputs, unspecified: Masks) -> Difference | None:
+    """Return the first difference between the outputs of two functions, bit by bit, unspecified elements left out."""
     if len(got) != len(want):
         return Difference("shape", f"{len(got)} outputs, but should be {len(want)}")
     for i, where in enumerate(unspecified):
@@ -191,19 +196,21 @@ def first_difference(
     return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
 
 
-def _miscompiled(case: Case, fill: str, difference: Difference, folded: ir.Module) -> Failure:
-    """The pass is at fault, unless what it made is the right fold and TVM executes that one wrongly."""
+def _miscompiled(evidence: Evidence, fill: str, difference: Difference, folded: Module) -> Failure:
+    """Blame the pass, unless what it made is a legal fold that the compiler executes wrongly."""
+    case = evidence.case
     detail = f"{_where(case, fill)}: {difference.text}"
-    if _is_legal_fold(case, folded):
-        text = f"TVM's kernel of the right fold, {detail}"
+    if _is_legal_fold(evidence, folded):
+        text = f"{evidence.ir.compiler}'s kernel of the right fold, {detail}"
         return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
     kind = "Miscompile" if difference.symptom == "values" else "WrongType"
     return failure(kind, case, difference.symptom, f"folded, {detail}")
 
 
-def _is_legal_fold(case: Case, folded: ir.Module) -> bool:
-    """Whether the folded function is, letter by letter, one that the reference calls equal to the case."""
-    return any(ir.same(build(right, with_pad=False)[MAIN], folded[MAIN]) for right in legal_folds(case))
+def _is_legal_fold(evidence: Evidence, folded: Module) -> bool:
+    """Whether the folded function is, node for node, one that the reference calls equal to the case."""
+    ir = evidence.ir
+    return any(ir.same(ir.entry(ir.build(legal, with_pad=False)), ir.entry(folded)) for legal in evidence.legal_folds)
 
 
 def _where(case: Case, fill: str) -> str:

@@ -1,4 +1,4 @@
-"""What can be wrong: a class of ``Failure`` each. A failure knows its case, its symptom and a sentence.
+"""What can be wrong: a class of ``Failure`` each. A failure has its case, its symptom and a sentence.
 
 Hypothesis and campaigns tell failures apart by ``fingerprint``; since Hypothesis goes by exception type and raising
 line, ``failure`` makes one of a subclass of its own for each fingerprint.
@@ -43,7 +43,7 @@ class WrongType(Failure):
 
 
 class IllFormed(Failure):
-    """The pass returned a module that ``relax.analysis.well_formed`` rejects."""
+    """The pass returned a module that the compiler rejects as not well formed."""
 
 
 class InputMutated(Failure):
@@ -59,7 +59,7 @@ class MissedFold(Failure):
 
 
 class CompileError(Failure):
-    """The pass, or TVM on what it returned, raised; ``symptom`` says at which stage."""
+    """The pass, or the compiler on what it returned, raised; ``symptom`` says at which stage."""
 
 
 class TargetCrashed(Failure):
@@ -71,11 +71,11 @@ class TargetTimeout(Failure):
 
 
 class OracleDisagreement(Failure):
-    """TVM's unfolded function and the NumPy reference differ: TVM or the reference is wrong, not the pass."""
+    """The unfolded function and the NumPy reference differ: the compiler or the reference is wrong, not the pass."""
 
 
 class PipelineDisagreement(Failure):
-    """The fast pipeline and TVM's default one differ: in the bits of an output, or in what comes of the case."""
+    """The fast pipeline and the default one differ: in the bits of an output, or in the result of the case."""
 
 
 class HarnessError(Failure):

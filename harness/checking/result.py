@@ -1,4 +1,4 @@
-"""A case without a failure, and what was seen. Plain values: sent between processes, so nothing of TVM."""
+"""The verdict on a case without a failure. Plain values, which are sent between processes."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,18 @@ from foldproof.oracle.legality import Legality
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome of ``check``.
+    """The verdict of ``check``.
 
-    ``reasons`` are (kind, sentence) of the sites that a pass with an ``explain`` method refused, ``rules`` those it
-    folded by. ``legality`` is asked where a pad was left. ``undefined`` and ``findings`` name why some output could
-    not be compared with all oracles: no failure of the pass, and not passed either. ``sampled`` says that both
-    pipelines ran the case and gave the same bits, ``fallback`` why the fast one did not run it.
+    Args:
+        folded: whether the pass left fewer pads than there were.
+        legality: whether the pads that were left could be folded; None if none was left.
+        rules: those by which the pass folded, if it explains.
+        reasons: (kind, sentence) of the sites that the pass refused, if it explains.
+        undefined: why some output could not be compared with all oracles.
+        known_issues: those of the compiler that kept some output from being compared.
+        unsupported: why the IR cannot express the case; it was not executed then. Empty if it can.
+        sampled: whether both pipelines ran the case and returned the same bits.
+        fallback: why the fast pipeline did not run the case; empty if it did.
     """
 
     folded: bool
@@ -21,10 +27,11 @@ class Verdict:
     reasons: tuple[tuple[str, str], ...] = ()
     undefined: tuple[str, ...] = ()
     known_issues: tuple[str, ...] = ()
+    unsupported: str = ""
     sampled: bool = False
     fallback: str = ""
 
     @property
     def in_doubt(self) -> bool:
-        """Whether some output could not be compared with all oracles: neither failed nor passed."""
-        return bool(self.undefined or self.known_issues)
+        """Whether some output was not compared with all oracles: the case has neither failed nor passed."""
+        return bool(self.undefined or self.known_issues or self.unsupported)

@@ -6,9 +6,9 @@
 from dataclasses import dataclass
 
 from foldproof.case import Case, dtypes
+from foldproof.core.loading import load_fold
 from foldproof.corpus.entry import Entry
-from foldproof.fold import FoldExplicitPadding, Refused
-from foldproof.ir.relax.build import build
+from foldproof.ir.base import ir_of, read_outcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +46,9 @@ def coverage_of(entry: Entry) -> frozenset[Coverage]:
 
 def outcomes(entry: Entry) -> tuple[str, ...]:
     """What the bundled pass does with each site, and what else the entry expects."""
-    found = {
-        f"refused {report.outcome.kind}" if isinstance(report.outcome, Refused) else f"folded {report.outcome.rule}"
-        for report in FoldExplicitPadding().explain(build(entry.case), check_input=False)
-    }
+    bundled = load_fold(None)
+    reported = read_outcomes(bundled.explain(ir_of(bundled).build(entry.case)))
+    found = {f"folded {outcome.rule}" if outcome.folded else f"refused {outcome.kind}" for outcome in reported}
     found |= {f"{what} {name}" for what, name in entry.expect.items()}
     return tuple(sorted(found or {"no site"}))
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from foldproof.case import MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.checking.failures import Failure, failure
+from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.targets import Program, Target, compile_batch
 from foldproof.mutants.kill_matrix import RIGHT, Kills
 from foldproof.mutants.through import Distinct, Passes, fold_all
@@ -121,7 +122,7 @@ def _any_case(random: Random) -> Case:
         steps=tuple(_any_step(random) for _ in range(choice((0, 0, 1, 2)))),
         batch=choice((1, 2)),
         channels=groups * choice((1, 2)),
-        data_layout=choice(spec.data_layouts),
+        data_layout=choice((spec.data_layout,) if spec.transposed else spec.data_layouts),
         extra_outputs=choice(((), ("returned",), ("read",))),
         **fields,
     )
@@ -235,7 +236,7 @@ def _close(baseline: Baseline, got: Array, want: Array) -> bool:
 
 def _inputs(baseline: Baseline, case: Case) -> dict[str, Array]:
     """What the function takes, with the data and weights of this way of testing; a constant weight is the graph's."""
-    arrays = inputs(case, case.fills[0])
+    arrays = inputs(case, case.fills[0], SEMANTICS)
     generator = np.random.Generator(np.random.PCG64(case.seed))
     for name in ("x", "w"):
         if name in arrays:

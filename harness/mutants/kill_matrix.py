@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from foldproof.case import Case
 from foldproof.checking.check import Prepared, conclude, prepared_from
+from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
-from foldproof.ir.relax.targets import Program, Target, compile_batch
+from foldproof.ir.base import Program, Target
+from foldproof.ir.relax.ir import RELAX
 from foldproof.mutants.through import Distinct, Folded, Passes, fold_all
 from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
 
@@ -31,8 +33,9 @@ def kill_matrix(
 ) -> list[Kills]:
     """The kills of each case. ``RIGHT`` is one of the passes, all of which make these ``promises``."""
     through = [fold_all(case, passes) for case in cases]
+    evidence = {case: Evidence(case, RELAX) for case in cases}
     ready = [
-        (each, _prepared(each, options))
+        (each, _prepared(each, evidence[each.case], options))
         for row in through
         for each in row.distinct
         if each.failure is None and each.names
@@ -54,15 +57,15 @@ def kills_of(row: Folded) -> Kills:
     }
 
 
-def _prepared(each: Distinct, options: PassOptions) -> Prepared:
-    return prepared_from(each.case, each.unfolded, each.folded, complete=True, options=options)
+def _prepared(each: Distinct, evidence: Evidence, options: PassOptions) -> Prepared:
+    return prepared_from(evidence, each.unfolded, each.folded, complete=True, options=options)
 
 
 def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
     """The program of each, by its place; none if one of them does not compile, which then shows alone."""
     places = [i for i, each in enumerate(prepared) if each.modules]
     try:
-        programs = compile_batch([prepared[i].modules for i in places], target)
+        programs = RELAX.compile([prepared[i].modules for i in places], target)
     except Exception:  # noqa: BLE001, each is compiled again, alone
         return {}
     return dict(zip(places, programs, strict=True))

@@ -15,6 +15,7 @@ from foldproof.checking.apply_pass import Fold, apply_pass, check_again, check_f
 from foldproof.checking.failures import Failure
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
+from foldproof.ir.relax.ir import RELAX
 from foldproof.mutants.altered import Run, Spoilt, places_of, watched
 
 
@@ -81,13 +82,13 @@ class _Through:
         """What a pass makes. Raises a ``Failure``."""
         shared = self._shared_by(fold) if isinstance(fold, Spoilt) else None
         if shared is None or not isinstance(fold, Spoilt) or not fold.same_in(shared.run):
-            each = self._distinct(apply_pass(self._case, fold, self._unfolded.clone()))
+            each = self._distinct(apply_pass(self._case, fold, self._unfolded.clone(), RELAX))
         elif shared.idempotent and fold.same_in(shared.again):
             return shared.each
         else:
             each = shared.each
         if self._form and each.failure is None and each.changed:
-            check_again(self._case, fold, each.folded)
+            check_again(self._case, fold, each.folded, RELAX)
         return each
 
     def _shared_by(self, fold: Spoilt) -> _Shared | None:
@@ -119,7 +120,7 @@ class _Through:
         self.row.distinct.append(each)
         if self._form:
             try:
-                check_form(self._case, self._unfolded, folded)
+                check_form(self._case, self._unfolded, folded, RELAX)
             except Failure as found:
                 each.failure = found
         return each

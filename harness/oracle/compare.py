@@ -31,7 +31,7 @@ def bitwise(got: Array, want: Array) -> Difference | None:
 def within(got: Array, want: Reference, *, any_dtype: bool = False) -> Difference | None:
     """How ``got`` differs from a reference by more than its bound, where it is defined.
 
-    ``any_dtype`` compares values only: TVM 0.27 annotates an integer avg_pool with its input's dtype and returns int64.
+    ``any_dtype`` compares values only, where a known issue of the IR changes the dtype.
     """
     difference = _form(got, want.value, any_dtype=any_dtype)
     if difference:

@@ -1,11 +1,10 @@
-"""The NumPy meaning of the elementwise steps, bit by bit as TVM 0.27 executes them on llvm.
+"""The NumPy meaning of the elementwise steps, bit by bit.
 
-    apply(step, tensor, {"scale": ..., ...}) -> tensor
+    apply(step, tensor, {"scale": ..., ...}, semantics) -> tensor
 
-The laws. Each operation rounds once, to the dtype that it works in. ``max(a, b)`` is ``a if a > b else b`` and ``min``
-``a if a < b else b``: NaN and zeros of two signs go by the order of the operands. TVM's simplifier drops ``x + 0.0``,
-and makes ``x * 0.0`` and ``0.0 / x`` the constant, NaN or not, if it sees a constant scalar. Integers of 8 and 16 bits
-wrap; LLVM leaves overflow of 32 and 64 bits open, and a cast from float to integer out of range.
+Invariant: each operation rounds once, to the dtype that it works in. Integers wrap. Where implementations differ (what
+a maximum makes of NaN and of zeros of two signs, products with a constant 0, overflow, skipped roundings),
+``semantics`` decides. A cast from float to integer out of range is unspecified everywhere.
 """
 
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from foldproof.case import dtypes
 from foldproof.case.parameters import Parameters
 from foldproof.case.step import QUANTIZING, Step
+from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]
 
@@ -28,9 +28,9 @@ OVERFLOW = "integer overflow in a step"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """An array, ``unsure`` where its value is not known here, and ``open`` where TVM itself leaves it open.
+    """An array with masks: ``unknown`` where the reference cannot tell the value, ``unspecified`` where nobody can.
 
-    What is open is unsure. ``reasons`` say why anything is open.
+    Invariant: what is unspecified is unknown. ``reasons`` say why anything is unspecified.
     """
 
     value: Array
@@ -39,13 +39,13 @@ class Tensor:
     reasons: tuple[str, ...] = ()
 
     def each(self, change: Callable[[Array], Array]) -> "Tensor":
-        """The same change to the value and to what is known of it."""
+        """Apply the same change to the value and to both masks."""
         unknown = change(self.unknown)
         unspecified = unknown if self.unspecified is self.unknown else change(self.unspecified)
         return Tensor(value=change(self.value), unknown=unknown, unspecified=unspecified, reasons=self.reasons)
 
     def mark_unspecified(self, where: Array, reason: str) -> "Tensor":
-        """Open at these elements too."""
+        """Mark these elements as unspecified too."""
         if not where.any():
             return self
         reasons = tuple(dict.fromkeys((*self.reasons, reason)))
@@ -53,22 +53,23 @@ class Tensor:
 
 
 def known(value: Array) -> Tensor:
-    """A tensor of which everything is known."""
+    """Return a tensor of which everything is known."""
     nowhere = np.zeros(value.shape, np.bool_)
     return Tensor(value=value, unknown=nowhere, unspecified=nowhere)
 
 
-def apply(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    """What an elementwise step makes of a tensor. ``parameters`` have the shapes that broadcast to it."""
+def apply(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    """Apply an elementwise step to a tensor. ``parameters`` have the shapes that broadcast to it."""
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
-        result = _KINDS[step.kind](step, tensor, parameters)
-        if tensor.value.dtype == np.dtype("bfloat16") and step.kind not in QUANTIZING and step.kind != "astype":
-            result = replace(result, unknown=result.unknown | _is_rounded(step, tensor, parameters, result))
+        result = _KINDS[step.kind](step, tensor, parameters, semantics)
+        excess = tensor.value.dtype.name in semantics.excess_precision
+        if excess and step.kind not in QUANTIZING and step.kind != "astype":
+            result = replace(result, unknown=result.unknown | _is_rounded(step, tensor, parameters, result, semantics))
         return result
 
 
-def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor) -> Array:
-    """Where bfloat16 rounds: TVM computes it in float32, and drops a rounding that is computed with at once."""
+def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor, semantics: Semantics) -> Array:
+    """Find the elements that round: they are computed in float32, and that rounding may be dropped."""
     single = np.dtype(np.float32)
     exact = _KINDS[step.kind](
         replace(step, alpha=float(np.array(step.alpha).astype(tensor.value.dtype)))
@@ -76,15 +77,13 @@ def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tens
         else step,
         replace(tensor, value=tensor.value.astype(single)),
         {name: value.astype(single) for name, value in parameters.items()},
+        semantics,
     )
     return np.asarray((exact.value != result.value.astype(single)) & ~np.isnan(exact.value))
 
 
-def cast(tensor: Tensor, dtype: str) -> Tensor:
-    """``astype``. Float to integer truncates; bfloat16 is unsure where it rounds.
-
-    TVM 0.27 computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once.
-    """
+def cast(tensor: Tensor, dtype: str, semantics: Semantics) -> Tensor:
+    """Cast a tensor. Float to integer truncates; a dtype of excess precision is unknown where it rounds."""
     value, to_integer = tensor.value, dtype in dtypes.INTEGERS
     if to_integer and not np.issubdtype(value.dtype, np.integer):
         low, high = dtypes.int_range(dtype)
@@ -93,7 +92,7 @@ def cast(tensor: Tensor, dtype: str) -> Tensor:
         inner = np.where(inside, whole, 0).astype(np.dtype(dtype))
         return replace(tensor, value=inner).mark_unspecified(~inside, OUT_OF_RANGE)
     result = value.astype(np.dtype(dtype))
-    if dtype != "bfloat16" or value.dtype == result.dtype:
+    if dtype not in semantics.excess_precision or value.dtype == result.dtype:
         return replace(tensor, value=result)
     rounded = (result.astype(np.float64) != value.astype(np.float64)) & ~np.isnan(value.astype(np.float64))
     return replace(tensor, value=result, unknown=tensor.unknown | rounded)
@@ -102,96 +101,96 @@ def cast(tensor: Tensor, dtype: str) -> Tensor:
 # --- kinds --------------------------------------------------------------------------------------------
 
 
-def _cast(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    return cast(tensor, step.out_dtype)
+def _cast(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    return cast(tensor, step.out_dtype, semantics)
 
 
-def _dequantize(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _dequantize(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     """float32(int32(q) - zero_point) * scale: int32 wraps, and each float operation rounds once."""
     scale, zero_point = parameters["scale"], parameters["zero_point"]
     difference = (tensor.value.astype(np.int64) - zero_point.astype(np.int64)).astype(np.int32)
     result = difference.astype(np.float32) * scale
-    if step.constant and scale.size == 1 and not scale.any():
+    if semantics.simplifies_constants and step.constant and scale.size == 1 and not scale.any():
         result = np.full_like(result, scale.item())
     if step.out_dtype == "float16":
         result = np.clip(result, np.float32(-65504), np.float32(65504)).astype(np.float16)
     return replace(tensor, value=result)
 
 
-def _quantize(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    """clip(round(x / scale) + zero_point) in float32; NaN becomes the highest value."""
+def _quantize(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    """Compute clip(round(x / scale) + zero_point) in float32."""
     low, high = (np.float32(end) for end in dtypes.int_range(step.out_dtype))
     scaled = tensor.value.astype(np.float32) / parameters["scale"]
     shifted = np.rint(scaled) + parameters["zero_point"].astype(np.float32)
-    clipped = _max(_min(shifted, high), low)
+    clipped = semantics.maximum(semantics.minimum(shifted, high), low)
     return replace(tensor, value=clipped.astype(np.dtype(step.out_dtype)))
 
 
-def _relu(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    return replace(tensor, value=_max(tensor.value, tensor.value.dtype.type(0)))
+def _relu(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    return replace(tensor, value=semantics.maximum(tensor.value, tensor.value.dtype.type(0)))
 
 
-def _clip(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _clip(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     kind = tensor.value.dtype.type
     low, high = (kind(int(end)) if _is_integer(tensor) else kind(end) for end in (step.low, step.high))
-    return replace(tensor, value=_max(_min(tensor.value, high), low))
+    return replace(tensor, value=semantics.maximum(semantics.minimum(tensor.value, high), low))
 
 
-def _leakyrelu(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _leakyrelu(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     value = tensor.value
-    return replace(tensor, value=np.where(value > 0, value, _times(value, value.dtype.type(step.alpha))))
+    return replace(tensor, value=np.where(value > 0, value, _times(value, value.dtype.type(step.alpha), semantics)))
 
 
-def _sign(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _sign(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     """1, -1, or 0.0 for zeros of either sign and for NaN."""
     value = tensor.value
     return replace(tensor, value=((value > 0).astype(value.dtype) - (value < 0).astype(value.dtype)))
 
 
-def _rounding(function: Callable[[Array], Array]) -> Callable[[Step, Tensor, Parameters], Tensor]:
+def _rounding(function: Callable[[Array], Array]) -> Callable[[Step, Tensor, Parameters, Semantics], Tensor]:
     """A function of floats that leaves integers as they are."""
 
-    def rounded(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+    def rounded(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
         return tensor if _is_integer(tensor) else replace(tensor, value=function(tensor.value))
 
     return rounded
 
 
-def _sqrt(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _sqrt(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     return replace(tensor, value=np.sqrt(tensor.value))
 
 
-def _negative(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    return _computed(tensor, np.negative, tensor.value)
+def _negative(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    return _computed(tensor, semantics, np.negative, tensor.value)
 
 
-def _abs(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    return _computed(tensor, np.abs, tensor.value)
+def _abs(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    return _computed(tensor, semantics, np.abs, tensor.value)
 
 
-def _square(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
-    return _computed(tensor, np.multiply, tensor.value, tensor.value)
+def _square(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    return _computed(tensor, semantics, np.multiply, tensor.value, tensor.value)
 
 
-def _binary(step: Step, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _binary(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     operand = parameters["operand"]
     scalar = operand if step.constant and operand.size == 1 else None
     left, right = (operand, tensor.value) if step.swapped else (tensor.value, operand)
-    if scalar is not None and not scalar.any():
+    if semantics.simplifies_constants and scalar is not None and not scalar.any():
         if step.kind == "add" or (step.kind == "subtract" and not step.swapped):
             return tensor
         if step.kind in ("multiply", "divide"):
             return replace(tensor, value=np.full_like(tensor.value, scalar.item()))
     if step.kind in ("maximum", "minimum"):
-        choose = _max if step.kind == "maximum" else _min
+        choose = semantics.maximum if step.kind == "maximum" else semantics.minimum
         return replace(tensor, value=choose(left, right))
     if step.kind == "divide" and _is_integer(tensor):
         return replace(tensor, value=_truncated(left, right))
     arithmetic = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide}
-    return _computed(tensor, arithmetic[step.kind], left, right)
+    return _computed(tensor, semantics, arithmetic[step.kind], left, right)
 
 
-_KINDS: dict[str, Callable[[Step, Tensor, Parameters], Tensor]] = {
+_KINDS: dict[str, Callable[[Step, Tensor, Parameters, Semantics], Tensor]] = {
     "dequantize": _dequantize,
     "quantize": _quantize,
     "astype": _cast,
@@ -218,17 +217,9 @@ def _is_integer(tensor: Tensor) -> bool:
     return bool(np.issubdtype(tensor.value.dtype, np.integer))
 
 
-def _max(left: Any, right: Any) -> Array:
-    return np.asarray(np.where(left > right, left, right))
-
-
-def _min(left: Any, right: Any) -> Array:
-    return np.asarray(np.where(left < right, left, right))
-
-
-def _times(value: Array, factor: Any) -> Array:
-    """TVM makes a product with the constant 0 that constant."""
-    return np.asarray(value * factor if factor else np.full_like(value, factor))
+def _times(value: Array, factor: Any, semantics: Semantics) -> Array:
+    """Multiply with a constant; a simplifier makes a product with the constant 0 that constant."""
+    return np.asarray(np.full_like(value, factor) if semantics.simplifies_constants and not factor else value * factor)
 
 
 def _truncated(left: Array, right: Array) -> Array:
@@ -237,8 +228,8 @@ def _truncated(left: Array, right: Array) -> Array:
     return np.asarray(quotient + ((left % right != 0) & ((left < 0) != (right < 0)))).astype(left.dtype)
 
 
-def _computed(tensor: Tensor, function: Callable[..., Any], *operands: Array) -> Tensor:
-    """Floats round; integers wrap, which is open for 32 and 64 bits."""
+def _computed(tensor: Tensor, semantics: Semantics, function: Callable[..., Any], *operands: Array) -> Tensor:
+    """Compute with one rounding for floats; integers wrap, which may be unspecified."""
     dtype = tensor.value.dtype
     if not _is_integer(tensor):
         return replace(tensor, value=np.asarray(function(*operands)).astype(dtype))
@@ -247,4 +238,4 @@ def _computed(tensor: Tensor, function: Callable[..., Any], *operands: Array) ->
     wraps = np.asarray((exact < low) | (exact > high), np.bool_)
     wrapped = np.asarray((exact - low) % (high - low + 1) + low).astype(dtype)
     result = replace(tensor, value=wrapped.reshape(tensor.value.shape))
-    return result.mark_unspecified(wraps, OVERFLOW) if dtype.itemsize >= 4 else result
+    return result.mark_unspecified(wraps, OVERFLOW) if dtype.name in semantics.unspecified_overflow else result

@@ -1,4 +1,4 @@
-"""What the reference says of a result: its value, how far a right answer may be from it, and where it says nothing.
+"""A reference result: value, absolute error bound, and a mask of comparable elements.
 
 The law of ``bound``. A sum of n terms x*w, in any order and with or without fused multiply-add, in a dtype of p bits
 (u = 2**-p), with S = sum |x||w| over the finite terms:
@@ -28,11 +28,15 @@ _LEAST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "flo
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """``value`` in the result's dtype and layout; ``bound`` the absolute error allowed (0.0: exact); ``defined`` is
-    False where TVM gives no meaning: the value depends on evaluation order, or on a cast out of range.
+    """A reference result.
 
-    ``open``, a part of what is not defined, is where TVM may answer differently for equal graphs, because of
-    ``reasons``. Elsewhere equal graphs have equal values, though the reference cannot tell which.
+    Args:
+        value: in the result's dtype and layout.
+        bound: the absolute error allowed, float64, in the shape of ``value``; 0.0 is exact.
+        defined: False where the value depends on evaluation order, or on a cast out of range.
+        unspecified: a part of what is not defined: where equal graphs may return different values, because of
+            ``reasons``. Elsewhere equal graphs return equal values, though the reference cannot tell which.
+        reasons: why anything is unspecified.
     """
 
     value: Array
@@ -43,17 +47,17 @@ class Reference:
 
 
 def exact(value: Array) -> Reference:
-    """A reference that is right to the bit, everywhere."""
+    """Return a reference that is right to the bit, everywhere."""
     return Reference(value, np.zeros(value.shape), np.ones(value.shape, np.bool_))
 
 
 def from_tensor(tensor: Tensor) -> Reference:
-    """What is known of a tensor that the function returns as it is."""
+    """Return what is known of a tensor that the function returns as it is."""
     return mask_unknown(exact(tensor.value), tensor.unknown, tensor.unspecified, tensor.reasons)
 
 
 def mask_unknown(result: Reference, unknown: Array, unspecified: Array, reasons: tuple[str, ...]) -> Reference:
-    """The result without what it reads of ``unsure`` elements; ``opened`` are those that TVM leaves open."""
+    """Mask what the result reads of ``unknown`` elements, some of which are ``unspecified``."""
     if not unspecified.any():
         return replace(result, defined=result.defined & ~unknown)
     return replace(
@@ -80,7 +84,7 @@ def bounded_sum(
     divisor: Array = np.ones(1)
     if count is not None:
         divisor, roundings = count, roundings + 1
-        exact &= count * u <= 1  # else the count itself rounds: to float16 where TVM has float16, not for bfloat16
+        exact &= count * u <= 1  # else the count itself rounds
     # (1 + u)**roundings bounds the growth of a partial sum by rounding; exp leaves room for the errors of float64 here.
     ceiling = np.where(exact, magnitude, magnitude * math.exp(min(4 * roundings * u, 700.0)))
     overflows = ceiling > dtypes.HIGHEST[dtype]

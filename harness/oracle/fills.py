@@ -23,6 +23,7 @@ import numpy.typing as npt
 from foldproof.case import MIRRORED_MODES, Case, dtypes
 from foldproof.case.parameters import constants
 from foldproof.oracle.preimage import Preimage, pad_images, preimage
+from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]
 
@@ -42,6 +43,7 @@ class Operand:
     shape: tuple[int, ...]
     dtype: str
     preimage: Preimage
+    semantics: Semantics
 
     @property
     def zero(self) -> Array:
@@ -64,14 +66,14 @@ class Operand:
         return self.dtype.startswith("u") and (self.is_weight or not (self.case.steps or self.case.producers))
 
 
-def inputs(case: Case, fill: str, *, seed: int | None = None) -> dict[str, Array]:
+def inputs(case: Case, fill: str, semantics: Semantics, *, seed: int | None = None) -> dict[str, Array]:
     """All tensors that the result of ``case`` depends on, by name. A constant weight is that of the first fill.
 
     ``seed`` is the case's own unless another is given.
     """
     seed = case.seed if seed is None else seed
     arrays = {}
-    for operand in _operands(case):
+    for operand in _operands(case, semantics):
         constant = operand.is_weight and case.constant_weight
         arrays[operand.name] = _filled(operand, case.fills[0] if constant else fill, seed)
     for place in (*case.producer_places, *case.step_places):
@@ -95,14 +97,30 @@ def _filled(operand: Operand, fill: str, seed: int) -> Array:
     return array
 
 
-def _operands(case: Case) -> list[Operand]:
+def _operands(case: Case, semantics: Semantics) -> list[Operand]:
     shape = tuple(case.input_dims[letter] for letter in case.pad_order)
-    data = Operand(case=case, name="x", order=case.pad_order, shape=shape, dtype=case.dtype, preimage=preimage(case))
+    data = Operand(
+        case=case,
+        name="x",
+        order=case.pad_order,
+        shape=shape,
+        dtype=case.dtype,
+        preimage=preimage(case, semantics),
+        semantics=semantics,
+    )
     if not case.spec.weighted:
         return [data]
     shape = tuple(case.kernel_dims[letter] for letter in case.kernel_order)
     plain = Preimage()
-    weight = Operand(case=case, name="w", order=case.kernel_order, shape=shape, dtype=case.kernel_dtype, preimage=plain)
+    weight = Operand(
+        case=case,
+        name="w",
+        order=case.kernel_order,
+        shape=shape,
+        dtype=case.kernel_dtype,
+        preimage=plain,
+        semantics=semantics,
+    )
     return [data, weight]
 
 
@@ -121,14 +139,14 @@ def _negative(operand: Operand, rng: np.random.Generator) -> Array:
     if operand.is_weight:
         return _distances(operand, rng, np.asarray(rng.choice([-1, 1], operand.shape)))
     if operand.unsigned:
-        return rng.integers(1, min(3, _magnitudes(operand.case)[0]) + 1, operand.shape)
+        return rng.integers(1, min(3, _magnitudes(operand.case, operand.semantics)[0]) + 1, operand.shape)
     below = np.broadcast_to(operand.preimage.below, operand.shape)
     return _around_zero(operand, _distances(operand, rng, below))
 
 
 def _distances(operand: Operand, rng: np.random.Generator, signs: Array) -> Array:
     """Distances from the center: magnitudes from 1 on, with ``signs`` where the dtype has them."""
-    largest = _magnitudes(operand.case)[1 if operand.is_weight else 0]
+    largest = _magnitudes(operand.case, operand.semantics)[1 if operand.is_weight else 0]
     magnitudes = rng.integers(1, largest + 1, operand.shape)
     return magnitudes if operand.unsigned else np.asarray(signs * magnitudes)
 
@@ -146,27 +164,29 @@ def _around_zero(operand: Operand, distance: Array) -> Array:
     return np.asarray(np.clip(operand.zero + shorter, low, high))  # a center may lie outside the dtype altogether
 
 
-def _magnitudes(case: Case) -> tuple[int, int]:
+def _magnitudes(case: Case, semantics: Semantics) -> tuple[int, int]:
     """Largest magnitudes of data and weight for which every partial sum fits the accumulation dtype; 1 at least.
 
     The pad value takes part in a sum like any element of the padded operand. Steps may enlarge what is small before it.
     """
     if case.result_dtype in dtypes.INTEGERS or case.spec.family == "max_pool":
         return LARGEST, LARGEST  # integer sums wrap, and a maximum rounds nothing
-    budget = _budget(case) // _terms(case)
-    border = math.ceil(_border(case))
+    budget = _budget(case, semantics) // _terms(case)
+    border = math.ceil(_border(case, semantics))
     if not case.spec.weighted:
-        return preimage(case).within(max(1, min(LARGEST, budget))), 1
+        return preimage(case, semantics).within(max(1, min(LARGEST, budget))), 1
     data = max(1, min(LARGEST, math.isqrt(budget)))
     if case.pads_weight:
         data = max(1, min(data, budget // max(border, 1)))
-        return preimage(case).within(data), max(1, min(LARGEST, budget // data))
-    return preimage(case).within(data), max(1, min(LARGEST, budget // max(data, border)))
+        return preimage(case, semantics).within(data), max(1, min(LARGEST, budget // data))
+    return preimage(case, semantics).within(data), max(1, min(LARGEST, budget // max(data, border)))
 
 
-def _budget(case: Case) -> int:
+def _budget(case: Case, semantics: Semantics) -> int:
     """Sum of |data * weight|, both counted in ones, that stays below 2**precision of the sum's lowest bit."""
-    return int((2 ** dtypes.PRECISION[case.result_dtype] - 1) // (_border(case).denominator * _scale_spread(case)))
+    return int(
+        (2 ** dtypes.PRECISION[case.result_dtype] - 1) // (_border(case, semantics).denominator * _scale_spread(case))
+    )
 
 
 def _terms(case: Case) -> int:
@@ -178,7 +198,7 @@ def _terms(case: Case) -> int:
     return inputs_of_group * math.prod(dims[letter] for letter in case.spec.spatial)
 
 
-def _border(case: Case) -> Fraction:
+def _border(case: Case, semantics: Semantics) -> Fraction:
     """|pad value| as it enters a sum; 0 where it is not finite, which no magnitude makes exact."""
     if case.pad.mode in MIRRORED_MODES:
         return Fraction(0)
@@ -189,7 +209,7 @@ def _border(case: Case) -> Fraction:
     elif is_dequantized(case):  # in units of the scale
         values = [float(int(case.pad.value) - zero) for zero in case.steps[0].zero_point]
     else:
-        values = pad_images(case)
+        values = pad_images(case, semantics)
     return max((abs(Fraction(value)) for value in values if math.isfinite(value)), default=Fraction(0))
 
 
@@ -217,8 +237,8 @@ def _sparse(operand: Operand, rng: np.random.Generator, weight: Array) -> Array:
     case = operand.case
     if case.result_dtype in dtypes.INTEGERS:
         return weight
-    data, _ = _magnitudes(case)
-    fits = max(1, _budget(case) // max(data, math.ceil(_border(case))))
+    data, _ = _magnitudes(case, operand.semantics)
+    fits = max(1, _budget(case, operand.semantics) // max(data, math.ceil(_border(case, operand.semantics))))
     if not fits < _terms(case) <= 2 * fits:  # few weights would hide more than a rounded sum does
         return weight
     filters = np.moveaxis(weight, operand.order.index("O"), 0)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -25,6 +24,7 @@ from foldproof.oracle.compare import bitwise
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.preimage import border_trace, pad_images
 from foldproof.oracle.reference import evaluate_steps, reference
+from foldproof.oracle.semantics import Semantics
 
 ADVERSARIAL = ("negative", "integers", "specials", "extremes")
 """Fills that are exact and show padding. Real values add rounding, NaN hides differences."""
@@ -35,17 +35,17 @@ MORE_SEEDS = tuple(range(2, 10))
 
 
 class Legality(StrEnum):
-    """``VACUOUS``: no window reads the border, or the steps leave nothing of the data. ``GEOMETRY``: equal here, but
-    not in every geometry.
+    """The answers. Where several apply it is the one that is asked first: what takes longest is asked last.
 
-    ``UNKNOWN_MODE``: TVM takes an unknown mode string for ``constant``, but nobody has to rely on that; and a mirroring
-    kernel of symbolic lengths with all widths 0 is a copy, but TVM's analyzer cannot prove it.
-    ``CONTRACTED``: a target that contracts a product and a sum to one operation gives the border another value.
-    ``OPEN``: equal but for what TVM leaves open in the data itself, and may answer differently next to a border; or a
-    step computes with a border of NaN, of which relu and clip make numbers on llvm, but not on every target; or makes
-    an integer of the border that wraps: on llvm, but not where TVM emits C, which computes 8 and 16 bits in int.
-
-    Where several apply it is the one that is asked first: what takes longest is asked last.
+    - ``LEGAL``: for every input and every shape.
+    - ``UNOBSERVABLE``: no window reads the border, or the steps leave nothing of the data.
+    - ``THIS_SHAPE_ONLY``: equal here, but not for every shape.
+    - ``UNKNOWN_MODE``: an implementation may take an unknown mode string for ``constant``, but nobody has to rely on
+      that; or a mirroring kernel of symbolic lengths with all widths 0 is a copy that the compiler cannot prove.
+    - ``NEEDS_NO_FMA``: a target that contracts a product and a sum to one operation gives the border another value.
+    - ``UNSPECIFIED``: equal but for what is unspecified in the data itself, and may differ next to a border; or a step
+      computes with a border of NaN, or makes an integer of it that wraps, which not every target does alike.
+    - ``ILLEGAL``: not equal.
     """
 
     LEGAL = "legal"
@@ -57,11 +57,10 @@ class Legality(StrEnum):
     ILLEGAL = "illegal"
 
 
-@lru_cache(maxsize=64)
-def legality(case: Case) -> Legality:
+def legality(case: Case, semantics: Semantics) -> Legality:
     """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
     case = replace(case, constant_weight=False)  # it quantifies over the weights too
-    if is_unproved_copy(case):
+    if is_unproved_copy(case, semantics):
         return Legality.UNKNOWN_MODE
     if is_identity(case):
         return Legality.LEGAL
@@ -71,39 +70,43 @@ def legality(case: Case) -> Legality:
         return Legality.UNOBSERVABLE
     if _parameter_meets_border(case):
         return Legality.ILLEGAL
-    folds = legal_folds(case)
+    folds = legal_folds(case, semantics)
     if not folds:
         return Legality.ILLEGAL
-    if _loses_data(folds[0]) or _drowns(folds[0]):
+    if _loses_data(folds[0], semantics) or _drowns(folds[0], semantics):
         return Legality.UNOBSERVABLE
     if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
         return Legality.THIS_SHAPE_ONLY  # a last window may reach what is cropped, or start after the data, or not
-    if all(_widens_sum(case) != _widens_sum(folded) for folded in folds):
+    if all(_widens_sum(case, semantics) != _widens_sum(folded, semantics) for folded in folds):
         return Legality.THIS_SHAPE_ONLY  # a sum of few bounded elements wraps in no dtype, one of many does
-    if _needs_no_fma(case):
+    if _needs_no_fma(case, semantics):
         return Legality.NEEDS_NO_FMA
-    if _leaves_open(case) or _computes_with_nan(case) or _wraps(case):
+    if _leaves_unspecified(case, semantics) or _computes_with_nan(case, semantics) or _wraps(case, semantics):
         return Legality.UNSPECIFIED
     for dense in denser_shapes(case):  # last, since it takes longest: large kernels on all adversarial inputs
-        right = legal_folds(dense)
+        right = legal_folds(dense, semantics)
         if not right:
             return Legality.THIS_SHAPE_ONLY
-        if _drowns(right[0]):
+        if _drowns(right[0], semantics):
             return Legality.UNOBSERVABLE
     # A few inputs may all hide one element, after a weight of 0 or a quotient: once in 246,000 cases they did.
-    stands = any(_agree(case, folded, seeds=MORE_SEEDS) for folded in legal_folds(case))
+    stands = any(_agree(case, folded, semantics, seeds=MORE_SEEDS) for folded in folds)
     return Legality.LEGAL if stands else Legality.ILLEGAL
 
 
-@lru_cache(maxsize=64)
-def legal_folds(case: Case) -> tuple[Case, ...]:
+def legal_folds(case: Case, semantics: Semantics) -> tuple[Case, ...]:
     """The cases whose pads went into the padding, and which mean the same as ``case``."""
-    return tuple(folded for folded in fold_candidates(case) if _agree(case, folded))
+    return tuple(folded for folded in fold_candidates(case) if _agree(case, folded, semantics))
 
 
-def is_target_dependent(case: Case) -> bool:
+def is_target_dependent(case: Case, semantics: Semantics) -> bool:
     """Whether a border has another value on another target, so that nobody has to fold it."""
-    return _needs_no_fma(case) or _leaves_open(case) or _computes_with_nan(case) or _wraps(case)
+    return (
+        _needs_no_fma(case, semantics)
+        or _leaves_unspecified(case, semantics)
+        or _computes_with_nan(case, semantics)
+        or _wraps(case, semantics)
+    )
 
 
 def is_identity(case: Case) -> bool:
@@ -112,8 +115,10 @@ def is_identity(case: Case) -> bool:
     return idle and all(not any(width[1:]) for step in case.steps for width in step.widths)
 
 
-def is_unproved_copy(case: Case) -> bool:
+def is_unproved_copy(case: Case, semantics: Semantics) -> bool:
     """Whether the pad is a mirroring kernel that only copies, which is not proved where lengths are symbolic."""
+    if semantics.proves_symbolic_copies:
+        return False
     mirrored = case.pad.form == "call_tir" and case.pad.mode != "constant"
     return mirrored and bool(case.symbolic) and all(widths == (0, 0) for widths in case.pad_widths.values())
 
@@ -134,9 +139,12 @@ def _crops(case: Case) -> bool:
     return any(min(sides) < 0 for sides in (*own, *(w for pads in spatial_widths(case).values() for w in pads)))
 
 
-def _widens_sum(case: Case) -> bool:
-    """Whether TVM sums narrow integers of an average in int32, as it does where the pool pads (``reference``)."""
-    if case.spec.family != "avg_pool" or case.operand_dtype not in ("int8", "uint8", "int16"):
+def _widens_sum(case: Case, semantics: Semantics) -> bool:
+    """Whether an average of integers is summed in a wider dtype because the pool pads (``reference``)."""
+    dtype = case.operand_dtype
+    if case.spec.family != "avg_pool" or dtype not in dtypes.INTEGERS:
+        return False
+    if semantics.average_sum_dtype(dtype, True) == semantics.average_sum_dtype(dtype, False):
         return False
     overhangs = [axis.stride - 1 if case.ceil_mode else 0 for axis in case.axes]
     return any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
@@ -188,23 +196,28 @@ def _parameter_meets_border(case: Case) -> bool:
     return False
 
 
-def _loses_data(folded: Case) -> bool:
+def _loses_data(folded: Case, semantics: Semantics) -> bool:
     """Whether the steps make the same number of all data, so that a border of that number goes unnoticed anywhere.
 
     Or nothing finite of any data: sums of infinities of both signs are NaN whatever the border holds.
     """
     numbers: set[float] = set()
     for fill, seed in product(ADVERSARIAL, SEEDS):
-        operand = evaluate_steps(folded, inputs(folded, fill, seed=seed))[-1].value.astype(np.float64)
+        operand = evaluate_steps(folded, inputs(folded, fill, semantics, seed=seed), semantics)[-1].value.astype(
+            np.float64
+        )
         numbers |= set(operand.reshape(-1).tolist())
     return len(numbers) == 1 or not any(map(math.isfinite, numbers))
 
 
-def _drowns(folded: Case) -> bool:
+def _drowns(folded: Case, semantics: Semantics) -> bool:
     """Whether a pad that stays, of batch or channels, makes NaN or an infinity of every result, whatever the data."""
-    if all(map(math.isfinite, pad_images(folded))):
+    if all(map(math.isfinite, pad_images(folded, semantics))):
         return False
-    results = (reference(folded, inputs(folded, fill, seed=seed)) for fill, seed in product(ADVERSARIAL, SEEDS))
+    results = (
+        reference(folded, inputs(folded, fill, semantics, seed=seed), semantics)
+        for fill, seed in product(ADVERSARIAL, SEEDS)
+    )
     return not any(np.isfinite(result.value.astype(np.float64)).any() for result in results)
 
 
@@ -278,7 +291,7 @@ def _dense(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bo
     return replace(dense, kernel=kernel, size=max(axis.size, kernel) + more)
 
 
-def _agree(case: Case, folded: Case, *, seeds: Sequence[int] = SEEDS) -> bool:
+def _agree(case: Case, folded: Case, semantics: Semantics, *, seeds: Sequence[int] = SEEDS) -> bool:
     """Whether both mean the same on every adversarial input, compared bit by bit.
 
     Where a value is open (a sum that may overflow), it has to be open in both, and one input must leave nothing open:
@@ -288,8 +301,8 @@ def _agree(case: Case, folded: Case, *, seeds: Sequence[int] = SEEDS) -> bool:
         return False
     compared = False
     for fill, seed in product(ADVERSARIAL, seeds):
-        arrays = inputs(case, fill, seed=seed)
-        want, got = reference(case, arrays), reference(folded, arrays)
+        arrays = inputs(case, fill, semantics, seed=seed)
+        want, got = reference(case, arrays, semantics), reference(folded, arrays, semantics)
         if (want.defined != got.defined).any():
             return False
         if bitwise(got.value[want.defined], want.value[want.defined]) is not None:
@@ -304,11 +317,13 @@ _EXTREME_INTEGERS = (0, 1)
 _EXTREME_FLOATS = (0.0, 0.5, 1e3, -1e3, math.inf, -math.inf, math.nan)
 
 
-def _needs_no_fma(case: Case) -> bool:
+def _needs_no_fma(case: Case, semantics: Semantics) -> bool:
     """Whether a border's value is a rounded product to which the next step adds: a fused operation rounds once."""
+    if not semantics.contracts_products:
+        return False
     computing = [place for place in case.step_places if place.step.kind in ELEMENTWISE]
     following = {place.index: after for place, after in pairwise(computing)}
-    for place, parameters, read, made in border_trace(case):
+    for place, parameters, read, made in border_trace(case, semantics):
         after = following.get(place.index)
         if after is None or after.step.kind not in ("add", "subtract") or after.dtype not in dtypes.FLOATS:
             continue
@@ -341,9 +356,11 @@ def _rounds(place: Place, parameters: Parameters, i: int, read: Any, made: Any) 
     return exact != Fraction(float(made))
 
 
-def _computes_with_nan(case: Case) -> bool:
-    """Whether an elementwise step reads NaN from the border."""
-    elementwise = (read for place, _, read, _ in border_trace(case) if place.step.kind in ELEMENTWISE)
+def _computes_with_nan(case: Case, semantics: Semantics) -> bool:
+    """Whether an elementwise step reads NaN from the border, which not every target computes alike."""
+    if semantics.computes_nan_portably:
+        return False
+    elementwise = (read for place, _, read, _ in border_trace(case, semantics) if place.step.kind in ELEMENTWISE)
     return any(math.isnan(value) for read in elementwise for value in read)
 
 
@@ -357,9 +374,11 @@ _WHOLE: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def _wraps(case: Case) -> bool:
-    """Whether an integer that a step makes of the border does not fit its dtype."""
-    for place, parameters, read, made in border_trace(case):
+def _wraps(case: Case, semantics: Semantics) -> bool:
+    """Whether an integer that a step makes of the border does not fit its dtype, which not every target wraps alike."""
+    if semantics.wraps_portably:
+        return False
+    for place, parameters, read, made in border_trace(case, semantics):
         whole = _WHOLE.get(place.step.kind)
         if whole is None or place.dtype not in dtypes.INTEGERS:
             continue
@@ -371,15 +390,17 @@ def _wraps(case: Case) -> bool:
     return False
 
 
-def _leaves_open(case: Case) -> bool:
-    """Whether TVM leaves something open that the steps after the pad make of some value of the data."""
+def _leaves_unspecified(case: Case, semantics: Semantics) -> bool:
+    """Whether the steps after the pad make something unspecified of some value of the data."""
     if case.dtype in dtypes.INTEGERS:
         values: tuple[Any, ...] = (*_EXTREME_INTEGERS, *dtypes.int_range(case.dtype))
     else:
         values = (*_EXTREME_FLOATS, dtypes.HIGHEST[case.dtype], -dtypes.HIGHEST[case.dtype])
-    arrays = inputs(case, case.fills[0])
+    arrays = inputs(case, case.fills[0], semantics)
     for value in values:
-        made = evaluate_steps(case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)})
+        made = evaluate_steps(
+            case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)}, semantics
+        )
         if made[-1].unspecified.any() and not made[0].unspecified.any():
             return True
     return False

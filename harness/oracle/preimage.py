@@ -20,6 +20,7 @@ from foldproof.case import Case, Place, dtypes
 from foldproof.case.parameters import Parameters, constants
 from foldproof.case.step import BINARY
 from foldproof.oracle.elementwise import Tensor, apply, known
+from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]
 
@@ -60,13 +61,13 @@ class Preimage:
         return max(fitting, default=1) if self.reach else most
 
 
-def preimage(case: Case) -> Preimage:
+def preimage(case: Case, semantics: Semantics) -> Preimage:
     """The view of the consumer on the data of ``case``."""
-    return compute_preimage(case) if case.producers or case.steps else Preimage()
+    return compute_preimage(case, semantics) if case.producers or case.steps else Preimage()
 
 
 @lru_cache(maxsize=64)
-def compute_preimage(case: Case) -> Preimage:
+def compute_preimage(case: Case, semantics: Semantics) -> Preimage:
     """``view`` of a case with steps."""
     places = [(place, _aligned(case, place)) for place in (*case.producer_places, *case.step_places)]
     computing = [(place, parameters) for place, parameters in places if place.step.kind in _BACKWARDS]
@@ -82,22 +83,22 @@ def compute_preimage(case: Case) -> Preimage:
         scales = scales or place.step.kind != "dequantize"
     if not scales:
         return Preimage(zero=_whole(zero))
-    return _tried(case, computing, zero, unit)
+    return _tried(case, semantics, computing, zero, unit)
 
 
-def pad_images(case: Case) -> list[float]:
+def pad_images(case: Case, semantics: Semantics) -> list[float]:
     """What the consumer sees of the values of the pads of the data, for every element of their parameters."""
-    seen = [image for start, places in _borders(case) for image in _followed(start, places)[-1]]
+    seen = [image for start, places in _borders(case) for image in _followed(start, places, semantics)[-1]]
     return [float(image) for image in seen]
 
 
-def border_trace(case: Case) -> Iterator[tuple[Place, Parameters, Array, Array]]:
+def border_trace(case: Case, semantics: Semantics) -> Iterator[tuple[Place, Parameters, Array, Array]]:
     """Each computing step that a border's value goes through: what it reads of it and what it makes of that.
 
     Both have an element for each element of the step's parameters, which are flat.
     """
     for start, places in _borders(case):
-        values = _followed(start, places)
+        values = _followed(start, places, semantics)
         for place, read, made in zip(places, values[:-1], values[1:], strict=True):
             yield place, _flat(place), read, made
 
@@ -113,14 +114,14 @@ def _borders(case: Case) -> Iterator[tuple[Array, tuple[Place, ...]]]:
         yield start, tuple(after)
 
 
-def _followed(start: Array, places: tuple[Place, ...]) -> list[Array]:
+def _followed(start: Array, places: tuple[Place, ...], semantics: Semantics) -> list[Array]:
     """A value before the steps and after each, for every element of their parameters."""
     most = max([1, *(len(values) for place in places for values in _flat(place).values())])
     tensor = known(np.full(most, start))
     found = [tensor.value]
     for place in places:
         cycled = {n: np.resize(values, most) if values.size > 1 else values for n, values in _flat(place).items()}
-        tensor = apply(place.step, tensor, cycled)
+        tensor = apply(place.step, tensor, cycled, semantics)
         found.append(tensor.value)
     return found
 
@@ -234,7 +235,9 @@ _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
 _MOST_UNITS = 9
 
 
-def _tried(case: Case, computing: list[tuple[Place, Parameters]], zero: Array, unit: Array) -> Preimage:
+def _tried(
+    case: Case, semantics: Semantics, computing: list[tuple[Place, Parameters]], zero: Array, unit: Array
+) -> Preimage:
     """The view with what the steps really make of some units to either side."""
     dtype = np.dtype(case.dtype)
     if case.dtype in dtypes.INTEGERS:
@@ -244,7 +247,7 @@ def _tried(case: Case, computing: list[tuple[Place, Parameters]], zero: Array, u
     with np.errstate(all="ignore"):
         tensor = known(np.asarray(zero + units * unit).astype(dtype))
     for place, parameters in computing:
-        tensor = _apply(place, tensor, parameters)
+        tensor = _apply(place, tensor, parameters, semantics)
     seen = np.where(tensor.unspecified, math.nan, tensor.value.astype(np.float64))
     low, high = seen[_MOST_UNITS - 2], seen[_MOST_UNITS + 2]
     bad_low, bad_high = ~np.isfinite(low), ~np.isfinite(high)
@@ -255,13 +258,13 @@ def _tried(case: Case, computing: list[tuple[Place, Parameters]], zero: Array, u
     return Preimage(zero=zero, unit=unit, below=np.where(upwards, 1, -1), lost=lost, reach=reach)
 
 
-def _apply(place: Place, tensor: Tensor, parameters: Parameters) -> Tensor:
+def _apply(place: Place, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     """``apply`` for tensors that have yet to be broadcast to the parameters."""
     shapes = [values.shape for values in parameters.values()]
     if shapes:
         shape = np.broadcast_shapes(tensor.value.shape, *shapes)
         tensor = tensor.each(lambda part: np.array(np.broadcast_to(part, shape)))
-    return apply(place.step, tensor, parameters)
+    return apply(place.step, tensor, parameters, semantics)
 
 
 def _whole(values: Array) -> Array:

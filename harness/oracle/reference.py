@@ -1,9 +1,8 @@
 """The NumPy meaning of a case: what the unfolded graph computes, and how far a right answer may be from it.
 
-    reference(case, arrays) -> value, bound, defined      |got - value| <= bound wherever defined (``sums``)
+    reference(case, arrays, semantics) -> value, bound, defined      |got - value| <= bound wherever defined (``sums``)
 
-Attributes belong to letters: stride, dilation and padding of H are those of H in every layout. TVM 0.27 gives them to
-the axes in the order D, H, W instead in layouts that have their spatial letters in another order: a defect of TVM.
+Attributes belong to letters: stride, dilation and padding of H are those of H in every layout.
 """
 
 import math
@@ -20,6 +19,7 @@ from foldproof.case import Axis, Case, Place, Widths, dtypes, ops
 from foldproof.case.parameters import broadcast, constants
 from foldproof.oracle.elementwise import Tensor, apply, cast, known
 from foldproof.oracle.error_bounds import Reference, bounded_sum, exact, from_tensor, mask_unknown
+from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -27,27 +27,30 @@ Arrays = dict[str, Array]
 NAN_IN_MAX = "NaN into max_pool"
 
 
-def reference(case: Case, arrays: Arrays) -> Reference:
+def reference(case: Case, arrays: Arrays, semantics: Semantics) -> Reference:
     """The consumer's result on ``arrays`` (those of ``foldproof.oracle.fills``)."""
-    return _result(case, evaluate_steps(case, arrays)[-1], _weight(case, arrays))
+    return _result(case, evaluate_steps(case, arrays, semantics)[-1], _weight(case, arrays, semantics), semantics)
 
 
-def outputs(case: Case, arrays: Arrays) -> tuple[Reference, ...]:
+def outputs(case: Case, arrays: Arrays, semantics: Semantics) -> tuple[Reference, ...]:
     """Everything that the function returns: the result, and what ``case.uses`` asks for after it."""
-    made, weight = evaluate_steps(case, arrays), _weight(case, arrays)
+    made, weight = evaluate_steps(case, arrays, semantics), _weight(case, arrays, semantics)
     tensor = made[0] if weight is None or not case.pads_weight else known(weight)
     with np.errstate(all="ignore"):
         doubled = replace(tensor, value=tensor.value + tensor.value)
     extra_outputs = {"returned": tensor, "read": doubled, "step": made[1] if case.steps else tensor}
-    return (_result(case, made[-1], weight), *(from_tensor(extra_outputs[use]) for use in case.extra_outputs))
+    return (
+        _result(case, made[-1], weight, semantics),
+        *(from_tensor(extra_outputs[use]) for use in case.extra_outputs),
+    )
 
 
-def _result(case: Case, operand: Tensor, weight: Array | None) -> Reference:
+def _result(case: Case, operand: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
     standard = operand.each(lambda part: _relayout(part, case.data_order, case.spec.data_layout))
     if weight is not None:
         weight = _relayout(weight, case.kernel_order, case.spec.kernel_layout)
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
-        result = _FAMILIES[case.spec.family](case, standard, weight)
+        result = _FAMILIES[case.spec.family](case, standard, weight, semantics)
 
     def laid_out(part: Array) -> Array:
         return np.ascontiguousarray(_relayout(part, case.spec.data_layout, case.data_order))
@@ -61,8 +64,8 @@ def _result(case: Case, operand: Tensor, weight: Array | None) -> Reference:
     )
 
 
-def _weight(case: Case, arrays: Arrays) -> Array | None:
-    return padded(case, arrays) if case.pads_weight else arrays.get("w")
+def _weight(case: Case, arrays: Arrays, semantics: Semantics) -> Array | None:
+    return padded(case, arrays, semantics) if case.pads_weight else arrays.get("w")
 
 
 def _relayout(array: Array, layout: str, wanted: str) -> Array:
@@ -78,11 +81,11 @@ def _relayout(array: Array, layout: str, wanted: str) -> Array:
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def evaluate_steps(case: Case, arrays: Arrays) -> list[Tensor]:
+def evaluate_steps(case: Case, arrays: Arrays, semantics: Semantics) -> list[Tensor]:
     """The padded data (the data, if the weight is padded), and what each step makes of it."""
     tensor = known(arrays["x"])
     for place in case.producer_places:
-        tensor = _applied(place, tensor, arrays)
+        tensor = _applied(place, tensor, arrays, semantics)
     if not case.pads_weight:
         widths = [case.pad_widths.get(letter, (0, 0)) for letter in case.pad_order]
         tensor = _bordered(tensor, widths, _pad_scalar(case.pad.value, case.pad_dtype), case.pad.mode)
@@ -96,22 +99,22 @@ def evaluate_steps(case: Case, arrays: Arrays) -> list[Tensor]:
         elif step.source:
             tensor = tensor.each(partial(_relayout, layout=place.order, wanted=after))
         else:
-            tensor = _applied(place, tensor, arrays)
+            tensor = _applied(place, tensor, arrays, semantics)
         made.append(tensor)
     return made
 
 
-def _applied(place: Place, tensor: Tensor, arrays: Arrays) -> Tensor:
+def _applied(place: Place, tensor: Tensor, arrays: Arrays, semantics: Semantics) -> Tensor:
     parameters = constants(place)
     if not place.step.constant:
         parameters = {name: arrays[place.parameter(name)] for name in parameters}
-    return apply(place.step, tensor, broadcast(place, parameters))
+    return apply(place.step, tensor, broadcast(place, parameters), semantics)
 
 
-def padded(case: Case, arrays: Arrays) -> Array:
+def padded(case: Case, arrays: Arrays, semantics: Semantics) -> Array:
     """The tensor after the pad: the data, or the weight if that is padded, in its own layout."""
     if not case.pads_weight:
-        return evaluate_steps(case, arrays)[0].value
+        return evaluate_steps(case, arrays, semantics)[0].value
     widths = [case.pad_widths[letter] for letter in case.kernel_order]
     value = _pad_scalar(case.pad.value, case.pad_dtype)
     return _bordered(known(arrays["w"]), widths, value, case.pad.mode).value
@@ -128,7 +131,7 @@ def _bordered(tensor: Tensor, widths: list[Widths], value: Any, mode: str = "con
 
 
 def _pad_scalar(value: float, dtype: str) -> Any:
-    """The pad value as TVM's constant: integers truncate toward zero, floats round once, from the double."""
+    """Convert a pad value to its dtype: integers truncate toward zero, floats round once, from float64."""
     with np.errstate(all="ignore"):
         return np.array(int(value) if dtype in dtypes.INTEGERS else value).astype(np.dtype(dtype))
 
@@ -170,7 +173,7 @@ def _counts(case: Case) -> list[int]:
 # --- convolutions -------------------------------------------------------------------------------------
 
 
-def _conv(case: Case, data: Tensor, weight: Array | None) -> Reference:
+def _conv(case: Case, data: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
     assert weight is not None
     outputs, inputs = weight.shape[:2]
     kernel = weight.reshape(case.groups, outputs // case.groups, inputs, *weight.shape[2:])
@@ -179,11 +182,11 @@ def _conv(case: Case, data: Tensor, weight: Array | None) -> Reference:
         Axis(kernel=kernel, stride=a.stride, dilation=a.dilation, padding=a.padding)
         for a, kernel in zip(case.axes, kernels, strict=True)  # a padded weight is larger than axis.kernel
     ]
-    return _convolve(case, data, kernel, axes, terms=inputs * math.prod(kernels))
+    return _convolve(case, data, kernel, axes, semantics, terms=inputs * math.prod(kernels))
 
 
-def _conv_transpose(case: Case, data: Tensor, weight: Array | None) -> Reference:
-    """As TVM lowers it: data spread out by stride and padded by extent - 1 - padding, the kernel mirrored, stride 1.
+def _conv_transpose(case: Case, data: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
+    """Convolve data spread out by stride and padded by extent - 1 - padding with the mirrored kernel, stride 1.
 
     The zeros between are multiplied and added like any others, which shows where they meet an infinity.
     """
@@ -204,7 +207,7 @@ def _conv_transpose(case: Case, data: Tensor, weight: Array | None) -> Reference
         widths.append((reach - axis.padding[0], reach - axis.padding[1] + axis.output_padding))
     strides = [axis.stride for axis in case.axes]
     spread = data.each(lambda part: _pad_constant(_spread(part, strides), widths, part.dtype.type(0)))
-    return _convolve(case, spread, kernel, axes, terms=terms)
+    return _convolve(case, spread, kernel, axes, semantics, terms=terms)
 
 
 def _spread(array: Array, steps: list[int]) -> Array:
@@ -217,11 +220,13 @@ def _spread(array: Array, steps: list[int]) -> Array:
     return out
 
 
-def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, terms: int) -> Reference:
+def _convolve(
+    case: Case, data: Tensor, kernel: Array, axes: list[Axis], semantics: Semantics, *, terms: int
+) -> Reference:
     """``data`` (N, C, spatial...) with ``kernel`` (group, filter, C of a group, taps...): both cast, then summed."""
     dtype = case.result_dtype
-    x, rough_x = _cast(data, dtype)
-    w, rough_w = _cast(known(kernel), dtype)
+    x, rough_x = _cast(data, dtype, semantics)
+    w, rough_w = _cast(known(kernel), dtype, semantics)
     counts = _counts(case)
     groups, filters = kernel.shape[:2]
     w = w.each(lambda part: part.reshape(groups, filters, 1, -1))
@@ -251,19 +256,19 @@ def _convolve(case: Case, data: Tensor, kernel: Array, axes: list[Axis], *, term
     )
 
 
-def _cast(tensor: Tensor, dtype: str) -> tuple[Tensor, bool]:
-    """``tensor`` in ``dtype``, held in int64 or float64, and whether TVM may skip its rounding.
+def _cast(tensor: Tensor, dtype: str, semantics: Semantics) -> tuple[Tensor, bool]:
+    """Cast ``tensor`` to ``dtype``, held in int64 or float64; return also whether its rounding may be skipped.
 
-    Float to integer, out of range, has no meaning (int8(300.0) is 44 or 127, as the optimiser likes). TVM 0.27
-    computes bfloat16 in float32 and drops the rounding of a cast to bfloat16 that is computed with at once, so
-    operands that do not fit err by u each, and those that would become 0 or an infinity are not known.
+    Float to integer, out of range, has no meaning (int8(300.0) is 44 or 127, as the optimiser likes). With excess
+    precision the rounding of a cast may be skipped, so operands that do not fit err by u each, and those that would
+    become 0 or an infinity are not known.
     """
     if dtype in dtypes.INTEGERS:
-        whole = cast(tensor, dtype)
+        whole = cast(tensor, dtype, semantics)
         return replace(whole, value=whole.value.astype(np.int64)), False
     source = tensor.value.astype(np.float64)
     value = tensor.value.astype(np.dtype(dtype)).astype(np.float64)
-    if dtype != "bfloat16" or tensor.value.dtype == np.dtype(dtype):
+    if dtype not in semantics.excess_precision or tensor.value.dtype == np.dtype(dtype):
         return replace(tensor, value=value), False
     strange = np.isfinite(source) & ~(np.abs(value - source) <= np.abs(source) * 2.0 ** -dtypes.PRECISION[dtype])
     rough = bool(((value != source) & np.isfinite(source)).any())
@@ -273,16 +278,15 @@ def _cast(tensor: Tensor, dtype: str) -> tuple[Tensor, bool]:
 # --- pools --------------------------------------------------------------------------------------------
 
 
-def _max_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
-    """``acc = acc if acc > x else x`` over D, H, W: among equals (0.0 and -0.0) the last wins."""
-    neutral = _lowest(case.operand_dtype)
+def _max_pool(case: Case, data: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
+    """Reduce with the maximum of the semantics over D, H, W, from the lowest value on."""
+    neutral = semantics.lowest(case.operand_dtype)
     windows = _taps(_windows(data.value, list(case.axes), _counts(case), neutral))
     value = np.full(windows.shape[:-1], neutral, data.value.dtype)
     for tap in np.moveaxis(windows, -1, 0):
-        value = np.where(value > tap, value, tap)
+        value = semantics.maximum(value, tap)
     unknown, unspecified = _read(case, data)
-    # What NaN leaves behind depends on how TVM's simplifier writes max(acc, pad ? lowest : x) and on the opt-level.
-    lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1)
+    lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1 and not semantics.max_of_nan_is_specified)
     reasons = ((NAN_IN_MAX,) if lost.any() else ()) + (data.reasons if unspecified.any() else ())
     return mask_unknown(exact(value), unknown | lost, unspecified | lost, reasons)
 
@@ -298,33 +302,25 @@ def _read(case: Case, data: Tensor) -> tuple[Array, Array]:
     return read(data.unknown), read(data.unspecified)
 
 
-def _lowest(dtype: str) -> Any:
-    """TVM's neutral value of max: float32's lowest for bfloat16, which rounds to -inf there."""
-    if dtype in dtypes.INTEGERS:
-        return np.array(dtypes.int_range(dtype)[0], np.dtype(dtype))
-    return np.array(-math.inf if dtype == "bfloat16" else -dtypes.HIGHEST[dtype], np.dtype(dtype))
-
-
 def _taps(windows: Array) -> Array:
     """The kernel axes as one, D before H before W."""
     rank = (windows.ndim - 2) // 2
     return windows.reshape(*windows.shape[: 2 + rank], -1)
 
 
-def _avg_pool(case: Case, data: Tensor, weight: Array | None) -> Reference:
+def _avg_pool(case: Case, data: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
     dtype = data.value.dtype
     windows = _taps(_windows(data.value, list(case.axes), _counts(case), dtype.type(0)))
-    return mask_unknown(_average(case, windows, dtype), *_read(case, data), data.reasons)
+    return mask_unknown(_average(case, windows, dtype, semantics), *_read(case, data), data.reasons)
 
 
-def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
+def _average(case: Case, windows: Array, dtype: np.dtype[Any], semantics: Semantics) -> Reference:
     count = _divisor(case)
     if case.result_dtype in dtypes.INTEGERS:
-        # The sum wraps in the data's dtype, or in int32 at least after own padding: TVM pads with an int32 zero
-        # (pooling.h) and thereby widens the sum. It divides in int64, truncating.
+        # The sum wraps in a dtype that may depend on own padding. The quotient truncates, in int64.
         overhangs = [a.stride - 1 if case.ceil_mode else 0 for a in case.axes]  # ceil_mode pads so much more after
         widened = any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
-        narrow = np.promote_types(dtype, np.int32) if widened else dtype
+        narrow = np.dtype(semantics.average_sum_dtype(dtype.name, widened))
         total = windows.astype(np.int64).sum(-1).astype(narrow).astype(np.int64)
         quotient = total // count + ((total < 0) & (total % count != 0))
         return exact(quotient.astype(dtype))
@@ -334,7 +330,7 @@ def _average(case: Case, windows: Array, dtype: np.dtype[Any]) -> Reference:
 def _divisor(case: Case) -> Array:
     """How many elements a window divides by: the real ones, or with count_include_pad those within the padding too.
 
-    As in pool_impl_nd (include/tvm/topi/nn/pooling.h): the overhang of ceil_mode is never counted.
+    The overhang of ceil_mode is never counted.
     """
     count: Array = np.ones(1, np.int64)
     for letter, axis in case.lettered_axes:
@@ -349,7 +345,7 @@ def _divisor(case: Case) -> Array:
     return np.maximum(count, 1).reshape(_counts(case))  # a window wholly in the padding: 0 / 1
 
 
-_FAMILIES: dict[ops.Family, Callable[[Case, Tensor, Array | None], Reference]] = {
+_FAMILIES: dict[ops.Family, Callable[[Case, Tensor, Array | None, Semantics], Reference]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "max_pool": _max_pool,

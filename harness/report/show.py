@@ -8,17 +8,14 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from foldproof.case.describe import describe
-from foldproof.checking.apply_pass import Fold
 from foldproof.checking.check import check
+from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure
 from foldproof.corpus.entry import Entry
-from foldproof.fold import FoldExplicitPadding
-from foldproof.ir.relax import module as ir
-from foldproof.ir.relax.build import build
-from foldproof.oracle.legality import legality
+from foldproof.ir.base import IR, Module, Pass, ir_of
 
 
-def show(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: bool) -> bool:
+def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:
     """Print everything about a case; whether it passed."""
     case = entry.case
     console.print(Text(describe(case), style="cyan"), soft_wrap=True)
@@ -27,29 +24,35 @@ def show(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: b
         console.print(Text(f"  note: {entry.note}"), soft_wrap=True)
     for name, value in {**entry.expect, **entry.found}.items():
         console.print(Text(f"  {name}: {value}", style="dim"), soft_wrap=True)
-    before = build(case)
+    ir = ir_of(fold)
+    evidence = Evidence(case, ir)
+    if evidence.unsupported:
+        console.print(Text(f"not executed: {evidence.unsupported}", style="yellow"), soft_wrap=True)
+        return False
+    before = ir.build(case)
     console.print(Rule("before"))
-    console.print(_script(before))
-    _show_after(console, before, fold)
+    console.print(_source(ir, before))
+    _show_after(console, before, fold, ir)
     console.print(Rule("verdict"))
-    console.print(Text(f"the fold is {legality(case)} by the NumPy meaning of the case"))
+    console.print(Text(f"the fold is {evidence.legality} by the NumPy meaning of the case"))
     return _show_verdict(console, entry, fold, target, complete=complete)
 
 
-def _show_after(console: Console, before: ir.Module, fold: Fold) -> None:
+def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> None:
     console.print(Rule("after"))
     try:
-        after = fold(before.clone())
-        sites: Any = fold.explain(before) if isinstance(fold, FoldExplicitPadding) else ()
+        after = fold(ir.clone(before))
+        explain = getattr(fold, "explain", None)
+        sites: Any = explain(before) if callable(explain) else ()
     except (Exception, SystemExit) as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
         console.print(Text(f"the pass raised {ir.short_error(error)}", style="red"))
         return
-    console.print(Text("unchanged") if ir.same(before, after) else _script(after))
+    console.print(Text("unchanged") if ir.same(before, after) else _source(ir, after))
     for site in sites:
         console.print(Text(str(site), style="yellow" if ": refused (" in str(site) else "green"), soft_wrap=True)
 
 
-def _show_verdict(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: bool) -> bool:
+def _show_verdict(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:
     try:
         verdict = check(entry.case, fold, target, complete=complete)
     except Failure as failure:
@@ -61,5 +64,5 @@ def _show_verdict(console: Console, entry: Entry, fold: Fold, target: Any, *, co
     return True
 
 
-def _script(module: Any) -> Syntax:
-    return Syntax(module.script(show_meta=False), "python", background_color="default", word_wrap=True)
+def _source(ir: IR, module: Module) -> Syntax:
+    return Syntax(ir.to_source(module), "python", background_color="default", word_wrap=True)

@@ -32,6 +32,10 @@ _SHOWS = {
 NOTHING_TO_RUN = "(recorded: there is nothing to run without the pass)"
 
 
+class CannotReproduce(ValueError):  # noqa: N818, nothing is wrong with the script
+    """No script without foldproof and the pass shows this; the message says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
     """``path`` is None where no script shows the failure. ``complaint`` is empty if it was ``confirmed``."""

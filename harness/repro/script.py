@@ -17,9 +17,11 @@ from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
 from foldproof.core.array_source import array_source
+from foldproof.ir.base import find_known_issue
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.known_issues import find_known_issue
+from foldproof.ir.relax.ir import RELAX
+from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.source import NotExact, NotParsed, Source, exact_source, write_source
 from foldproof.ir.relax.targets import Target
 from foldproof.oracle.fills import inputs, parameters
@@ -27,15 +29,12 @@ from foldproof.oracle.legality import legal_folds
 from foldproof.oracle.reference import outputs
 from foldproof.repro import prelude as prelude
 from foldproof.repro.environment import describe_environment
+from foldproof.repro.reproducer import CannotReproduce
 
 Fold = Callable[[ir.Module], ir.Module]
 
 _SHARED = (prelude.finish, prelude.report_errors)
 _RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.difference)
-
-
-class CannotReproduce(ValueError):  # noqa: N818, nothing is wrong with the script
-    """No script without foldproof and the pass shows this; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +78,7 @@ def write_script(case: Case, fold: Fold, target: Target, result: Failure | Verdi
 
 def _passed(case: Case, fold: Fold) -> Scene:
     before, after = _folded(case, fold)
-    known = find_known_issue(case)
+    known = find_known_issue(RELAX, case)
     if ir.same(before, after) or known is not None:
         return _referred(case, f"a known defect of TVM: {known.text}" if known else "the pass leaves Before as it is")
     return _compared(case, before, after, "the pass turned Before into After")
@@ -141,7 +140,7 @@ def _repeated(case: Case, fold: Fold, failure: Failure) -> Scene:
 def _missed(case: Case, fold: Fold, failure: Failure) -> Scene:
     _, after = _folded(case, fold)
     claim = "the pass left After, which has a pad that can be folded for every input"
-    for right in islice(legal_folds(case), 1):
+    for right in islice(legal_folds(case, SEMANTICS), 1):
         modules = {"After": after, "Folded": build(right, with_pad=False)}
         return Scene(claim=claim, ending=prelude.compare_missed, modules=modules, data=(_inputs(case),))
     return _only_shown({"After": after}, claim, failure)
@@ -209,7 +208,7 @@ def _inputs(case: Case) -> str:
     lines = ["INPUTS = {"]
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
-        for name, array in parameters(case, inputs(case, fill)).items():
+        for name, array in parameters(case, inputs(case, fill, SEMANTICS)).items():
             lines += [f"        # {name}", f"        {array_source(array)},"]
         lines.append("    ],")
     return "\n".join([*lines, "}"])
@@ -220,7 +219,7 @@ def _opened(case: Case) -> str:
     lines = [
         f"    ({fill!r}, {i}): {array_source(want.unspecified)},"
         for fill in case.fills
-        for i, want in enumerate(outputs(case, inputs(case, fill)))
+        for i, want in enumerate(outputs(case, inputs(case, fill, SEMANTICS), SEMANTICS))
         if want.unspecified is not None and want.unspecified.any()
     ]
     return "\n".join(["UNSPECIFIED = {", *lines, "}"]) if lines else "UNSPECIFIED: Any = {}"
@@ -231,7 +230,7 @@ def _expected(case: Case) -> str:
     lines = ["EXPECTED = {"]
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
-        for want in outputs(case, inputs(case, fill)):
+        for want in outputs(case, inputs(case, fill, SEMANTICS), SEMANTICS):
             judged = "True" if want.defined.all() else array_source(want.defined)
             bound = array_source(want.bound) if want.bound.any() else "0.0"
             lines.append(f"        ({array_source(want.value)}, {judged}, {bound}),")

@@ -19,7 +19,7 @@ from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import UsageError
-from foldproof.core.loading import BUNDLED
+from foldproof.core.loading import BUNDLED, load_attribute
 
 Result = Verdict | Failure
 
@@ -117,11 +117,16 @@ def _lacked_memory(result: Result) -> bool:
 
 def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, str]:
     """(the script that shows ``result``, empty if there is none; why there is none), see ``foldproof.repro.script``."""
-    from foldproof.repro.script import CannotReproduce, write_script
+    from foldproof.ir.base import ir_of
+    from foldproof.repro.reproducer import CannotReproduce
 
     fold, target = _load(config)
+    ir = ir_of(fold)
+    if not ir.script_writer:
+        return "", f"there is no script writer for {ir.name}"
     try:
-        return write_script(case, fold, target, result, fold_name=config.fold or BUNDLED), ""
+        write = load_attribute(ir.script_writer, "script writer")
+        return write(case, fold, target, result, fold_name=config.fold or BUNDLED), ""
     except CannotReproduce as error:
         return "", str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001, the pass, which can raise anything; the report says so
@@ -131,9 +136,10 @@ def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, 
 def _load(config: CheckConfig) -> tuple[Any, Any]:
     """Once a process."""
     from foldproof.core.loading import load_fold
-    from foldproof.ir.relax.targets import parse_target
+    from foldproof.ir.base import ir_of
 
     key = (config.fold, config.target, config.pipeline)
     if key not in _LOADED:
-        _LOADED[key] = (load_fold(config.fold), parse_target(config.target, config.pipeline))
+        fold = load_fold(config.fold)
+        _LOADED[key] = (fold, ir_of(fold).parse_target(config.target, config.pipeline))
     return _LOADED[key]

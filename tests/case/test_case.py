@@ -85,7 +85,7 @@ def test_the_repr_of_a_case_can_be_pasted(case):
 
 
 def test_json_and_repr_leave_defaults_out():
-    assert TRIVIAL.to_json() == {"format": 1, "op": "conv1d", "axes": [{}]}
+    assert TRIVIAL.to_json() == {"format": 2, "op": "conv1d", "axes": [{}]}
     assert repr(TRIVIAL) == "Case(op='conv1d', axes=(Axis(),))"
     assert repr(Pad(value=-0.0, batch=(0, 1))) == "Pad(value=-0.0, batch=(0, 1))"
     assert repr(Pad(value=NAN)) == 'Pad(value=float("nan"))'
@@ -100,7 +100,7 @@ def test_json_writes_what_json_has_no_number_for_as_strings():
 
 def test_every_field_of_a_case_is_in_its_json():
     assert EVERYTHING.to_json() == {
-        "format": 1,
+        "format": 2,
         "op": "conv2d",
         "axes": [
             {"size": 9, "pad": [1, -2], "kernel": 3, "stride": 2, "dilation": 2, "padding": [1, 0]},
@@ -153,21 +153,21 @@ def test_values_are_frozen(value, field):
         ([], "a case is a JSON object, not list"),
         ({"op": "conv1d", "axes": [{}]}, "format None is unknown"),
         ({"format": 99, "op": "conv1d", "axes": [{}]}, "format 99 is unknown"),
-        ({"format": 1, "axes": [{}]}, "Case lacks 'op'"),
-        ({"format": 1, "op": "conv1d"}, "Case lacks 'axes'"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "stride": 2}, "Case has no field 'stride'"),
-        ({"format": 1, "op": "conv1d", "axes": [{"strides": 2}]}, "Axis has no field 'strides'"),
-        ({"format": 1, "op": "conv1d", "axes": [7]}, "Axis is a JSON object, not 7"),
-        ({"format": 1, "op": "conv1d", "axes": {}}, "axes must be a non-empty list"),
-        ({"format": 1, "op": "conv1d", "axes": []}, "axes must be a non-empty list, not ()"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "pad": 0}, "Pad is a JSON object, not 0"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "pad": {"value": "zero"}}, "'zero'"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "pad": {"value": True}}, "not True"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "pad": {"value": None}}, "not None"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "batch": 2.0}, "batch must be a whole number, not 2.0"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "extra_outputs": "read"}, "'read'"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "data_layout": None}, "None"),
-        ({"format": 1, "op": "conv1d", "axes": [{}], "out_dtype": None}, "None"),
+        ({"format": 2, "axes": [{}]}, "Case lacks 'op'"),
+        ({"format": 2, "op": "conv1d"}, "Case lacks 'axes'"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "stride": 2}, "Case has no field 'stride'"),
+        ({"format": 2, "op": "conv1d", "axes": [{"strides": 2}]}, "Axis has no field 'strides'"),
+        ({"format": 2, "op": "conv1d", "axes": [7]}, "Axis is a JSON object, not 7"),
+        ({"format": 2, "op": "conv1d", "axes": {}}, "axes must be a non-empty list"),
+        ({"format": 2, "op": "conv1d", "axes": []}, "axes must be a non-empty list, not ()"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "pad": 0}, "Pad is a JSON object, not 0"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "pad": {"value": "zero"}}, "'zero'"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "pad": {"value": True}}, "not True"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "pad": {"value": None}}, "not None"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "batch": 2.0}, "batch must be a whole number, not 2.0"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "extra_outputs": "read"}, "'read'"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "data_layout": None}, "None"),
+        ({"format": 2, "op": "conv1d", "axes": [{}], "out_dtype": None}, "None"),
     ],
 )
 def test_malformed_json_says_what_is_wrong(value, text):
@@ -211,8 +211,8 @@ def one_axis(**changes):
         # attributes
         (TRIVIAL, {"data_layout": "NHWC"}, "data_layout 'NHWC'"),
         (TRIVIAL, {"kernel_layout": "OIHW"}, "kernel_layout 'OIHW'"),
-        (TRANSPOSED, {"data_layout": "NWC"}, "data_layout 'NWC'"),
-        (TRANSPOSED, {"kernel_layout": "OIW"}, "kernel_layout 'OIW'"),
+        (TRANSPOSED, {"data_layout": "NWX"}, "data_layout 'NWX' is not an order of the letters of NCW"),
+        (TRANSPOSED, {"kernel_layout": "OIH"}, "kernel_layout 'OIH' is not an order of the letters of IOW"),
         (TRIVIAL, {"weight_dtype": "float16"}, "float32 data with float16 weight needs an out_dtype"),
         (TRIVIAL, {"weight_dtype": "bool"}, "weight_dtype 'bool'"),
         (TRIVIAL, {"out_dtype": "bool"}, "out_dtype 'bool'"),
@@ -311,7 +311,6 @@ def one_axis(**changes):
         (TRIVIAL, {"symbolic": ("C",)}, "symbolic axis 'C' is none of N, W"),
         (TRIVIAL, {"symbolic": ("N", "N")}, "symbolic names an axis twice"),
         (TRIVIAL, {"symbolic": ("N",), "steps": (Step(kind="reshape", source="CW"),)}, "none of the layout CW of x"),
-        (TRANSPOSED, {"symbolic": ("W",)}, "symbolic axis 'W' is none of N"),
         (
             Case(op="conv1d", axes=(Axis(size=2),)),
             {"symbolic": ("W",), "producers": (Step(kind="add", operand=(1.0, 2.0), axis="W"),)},

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tvm
+from tests.support.relax import legal_folds
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 import foldproof
 from foldproof import Axis, Case, Failure, Pad, Step, check, mutants
 from foldproof.case import ops
+from foldproof.checking import evidence as looked
 from foldproof.checking import execution as runs
 from foldproof.checking.failures import KINDS, failure
 from foldproof.fold import FoldExplicitPadding
@@ -19,7 +21,7 @@ from foldproof.generation.draw import draw, strategy_of
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import MAIN, build
 from foldproof.ir.relax.targets import TargetError, parse_target
-from foldproof.oracle.legality import Legality, legal_folds
+from foldproof.oracle.legality import Legality
 
 FOLDABLE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), fills=("integers", "negative"))
 
@@ -70,13 +72,13 @@ def test_the_pass_is_blamed_for_a_wrong_fold():
 
 
 def test_tvm_is_blamed_where_the_unfolded_function_differs_from_the_reference(monkeypatch):
-    right = runs.outputs
+    right = looked.outputs
 
-    def wrong(case, arrays):
-        result, *others = right(case, arrays)
+    def wrong(case, arrays, semantics):
+        result, *others = right(case, arrays, semantics)
         return (replace(result, value=result.value + np.float32(1)), *others)
 
-    monkeypatch.setattr(runs, "outputs", wrong)
+    monkeypatch.setattr(looked, "outputs", wrong)
     assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/values"
 
 
@@ -89,9 +91,7 @@ def test_tvm_is_blamed_where_it_executes_the_right_fold_wrongly(monkeypatch):
 
     monkeypatch.setattr(runs, "run_function", wrong)
     [right] = legal_folds(FOLDABLE)
-    assert foldproof.ir.relax.module.same(
-        build(right, with_pad=False)[MAIN], FoldExplicitPadding()(build(FOLDABLE))[MAIN]
-    )
+    assert ir.same(build(right, with_pad=False)[MAIN], FoldExplicitPadding()(build(FOLDABLE))[MAIN])
     assert blamed(FOLDABLE).fingerprint == "OracleDisagreement/conv/folded values"
 
 

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from foldproof import Axis, Case, Failure, check, mutants
-from foldproof.checking import execution as runs
 from foldproof.checking.batch import check_batch
 from foldproof.checking.crosscheck import confirm, is_sampled
 from foldproof.checking.failures import failure
 from foldproof.checking.result import Verdict
 from foldproof.fold import FoldExplicitPadding
 from foldproof.generation.draw import draw, strategy_of
+from foldproof.ir.relax.ir import RELAX
 from foldproof.ir.relax.targets import parse_target
 from foldproof.ir.relax.targets.default import VmProgram
 from foldproof.ir.relax.targets.fast import pipeline as fast
+from foldproof.oracle import legality as legalities
 
 CASE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),))
 REALS = replace(CASE, fills=("reals",))
@@ -45,13 +46,13 @@ def one_bit_off(monkeypatch):
 def compilations(monkeypatch):
     """The pipelines that ``check`` compiles with, in order."""
     seen = []
-    compile_functions = runs.compile_functions
+    compile_batch = RELAX.compile
 
-    def noted(modules, target):
+    def noted(batch, target):
         seen.append(target.pipeline)
-        return compile_functions(modules, target)
+        return compile_batch(batch, target)
 
-    monkeypatch.setattr(runs, "compile_functions", noted)
+    monkeypatch.setattr(RELAX, "compile", noted)
     return seen
 
 
@@ -202,14 +203,14 @@ def test_a_failure_that_only_a_batch_shows_is_not_lost(monkeypatch):
 
 
 def test_an_error_of_the_harness_is_one_of_its_case(monkeypatch):
-    legality = MODULE.legality
+    legality = legalities.legality
 
-    def raises(case):
+    def raises(case, semantics):
         if case == REALS:
             raise ZeroDivisionError("harness")
-        return legality(case)
+        return legality(case, semantics)
 
-    monkeypatch.setattr(MODULE, "legality", raises)
+    monkeypatch.setattr(legalities, "legality", raises)
     first, second = check_batch([REALS, CASE], lambda mod: mod, FAST, complete=False, sample=0.0)
     assert first.fingerprint == "HarnessError/conv/ZeroDivisionError"
     assert isinstance(second, Verdict)

@@ -18,10 +18,10 @@ import pytest
 from onnx.backend.test.case import node as node_tests
 from onnx.backend.test.loader import load_model_tests
 from tests.support import onnx_nodes
+from tests.support.relax import reference
 
 from foldproof.case import dtypes
 from foldproof.oracle.compare import within
-from foldproof.oracle.reference import reference
 
 FLOAT8 = "float8 and float4 are no numbers that a Case can have"
 BLOCKED = "a Case has a scale per element of one axis, not per block"

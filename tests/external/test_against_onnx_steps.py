@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.support import onnx_graphs
+from tests.support.relax import evaluate_steps
 
 import foldproof.oracle.elementwise
 from foldproof.case import Axis, Case, Step, dtypes
 from foldproof.case.step import BINARY, ELEMENTWISE, TAKES
-from foldproof.oracle.reference import evaluate_steps
 
 HALVES = [*(quarter / 4 for quarter in range(-40, 41)), 127.5, -128.5, 255.5, 2049.0]
 FRACTIONS = [0.1, -0.1, 1 / 3, 1e-3, 3e-5, -1e-7, 255.49, 60000.0, -65504.0]
@@ -111,10 +111,12 @@ def test_alpha_has_the_precision_of_the_data_in_tvm_and_of_float32_in_onnx():
 
 
 WRONG = {
-    "round": lambda step, tensor, parameters: replace(tensor, value=np.floor(tensor.value + np.float32(0.5))),
-    "floor": lambda step, tensor, parameters: replace(tensor, value=np.trunc(tensor.value)),
-    "minimum": lambda step, tensor, parameters: replace(tensor, value=np.maximum(tensor.value, parameters["operand"])),
-    "divide": lambda step, tensor, parameters: replace(tensor, value=tensor.value * (1 / parameters["operand"])),
+    "round": lambda step, tensor, *_: replace(tensor, value=np.floor(tensor.value + np.float32(0.5))),
+    "floor": lambda step, tensor, *_: replace(tensor, value=np.trunc(tensor.value)),
+    "minimum": lambda step, tensor, parameters, *_: replace(
+        tensor, value=np.maximum(tensor.value, parameters["operand"])
+    ),
+    "divide": lambda step, tensor, parameters, *_: replace(tensor, value=tensor.value * (1 / parameters["operand"])),
 }
 
 

@@ -18,14 +18,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from tests.support import onnx_graphs
+from tests.support.relax import inputs, reference
 
 from foldproof import strategies
 from foldproof.case import MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.case.step import ELEMENTWISE
 from foldproof.generation.draw import draw
 from foldproof.oracle.compare import within
-from foldproof.oracle.fills import inputs
-from foldproof.oracle.reference import reference
 from foldproof.strategies import values
 
 INF, NAN = math.inf, math.nan

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import tvm
+from tests.support.relax import legal_folds, legality
 from tvm import relax
 from tvm.script import ir as I
 from tvm.script import relax as R
@@ -15,7 +16,7 @@ from foldproof.checking.check import check
 from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused
 from foldproof.ir.relax import residual_pads as pads
 from foldproof.ir.relax.build import build
-from foldproof.oracle.legality import Legality, legal_folds, legality
+from foldproof.oracle.legality import Legality
 
 INF = float("inf")
 

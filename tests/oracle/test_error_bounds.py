@@ -18,13 +18,12 @@ from functools import cache
 
 import numpy as np
 import pytest
+from tests.support.relax import evaluate_steps, inputs, padded, reference
 from tests.support.terms import BITS, ORDERS, accumulate, holds, rounded, terms, whole
 
 from foldproof import strategies
 from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, dtypes, ops
 from foldproof.generation.draw import draw
-from foldproof.oracle.fills import inputs
-from foldproof.oracle.reference import evaluate_steps, padded, reference
 
 SUMS = tuple(row.name for row in ops.OPS if row.family != "max_pool")
 MOST_MACS = 1500

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.support.relax import evaluate_steps, inputs, reference
 
 from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
-from foldproof.oracle.fills import FILLS, inputs, parameters
-from foldproof.oracle.reference import evaluate_steps, reference
+from foldproof.oracle.fills import FILLS, parameters
 
 AXIS = Axis(size=5, kernel=2, pad=(1, 1))
 QUANTIZED = Step(scale=(0.5, 2.0), zero_point=(3, 5), zero_point_dtype="uint8", constant=False)

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.relax import legal_folds, legality
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.check import check
-from foldproof.oracle.legality import Legality, legal_folds, legality
+from foldproof.oracle.legality import Legality
 
 INF, NAN = float("inf"), float("nan")
 LOWEST = -3.4028234663852886e38

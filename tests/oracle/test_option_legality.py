@@ -1,13 +1,14 @@
 """What the options of the bundled pass promise, and that a pass which does less is told."""
 
 import pytest
+from tests.support.relax import is_correctable, is_sliceable
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.check import check, options_of
 from foldproof.checking.failures import MissedFold
 from foldproof.fold import FoldExplicitPadding, rules
 from foldproof.generation.draw import draw, strategy_of
-from foldproof.oracle.option_legality import NO_OPTIONS, is_correctable, is_sliceable
+from foldproof.oracle.option_legality import NO_OPTIONS
 
 BOTH = FoldExplicitPadding(nonzero="correct", channels="slice")
 NINE = Pad(value=9.0)

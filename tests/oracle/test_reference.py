@@ -9,11 +9,10 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.support.relax import inputs, padded, reference
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.oracle.compare import bitwise, within
-from foldproof.oracle.fills import inputs
-from foldproof.oracle.reference import padded, reference
 
 NAN = float("nan")
 INF = float("inf")

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
+from tests.support.relax import evaluate_steps, padded, reference
 
 from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
 from foldproof.oracle.error_bounds import exact
-from foldproof.oracle.reference import evaluate_steps, padded, reference
 
 MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 

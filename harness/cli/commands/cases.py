@@ -65,13 +65,14 @@ def show(fold: str | None, target: str, pipeline: str, complete: bool, script_pa
     """Show a saved case: TVMScript before and after, the reason of each site, the verdict."""
     from foldproof.core.loading import load_fold
     from foldproof.corpus import entry as corpus
-    from foldproof.ir.relax.targets import parse_target
+    from foldproof.ir.base import ir_of
     from foldproof.report.show import show as show_entry
 
     entry = corpus.load_entry(path)
     if script_path is not None:
         _show_script(path, entry.case, script_path, config_of(fold, target, pipeline, complete))
-    loaded, loaded_target = load_fold(fold), parse_target(target, pipeline)
+    loaded = load_fold(fold)
+    loaded_target = ir_of(loaded).parse_target(target, pipeline)
     tell(loaded_target.notice)
     config = config_of(fold, target, pipeline, complete)
     passed = show_entry(plain_console(), entry, loaded, loaded_target, complete=config.complete)

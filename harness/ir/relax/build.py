@@ -12,6 +12,7 @@ from tvm import relax, tirx, topi
 from foldproof.case import Case, Dims, Place, dtypes
 from foldproof.case.parameters import constants
 from foldproof.case.step import BINARY, QUANTIZING, UNARY
+from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.oracle.fills import inputs
 
 MAIN = "main"
@@ -57,7 +58,7 @@ def _params(case: Case) -> Params:
 def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: bool) -> list[relax.Var]:
     data, weight = params["x"], params.get("w")
     if case.constant_weight:
-        weight = relax.const(inputs(case, case.fills[0])["w"], case.kernel_dtype)
+        weight = relax.const(inputs(case, case.fills[0], SEMANTICS)["w"], case.kernel_dtype)
     for place in case.producer_places:
         data = builder.emit(_step(place, "", data, params), _variable(place))
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):

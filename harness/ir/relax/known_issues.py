@@ -1,30 +1,7 @@
-"""What is known to be wrong: defects of TVM that the harness met.
-
-A known defect does not fail a case, and is never counted as passed either: the verdict names it and the summary
-counts it. Each has a pinned case in ``tests/data/corpus`` and a row in the README's "Defects found".
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Known defects of TVM 0.27 that the harness met. Each has a pinned case in ``tests/data/corpus``."""
 
 from foldproof.case import Case, dtypes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownIssue:
-    """A defect of TVM 0.27: ``matches`` the cases that show it.
-
-    ``dtype_only`` if the values are right all the same; ``runs`` is False where running it can kill the process, so
-    that such a case is drawn, folded, checked as IR and counted, but not executed. ``raises`` is what TVM says where it
-    does not compile such a case; where it does, the case is like any other.
-    """
-
-    name: str
-    text: str
-    matches: Callable[[Case], bool]
-    dtype_only: bool = False
-    runs: bool = True
-    raises: str = ""
+from foldproof.ir.base import KnownIssue
 
 
 def _axes_out_of_order(case: Case) -> bool:
@@ -84,17 +61,3 @@ KNOWN_ISSUES = (
         raises="RewriteDataflowReshape",
     ),
 )
-
-
-def find_known_issue(case: Case) -> KnownIssue | None:
-    """The defect of TVM that ``case`` shows whenever it is executed, if it is a known one."""
-    return next(
-        (known_issue for known_issue in KNOWN_ISSUES if not known_issue.raises and known_issue.matches(case)), None
-    )
-
-
-def find_raised_issue(case: Case, message: str) -> KnownIssue | None:
-    """The known defect of TVM that keeps ``case`` from being compiled, which TVM reports with ``message``."""
-    raised = (known_issue for known_issue in KNOWN_ISSUES if known_issue.raises and known_issue.raises in message)
-    found = next((known_issue for known_issue in raised if known_issue.matches(case)), find_known_issue(case))
-    return None if found is None or found.dtype_only else found

@@ -3,11 +3,11 @@
 import pytest
 import tvm
 import tvm_ffi
+from tests.support.relax import inputs
 from tvm import relax
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.ir.relax.build import build
-from foldproof.oracle.fills import inputs
 
 H = Axis(size=8, pad=(1, 2), kernel=3, stride=2, dilation=2, padding=(3, 4))
 W = Axis(size=9, pad=(5, 6), kernel=2, stride=3, padding=(7, 8))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tvm
 import tvm_ffi
+from tests.support.relax import inputs
 from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
@@ -21,8 +22,9 @@ from foldproof import Axis, Case, Pad
 from foldproof.case import ops
 from foldproof.fold import FoldExplicitPadding
 from foldproof.generation.draw import draw, strategy_of
+from foldproof.ir.base import find_known_issue, find_raised_issue
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.known_issues import find_known_issue, find_raised_issue
+from foldproof.ir.relax.ir import RELAX
 from foldproof.ir.relax.targets import compile_batch, compile_functions, parse_target
 from foldproof.ir.relax.targets.fast import elf_loader as elf
 from foldproof.ir.relax.targets.fast import kernels
@@ -33,7 +35,7 @@ from foldproof.ir.relax.targets.fast.elf_loader import NotPlaceable, place
 from foldproof.ir.relax.targets.fast.legalize import Legalizer
 from foldproof.ir.relax.targets.fast.structural_cache import StructuralCache
 from foldproof.oracle.compare import bitwise
-from foldproof.oracle.fills import inputs, parameters
+from foldproof.oracle.fills import parameters
 
 FAST, DEFAULT = parse_target("llvm", "fast"), parse_target("llvm", "default")
 CASES_PER_OP = 20
@@ -72,12 +74,12 @@ def raised(modules):
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_both_pipelines_give_the_same_bits_on_random_cases(op):
     for case in draw(strategy_of((op,), None), CASES_PER_OP, seed=4):
-        known_issue = find_known_issue(case)
+        known_issue = find_known_issue(RELAX, case)
         if known_issue is not None and not known_issue.runs:
             continue
         modules = modules_of(case)
         if (problem := raised(modules)) is not None:
-            assert find_raised_issue(case, problem) is not None, (case, problem)
+            assert find_raised_issue(RELAX, case, problem) is not None, (case, problem)
             continue
         for fill in case.fills:
             compared(modules, parameters(case, inputs(case, fill)))
@@ -401,7 +403,7 @@ def test_a_compilation_that_failed_is_not_remembered(compiled, monkeypatch):
 
 def test_what_is_remembered_is_what_legalize_ops_would_give():
     legalizer, plain = Legalizer(FAST.tvm_target), relax.transform.LegalizeOps()
-    cases = [case for case in draw(strategy_of((), None), 40, seed=5) if find_known_issue(case) is None]
+    cases = [case for case in draw(strategy_of((), None), 40, seed=5) if find_known_issue(RELAX, case) is None]
     modules = [module for case in cases for module in modules_of(case).values()]
     modules += [Symbolic, Constants, Functions, Casts, Kernels, MathCalls]
     for module in modules + modules:

@@ -1,0 +1,76 @@
+"""Relax as ``checking`` sees it: an ``ir.base.IR``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tvm
+
+from foldproof.case import Case
+from foldproof.ir.base import FAST, KnownIssue, Program, ResidualPads
+from foldproof.ir.relax import module as modules
+from foldproof.ir.relax.build import MAIN, build
+from foldproof.ir.relax.known_issues import KNOWN_ISSUES
+from foldproof.ir.relax.residual_pads import count_channel_pads, count_identity_pads, count_residual_pads
+from foldproof.ir.relax.semantics import SEMANTICS
+from foldproof.ir.relax.supported import supported
+from foldproof.ir.relax.targets import Target, compile_batch, parse_target
+from foldproof.oracle.semantics import Semantics
+
+
+class Relax:
+    """Relax, the graph IR of TVM 0.27, compiled and run by TVM."""
+
+    name: str = "relax"
+    compiler: str = "TVM"
+    semantics: Semantics = SEMANTICS
+    known_issues: Sequence[KnownIssue] = KNOWN_ISSUES
+    script_writer: str = "foldproof.repro.script:write_script"
+
+    def supported(self, case: Case) -> str:
+        return supported(case)
+
+    def build(self, case: Case, *, with_pad: bool = True) -> tvm.IRModule:
+        return build(case, with_pad=with_pad)
+
+    def is_module(self, value: Any) -> bool:
+        return isinstance(value, tvm.IRModule)
+
+    def clone(self, module: tvm.IRModule) -> tvm.IRModule:
+        return module.clone()
+
+    def same(self, a: Any, b: Any) -> bool:
+        return modules.same(a, b)
+
+    def identical(self, a: tvm.IRModule, b: tvm.IRModule) -> bool:
+        return bool(a.same_as(b))
+
+    def verify(self, module: tvm.IRModule) -> str:
+        return modules.well_formedness_error(module) or ""
+
+    def entry(self, module: tvm.IRModule) -> Any:
+        return module[MAIN] if MAIN in module else None  # noqa: SIM401, an IRModule has no get
+
+    def return_type(self, module: tvm.IRModule) -> Any:
+        return module[MAIN].ret_ty
+
+    def residual_pads(self, module: tvm.IRModule) -> ResidualPads:
+        return ResidualPads(
+            foldable=count_residual_pads(module),
+            identity=count_identity_pads(module),
+            channel=count_channel_pads(module),
+        )
+
+    def parse_target(self, name: str, pipeline: str = FAST) -> Target:
+        return parse_target(name, pipeline)
+
+    def compile(self, batch: Sequence[Mapping[str, tvm.IRModule]], target: Any) -> Sequence[Program]:
+        return compile_batch(batch, target)
+
+    def to_source(self, module: tvm.IRModule) -> str:
+        return str(module.script(show_meta=False))
+
+    def short_error(self, error: BaseException) -> str:
+        return modules.short_error(error)
+
+
+RELAX = Relax()

@@ -1,0 +1,64 @@
+"""What implementations of the ops decide differently: values and functions that the reference is given.
+
+An IR has one ``Semantics`` (``ir.base.IR.semantics``). Everything else in this room is arithmetic that all IRs share:
+IEEE 754, windows, borders, wrapping integers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+Choose = Callable[[Any, Any], Array]
+"""Of two operands, element by element, the one that a maximum or minimum returns; NaN and zeros included."""
+
+
+def greater_or_second(left: Any, right: Any) -> Array:
+    """Return ``left if left > right else right``: the second of equals, and of a pair with NaN."""
+    return np.asarray(np.where(left > right, left, right))
+
+
+def less_or_second(left: Any, right: Any) -> Array:
+    """Return ``left if left < right else right``: the second of equals, and of a pair with NaN."""
+    return np.asarray(np.where(left < right, left, right))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Semantics:
+    """The choices of one implementation. Frozen and hashable, so that results are cached by (case, semantics).
+
+    Args:
+        name: the IR, for messages.
+        maximum: what a binary maximum, relu, the lower end of a clip, and a step of a max_pool return.
+        minimum: what a binary minimum and the upper end of a clip return.
+        lowest: dtype -> the value that a max_pool starts from and pads implicitly with.
+        max_of_nan_is_specified: whether a max_pool of data with NaN has one right result.
+        average_sum_dtype: (dtype of the data, whether the pool has padding of its own) -> the dtype in which an
+            average of integers is summed, wrapping.
+        simplifies_constants: whether ``x + 0.0`` is x, and ``x * 0.0`` and ``0.0 / x`` are the constant, for a
+            constant scalar: NaN, infinities and the sign of zero are then not those of IEEE 754.
+        excess_precision: dtypes that are computed in float32, of which a rounding may be dropped between two steps.
+        unspecified_overflow: integer dtypes whose overflow in a step has no meaning; narrower ones wrap.
+        wraps_portably: whether a narrow integer wraps alike on every target.
+        computes_nan_portably: whether relu, clip, ... make the same of NaN on every target.
+        contracts_products: whether a target may contract a product and a sum to one rounding.
+        proves_symbolic_copies: whether a mirroring pad of widths 0 and symbolic lengths is known to copy.
+    """
+
+    name: str
+    maximum: Choose
+    minimum: Choose
+    lowest: Callable[[str], Any]
+    max_of_nan_is_specified: bool
+    average_sum_dtype: Callable[[str, bool], str]
+    simplifies_constants: bool
+    excess_precision: frozenset[str]
+    unspecified_overflow: frozenset[str]
+    wraps_portably: bool
+    computes_nan_portably: bool
+    contracts_products: bool
+    proves_symbolic_copies: bool
