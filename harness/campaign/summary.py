@@ -57,6 +57,7 @@ class Summary:
     legality: Counter[str] = field(default_factory=Counter)
     undefined: Counter[str] = field(default_factory=Counter)
     known_issues: Counter[str] = field(default_factory=Counter)
+    unsupported: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
     failures: dict[str, DistinctFailure] = field(default_factory=dict)
     known: Counter[str] = field(default_factory=Counter)
@@ -80,6 +81,10 @@ class Summary:
             self.failed += 1
             self.by_op[case.op, "failed"] += 1
             return self._add_failure(DistinctFailure(failure=result))
+        if result.unsupported:
+            self.unsupported[result.unsupported] += 1
+            self.by_op[case.op, "not executed"] += 1
+            return None
         outcome = "folded" if result.folded else "refused"
         self.folded += result.folded
         self.refused += not result.folded
@@ -143,7 +148,7 @@ class Summary:
 
 
 NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "sampled")
-COUNTERS = ("reasons", "rules", "legality", "undefined", "known_issues", "fallbacks", "known")
+COUNTERS = ("reasons", "rules", "legality", "undefined", "known_issues", "unsupported", "fallbacks", "known")
 """What a summary counts, as a journal and ``--json`` name it."""
 
 

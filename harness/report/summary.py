@@ -12,7 +12,7 @@ from foldproof.campaign.summary import RERUNS, DistinctFailure, Summary
 from foldproof.case import ops
 from foldproof.case.describe import describe
 
-OUTCOMES = ("folded", "refused", "failed", "known", "in doubt")
+OUTCOMES = ("folded", "refused", "failed", "known", "in doubt", "not executed")
 
 
 def print_summary(console: Console, summary: Summary, replay_options: str) -> None:
@@ -30,14 +30,16 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
 def _outcomes(summary: Summary) -> Table:
     table = Table(title="op x outcome", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("op")
-    for outcome in OUTCOMES:
+    outcomes = OUTCOMES if summary.unsupported else OUTCOMES[:-1]
+    for outcome in outcomes:
         table.add_column(outcome, justify="right")
     for name in ops.NAMES:
-        counts = [summary.by_op[name, outcome] for outcome in OUTCOMES]
+        counts = [summary.by_op[name, outcome] for outcome in outcomes]
         if any(counts):
             table.add_row(name, *(_number(n) for n in counts))
     total = [summary.folded, summary.refused, summary.failed, summary.known.total(), summary.in_doubt]
-    table.add_row("all", *(_number(n) for n in total), style="bold")
+    total.append(summary.unsupported.total())
+    table.add_row("all", *(_number(n) for n in total[: len(outcomes)]), style="bold")
     return table
 
 
@@ -52,6 +54,7 @@ def _counted(summary: Summary) -> Table:
         ("where a pad was left, the fold is", summary.legality),
         ("in doubt: TVM leaves it undefined", summary.undefined),
         ("in doubt: known defects of TVM", summary.known_issues),
+        ("not executed: the IR cannot express it", summary.unsupported),
         ("left to the default pipeline", summary.fallbacks),
         ("known failures", summary.known),
     )
