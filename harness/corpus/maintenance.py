@@ -11,7 +11,6 @@ from foldproof.case import case
 from foldproof.core.files import replace_file
 from foldproof.corpus import entry as corpus
 from foldproof.corpus.entry import CorpusError, Entry
-from foldproof.repro.reproducer import SCRIPT_SUFFIX
 
 Loaded = list[tuple[Path, Entry]]
 
@@ -80,7 +79,7 @@ def remove(path: Path) -> None:
 
 
 def _script(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(corpus.SUFFIX) + SCRIPT_SUFFIX)
+    return path.with_name(path.name.removesuffix(corpus.SUFFIX) + corpus.SCRIPT_SUFFIX)
 
 
 # --- migrate ------------------------------------------------------------------------------------------

@@ -13,9 +13,7 @@ from typing import Any, Self
 
 from foldproof.checking.failures import Failure
 from foldproof.core.files import replace_file
-from foldproof.corpus.entry import SUFFIX
-
-SCRIPT_SUFFIX = ".repro.py"
+from foldproof.corpus.entry import SCRIPT_SUFFIX, SUFFIX
 
 SCRIPT_SECONDS = 120.0
 """Time limit of a script: it imports TVM, compiles two tiny functions and runs them, which takes some 3 s."""
