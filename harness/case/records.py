@@ -78,7 +78,7 @@ class cached(Generic[T]):  # noqa: N801, it is used as a property is
             memory = value._cache
         except AttributeError:
             memory = {}
-            object.__setattr__(value, "_derived", memory)
+            object.__setattr__(value, "_cache", memory)
         if self._name not in memory:
             memory[self._name] = self._compute(value)
         found = memory[self._name]
@@ -92,7 +92,7 @@ class Record:
     either is a different test.
     """
 
-    __slots__ = ("_derived", "_known")  # what is computed once; no fields
+    __slots__ = ("_cache", "_known")  # what is computed once; no fields
     _cache: dict[str, Any]
     _known: tuple[int, tuple[Any, ...]]
     nested: ClassVar[dict[str, type["Record"]]] = {}

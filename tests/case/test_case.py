@@ -85,7 +85,7 @@ def test_the_repr_of_a_case_can_be_pasted(case):
 
 
 def test_json_and_repr_leave_defaults_out():
-    assert TRIVIAL.to_json() == {"format": 1, "op": "conv1d", "axes": [{}]}
+    assert TRIVIAL.to_json() == {"format": 2, "op": "conv1d", "axes": [{}]}
     assert repr(TRIVIAL) == "Case(op='conv1d', axes=(Axis(),))"
     assert repr(Pad(value=-0.0, batch=(0, 1))) == "Pad(value=-0.0, batch=(0, 1))"
     assert repr(Pad(value=NAN)) == 'Pad(value=float("nan"))'
@@ -100,7 +100,7 @@ def test_json_writes_what_json_has_no_number_for_as_strings():
 
 def test_every_field_of_a_case_is_in_its_json():
     assert EVERYTHING.to_json() == {
-        "format": 1,
+        "format": 2,
         "op": "conv2d",
         "axes": [
             {"size": 9, "pad": [1, -2], "kernel": 3, "stride": 2, "dilation": 2, "padding": [1, 0]},
@@ -575,3 +575,10 @@ def test_each_step_has_its_place():
     )
     last = CHAIN.step_places[3]
     assert (last.dtype, last.order, last.dims["W"], last.parameter("operand")) == ("uint8", "NHWC", 4, "operand3")
+
+
+def test_a_derived_value_is_computed_once():
+    case = replace(CHAIN)
+    assert case.step_places is case.step_places
+    assert case.operand_dims == CHAIN.operand_dims
+    assert case.operand_dims is not case.operand_dims  # a reader that changes its dict changes no other
