@@ -114,7 +114,7 @@ class _Graph:
 
     def constant(self, array):
         name = f"c{len(self.constants)}"
-        self.constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append(onnx.numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def cast(self, name, dtype):
@@ -174,7 +174,7 @@ def _step(graph, place, name, arrays):
         reads = place.dtype if step.kind == "dequantize" else step.out_dtype
         scale, zero = parameters["scale"], parameters["zero_point"].astype(reads)
         if scale.shape != zero.shape:
-            scale, zero = (np.ascontiguousarray(part) for part in np.broadcast_arrays(scale, zero))
+            scale, zero = np.broadcast_arrays(scale, zero)
         names = (graph.constant(scale), graph.constant(zero))
         if step.kind == "quantize":
             return graph.add("QuantizeLinear", graph.cast(name, "float32"), *names, axis=place.order.index(step.axis))
