@@ -1,10 +1,10 @@
 """The terms of every sum, or maximum, that a case consists of, gathered one by one, and what their sums come to.
 
-    terms(case, operand, weight) -> x, w: an array each, (element of the result, term), and what each element divides by
+    gather_terms(case, operand, weight) -> x, w: an array each, (element of the result, term), and what each element divides by
 
 No strides, no windows, no arithmetic of ``oracle.reference``: plain loops over the definition of each op. Own padding
 of a convolution is a factor 0; a pool's terms are x * 1; elements with fewer terms are filled up with 0 * 0.
-``accumulate`` sums as a machine may, rounding after each operation; ``whole`` makes Python integers of floats, which
+``accumulate`` sums as a machine may, rounding after each operation; ``to_integers`` makes Python integers of floats, which
 sum without error.
 """
 
@@ -19,7 +19,7 @@ from foldproof.case import dtypes
 ORDERS = ("forward", "backward", "shuffled", "pairwise", "fused")
 
 
-def terms(case, operand, weight):
+def gather_terms(case, operand, weight):
     """The products' factors per element of the result, in the standard layout, and the divisors of an average."""
     data, x_sizes = _lettered(operand, case.data_order)
     kernel, w_sizes = ({}, {}) if weight is None else _lettered(weight, case.kernel_order)
@@ -131,7 +131,7 @@ def _pairwise(products):
     return _pairwise(products[:, :middle]) + _pairwise(products[:, middle:])
 
 
-def whole(array):
+def to_integers(array):
     """(integers, denominator): what finite floats are, exactly, over one power of two."""
     ratios = [value.as_integer_ratio() for value in np.ravel(array).astype(np.float64).tolist()]
     denominator = max((below for _, below in ratios), default=1)
@@ -140,10 +140,10 @@ def whole(array):
     return integers.reshape(array.shape), denominator
 
 
-def holds(dtype, number):
+def is_representable(dtype, number):
     """Whether ``dtype`` has exactly this number."""
     number = Fraction(number)
-    return number == 0 or (abs(number) <= Fraction(dtypes.HIGHEST[dtype]) and rounded(dtype, number) == number)
+    return number == 0 or (abs(number) <= Fraction(dtypes.HIGHEST[dtype]) and round_to(dtype, number) == number)
 
 
 LEAST_EXPONENT = {"float16": -24, "bfloat16": -133, "float32": -149, "float64": -1074}
@@ -151,7 +151,7 @@ BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Of the formats themselves (IEEE 754, bfloat16), not of ``foldproof.case.ops``, which is what is tested."""
 
 
-def rounded(dtype, number):
+def round_to(dtype, number):
     """The nearest number of ``dtype``, ties to even, as a fraction; nothing here overflows."""
     if number == 0:
         return Fraction(0)
