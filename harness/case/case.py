@@ -19,7 +19,16 @@ from typing import Any, ClassVar, Self
 from foldproof.case import dtypes, ops, validation
 from foldproof.case.formats import FORMAT, upgrade
 from foldproof.case.pad import NO_PAD, Axis, Pad, Widths
-from foldproof.case.records import Record, cached, choose, flag, member, sequence, text, whole
+from foldproof.case.records import (
+    Record,
+    cached,
+    choose,
+    member,
+    require_bool,
+    require_int,
+    require_string,
+    require_tuple,
+)
 from foldproof.case.step import EXTRA, Step
 
 EXTRA_OUTPUTS = ("returned", "read", "step")
@@ -103,16 +112,16 @@ class Case(Record):
         member("op", self.op, ops.NAMES)
         member("dtype", self.dtype, dtypes.DTYPES)
         for name in ("batch", "channels", "filters", "groups"):
-            whole(name, getattr(self, name), least=1)
-        whole("seed", self.seed, least=0)
+            require_int(name, getattr(self, name), least=1)
+        require_int("seed", self.seed, least=0)
         for name in ("ceil_mode", "count_include_pad", "constant_weight"):
-            flag(name, getattr(self, name))
+            require_bool(name, getattr(self, name))
         for name, kind in (("axes", Axis), ("producers", Step), ("steps", Step)):
-            for item in sequence(name, getattr(self, name), empty=name != "axes"):
+            for item in require_tuple(name, getattr(self, name), empty=name != "axes"):
                 if not isinstance(item, kind):
                     raise ValueError(f"elements of {name} must be {kind.__name__} objects, not {item!r}")
         for name in ("data_layout", "kernel_layout", "weight_dtype", "out_dtype"):
-            text(name, getattr(self, name))
+            require_string(name, getattr(self, name))
         if not isinstance(self.pad, Pad):
             raise ValueError(f"pad must be a Pad, not {self.pad!r}")
         choose("extra_outputs", self.extra_outputs, EXTRA_OUTPUTS, empty=True, element="extra output")

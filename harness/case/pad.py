@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from foldproof.case.records import Record, member, one_of, require, text, whole, widths
+from foldproof.case.records import Record, member, one_of, require, require_int, require_pair, require_string
 
 MIRRORED_MODES = ("reflect", "replicate", "circular")
 MODES = ("constant", *MIRRORED_MODES)
@@ -35,10 +35,10 @@ class Axis(Record):
 
     def __post_init__(self) -> None:
         for name in ("size", "kernel", "stride", "dilation"):
-            whole(name, getattr(self, name), least=1)
-        widths("pad", self.pad)
-        widths("padding", self.padding)
-        whole("output_padding", self.output_padding, least=0)
+            require_int(name, getattr(self, name), least=1)
+        require_pair("pad", self.pad)
+        require_pair("padding", self.padding)
+        require_int("output_padding", self.output_padding, least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -62,9 +62,9 @@ class Pad(Record):
         if type(self.value) is int:
             object.__setattr__(self, "value", float(self.value))
         require(type(self.value) is float, f"pad value must be a number, not {self.value!r}")
-        text("mode", self.mode)
-        widths("batch", self.batch)
-        widths("channel", self.channel)
+        require_string("mode", self.mode)
+        require_pair("batch", self.batch)
+        require_pair("channel", self.channel)
         member("operand", self.operand, OPERANDS)
         member("form", self.form, FORMS)
         if self.form == "call_tir":

@@ -26,7 +26,7 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def whole(name: str, value: Any, *, least: int | None = None) -> None:
+def require_int(name: str, value: Any, *, least: int | None = None) -> None:
     """Require an int (not a bool) of at least ``least``."""
     if type(value) is not int:
         raise ValueError(f"{name} must be an integer, not {value!r}")
@@ -34,27 +34,27 @@ def whole(name: str, value: Any, *, least: int | None = None) -> None:
         raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
-def widths(name: str, value: Any, *, least: int | None = None) -> None:
+def require_pair(name: str, value: Any, *, least: int | None = None) -> None:
     """Require a pair of integers (before, after)."""
     if not (isinstance(value, tuple) and len(value) == 2):
         raise ValueError(f"{name} must be a pair (before, after), not {value!r}")
     for width in value:
-        whole(name, width, least=least)
+        require_int(name, width, least=least)
 
 
-def flag(name: str, value: Any) -> None:
+def require_bool(name: str, value: Any) -> None:
     """Require a bool."""
     if type(value) is not bool:
         raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
-def text(name: str, value: Any) -> None:
+def require_string(name: str, value: Any) -> None:
     """Require a string."""
     if not isinstance(value, str):
         raise ValueError(f"{name} must be a string, not {value!r}")
 
 
-def sequence(name: str, value: Any, *, empty: bool = False) -> tuple[Any, ...]:
+def require_tuple(name: str, value: Any, *, empty: bool = False) -> tuple[Any, ...]:
     """Return ``value``. Require a tuple, which is not empty unless ``empty`` is set."""
     if not (isinstance(value, tuple) and (empty or value)):
         raise ValueError(f"{name} must be a {'' if empty else 'non-empty '}tuple (a list in JSON), not {value!r}")
@@ -75,7 +75,7 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 def choose(name: str, values: Any, choices: tuple[str, ...], *, empty: bool = False, element: str = "") -> None:
     """Require a tuple of ``choices``. ``element`` is what one value is called in the message, by default ``name``."""
-    for value in sequence(name, values, empty=empty):
+    for value in require_tuple(name, values, empty=empty):
         member(element or name, value, choices)
 
 

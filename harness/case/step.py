@@ -10,7 +10,16 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from foldproof.case import dtypes
-from foldproof.case.records import Record, flag, member, one_of, require, sequence, text, whole
+from foldproof.case.records import (
+    Record,
+    member,
+    one_of,
+    require,
+    require_bool,
+    require_int,
+    require_string,
+    require_tuple,
+)
 
 UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
@@ -89,9 +98,9 @@ class Step(Record):
             require(type(getattr(self, name)) is float, f"{name} must be a number, not {getattr(self, name)!r}")
         require(isinstance(self.axis, str), f"axis must be a letter, not {self.axis!r}")
         for name in ("out_dtype", "zero_point_dtype", "source"):
-            text(name, getattr(self, name))
-        flag("constant", self.constant)
-        flag("swapped", self.swapped)
+            require_string(name, getattr(self, name))
+        require_bool("constant", self.constant)
+        require_bool("swapped", self.swapped)
         self._check_unused()
         for name in FIELDS[self.kind]:
             if name in _CHECKS:
@@ -129,7 +138,7 @@ class Step(Record):
 
 
 def _check_scale(step: Step) -> None:
-    for scale in sequence("scale", step.scale):
+    for scale in require_tuple("scale", step.scale):
         require(
             type(scale) is float and math.isfinite(scale), f"elements of scale must be finite floats, not {scale!r}"
         )
@@ -141,8 +150,8 @@ def _check_scale(step: Step) -> None:
 def _check_zero_point(step: Step) -> None:
     member("zero_point_dtype", step.zero_point_dtype, dtypes.ZERO_POINT_DTYPES)
     low, high = dtypes.int_range(step.zero_point_dtype)
-    for zero_point in sequence("zero_point", step.zero_point):
-        whole("zero_point", zero_point)
+    for zero_point in require_tuple("zero_point", step.zero_point):
+        require_int("zero_point", zero_point)
         fits = low <= zero_point <= high
         require(fits, f"zero_point of {step.zero_point_dtype} must be from {low} to {high}, not {zero_point}")
 
@@ -153,7 +162,7 @@ def _check_out_dtype(step: Step) -> None:
 
 
 def _check_operand(step: Step) -> None:
-    for value in sequence("operand", step.operand):
+    for value in require_tuple("operand", step.operand):
         require(type(value) is float, f"elements of operand must be floats, not {value!r}")
     used = step.follows_axis or step.axis == "C"
     require(used, f"axis of {step.kind} must be 'C' if operand has one element, not {step.axis!r}")
@@ -177,11 +186,11 @@ def _check_source(step: Step) -> None:
 
 def _check_widths(step: Step) -> None:
     letters = []
-    for item in sequence("widths", step.widths, empty=True):
+    for item in require_tuple("widths", step.widths, empty=True):
         shape = isinstance(item, tuple) and len(item) == 3 and isinstance(item[0], str)
         require(shape, f"elements of widths must be (letter, before, after), not {item!r}")
         for width in item[1:]:
-            whole(f"width of {item[0]}", width)
+            require_int(f"width of {item[0]}", width)
         letters.append(item[0])
     require(len(set(letters)) == len(letters), f"widths must name each axis once, not {', '.join(letters)}")
 
