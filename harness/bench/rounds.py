@@ -44,7 +44,7 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("well formed", "foldproof.checking.check", "check_form"),
     ("pass again", "foldproof.checking.check", "check_again"),
     ("legalize", "foldproof.ir.relax.targets.fast.legalize:Legalizer", "__call__"),
-    ("read the graph", "foldproof.ir.relax.targets.fast.pipeline", "Graph"),
+    ("read the graph", "foldproof.ir.relax.targets.fast.pipeline", "Executor"),
     ("lower", "foldproof.ir.relax.targets.fast.kernels", "lower"),
     ("LLVM", "foldproof.ir.relax.targets.fast.kernels", "generate"),
     ("object, load", "foldproof.ir.relax.targets.fast.kernels", "load"),

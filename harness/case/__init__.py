@@ -1,4 +1,4 @@
-"""A case: one test as plain values, its validation, its words, and the next simpler cases. It knows no compiler."""
+"""A case: one test as plain values, with its validation, description and simpler cases. It knows no compiler."""
 
 from foldproof.case.case import EXTRA_OUTPUTS, Case, Dims, Place
 from foldproof.case.formats import FORMAT

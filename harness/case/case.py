@@ -1,12 +1,13 @@
 """A Case: everything that defines one test, as plain values.
 
-    x --front--> tensor --pad--> padded --steps--> operand --op--> result
-                                   |      |         ^
-                                   +------+-> uses  weight (convolutions; padded instead if pad.operand says so)
+    x --producers--> tensor --pad--> padded --steps--> operand --op--> result
+                                       |      |          ^
+                                       +------+          weight (convolutions; padded in place of x
+                                       v                         if pad.operand is "weight")
+                                  extra_outputs
 
-A case knows nothing of TVM. It is frozen, compares by value, goes to JSON and back, and its ``repr`` can be pasted
-into a Python session. Dimensions are dicts from layout letter to length; only ``foldproof.ir.relax.build`` flattens
-them.
+A case knows no compiler. It is frozen, compares by value, converts to JSON and back, and its ``repr`` can be pasted
+into a Python session. Dimensions are dicts from layout letter to length; only the builder of an IR flattens them.
 """
 
 import json
@@ -16,22 +17,30 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, Self
 
-from foldproof.case import dtypes, ops
-from foldproof.case import validation as possible
+from foldproof.case import dtypes, ops, validation
 from foldproof.case.formats import FORMAT, upgrade
 from foldproof.case.pad import NO_PAD, Axis, Pad, Widths
-from foldproof.case.records import Record, cached, choose, flag, member, require, sequence, whole
+from foldproof.case.records import (
+    Record,
+    cached,
+    choose,
+    member,
+    require_bool,
+    require_int,
+    require_string,
+    require_tuple,
+)
 from foldproof.case.step import EXTRA, Step
 
 EXTRA_OUTPUTS = ("returned", "read", "step")
-"""Further uses: the function returns the padded tensor too, or its sum with itself, or what the first step made."""
+"""What the function returns besides the result: the padded tensor, its sum with itself, or the first step's result."""
 
 Dims = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A step where it stands: ``dtype``, ``order`` and ``dims`` are those of the tensor that it reads."""
+    """A step in its case. ``dtype``, ``order`` (the layout) and ``dims`` are those of the tensor that it reads."""
 
     step: Step
     group: str
@@ -41,21 +50,39 @@ class Place:
     dims: Dims
 
     def parameter(self, name: str) -> str:
-        """The name of one of its parameters in the function: scale0, front_operand1."""
-        return f"{'front_' if self.group == 'producers' else ''}{name}{self.index}"
+        """Return the name of one of its parameters in the function: scale0, producer_operand1."""
+        return f"{'producer_' if self.group == 'producers' else ''}{name}{self.index}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Case(Record):
-    """One test: a pad, what stands before it and between, its consumer ``op``, and the inputs to run it on.
+    """One test: a pad, the steps before and after it, its consumer ``op``, and the inputs to run it on.
 
-    ``channels`` counts the channels of the data as the function receives it, before the pad; ``filters`` the
-    filters of a convolution's weight, likewise. Empty layouts and dtypes mean the op's standard ones (those of the
-    data operand); ``dtype`` is that of x, ``data_layout`` that of the consumer's operand. ``symbolic`` names the axes
-    of x whose length the types leave open. A ``constant_weight`` is part of the module, the same for every fill.
-    ``fills`` with ``seed`` say which inputs are made (``foldproof.oracle.fills``).
+    Args:
+        op: the consumer, one of ``ops.NAMES``.
+        axes: the spatial axes in the order D, H, W.
+        dtype: dtype of x.
+        pad: the explicit pad; its spatial widths are in ``axes``.
+        producers: elementwise steps before the pad.
+        steps: steps between the pad and the consumer.
+        batch: length of the batch axis of x, before the pad.
+        channels: number of channels of x, before the pad.
+        filters: number of filters of a convolution's weight, before the pad.
+        groups: groups of a convolution.
+        data_layout: layout of the consumer's data operand; empty for the standard one of the op.
+        kernel_layout: layout of the weight; empty for the standard one of the op.
+        weight_dtype: dtype of the weight; empty for that of the data operand.
+        out_dtype: dtype of the result; empty for that of the data operand.
+        constant_weight: whether the weight is a constant of the module, the same one for every fill.
+        ceil_mode: whether the last window of a pool may reach over the end.
+        count_include_pad: whether an average counts the elements of the padding.
+        symbolic: letters of the axes of x whose length is symbolic in the types.
+        extra_outputs: what the function returns besides the result, from ``EXTRA_OUTPUTS``.
+        fills: recipes of the inputs (``foldproof.oracle.fills``).
+        seed: seed of the inputs.
 
-    Raises ValueError, naming the value, if the case is impossible: TVM has no such tensor, window or dtype.
+    Raises:
+        ValueError: if no graph can be built of these values; the message names the value and what was expected.
     """
 
     nested: ClassVar[dict[str, type[Record]]] = {"axes": Axis, "pad": Pad, "steps": Step, "producers": Step}
@@ -86,97 +113,98 @@ class Case(Record):
         member("op", self.op, ops.NAMES)
         member("dtype", self.dtype, dtypes.DTYPES)
         for name in ("batch", "channels", "filters", "groups"):
-            whole(name, getattr(self, name), least=1)
-        whole("seed", self.seed, least=0)
+            require_int(name, getattr(self, name), least=1)
+        require_int("seed", self.seed, least=0)
         for name in ("ceil_mode", "count_include_pad", "constant_weight"):
-            flag(name, getattr(self, name))
+            require_bool(name, getattr(self, name))
         for name, kind in (("axes", Axis), ("producers", Step), ("steps", Step)):
-            for item in sequence(name, getattr(self, name), empty=name != "axes"):
+            for item in require_tuple(name, getattr(self, name), empty=name != "axes"):
                 if not isinstance(item, kind):
-                    raise ValueError(f"{name} must be of {kind.__name__}, not {item!r}")
+                    raise ValueError(f"elements of {name} must be {kind.__name__} objects, not {item!r}")
         for name in ("data_layout", "kernel_layout", "weight_dtype", "out_dtype"):
-            require(isinstance(getattr(self, name), str), f"{name} must be a string, not {getattr(self, name)!r}")
+            require_string(name, getattr(self, name))
         if not isinstance(self.pad, Pad):
             raise ValueError(f"pad must be a Pad, not {self.pad!r}")
-        choose("use", self.extra_outputs, EXTRA_OUTPUTS, empty=True)
-        choose("fill", self.fills, ops.FILLS)
-        possible.check(self)
+        choose("extra_outputs", self.extra_outputs, EXTRA_OUTPUTS, empty=True, element="extra output")
+        choose("fills", self.fills, ops.FILLS, element="fill")
+        validation.check(self)
 
     # --- layouts --------------------------------------------------------------------------------------
 
     @property
     def spec(self) -> ops.Op:
-        """The op's row."""
+        """The row of the op."""
         return ops.BY_NAME[self.op]
 
     @cached
     def lettered_axes(self) -> tuple[tuple[str, Axis], ...]:
-        """The spatial axes with their letters, in the order D, H, W."""
+        """(letter, axis) of the spatial axes, in the order D, H, W."""
         return tuple(zip(self.spec.spatial, self.axes, strict=True))
 
     @property
     def data_order(self) -> str:
-        """The layout of the consumer's data operand, spelled out."""
+        """The layout of the consumer's data operand, never empty."""
         return self.data_layout or self.spec.data_layout
 
     @property
     def kernel_order(self) -> str:
-        """The kernel layout, spelled out; empty for pools."""
+        """The layout of the weight; empty for pools only."""
         return self.kernel_layout or self.spec.kernel_layout
 
     @cached
     def orders(self) -> tuple[str, ...]:
-        """The layout before each step, and that of the consumer's operand after the last one."""
-        found = [self.data_order]
+        """The layout that each step reads, and last that of the consumer's data operand."""
+        layouts = [self.data_order]
         for step in reversed(self.steps):
-            found.append(step.source or found[-1])
-        return tuple(reversed(found))
+            layouts.append(step.source or layouts[-1])
+        return tuple(reversed(layouts))
 
     @property
     def pad_order(self) -> str:
-        """The layout of x, in which the pad stands."""
+        """The layout of x, which is also that of the padded data."""
         return self.orders[0]
 
     @property
     def in_order(self) -> bool:
-        """Whether the spatial letters stand in the order D, H, W in the layouts of data and weight."""
+        """Whether the layouts of data and weight have their spatial letters in the order D, H, W."""
         orders = {self.spec.spatial_order(self.data_order), self.spec.spatial_order(self.kernel_order)}
         return orders == {self.spec.spatial}
 
     @property
     def pads_weight(self) -> bool:
+        """Whether the pad is on the weight instead of the data."""
         return self.pad.operand == "weight"
 
     # --- shapes: letter -> length ---------------------------------------------------------------------
 
     @cached
     def pad_widths(self) -> dict[str, Widths]:
-        """Explicit widths (before, after) per letter of the padded operand."""
+        """Widths (before, after) of the explicit pad, for each letter of the padded operand."""
         outer, inner = "OI" if self.pads_weight else "NC"
         return {outer: self.pad.batch, inner: self.pad.channel} | {letter: a.pad for letter, a in self.lettered_axes}
 
     @cached
     def data_dims(self) -> Dims:
-        """The data as the function receives it; letters that its layout lacks have length 1."""
+        """Dimensions of x; letters that its layout lacks have length 1."""
         return {"N": self.batch, "C": self.channels} | {letter: a.size for letter, a in self.lettered_axes}
 
     @cached
     def input_dims(self) -> Dims:
-        """The data with its extra unit axes."""
+        """Dimensions of x with its extra unit axes."""
         return self.data_dims | dict.fromkeys(EXTRA, 1)
 
     @cached
     def dims_along(self) -> tuple[Dims, ...]:
-        """The tensors that the steps read, and after the last one that which the consumer reads."""
+        """Dimensions of the tensor that each step reads, and last of that which the consumer reads."""
         dims = self.input_dims
         if not self.pads_weight:
-            dims |= _padded(self.data_dims, self.pad_widths)
-        found = [dims]
+            dims |= _pad(self.data_dims, self.pad_widths)
+        along = [dims]
         for step in self.steps:
             if step.widths:
                 dims = dims | {letter: dims[letter] + before + after for letter, before, after in step.widths}
-            found.append(dims)
-        return tuple(found)
+            along.append(dims)
+        return tuple(along)
 
     @cached
     def producer_places(self) -> tuple[Place, ...]:
@@ -197,15 +225,15 @@ class Case(Record):
 
     @cached
     def operand_dims(self) -> Dims:
-        """The data operand of the consumer."""
-        dims = self.data_dims if self.pads_weight else _padded(self.data_dims, self.pad_widths)
+        """Dimensions of the consumer's data operand."""
+        dims = self.data_dims if self.pads_weight else _pad(self.data_dims, self.pad_widths)
         for step in self.steps:
             dims |= {letter: dims[letter] + before + after for letter, before, after in step.widths}
         return dims
 
     @cached
     def kernel_dims(self) -> Dims:
-        """The weight as the function receives it. A transposed convolution has all input channels in I."""
+        """Dimensions of the weight before a pad on it. A transposed convolution has all input channels in I."""
         channels = self.operand_dims["C"]
         if self.spec.transposed:
             outer = {"I": channels, "O": self.filters // self.groups}
@@ -217,12 +245,12 @@ class Case(Record):
 
     @cached
     def weight_dims(self) -> Dims:
-        """The weight operand of the consumer."""
-        return _padded(self.kernel_dims, self.pad_widths) if self.pads_weight else self.kernel_dims
+        """Dimensions of the consumer's weight operand."""
+        return _pad(self.kernel_dims, self.pad_widths) if self.pads_weight else self.kernel_dims
 
     @cached
     def result_dims(self) -> Dims:
-        """The consumer's result, as TVM's type inference has it; 0 or less where no window fits."""
+        """Dimensions of the consumer's result; 0 or less along an axis where no window fits."""
         operand = self.operand_dims
         channels = operand["C"]
         if self.spec.weighted:
@@ -232,7 +260,7 @@ class Case(Record):
         }
 
     def window_extent(self, axis: Axis) -> int:
-        """Elements that one window spans along an axis, dilation included."""
+        """Return how many elements one window spans along an axis, dilation included."""
         taps = axis.kernel + (sum(axis.pad) if self.pads_weight else 0)
         return (taps - 1) * axis.dilation + 1
 
@@ -244,7 +272,7 @@ class Case(Record):
 
     @property
     def macs(self) -> int:
-        """Multiply-adds (for pools: reads) of the consumer."""
+        """Number of multiply-adds of the consumer; for pools, of elements read."""
         windows = math.prod(self.result_dims.values())
         kernel = self.weight_dims if self.spec.weighted else {letter: a.kernel for letter, a in self.lettered_axes}
         return windows * math.prod(kernel[letter] for letter in self.spec.spatial) * kernel.get("I", 1)
@@ -253,64 +281,69 @@ class Case(Record):
 
     @cached
     def producer_dtypes(self) -> tuple[str, ...]:
-        """The dtype that each step before the pad reads, and what the last one makes."""
-        return _flow(self.dtype, self.producers)
+        """The dtype that each producer reads, and last that of the padded data."""
+        return _propagate(self.dtype, self.producers)
 
     @cached
     def step_dtypes(self) -> tuple[str, ...]:
-        """The dtype that each step after the pad reads, and what the last one makes."""
-        return _flow(self.producer_dtypes[-1], self.steps)
+        """The dtype that each step after the pad reads, and last that of the consumer's data operand."""
+        return _propagate(self.producer_dtypes[-1], self.steps)
 
     @property
     def operand_dtype(self) -> str:
-        """dtype of the consumer's data operand."""
+        """The dtype of the consumer's data operand."""
         return self.step_dtypes[-1]
 
     @property
     def kernel_dtype(self) -> str:
-        """dtype of the weight."""
+        """The dtype of the weight."""
         return self.weight_dtype or self.operand_dtype
 
     @property
     def pad_dtype(self) -> str:
-        """dtype of the padded tensor."""
+        """The dtype of the padded tensor."""
         return self.kernel_dtype if self.pads_weight else self.producer_dtypes[-1]
 
     @property
     def result_dtype(self) -> str:
-        """dtype that TVM's type inference gives the result."""
+        """The dtype of the result."""
         return self.out_dtype or self.operand_dtype
 
     # --- JSON and shrinking ---------------------------------------------------------------------------
 
     def dumps(self) -> str:
-        """One line of JSON."""
+        """Return the case as one line of JSON."""
         return json.dumps(self.to_json(), allow_nan=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values with the version of their form."""
+        """Return the case as JSON values, with the version of the format."""
         return {"format": FORMAT, **self.to_dict()}
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """The case that ``to_json`` wrote. Raises ValueError that names what is wrong."""
+        """Return the case that ``to_json`` wrote, in any format.
+
+        Raises:
+            ValueError: if it is not such a case; the message names what is wrong.
+        """
         if not isinstance(value, dict):
-            raise ValueError(f"a case is a JSON object, not {type(value).__name__}")
+            raise ValueError(f"a case must be a JSON object, not a {type(value).__name__}")
         return cls.from_dict(upgrade(value))
 
     def simpler(self) -> Iterator["Case"]:
-        """The next simpler cases, most daring first; all are possible and differ from this one."""
+        """Yield the next simpler cases, largest change first. All are valid and differ from this one."""
         # By name: candidates are made of cases, so that an import would be a circle.
         candidates: Iterator[Case] = import_module("foldproof.case.shrinking.candidates").simpler(self)
         return candidates
 
 
-def _padded(dims: Dims, pads: dict[str, Widths]) -> Dims:
+def _pad(dims: Dims, pads: dict[str, Widths]) -> Dims:
     return {letter: length + sum(pads[letter]) for letter, length in dims.items()}
 
 
-def _flow(dtype: str, steps: tuple[Step, ...]) -> tuple[str, ...]:
-    found = [dtype]
+def _propagate(dtype: str, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    """Return the dtype that each step reads, and that of the last result."""
+    read = [dtype]
     for step in steps:
-        found.append(step.result_dtype(found[-1]))
-    return tuple(found)
+        read.append(step.result_dtype(read[-1]))
+    return tuple(read)

@@ -1,9 +1,9 @@
-"""JSON formats of a case, and how an older one becomes the present one.
+"""The JSON formats of a case, and the migrations from older ones.
 
     format 1    {"op": ..., "front": [...], "uses": [...], ...}
     format 2    {"op": ..., "producers": [...], "extra_outputs": [...], ...}
 
-Invariant: every format that was ever written is read.
+Invariant: every format that was ever written can be read.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,14 @@ def _to_2(case: Fields) -> Fields:
 
 
 MIGRATIONS: dict[int, Callable[[Fields], Fields]] = {1: _to_2}
-"""Format -> a function from a case of it to the fields of the next format."""
+"""Format -> function from the fields of a case in that format to those in the next one."""
 
 
 def upgrade(case: Fields) -> Fields:
-    """Return the fields of a case of any format in the present one, without ``format``.
+    """Return the fields of a case of any format in the current one, without ``format``.
 
     Raises:
-        ValueError: if the format is unknown; the message names it and those that are read.
+        ValueError: if the format is unknown; the message names it and the known ones.
     """
     version = case.get("format")
     if type(version) is not int or version not in (*MIGRATIONS, FORMAT):

@@ -1,16 +1,16 @@
-"""Axis and Pad: the pad and its place, as plain values."""
+"""Axis and Pad: the explicit pad and the window of its consumer, as plain values."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from foldproof.case.records import Record, member, require, whole, widths
+from foldproof.case.records import Record, member, one_of, require, require_int, require_pair, require_string
 
 MIRRORED_MODES = ("reflect", "replicate", "circular")
 MODES = ("constant", *MIRRORED_MODES)
-"""The modes that TVM knows. Any other string silently means ``constant`` (FACTS: relax.nn.pad, TVM 0.27)."""
+"""Modes with a meaning of their own. A pad may have any other string; it then means ``constant``."""
 
 FORMS = ("op", "call_tir")
-"""``relax.nn.pad``, or what the ONNX frontend emits: ``call_tir`` to a PrimFunc that topi made."""
+"""How a graph spells a pad: as its own pad op, or as a call of a kernel function that pads."""
 
 OPERANDS = ("data", "weight")
 
@@ -19,9 +19,10 @@ Widths = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Axis(Record):
-    """One spatial axis, lengths in elements. ``pad`` is the explicit op, ``padding`` the attribute of the consumer.
+    """One spatial axis of a case; lengths and widths are in elements.
 
-    Negative widths crop; those of ``padding`` do so in TVM 0.27 though nothing documents it.
+    ``size`` is the length of the data before the pad. ``pad`` belongs to the explicit op, ``padding`` is the attribute
+    of the consumer. Negative widths crop.
     """
 
     size: int = 1
@@ -34,18 +35,18 @@ class Axis(Record):
 
     def __post_init__(self) -> None:
         for name in ("size", "kernel", "stride", "dilation"):
-            whole(name, getattr(self, name), least=1)
-        widths("pad", self.pad)
-        widths("padding", self.padding)
-        whole("output_padding", self.output_padding, least=0)
+            require_int(name, getattr(self, name), least=1)
+        require_pair("pad", self.pad)
+        require_pair("padding", self.padding)
+        require_int("output_padding", self.output_padding, least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Pad(Record):
-    """The explicit pad, but for its spatial widths, which stand with their axes.
+    """The explicit pad, without its spatial widths: ``Axis.pad`` has those.
 
-    ``operand`` says which operand of the consumer is padded. For ``"weight"`` the widths of the axes pad the kernel,
-    ``batch`` its output (O) and ``channel`` its input (I) channels. ``form`` says how the graph spells it.
+    ``operand`` is the operand of the consumer that is padded. For ``"weight"``, the widths of the axes pad the kernel,
+    ``batch`` pads its output channels (O) and ``channel`` its input channels (I). ``form`` is one of ``FORMS``.
     """
 
     floats: ClassVar[tuple[str, ...]] = ("value",)
@@ -61,14 +62,14 @@ class Pad(Record):
         if type(self.value) is int:
             object.__setattr__(self, "value", float(self.value))
         require(type(self.value) is float, f"pad value must be a number, not {self.value!r}")
-        require(isinstance(self.mode, str), f"mode must be a string, not {self.mode!r}")
-        widths("batch", self.batch)
-        widths("channel", self.channel)
+        require_string("mode", self.mode)
+        require_pair("batch", self.batch)
+        require_pair("channel", self.channel)
         member("operand", self.operand, OPERANDS)
         member("form", self.form, FORMS)
-        known = self.form == "op" or self.mode in MODES
-        require(known, f"a call_tir pad has no mode {self.mode!r}: topi has no function for it")
+        if self.form == "call_tir":
+            one_of("mode of a call_tir pad", self.mode, MODES)
 
 
 NO_PAD = Pad()
-"""All widths that stand here 0, and the value 0."""
+"""The pad of a case that only pads along its axes, with the value 0."""

@@ -1,4 +1,4 @@
-"""The parameters of a step as arrays: scales, zero points and operands, as a graph holds them and as they broadcast."""
+"""The parameters of a step (scales, zero points, operands) as arrays."""
 
 from typing import Any
 
@@ -13,21 +13,22 @@ Parameters = dict[str, npt.NDArray[Any]]
 
 
 def constants(place: Place) -> Parameters:
-    """The step's parameters as the graph has them: one element is a scalar, and several follow an axis.
+    """Return the parameters of a step by name, with the shapes that they have in a graph.
 
-    Those of quantize and dequantize have one axis; the others broadcast to what the step reads.
+    A single element is a scalar, of shape (). Several elements of quantize and dequantize have one axis; those of the
+    other kinds broadcast to the tensor that the step reads.
     """
-    step, found = place.step, {}
+    step, arrays = place.step, {}
     after = len(place.order) - place.order.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
     for name, values in step.parameters.items():
         shape = () if len(values) == 1 else (len(values), *([1] * after))
         with np.errstate(all="ignore"):
-            found[name] = np.array(values).astype(np.dtype(step.parameter_dtype(name, place.dtype))).reshape(shape)
-    return found
+            arrays[name] = np.array(values).astype(np.dtype(step.parameter_dtype(name, place.dtype))).reshape(shape)
+    return arrays
 
 
 def broadcast(place: Place, parameters: Parameters) -> Parameters:
-    """The parameters with the shapes that ``apply`` wants."""
+    """Return the parameters with shapes that broadcast to the tensor that the step reads."""
     step = place.step
     if step.kind not in QUANTIZING:
         return parameters

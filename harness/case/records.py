@@ -1,6 +1,8 @@
-"""Plain values: what ``Case`` and its parts share. Comparison by bits, a repr to paste, JSON both ways.
+"""Base class and field checks of the plain values that a case consists of.
 
-Law: ``cls.from_plain(value.to_plain()) == value`` and ``eval(repr(value)) == value``.
+A ``Record`` compares by bits, prints as an expression that can be pasted, and converts to JSON and back.
+
+Invariant: ``cls.from_dict(value.to_dict()) == value`` and ``eval(repr(value)) == value``.
 """
 
 import dataclasses
@@ -12,56 +14,77 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 T = TypeVar("T")
 
 
+LISTED = 30
+"""Choices that an error message lists at most; of more, it lists the first ``FEW``."""
+
+FEW = 12
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ValueError with ``message`` unless ``condition`` holds."""
     if not condition:
         raise ValueError(message)
 
 
-def whole(name: str, value: Any, *, least: int | None = None) -> None:
-    """Require an int (no bool), of at least ``least``."""
+def require_int(name: str, value: Any, *, least: int | None = None) -> None:
+    """Require an int (not a bool) of at least ``least``."""
     if type(value) is not int:
-        raise ValueError(f"{name} must be a whole number, not {value!r}")
+        raise ValueError(f"{name} must be an integer, not {value!r}")
     if least is not None and value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
-def widths(name: str, value: Any, *, least: int | None = None) -> None:
-    """Require a pair of whole numbers (before, after)."""
+def require_pair(name: str, value: Any, *, least: int | None = None) -> None:
+    """Require a pair of integers (before, after)."""
     if not (isinstance(value, tuple) and len(value) == 2):
         raise ValueError(f"{name} must be a pair (before, after), not {value!r}")
     for width in value:
-        whole(name, width, least=least)
+        require_int(name, width, least=least)
 
 
-def flag(name: str, value: Any) -> None:
+def require_bool(name: str, value: Any) -> None:
     """Require a bool."""
     if type(value) is not bool:
         raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
-def sequence(name: str, value: Any, *, empty: bool = False) -> tuple[Any, ...]:
-    """Require a tuple, not empty unless ``empty``."""
+def require_string(name: str, value: Any) -> None:
+    """Require a string."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, not {value!r}")
+
+
+def require_tuple(name: str, value: Any, *, empty: bool = False) -> tuple[Any, ...]:
+    """Return ``value``. Require a tuple, which is not empty unless ``empty`` is set."""
     if not (isinstance(value, tuple) and (empty or value)):
-        raise ValueError(f"{name} must be a non-empty list, not {value!r}")
+        raise ValueError(f"{name} must be a {'' if empty else 'non-empty '}tuple (a list in JSON), not {value!r}")
     return tuple(value)
 
 
 def member(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Require one of the choices."""
+    """Require one of ``choices``, which are all values that ``name`` can ever have."""
     if value not in choices:
-        shown = ", ".join(choices[:12]) + (", ..." if len(choices) > 12 else "")
-        raise ValueError(f"{name} {value!r} is none of {shown}")
+        raise ValueError(f"unknown {name} {value!r}; expected one of {_listed(choices)}")
 
 
-def choose(name: str, values: Any, choices: tuple[str, ...], *, empty: bool = False) -> None:
-    """Require every value of a tuple to be one of the choices."""
-    for value in sequence(name, values, empty=empty):
-        member(name, value, choices)
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Require one of ``choices``, which are the values that ``name`` can have in this place."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {_listed(choices)}, not {value!r}")
+
+
+def choose(name: str, values: Any, choices: tuple[str, ...], *, empty: bool = False, element: str = "") -> None:
+    """Require a tuple of ``choices``. ``element`` is what one value is called in the message, by default ``name``."""
+    for value in require_tuple(name, values, empty=empty):
+        member(element or name, value, choices)
+
+
+def _listed(choices: tuple[str, ...]) -> str:
+    return ", ".join(choices if len(choices) <= LISTED else (*choices[:FEW], "..."))
 
 
 class cached(Generic[T]):  # noqa: N801, it is used as a property is
-    """A property of a frozen value that is computed once. Of a dict, each reader gets one of its own."""
+    """A property of a frozen value, computed once. A reader of a dict gets a copy of its own."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self._compute, self._name = compute, compute.__name__
@@ -78,7 +101,7 @@ class cached(Generic[T]):  # noqa: N801, it is used as a property is
             memory = value._cache
         except AttributeError:
             memory = {}
-            object.__setattr__(value, "_derived", memory)
+            object.__setattr__(value, "_cache", memory)
         if self._name not in memory:
             memory[self._name] = self._compute(value)
         found = memory[self._name]
@@ -88,18 +111,18 @@ class cached(Generic[T]):  # noqa: N801, it is used as a property is
 class Record:
     """Base of frozen dataclasses (declared with ``eq=False, repr=False``) whose fields are plain values.
 
-    Floats compare by their bits: ``nan`` equals ``nan`` and ``-0.0`` differs from ``0.0``, since a pad value of
-    either is a different test.
+    Floats compare by their bits: ``nan`` equals ``nan``, and ``-0.0`` differs from ``0.0``. The two zeros are
+    different pad values, so they make different tests.
     """
 
-    __slots__ = ("_derived", "_known")  # what is computed once; no fields
+    __slots__ = ("_cache", "_known")  # memory of computed values; not fields
     _cache: dict[str, Any]
     _known: tuple[int, tuple[Any, ...]]
     nested: ClassVar[dict[str, type["Record"]]] = {}
     floats: ClassVar[tuple[str, ...]] = ()
 
     def _identity(self) -> tuple[int, tuple[Any, ...]]:
-        """The hash, and what is compared."""
+        """Return the hash and the values that are compared."""
         try:
             return self._known
         except AttributeError:
@@ -120,11 +143,11 @@ class Record:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        """Hypothesis and IPython would print every field otherwise."""
+        """Print the short repr in Hypothesis and IPython, which print every field by default."""
         printer.text(repr(self))
 
     def _changed(self) -> tuple["dataclasses.Field[Any]", ...]:
-        """The fields that are not at their default."""
+        """Return the fields that are not at their default."""
         return tuple(
             f
             for f in _fields(type(self))
@@ -132,14 +155,18 @@ class Record:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values: defaults left out, tuples as lists, NaN and the infinities as strings."""
+        """Return JSON values: without defaults, tuples as lists, NaN and the infinities as strings."""
         return {f.name: _plain(getattr(self, f.name)) for f in self._changed()}
 
     @classmethod
     def from_dict(cls, value: object) -> Self:
-        """The value that ``to_plain`` wrote. Raises ValueError that names what is wrong."""
+        """Return the value that ``to_dict`` wrote.
+
+        Raises:
+            ValueError: if a field is unknown, missing or malformed; the message names it.
+        """
         if not isinstance(value, dict):
-            raise ValueError(f"{cls.__name__} is a JSON object, not {value!r}")
+            raise ValueError(f"{cls.__name__} must be a JSON object, not {value!r}")
         known = {f.name: f for f in _fields(cls)}
         for name in value:
             require(name in known, f"{cls.__name__} has no field {name!r}; its fields are {', '.join(known)}")

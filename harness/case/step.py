@@ -1,7 +1,7 @@
-"""Step: one op before the pad or between the pad and its consumer, as a plain value.
+"""Step: one op before the pad, or between the pad and its consumer, as a plain value.
 
-A kind is a row of ``FIELDS``, which names the fields that it has; its meaning in NumPy is a row in
-``foldproof.oracle.elementwise``, its Relax call one in ``foldproof.ir.relax.build``.
+A kind is a row of ``FIELDS``, which names the fields that it has. Its meaning in NumPy is a row in
+``foldproof.oracle.elementwise``; each IR has a row with its call.
 """
 
 import math
@@ -10,7 +10,16 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from foldproof.case import dtypes
-from foldproof.case.records import Record, flag, member, require, sequence, whole
+from foldproof.case.records import (
+    Record,
+    member,
+    one_of,
+    require,
+    require_bool,
+    require_int,
+    require_string,
+    require_tuple,
+)
 
 UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
@@ -20,7 +29,7 @@ ELEMENTWISE = (*QUANTIZING, "astype", *UNARY, "leakyrelu", "clip", *BINARY)
 STEP_KINDS = (*ELEMENTWISE, *STRUCTURAL, "pad")
 
 EXTRA = "UV"
-"""Letters of unit axes that the consumer does not have; squeeze or reshape takes them away."""
+"""Letters of unit axes that the consumer does not have; squeeze or reshape removes them."""
 
 _QUANTIZATION = ("scale", "zero_point", "zero_point_dtype", "axis", "out_dtype", "constant")
 
@@ -34,7 +43,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(STRUCTURAL, ("source",)),
     "pad": ("value", "widths"),
 }
-"""What each kind is made of; every other field stays at its default."""
+"""The fields that each kind has; every other field stays at its default."""
 
 _SIGNED = tuple(dtype for dtype in dtypes.DTYPES if not dtype.startswith("u"))
 
@@ -45,22 +54,22 @@ TAKES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("negative", "sign"), _SIGNED),
     **dict.fromkeys(("sqrt", "leakyrelu"), dtypes.FLOATS),
 }
-"""dtypes that TVM 0.27 compiles each kind for (tests/ir/relax/test_build.py compiles them)."""
+"""dtypes that each kind can read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Step(Record):
-    """One op. It reads what the step before made, and keeps its dtype unless it has an ``out_dtype``.
+    """One op. It reads the result of the step before it, and keeps its dtype unless it has an ``out_dtype``.
 
     - ``dequantize`` is ``scale * (x - zero_point)``, ``quantize`` ``clip(round(x / scale) + zero_point)``
     - ``leakyrelu`` has ``alpha``; ``clip`` is ``max(min(x, high), low)``
     - ``add`` to ``minimum`` have an ``operand`` of the data's dtype, which comes first if ``swapped``
-    - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. A letter that is missing there is
-      a unit axis that they insert, ``U`` and ``V`` are unit axes that they remove
+    - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. They insert the letters that it lacks,
+      as unit axes, and remove its ``U`` and ``V``
     - ``pad`` is another pad with the constant ``value``; ``widths`` holds (letter, before, after)
 
     ``scale``, ``zero_point`` and ``operand`` have one element, or one for each element along ``axis`` (a letter of the
-    layout before it). ``constant=False`` makes them parameters of the function, unknown to a pass.
+    layout before it). ``constant=False`` makes them parameters of the function, so that a pass cannot know them.
     """
 
     floats: ClassVar[tuple[str, ...]] = ("scale", "operand", "low", "high", "alpha", "value")
@@ -89,24 +98,27 @@ class Step(Record):
             require(type(getattr(self, name)) is float, f"{name} must be a number, not {getattr(self, name)!r}")
         require(isinstance(self.axis, str), f"axis must be a letter, not {self.axis!r}")
         for name in ("out_dtype", "zero_point_dtype", "source"):
-            require(isinstance(getattr(self, name), str), f"{name} must be a string, not {getattr(self, name)!r}")
-        flag("constant", self.constant)
-        flag("swapped", self.swapped)
-        self._check_idle()
+            require_string(name, getattr(self, name))
+        require_bool("constant", self.constant)
+        require_bool("swapped", self.swapped)
+        self._check_unused()
         for name in FIELDS[self.kind]:
             if name in _CHECKS:
                 _CHECKS[name](self)
 
-    def _check_idle(self) -> None:
-        """A field that the kind does not have says nothing, so it may not seem to."""
+    def _check_unused(self) -> None:
+        """Require the default of every field that the kind does not use, since another value would have no effect."""
         for field in fields(self):
             value = getattr(self, field.name)
             used = field.name == "kind" or field.name in FIELDS[self.kind]
-            require(used or repr(value) == repr(field.default), f"{self.kind} has no {field.name}, but it is {value!r}")
+            require(
+                used or repr(value) == repr(field.default),
+                f"{field.name} of {self.kind} must be {field.default!r} (it is not used), not {value!r}",
+            )
 
     @property
     def parameters(self) -> dict[str, tuple[Any, ...]]:
-        """The constants, or parameters of the function, that the step computes with: one element or one per element."""
+        """The numbers that the step computes with, by name: one element, or one for each element along ``axis``."""
         if self.kind in QUANTIZING:
             return {"scale": self.scale, "zero_point": self.zero_point}
         return {"operand": self.operand} if self.kind in BINARY else {}
@@ -117,64 +129,70 @@ class Step(Record):
         return any(len(values) > 1 for values in self.parameters.values())
 
     def parameter_dtype(self, name: str, dtype: str) -> str:
-        """dtype of a parameter, if the step reads ``dtype``."""
+        """Return the dtype of a parameter if the step reads ``dtype``."""
         return {"scale": "float32", "zero_point": self.zero_point_dtype}.get(name, dtype)
 
     def result_dtype(self, dtype: str) -> str:
-        """dtype of what the step makes out of ``dtype``."""
+        """Return the dtype of the result if the step reads ``dtype``."""
         return self.out_dtype if "out_dtype" in FIELDS[self.kind] else dtype
 
 
 def _check_scale(step: Step) -> None:
-    for scale in sequence("scale", step.scale):
-        require(type(scale) is float and math.isfinite(scale), f"scale must be finite floats, not {scale!r}")
-        require(scale != 0 or step.kind == "dequantize", f"quantize divides by its scale, but it is {scale!r}")
+    for scale in require_tuple("scale", step.scale):
+        require(
+            type(scale) is float and math.isfinite(scale), f"elements of scale must be finite floats, not {scale!r}"
+        )
+        require(
+            scale != 0 or step.kind == "dequantize", f"scale of quantize must not be {scale!r}: quantize divides by it"
+        )
 
 
 def _check_zero_point(step: Step) -> None:
     member("zero_point_dtype", step.zero_point_dtype, dtypes.ZERO_POINT_DTYPES)
     low, high = dtypes.int_range(step.zero_point_dtype)
-    for zero_point in sequence("zero_point", step.zero_point):
-        whole("zero_point", zero_point)
-        require(low <= zero_point <= high, f"zero_point {zero_point} does not fit {step.zero_point_dtype}")
+    for zero_point in require_tuple("zero_point", step.zero_point):
+        require_int("zero_point", zero_point)
+        fits = low <= zero_point <= high
+        require(fits, f"zero_point of {step.zero_point_dtype} must be from {low} to {high}, not {zero_point}")
 
 
 def _check_out_dtype(step: Step) -> None:
     choices = {"dequantize": dtypes.DEQUANTIZED_DTYPES, "quantize": dtypes.REQUANTIZED_DTYPES}
-    member(f"out_dtype of {step.kind}", step.out_dtype, choices.get(step.kind, dtypes.DTYPES))
+    one_of(f"out_dtype of {step.kind}", step.out_dtype, choices.get(step.kind, dtypes.DTYPES))
 
 
 def _check_operand(step: Step) -> None:
-    for value in sequence("operand", step.operand):
-        require(type(value) is float, f"operand must be floats, not {value!r}")
-    alone = step.follows_axis or step.axis == "C"
-    require(alone, f"one operand follows no axis, but axis is {step.axis!r}")
+    for value in require_tuple("operand", step.operand):
+        require(type(value) is float, f"elements of operand must be floats, not {value!r}")
+    used = step.follows_axis or step.axis == "C"
+    require(used, f"axis of {step.kind} must be 'C' if operand has one element, not {step.axis!r}")
     zero = step.kind == "divide" and step.constant and not step.swapped and step.operand in ((0.0,), (-0.0,))
-    require(not zero, "TVM refuses to divide by the constant 0")
+    require(not zero, f"operand of divide must not be the constant {step.operand[0]!r}")
 
 
 def _check_bounds(step: Step) -> None:
-    require(math.isfinite(step.low) and math.isfinite(step.high), f"clip to ({step.low}, {step.high}) is not finite")
-    require(step.low <= step.high, f"clip to ({step.low}, {step.high}) leaves nothing")
+    finite = math.isfinite(step.low) and math.isfinite(step.high)
+    require(finite, f"low and high of clip must be finite, not {step.low!r} and {step.high!r}")
+    require(step.low <= step.high, f"low of clip must be at most high, {step.high!r}, not {step.low!r}")
 
 
 def _check_alpha(step: Step) -> None:
-    require(math.isfinite(step.alpha), f"alpha must be finite, not {step.alpha!r}")
+    require(math.isfinite(step.alpha), f"alpha of leakyrelu must be finite, not {step.alpha!r}")
 
 
 def _check_source(step: Step) -> None:
-    require(step.source != "", f"{step.kind} needs a source, the layout before it")
+    require(step.source != "", f"source of {step.kind} must be the layout before it, not ''")
 
 
 def _check_widths(step: Step) -> None:
     letters = []
-    for item in sequence("widths", step.widths, empty=True):
+    for item in require_tuple("widths", step.widths, empty=True):
         shape = isinstance(item, tuple) and len(item) == 3 and isinstance(item[0], str)
-        require(shape, f"widths must be (letter, before, after), not {item!r}")
-        whole("width", item[1])
-        whole("width", item[2])
+        require(shape, f"elements of widths must be (letter, before, after), not {item!r}")
+        for width in item[1:]:
+            require_int(f"width of {item[0]}", width)
         letters.append(item[0])
-    require(len(set(letters)) == len(letters), f"widths name an axis twice: {letters}")
+    require(len(set(letters)) == len(letters), f"widths must name each axis once, not {', '.join(letters)}")
 
 
 _CHECKS: dict[str, Callable[[Step], None]] = {

@@ -1,4 +1,4 @@
-"""foldproof.case.shrinking: every candidate is a possible case, differs, and is smaller; following candidates ends."""
+"""foldproof.case.shrinking: every candidate is valid, differs and is smaller, so shrinking terminates."""
 
 import math
 import random
@@ -166,14 +166,14 @@ COMPLICATED = [
 IDS = [f"{i} {case.op}" for i, case in enumerate(COMPLICATED)]
 
 
-# --- the order, written down once more, by hand -------------------------------------------------------
+# --- the order, written a second time by hand ---------------------------------------------------------
 
 DTYPES = ["", "float32", "float16", "float64", "bfloat16", "int8", "uint8", "int16", "int32", "int64"]
 FILLS = ["", "integers", "negative", "extremes", "reals", "specials", "nans"]
 
 
 def weight(case):
-    """Numbers of which none grows and one shrinks from a case to a simpler one."""
+    """Return numbers; in a simpler case none of them is larger and at least one is smaller."""
     sides = {
         "pad": [*(w for a in case.axes for w in a.pad), *case.pad.batch, *case.pad.channel],
         "padding": [w for a in case.axes for w in a.padding],
@@ -235,7 +235,7 @@ def weight_of_steps(steps):
 
 
 def total(weights):
-    """Sums of what is compared first, second, ... so that one smaller weight makes the sum smaller."""
+    """Return the sum of each component, so that one smaller weight makes the total smaller."""
     return tuple(map(sum, zip(*weights, strict=True))) or (0, 0, 0)
 
 
@@ -245,7 +245,7 @@ def weight_of_value(value):
 
 
 def weight_of_layouts(case):
-    """Comparable among cases of one op only: an op of lower rank has other layouts."""
+    """Return weights that compare only between cases of the same op, since each rank has other layouts."""
     spelled = [(case.data_layout, case.spec.data_layouts), (case.kernel_layout, case.spec.kernel_layouts)]
     return [choices.index(layout) + 1 if layout else 0 for layout, choices in spelled]
 
@@ -261,11 +261,11 @@ def smaller(candidate, case):
     return not grown and shrunk
 
 
-# --- laws ---------------------------------------------------------------------------------------------
+# --- invariants ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", COMPLICATED, ids=IDS)
-def test_every_candidate_is_possible_differs_and_is_smaller(case):
+def test_every_candidate_is_valid_differs_and_is_smaller(case):
     candidates = list(simpler(case))
     assert len(candidates) == len(set(candidates)) > 10
     for candidate in candidates:
@@ -275,7 +275,7 @@ def test_every_candidate_is_possible_differs_and_is_smaller(case):
 
 
 def simplest(case):
-    """The case of the same family that has nothing left to take away."""
+    """Return the case of the same family that cannot be simplified."""
     return Case(op=case.op.replace("2d", "1d").replace("3d", "1d"), axes=(Axis(),))
 
 
@@ -309,7 +309,7 @@ def test_the_simplest_case_of_a_family_has_no_candidates(op):
     assert list(simpler(Case(op=op, axes=(Axis(),)))) == []
 
 
-# --- what has to be offered ---------------------------------------------------------------------------
+# --- candidates that must be offered ------------------------------------------------------------------
 
 LONG = Case(op="conv1d", axes=(Axis(size=9, kernel=3, pad=(2, -3), padding=(4, 0), stride=2, dilation=2),))
 GROUPED = Case(op="conv1d", axes=(Axis(),), channels=6, filters=4, groups=2)
@@ -398,7 +398,7 @@ def one_axis(case, **changes):
         (replace(LONG, steps=(HALF,)), replace(LONG, steps=(Step(kind="add", operand=(0.5,)),))),
         (replace(LONG, steps=(HALF,)), replace(LONG, steps=(Step(kind="multiply", operand=(0.0,)),))),
         (replace(LONG, steps=(replace(HALF, constant=False),)), replace(LONG, steps=(HALF,))),
-        (CHAIN, replace(CHAIN, steps=(CHAIN.steps[0], CHAIN.steps[2]))),  # the nested pad goes
+        (CHAIN, replace(CHAIN, steps=(CHAIN.steps[0], CHAIN.steps[2]))),  # without the nested pad
         (CHAIN, replace(CHAIN, steps=CHAIN.steps[:2])),  # and x has the layout of the consumer
         (CHAIN, replace(CHAIN, steps=CHAIN.steps[1:])),
         (CHAIN, one_step(CHAIN, 1, widths=(("H", 2, 0),))),
@@ -425,6 +425,6 @@ def test_the_next_simpler_value_of_every_field_is_offered(case, wanted):
     assert wanted in set(simpler(case))
 
 
-def test_the_most_daring_candidate_comes_first():
+def test_the_largest_change_comes_first():
     assert next(simpler(QUANTIZED)).steps == ()
     assert next(simpler(SQUARE)).op == "conv1d"

@@ -1,9 +1,12 @@
-"""The NumPy reference against data that the ONNX project publishes.
+"""The NumPy reference against test data of the ONNX project.
 
-Two collections of package ``onnx``: the backend node tests, whose expected values the ONNX project wrote or computed,
-and its tests converted from PyTorch, whose expected values PyTorch computed. No tolerance is added to the reference's
-own: integers and sums that it calls exact agree to the bit, any other float32 value is within its proven bound, in
-whatever order the others summed. (The single exception is FOUR_DECIMALS.)
+The package ``onnx`` has two collections:
+
+- backend node tests; the ONNX project wrote or computed the expected values
+- tests converted from PyTorch; PyTorch computed the expected values
+
+No tolerance is added to that of the reference. Integers and exact sums agree to the bit. Other float32 values are
+within the proven bound, in whatever order the other implementation summed. (The only exception is FOUR_DECIMALS.)
 """
 
 import importlib
@@ -23,9 +26,9 @@ from tests.support.relax import reference
 from foldproof.case import dtypes
 from foldproof.oracle.compare import within
 
-FLOAT8 = "float8 and float4 are no numbers that a Case can have"
-BLOCKED = "a Case has a scale per element of one axis, not per block"
-WIDE = "quantize makes int8 and uint8 in TVM 0.27, and in a Case"
+FLOAT8 = "a Case has no float8 and no float4"
+BLOCKED = "a Case has one scale for each element along an axis, not for each block"
+WIDE = "quantize of a Case makes int8 and uint8 only, as in TVM 0.27"
 
 INEXPRESSIBLE = {
     "test_quantizelinear_e4m3fn": FLOAT8,
@@ -42,7 +45,7 @@ INEXPRESSIBLE = {
     "test_dequantizelinear_float4e2m1": FLOAT8,
     "test_dequantizelinear_blocked": BLOCKED,
 }
-"""Node tests that our reference has no words for, with the reason. Every other one is checked."""
+"""Node tests that no Case can express, with the reason. All others are checked."""
 
 CHECKED = {
     "Conv": 6,
@@ -55,115 +58,116 @@ CHECKED = {
     "ConvInteger": 2,
     "QLinearConv": 1,
 }
-"""Node tests checked per op, at least: what onnx 1.23.2 has. A package with fewer would prove less."""
+"""The least number of node tests to check for each op: those of onnx 1.23.2. Fewer would prove less."""
 
 RECORDED = {"Conv": 27, "ConvTranspose": 3, "MaxPool": 9, "AveragePool": 7, "Pad": 5}
-"""Tests converted from PyTorch, at least, likewise."""
+"""The least number of tests converted from PyTorch, for each op."""
 
 FOUR_DECIMALS = {"test_averagepool_2d_ceil_last_window_starts_on_pad": 0.5e-4 + 4 * 0.5e-4 / 9}
-"""Inputs and results are written with four decimals: half of the last one, and that of four inputs, divided by nine.
+"""A further tolerance where inputs and results are written with four decimals.
 
-(For the inputs as written one result is wrong in its last digit: 2.5564 / 9 is 0.28404, not 0.2841.)
+It is half of the last decimal, plus the same of four inputs divided by nine. (For the inputs as written, one result is
+wrong in its last digit: 2.5564 / 9 is 0.28404, not 0.2841.)
 """
 
 
 def op_of(graph):
-    """The op of ours that a graph is about, if it is the only node but for those that add and remove a unit axis."""
+    """Return the op that a graph tests; None if it has other nodes, except those that add or remove a unit axis."""
     kinds = [node.op_type for node in graph.node if node.op_type not in ("Unsqueeze", "Squeeze")]
     return kinds[0] if len(kinds) == 1 and kinds[0] in onnx_nodes.OPS else None
 
 
 @cache
-def published():
-    """The node tests about our ops by name: (node, inputs, first output). A second output, argmax, is not ours.
+def load_published():
+    """Return the node tests of our ops by name: (node, inputs, first output). A second output, argmax, is ignored.
 
-    Each op's tests are in a module of its own, and importing it makes them; all 1,800 would take ten times as long.
+    Importing the module of an op makes its tests; making all 1,800 would take ten times as long.
     """
     for name in onnx_nodes.OPS:
         importlib.import_module(f"{node_tests.__name__}.{name.lower()}")
     found = {}
     for test in node_tests._NodeTestCases:
         if op_of(test.model.graph) is not None:
-            [(given, made)] = test.data_sets
-            found[test.name] = (test.model.graph.node[0], [array(value) for value in given], array(made[0]))
+            [(inputs, output)] = test.data_sets
+            found[test.name] = (test.model.graph.node[0], [to_array(value) for value in inputs], to_array(output[0]))
     return found
 
 
-def array(value):
+def to_array(value):
     return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
 
 
 @cache
-def recorded():
-    """The tests converted from PyTorch about our ops, by name: their folders and graphs."""
+def load_recorded():
+    """Return the tests of our ops that were converted from PyTorch, by name: (folder, graph)."""
     tests = [test for kind in ("pytorch-converted", "pytorch-operator") for test in load_model_tests(kind=kind)]
     folders = {test.name: Path(test.model_dir) for test in tests}
     graphs = {name: onnx.load(folder / "model.onnx").graph for name, folder in folders.items()}
     return {name: (folders[name], graph) for name, graph in graphs.items() if op_of(graph) is not None}
 
 
-# --- the tests of the ONNX project --------------------------------------------------------------------
+# --- node tests of the ONNX project -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(set(published()) - set(INEXPRESSIBLE)))
-def test_the_reference_gives_the_published_result_of_a_node(name):
-    node, given, expected = published()[name]
-    result = onnx_nodes.answer(node, given)
+@pytest.mark.parametrize("name", sorted(set(load_published()) - set(INEXPRESSIBLE)))
+def test_the_reference_agrees_with_the_published_result_of_a_node(name):
+    node, inputs, expected = load_published()[name]
+    result = onnx_nodes.evaluate_node(node, inputs)
     result = replace(result, bound=result.bound + FOUR_DECIMALS.get(name, 0.0))
     assert result.defined.all()
     assert within(expected, result) is None
 
 
 @pytest.mark.parametrize("name", INEXPRESSIBLE)
-def test_what_is_called_inexpressible_is_refused(name):
-    """Should a Case learn to say it, it has to leave the table."""
-    node, given, _ = published()[name]
+def test_inexpressible_nodes_are_rejected(name):
+    """A test that a Case can express must leave the table."""
+    node, inputs, _ = load_published()[name]
     with pytest.raises((ValueError, TypeError, KeyError)):
-        onnx_nodes.answer(node, given)
+        onnx_nodes.evaluate_node(node, inputs)
 
 
-def test_every_node_test_of_our_ops_is_checked_or_in_the_table():
-    assert set(INEXPRESSIBLE) <= set(published())
-    checked = Counter(node.op_type for name, (node, _, _) in published().items() if name not in INEXPRESSIBLE)
+def test_every_node_test_of_our_ops_is_checked_or_inexpressible():
+    assert set(INEXPRESSIBLE) <= set(load_published())
+    checked = Counter(node.op_type for name, (node, _, _) in load_published().items() if name not in INEXPRESSIBLE)
     assert all(checked[kind] >= least for kind, least in CHECKED.items()), checked
     assert set(checked) == set(CHECKED) == set(onnx_nodes.OPS)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # those of tests of other ops, which make infinities on purpose
-def test_no_node_test_of_our_ops_hides_in_another_module():
+@pytest.mark.filterwarnings("ignore")  # tests of other ops make infinities on purpose
+def test_no_other_module_has_node_tests_of_our_ops():
     every = {test.name for test in load_model_tests(kind="node") if op_of(test.model.graph) is not None}
-    assert every == set(published())
+    assert every == set(load_published())
 
 
-# --- what PyTorch computed ----------------------------------------------------------------------------
+# --- tests converted from PyTorch ---------------------------------------------------------------------
 
 
-def loaded(folder, graph):
-    """Inputs, those that stand in the model as constants included, and output of a recorded test."""
+def load_data(folder, graph):
+    """Return the inputs of a recorded test, including constants of the model, and its output."""
     files = sorted((folder / "test_data_set_0").glob("input_*.pb"), key=lambda path: int(path.stem.split("_")[1]))
-    given = [onnx.numpy_helper.to_array(onnx.load_tensor(path)) for path in files]
+    inputs = [onnx.numpy_helper.to_array(onnx.load_tensor(path)) for path in files]
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     names = [value.name for value in graph.input]
-    values = dict(zip([name for name in names if name not in constants], given, strict=True)) | constants
-    made = onnx.numpy_helper.to_array(onnx.load_tensor(folder / "test_data_set_0" / "output_0.pb"))
-    return [values[name] for name in names], made
+    values = dict(zip([name for name in names if name not in constants], inputs, strict=True)) | constants
+    output = onnx.numpy_helper.to_array(onnx.load_tensor(folder / "test_data_set_0" / "output_0.pb"))
+    return [values[name] for name in names], output
 
 
-@pytest.mark.parametrize("name", sorted(recorded()))
-def test_the_reference_gives_what_pytorch_computed(name):
-    assert differing(name) is None
+@pytest.mark.parametrize("name", sorted(load_recorded()))
+def test_the_reference_agrees_with_pytorch(name):
+    assert find_difference(name) is None
 
 
-def differing(name):
-    """How a recorded result differs from the reference, one image at a time: the largest would take gigabytes."""
-    folder, graph = recorded()[name]
-    given, expected = loaded(folder, graph)
+def find_difference(name):
+    """Return how a recorded result differs from the reference, image by image: a whole batch may take gigabytes."""
+    folder, graph = load_recorded()[name]
+    inputs, expected = load_data(folder, graph)
     [node] = [node for node in graph.node if node.op_type in onnx_nodes.OPS]
-    if len(graph.node) > 1:  # an AvgPool1d, which goes through two axes
-        given[0], expected = given[0][..., None], expected[..., None]
+    if len(graph.node) > 1:  # an AvgPool1d, which is a pool over two axes
+        inputs[0], expected = inputs[0][..., None], expected[..., None]
     for image in range(len(expected)):
-        result = onnx_nodes.answer(node, [given[0][image : image + 1], *given[1:]])
+        result = onnx_nodes.evaluate_node(node, [inputs[0][image : image + 1], *inputs[1:]])
         assert result.defined.all()
         difference = within(expected[image : image + 1], result)
         if difference is not None:
@@ -172,15 +176,15 @@ def differing(name):
 
 
 def test_every_recorded_op_is_checked():
-    found = Counter(op_of(graph) for _, graph in recorded().values())
+    found = Counter(op_of(graph) for _, graph in load_recorded().values())
     assert all(found[kind] >= least for kind, least in RECORDED.items()), found
 
 
-# --- the tester ---------------------------------------------------------------------------------------
+# --- a wrong reference is noticed ---------------------------------------------------------------------
 
 
-def of_axes(**changes):
-    """A reference that takes an attribute of each axis for another value."""
+def with_axes(**changes):
+    """Return a reference that computes with other attributes of each axis."""
 
     def wrong(case, arrays):
         axes = [replace(axis, **{name: change(axis) for name, change in changes.items()}) for axis in case.axes]
@@ -189,52 +193,52 @@ def of_axes(**changes):
     return wrong
 
 
-def counting(case, arrays):
+def with_other_count(case, arrays):
     return reference(replace(case, count_include_pad=not case.count_include_pad), arrays)
 
 
-def mirrored(case, arrays):
+def with_flipped_kernel(case, arrays):
     return reference(case, arrays | {"w": np.flip(arrays["w"], tuple(range(2, arrays["w"].ndim)))})
 
 
-def regrouped(case, arrays):
-    """The channels of all groups interleaved."""
+def with_interleaved_groups(case, arrays):
+    """Interleave the channels of all groups."""
     each = case.channels // case.groups
     order = np.arange(case.channels).reshape(case.groups, each).T.ravel()
     return reference(case, arrays | {"x": arrays["x"][:, order]})
 
 
 WRONG = {
-    "sides of padding swapped, pool": (of_axes(padding=lambda a: a.padding[::-1]), "test_maxpool_2d_same_lower"),
+    "sides of padding swapped, pool": (with_axes(padding=lambda a: a.padding[::-1]), "test_maxpool_2d_same_lower"),
     "sides of padding swapped, conv_transpose": (
-        of_axes(padding=lambda a: a.padding[::-1]),
+        with_axes(padding=lambda a: a.padding[::-1]),
         "test_convtranspose_autopad_same",
     ),
-    "output_padding before it": (
-        of_axes(
+    "output_padding at the start": (
+        with_axes(
             padding=lambda a: (a.padding[0] - a.output_padding, a.padding[1]), output_padding=lambda a: 0 * a.stride
         ),
         "test_ConvTranspose2d_no_bias",
     ),
-    "padding counted, or not": (counting, "test_averagepool_2d_pads"),
-    "kernel mirrored": (mirrored, "test_Conv2d_padding"),
-    "kernel of a transposed conv mirrored": (mirrored, "test_ConvTranspose2d"),
-    "groups interleaved": (regrouped, "test_Conv2d_groups"),
+    "count_include_pad negated": (with_other_count, "test_averagepool_2d_pads"),
+    "kernel flipped": (with_flipped_kernel, "test_Conv2d_padding"),
+    "kernel of a transposed conv flipped": (with_flipped_kernel, "test_ConvTranspose2d"),
+    "groups interleaved": (with_interleaved_groups, "test_Conv2d_groups"),
 }
 
 
 @pytest.mark.parametrize(("wrong", "name"), WRONG.values(), ids=WRONG)
 def test_a_wrong_reference_differs(monkeypatch, wrong, name):
     monkeypatch.setattr(onnx_nodes, "reference", wrong)
-    if name in recorded():
-        assert differing(name) is not None
+    if name in load_recorded():
+        assert find_difference(name) is not None
     else:
-        node, given, expected = published()[name]
-        assert within(expected, onnx_nodes.answer(node, given)) is not None
+        node, inputs, expected = load_published()[name]
+        assert within(expected, onnx_nodes.evaluate_node(node, inputs)) is not None
 
 
 @pytest.mark.parametrize("name", ["test_Conv2d_no_bias", "test_AvgPool3d_stride"])
-def test_a_bound_of_nothing_differs(monkeypatch, name):
-    """The recorded sums do round: with the bound of float64 they are wrong."""
+def test_a_bound_that_is_too_small_differs(monkeypatch, name):
+    """The recorded sums are rounded, so they exceed the bound of float64."""
     monkeypatch.setitem(dtypes.PRECISION, "float32", 53)
-    assert differing(name) is not None
+    assert find_difference(name) is not None

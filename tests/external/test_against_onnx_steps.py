@@ -1,8 +1,8 @@
 """The elementwise steps of the NumPy reference against ONNX Runtime, one at a time, bit by bit.
 
-All 256 values of integers of 8 bits, ends and neighbours of the wider ones; floats with halves to round, fractions, and
-what is not finite after a step in float16. Signs of zeros are not compared here, nor NaN and infinities before a
-step: what TVM makes of those is its own (rows in ``test_trust_runtime``), and ``test_chain`` has it.
+Inputs are all 256 values of 8-bit integers, extremes and their neighbours of wider ones, and floats: halves to round,
+fractions, and values that overflow in float16. Signs of zeros are not compared here, and NaN and infinities are not
+inputs, since TVM treats them in its own way (rows in ``test_against_onnxruntime``, and ``test_elementwise``).
 """
 
 from dataclasses import replace
@@ -21,8 +21,8 @@ FRACTIONS = [0.1, -0.1, 1 / 3, 1e-3, 3e-5, -1e-7, 255.49, 60000.0, -65504.0]
 WHOLE = [-1000001, -300, -129, -128, -7, -3, -2, -1, 0, 1, 2, 3, 7, 127, 128, 255, 256, 65504, 2**24 + 1]
 
 
-def values(dtype):
-    """What a step reads."""
+def inputs(dtype):
+    """Return the inputs of a step."""
     if dtype in dtypes.FLOATS:
         return np.array(HALVES + FRACTIONS).astype(dtype)
     low, high = dtypes.int_range(dtype)
@@ -33,7 +33,7 @@ def values(dtype):
 
 
 def steps(kind, dtype):
-    """Steps of a kind, with several operands, sides, scales or results."""
+    """Return steps of a kind, with several operands, sides, scales or dtypes."""
     if kind in BINARY:
         operands = (2.5, -0.3, 3.0) if dtype in dtypes.FLOATS else (3.0, 5.0)
         sides = (False,) if kind == "divide" and dtype in dtypes.INTEGERS else (False, True)
@@ -61,18 +61,18 @@ def steps(kind, dtype):
 
 
 def case_of(step, dtype):
-    """The step alone, on all values."""
-    return Case(op="max_pool1d", axes=(Axis(size=len(values(dtype))),), dtype=dtype, steps=(step,))
+    """Return a case with this step only, on all inputs."""
+    return Case(op="max_pool1d", axes=(Axis(size=len(inputs(dtype))),), dtype=dtype, steps=(step,))
 
 
-def lacking(kind, dtype):
-    """Why ONNX Runtime cannot make any step of a kind; in float16 a single step rounds once, so that is no reason."""
-    reasons = {onnx_graphs.lacking_step(case_of(step, dtype).step_places[0]) for step in steps(kind, dtype)}
+def unsupported_reasons(kind, dtype):
+    """Return why ONNX Runtime cannot execute steps of a kind. A single float16 step rounds once, so that is allowed."""
+    reasons = {onnx_graphs.unsupported_step(case_of(step, dtype).step_places[0]) for step in steps(kind, dtype)}
     return reasons - {None, onnx_graphs.FLOAT16_STEP}
 
 
 PAIRS = [(kind, dtype) for kind in ELEMENTWISE for dtype in TAKES[kind] if dtype not in ("bfloat16", "int16")]
-"""ONNX Runtime pads neither of the two, nor computes with them."""
+"""Without bfloat16 and int16: ONNX Runtime cannot pad them or compute with them."""
 
 UNCHECKED = {
     ("relu", "uint8"),
@@ -83,10 +83,10 @@ UNCHECKED = {
 }
 
 
-def different(step, dtype):
-    """Values, what ONNX Runtime makes of them, and what the reference does, where it knows and they differ."""
-    case, x = case_of(step, dtype), values(dtype).reshape(1, 1, -1)
-    tensor, got = evaluate_steps(case, {"x": x})[-1], onnx_graphs.behind_steps(case, {"x": x})
+def find_differences(step, dtype):
+    """Return (input, ONNX Runtime, reference) where they differ and the reference is not unknown."""
+    case, x = case_of(step, dtype), inputs(dtype).reshape(1, 1, -1)
+    tensor, got = evaluate_steps(case, {"x": x})[-1], onnx_graphs.execute_steps(case, {"x": x})
     assert got.dtype == tensor.value.dtype
     same = (got == tensor.value) | (np.isnan(got.astype(np.float64)) & np.isnan(tensor.value.astype(np.float64)))
     wrong = ~(same | tensor.unknown)
@@ -94,19 +94,19 @@ def different(step, dtype):
 
 
 @pytest.mark.parametrize(("kind", "dtype"), [pair for pair in PAIRS if pair not in UNCHECKED])
-def test_a_step_is_what_onnx_runtime_makes_of_it(kind, dtype):
+def test_a_step_agrees_with_onnx_runtime(kind, dtype):
     for step in steps(kind, dtype):
         if (kind, dtype, step.alpha) != ("leakyrelu", "float16", 0.1):
-            assert different(step, dtype) == [], step
+            assert find_differences(step, dtype) == [], step
 
 
-def test_what_is_not_checked_cannot_be():
-    assert {pair for pair in PAIRS if lacking(*pair)} == UNCHECKED & set(PAIRS)
+def test_unchecked_steps_are_unsupported():
+    assert {pair for pair in PAIRS if unsupported_reasons(*pair)} == UNCHECKED & set(PAIRS)
 
 
 def test_alpha_has_the_precision_of_the_data_in_tvm_and_of_float32_in_onnx():
-    """What is left out above: 0.1 is 0.09998 in float16."""
-    wrong = different(Step(kind="leakyrelu", alpha=0.1), "float16")
+    """The step that is left out above: 0.1 is 0.09998 in float16."""
+    wrong = find_differences(Step(kind="leakyrelu", alpha=0.1), "float16")
     assert (-9.75, float(np.float16(-9.75 * 0.1)), float(np.float16(-9.75 * float(np.float16(0.1))))) in wrong
 
 
@@ -123,4 +123,4 @@ WRONG = {
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_wrong_step_differs(monkeypatch, kind):
     monkeypatch.setitem(foldproof.oracle.elementwise._KINDS, kind, WRONG[kind])
-    assert any(different(step, "float32") for step in steps(kind, "float32") if not step.swapped)
+    assert any(find_differences(step, "float32") for step in steps(kind, "float32") if not step.swapped)

@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 import pytest
 from tests.support.relax import evaluate_steps, inputs, padded, reference
-from tests.support.terms import BITS, ORDERS, accumulate, holds, rounded, terms, whole
+from tests.support.terms import BITS, ORDERS, accumulate, gather_terms, is_representable, round_to, to_integers
 
 from foldproof import strategies
 from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, dtypes, ops
@@ -61,7 +61,7 @@ class Sums:
         with np.errstate(all="ignore"):  # both operands are cast to the result before they are multiplied
             tensor = tensor.astype(np.dtype(self.dtype))
             weight = None if weight is None else weight.astype(np.dtype(self.dtype))
-        self.x, self.w, self.count = terms(case, tensor, weight)
+        self.x, self.w, self.count = gather_terms(case, tensor, weight)
         order = [case.data_order.index(letter) for letter in case.spec.data_layout]
         self.value, self.bound, self.defined = (
             np.transpose(part, order).ravel() for part in (result.value, result.bound, result.defined)
@@ -72,7 +72,7 @@ class Sums:
 
     def products(self, chosen):
         """The true products of some elements: integers over one denominator."""
-        (x, x_below), (w, w_below) = whole(self.x[chosen]), whole(self.w[chosen])
+        (x, x_below), (w, w_below) = to_integers(self.x[chosen]), to_integers(self.w[chosen])
         return x * w, x_below * w_below
 
 
@@ -88,13 +88,13 @@ def check_exact(sums, tally):
     orders = (slice(None), slice(None, None, -1), shuffled)
     partial = [products, *(np.cumsum(products[:, order], -1) for order in orders)]
     numbers = {Fraction(number, below) for part in partial for number in part.ravel().tolist()}
-    lacking = [number for number in numbers if not holds(sums.dtype, number)]
+    lacking = [number for number in numbers if not is_representable(sums.dtype, number)]
     faults = [f"{float(number)} is a partial sum, but no {sums.dtype}" for number in lacking]
     for magnitude, low in zip(np.abs(products).sum(-1).tolist(), _common(products), strict=True):
         if magnitude > 2 ** BITS[sums.dtype] * low:
             faults.append(f"{Fraction(magnitude, low)} units need rounding in some order of their terms")
     for i, total in zip(chosen, products.sum(-1).tolist(), strict=True):
-        true = rounded(sums.dtype, Fraction(total, below) / int(sums.count[i]))
+        true = round_to(sums.dtype, Fraction(total, below) / int(sums.count[i]))
         if Fraction(float(sums.value[i])) != true:
             faults.append(f"{sums.value[i]} is called exact, but {float(true)} is")
     return faults

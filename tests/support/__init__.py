@@ -1,1 +1,1 @@
-"""What tests share."""
+"""Helpers that tests of several rooms share."""

@@ -1,4 +1,4 @@
-"""Passes with faults that a test chooses by environment variables (``foldproof.mutants`` has passes that are wrong)."""
+"""Passes with faults that a test selects by environment variables. (Wrong passes are in ``foldproof.mutants``.)"""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import time
 
 
 def faulty(mod):
-    """Changes nothing; FAULT happens where a convolution has 2 groups."""
+    """Return the module unchanged, after the fault FAULT if a convolution has 2 groups."""
     if "groups=2," in mod.script():
         FAULTS[os.environ.get("FAULT", "nothing")]()
     return mod
@@ -47,7 +47,7 @@ def eats():
 
 
 def babbles():
-    """10 MB of all bytes there are, on stdout, and as many on stderr."""
+    """Write 10 MB of all byte values to stdout, and as many to stderr."""
     for stream in (1, 2):
         for _ in range(10):
             os.write(stream, bytes(range(256)) * 4096)
@@ -59,7 +59,7 @@ FAULTS = {f.__name__: f for f in (nothing, raises, segfaults, aborts, exits, loo
 
 
 def dilated_groups(mod):
-    """Dies of a convolution with groups and a dilation of 3, which only a case with both shows."""
+    """Kill the process at a convolution with both groups and a dilation of 3."""
     for line in mod.script().splitlines():
         if "conv" in line and "dilation=[" in line and "groups=" in line:
             dilation = line.split("dilation=[")[1].split("]")[0].split(",")
@@ -70,7 +70,7 @@ def dilated_groups(mod):
 
 
 class ThenDisturbed:
-    """begin_end_swapped; the first time that it is called, DISTURBANCE is executed."""
+    """The mutant begin_end_swapped; its first call executes the shell command DISTURBANCE."""
 
     def __init__(self):
         from foldproof.mutants import BY_NAME

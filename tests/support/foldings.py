@@ -1,4 +1,4 @@
-"""Modules to fold, and what is asserted of every fold."""
+"""Modules to fold, and the assertions on every fold."""
 
 import numpy as np
 import tvm
@@ -9,7 +9,7 @@ from foldproof.fold import FoldExplicitPadding, Refused
 
 
 def fold(module, **options):
-    """The folded module; whatever it is, it is well formed, folds no further, and ``module`` is what it was."""
+    """Return the folded module. It must be well formed and fold no further, and ``module`` must be unchanged."""
     relax.analysis.well_formed(module)
     before, pass_ = tvm_ffi.structural_hash(module), FoldExplicitPadding(**options)
     out = pass_(module)
@@ -34,7 +34,7 @@ def assert_stays(module, *kinds, **options):
 
 
 def assert_same_results(module, *arrays, **options):
-    """Both functions, compiled with TVM's default pipeline, return the same bits."""
+    """Assert that both functions, compiled by TVM's default pipeline, return the same bits."""
     results = []
     for each in (module, fold(module, **options)):
         machine = relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu())
@@ -48,7 +48,7 @@ def assert_same_results(module, *arrays, **options):
 
 
 def chain(*ops, pad=(0, 0, 0, 0, 1, 2), value=0.0, dtype="float32", shape=(1, 3, 8), weight=(4, 3, 3), first=()):
-    """main(x, w): conv1d of ``ops`` of a pad of ``first`` of x."""
+    """Return main(x, w): conv1d of ``ops`` of a pad of ``first`` of x."""
     builder = relax.BlockBuilder()
     x, w = relax.Var("x", relax.TensorType(shape, dtype)), relax.Var("w", relax.TensorType(weight, "float32"))
     with builder.function("main", [x, w]):
@@ -70,7 +70,7 @@ def constant(*numbers, dtype="float32", shape=None):
 
 
 def emitted(params, *ops):
-    """main(params): each op is a function of the result before (first of all the first parameter)."""
+    """Return main(params): each op is applied to the result before it, the first one to the first parameter."""
     builder = relax.BlockBuilder()
     variables = [relax.Var(f"x{i}", relax.TensorType(*param)) for i, param in enumerate(params)]
     with builder.function("main", variables):

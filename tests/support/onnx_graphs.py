@@ -1,10 +1,9 @@
-"""A Case as an ONNX model, executed by ONNX Runtime: another implementation of the same meaning.
+"""Execute a Case with ONNX Runtime: an independent implementation of the same ops.
 
-    lacking(case) -> reason | None           executed(case, arrays) -> the result, in the layout and dtype of the case
+    unsupported(case) -> reason | None       execute(case, arrays) -> the result, in the layout and dtype of the case
 
-The model is the unfolded graph, node for node, with ONNX Runtime's own graph optimisations off, so that a Pad stays a
-Pad. Layouts become Transpose nodes. Cases are in TVM's words, and where those of ONNX mean something else, or nothing,
-``lacking`` says what.
+The model is the unfolded graph, node for node. Graph optimisations of ONNX Runtime are off, so that a Pad stays a Pad.
+Layouts become Transpose nodes. ``unsupported`` returns the reason where ONNX or ONNX Runtime has no such op.
 """
 
 import numpy as np
@@ -19,13 +18,13 @@ from foldproof.case.step import BINARY
 OPSET, IR = 22, 10
 
 PAD_DTYPE = "ONNX Runtime has no Pad of this dtype"
-CONV_DTYPE = "ONNX Runtime convolves float32 and float16, and integers of 8 bits into int32"
+CONV_DTYPE = "ONNX Runtime has Conv for float32 and float16 only, and ConvInteger from 8 bits to int32"
 POOL_DTYPE = "ONNX Runtime has no pool of this dtype"
-WIDE_PADDING = "ONNX Runtime refuses a pool whose padding is as wide as its kernel"
-NEGATIVE = "ONNX has no padding that crops"
-STEP = "ONNX has no such step, or ONNX Runtime none of this dtype"
-ZERO_POINT = "a zero point has the dtype of the quantized data in ONNX"
-FLOAT16_STEP = "ONNX Runtime computes steps of float16 in float32, and rounds once for several"
+WIDE_PADDING = "ONNX Runtime rejects a pool whose padding is as wide as its kernel"
+NEGATIVE = "ONNX has no negative padding"
+STEP = "ONNX has no such step, or ONNX Runtime not for this dtype"
+ZERO_POINT = "in ONNX, a zero point has the dtype of the quantized data"
+FLOAT16_STEP = "ONNX Runtime computes float16 steps in float32, and rounds once for several steps"
 
 REASONS = (PAD_DTYPE, CONV_DTYPE, POOL_DTYPE, WIDE_PADDING, NEGATIVE, STEP, ZERO_POINT, FLOAT16_STEP)
 
@@ -46,44 +45,44 @@ _STEPS = {
     "maximum": "Max",
     "minimum": "Min",
 }
-_LACKS = {
+_UNSUPPORTED = {
     "trunc": dtypes.DTYPES,
     **dict.fromkeys(("round", "floor", "ceil"), dtypes.INTEGERS),
     "relu": ("uint8", "int64"),
     "leakyrelu": ("float64",),
 }
-"""dtypes that ONNX, or ONNX Runtime, has no such step for."""
+"""Kind of step -> dtypes for which ONNX or ONNX Runtime does not have it."""
 
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-_PADDED = ("float32", "float64", "float16", "int8", "uint8", "int32", "int64")
-_SMALL = ("int8", "uint8")
+_PAD_DTYPES = ("float32", "float64", "float16", "int8", "uint8", "int32", "int64")
+_8_BITS = ("int8", "uint8")
 
 
-def lacking(case):
-    """Why ONNX Runtime cannot say what a case means; None if it can."""
-    found = [_lacking_op(case), *(lacking_step(place) for place in (*case.producer_places, *case.step_places))]
+def unsupported(case):
+    """Return why ONNX Runtime cannot execute a case; None if it can."""
+    found = [_unsupported_op(case), *(unsupported_step(place) for place in (*case.producer_places, *case.step_places))]
     return next((reason for reason in found if reason is not None), None)
 
 
-def _lacking_op(case):
-    if case.pad_dtype not in _PADDED:
+def _unsupported_op(case):
+    if case.pad_dtype not in _PAD_DTYPES:
         return PAD_DTYPE
     if any(min(axis.padding) < 0 for axis in case.axes):
         return NEGATIVE
     if case.spec.pools:
         if any(max(axis.padding) >= axis.kernel for axis in case.axes):
             return WIDE_PADDING
-        takes = ("float32", "float16", *(("float64", *_SMALL) if case.spec.family == "max_pool" else ()))
+        takes = ("float32", "float16", *(("float64", *_8_BITS) if case.spec.family == "max_pool" else ()))
         return None if case.operand_dtype in takes else POOL_DTYPE
     if case.result_dtype in dtypes.FLOATS:
         return None if case.result_dtype in ("float32", "float16") else CONV_DTYPE
-    small = case.operand_dtype in _SMALL and case.kernel_dtype in _SMALL and case.spec.family == "conv"
+    small = case.operand_dtype in _8_BITS and case.kernel_dtype in _8_BITS and case.spec.family == "conv"
     narrow = case.result_dtype in (case.operand_dtype, case.kernel_dtype) and case.operand_dtype != case.kernel_dtype
     return None if small and not narrow else CONV_DTYPE
 
 
-def lacking_step(place):
-    """Why ONNX Runtime cannot make a step, where it stands."""
+def unsupported_step(place):
+    """Return why ONNX Runtime cannot execute a step in its place; None if it can."""
     step, dtype = place.step, place.dtype
     if step.source:
         return None
@@ -92,8 +91,8 @@ def lacking_step(place):
         low, high = dtypes.int_range(reads)
         return None if all(low <= zero <= high for zero in step.zero_point) else ZERO_POINT
     if step.kind == "pad":
-        return None if dtype in _PADDED else PAD_DTYPE
-    if not {dtype, step.result_dtype(dtype)} <= {*_PADDED, "int16"} or dtype in _LACKS.get(step.kind, ()):
+        return None if dtype in _PAD_DTYPES else PAD_DTYPE
+    if not {dtype, step.result_dtype(dtype)} <= {*_PAD_DTYPES, "int16"} or dtype in _UNSUPPORTED.get(step.kind, ()):
         return STEP
     return FLOAT16_STEP if dtype == "float16" and step.kind != "astype" else None
 
@@ -102,7 +101,7 @@ def lacking_step(place):
 
 
 class _Graph:
-    """Nodes and constants, each named by its number."""
+    """Nodes and constants of a model, named by their numbers."""
 
     def __init__(self):
         self.nodes, self.constants = [], []
@@ -114,13 +113,13 @@ class _Graph:
 
     def constant(self, array):
         name = f"c{len(self.constants)}"
-        self.constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append(onnx.numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def cast(self, name, dtype):
         return self.add("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def turn(self, name, order, wanted):
+    def transpose(self, name, order, wanted):
         return self.add("Transpose", name, perm=[order.index(letter) for letter in wanted])
 
     def pad(self, name, order, widths, *, mode, value, dtype):
@@ -134,7 +133,7 @@ class _Graph:
 
 
 def _operands(graph, case, arrays):
-    """The unfolded graph up to the consumer: its data and its weight, which is a constant, each in its own layout."""
+    """Add the unfolded graph up to the consumer; return the names of data and weight, in the layouts of the case."""
     name = "x"
     for place in case.producer_places:
         name = _step(graph, place, name, arrays)
@@ -146,7 +145,7 @@ def _operands(graph, case, arrays):
         name = graph.pad(name, case.pad_order, case.pad_widths, **border)
     for place, order, dims in zip(case.step_places, case.orders[1:], case.dims_along[1:], strict=True):
         if place.step.kind == "permute_dims":
-            name = graph.turn(name, place.order, order)
+            name = graph.transpose(name, place.order, order)
         elif place.step.source:
             name = graph.add("Reshape", name, graph.constant(np.array([dims[letter] for letter in order], np.int64)))
         else:
@@ -155,10 +154,10 @@ def _operands(graph, case, arrays):
 
 
 def _result(graph, case, name, weight):
-    name = graph.turn(name, case.data_order, case.spec.data_layout)
+    name = graph.transpose(name, case.data_order, case.spec.data_layout)
     if weight is not None:
-        weight = graph.turn(weight, case.kernel_order, case.spec.kernel_layout)
-    return graph.turn(_consumer(graph, case, name, weight), case.spec.data_layout, case.data_order)
+        weight = graph.transpose(weight, case.kernel_order, case.spec.kernel_layout)
+    return graph.transpose(_consumer(graph, case, name, weight), case.spec.data_layout, case.data_order)
 
 
 def _step(graph, place, name, arrays):
@@ -174,12 +173,12 @@ def _step(graph, place, name, arrays):
         reads = place.dtype if step.kind == "dequantize" else step.out_dtype
         scale, zero = parameters["scale"], parameters["zero_point"].astype(reads)
         if scale.shape != zero.shape:
-            scale, zero = (np.ascontiguousarray(part) for part in np.broadcast_arrays(scale, zero))
+            scale, zero = np.broadcast_arrays(scale, zero)
         names = (graph.constant(scale), graph.constant(zero))
         if step.kind == "quantize":
             return graph.add("QuantizeLinear", graph.cast(name, "float32"), *names, axis=place.order.index(step.axis))
         name = graph.add("DequantizeLinear", name, *names, axis=place.order.index(step.axis))
-        if step.out_dtype == "float16":  # TVM clips to its range
+        if step.out_dtype == "float16":  # TVM clips to the range of float16
             name = _clip(graph, name, -65504.0, 65504.0, "float32")
         return graph.cast(name, step.out_dtype)
     if step.kind == "clip":
@@ -217,15 +216,15 @@ def _consumer(graph, case, name, weight):
     return graph.add("ConvTranspose", name, weight, output_padding=[axis.output_padding for axis in axes], **given)
 
 
-# --- executed -----------------------------------------------------------------------------------------
+# --- execution ----------------------------------------------------------------------------------------
 
 
 def _options():
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what it refuses, it raises too
-    # Without VNNI it would saturate sums of two products of 8 bits at 16.
+    options.log_severity_level = 4  # errors are raised anyway
+    # Without VNNI, sums of two products of 8 bits would saturate at 16 bits.
     options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
@@ -238,14 +237,14 @@ def _run(graph, name, x):
     return session.run(None, {"x": x})[0]
 
 
-def executed(case, arrays):
-    """What ONNX Runtime computes. int32, as it sums products of int8, has the low bits of what a case may ask for."""
+def execute(case, arrays):
+    """Return the result of ONNX Runtime. It sums int8 products in int32; a case may ask for the low bits only."""
     graph = _Graph()
     result = _run(graph, _result(graph, case, *_operands(graph, case, arrays)), arrays["x"])
     return result.astype(np.dtype(case.result_dtype)) if case.result_dtype in dtypes.INTEGERS else result
 
 
-def behind_steps(case, arrays):
-    """What ONNX Runtime makes of the data on its way to the consumer."""
+def execute_steps(case, arrays):
+    """Return the consumer's data operand as ONNX Runtime computes it."""
     graph = _Graph()
     return _run(graph, _operands(graph, case, arrays)[0], arrays["x"])

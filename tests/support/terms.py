@@ -1,11 +1,11 @@
-"""The terms of every sum, or maximum, that a case consists of, gathered one by one, and what their sums come to.
+"""The terms of every sum or maximum of a case, gathered one by one, and several ways to sum them.
 
-    terms(case, operand, weight) -> x, w: an array each, (element of the result, term), and what each element divides by
+    gather_terms(case, operand, weight) -> x, w, divisors: factors of shape (element of the result, term)
 
-No strides, no windows, no arithmetic of ``oracle.reference``: plain loops over the definition of each op. Own padding
-of a convolution is a factor 0; a pool's terms are x * 1; elements with fewer terms are filled up with 0 * 0.
-``accumulate`` sums as a machine may, rounding after each operation; ``whole`` makes Python integers of floats, which
-sum without error.
+These are plain loops over the definition of each op: no strides, windows or arithmetic of ``oracle.reference``. The
+padding of a convolution is a factor 0; the terms of a pool are x * 1; elements with fewer terms are filled with 0 * 0.
+``accumulate`` sums as a machine may, and rounds after each operation. ``to_integers`` turns floats into Python
+integers, which sum without error.
 """
 
 import itertools
@@ -19,13 +19,13 @@ from foldproof.case import dtypes
 ORDERS = ("forward", "backward", "shuffled", "pairwise", "fused")
 
 
-def terms(case, operand, weight):
-    """The products' factors per element of the result, in the standard layout, and the divisors of an average."""
-    data, x_sizes = _lettered(operand, case.data_order)
-    kernel, w_sizes = ({}, {}) if weight is None else _lettered(weight, case.kernel_order)
+def gather_terms(case, operand, weight):
+    """Return the factors for each element of the result, in the standard layout, and the divisors of an average."""
+    data, x_sizes = _index_by_letter(operand, case.data_order)
+    kernel, w_sizes = ({}, {}) if weight is None else _index_by_letter(weight, case.kernel_order)
     found, counts = [], []
     for n, c in itertools.product(range(case.result_dims["N"]), range(case.result_dims["C"])):
-        for out in _places(case, case.result_dims):
+        for out in _positions(case, case.result_dims):
             pairs, count = _GATHER[case.spec.family](case, n, c, out, x_sizes, w_sizes)
             found.append([(data.get(x, 0), 1 if w is None else kernel[w]) for x, w in pairs])
             counts.append(count)
@@ -35,8 +35,8 @@ def terms(case, operand, weight):
     return filled[..., 0], filled[..., 1], np.array(counts)
 
 
-def _lettered(array, order):
-    """{index in the order of its sorted letters: value}, and the length of each letter."""
+def _index_by_letter(array, order):
+    """Return {index, ordered by letter: value}, and the length of each letter."""
     letters = "".join(sorted(order))
     turned = np.transpose(array, [order.index(letter) for letter in letters])
     values = turned.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float64)
@@ -47,15 +47,15 @@ def _key(**at):
     return tuple(at[letter] for letter in sorted(at))
 
 
-def _places(case, sizes):
-    """All positions along the spatial axes."""
+def _positions(case, sizes):
+    """Yield all positions along the spatial axes."""
     return itertools.product(*(range(sizes[letter]) for letter in case.spec.spatial))
 
 
-def _convolved(case, n, c, out, x_sizes, w_sizes):
+def _gather_conv(case, n, c, out, x_sizes, w_sizes):
     found, letters = [], case.spec.spatial
     group = c // (w_sizes["O"] // case.groups)
-    for tap in _places(case, w_sizes):
+    for tap in _positions(case, w_sizes):
         steps = zip(out, tap, case.axes, strict=True)
         at = [o * axis.stride + k * axis.dilation - axis.padding[0] for o, k, axis in steps]
         to, where = dict(zip(letters, tap, strict=True)), dict(zip(letters, at, strict=True))
@@ -64,11 +64,11 @@ def _convolved(case, n, c, out, x_sizes, w_sizes):
     return found, 1
 
 
-def _scattered(case, n, c, out, x_sizes, w_sizes):
-    """The elements of the data that a transposed convolution scatters to one element of the result."""
+def _gather_conv_transpose(case, n, c, out, x_sizes, w_sizes):
+    """Return the terms that a transposed convolution scatters to one element of the result."""
     found, letters = [], case.spec.spatial
     group, each = c // w_sizes["O"], w_sizes["I"] // case.groups
-    for tap in _places(case, w_sizes):
+    for tap in _positions(case, w_sizes):
         steps = zip(out, tap, case.axes, strict=True)
         ends = [(o + axis.padding[0] - k * axis.dilation, axis.stride) for o, k, axis in steps]
         at = [end // stride for end, stride in ends]
@@ -81,7 +81,7 @@ def _scattered(case, n, c, out, x_sizes, w_sizes):
     return found, 1
 
 
-def _pooled(case, n, c, out, x_sizes, w_sizes):
+def _gather_pool(case, n, c, out, x_sizes, w_sizes):
     found, counted, letters = [], 0, case.spec.spatial
     for tap in itertools.product(*(range(axis.kernel) for axis in case.axes)):
         steps = zip(out, tap, case.axes, strict=True)
@@ -95,14 +95,19 @@ def _pooled(case, n, c, out, x_sizes, w_sizes):
     return found, max(1, counted if case.count_include_pad else len(found))
 
 
-_GATHER = {"conv": _convolved, "conv_transpose": _scattered, "avg_pool": _pooled, "max_pool": _pooled}
+_GATHER = {
+    "conv": _gather_conv,
+    "conv_transpose": _gather_conv_transpose,
+    "avg_pool": _gather_pool,
+    "max_pool": _gather_pool,
+}
 
 
 # --- sums ---------------------------------------------------------------------------------------------
 
 
 def accumulate(x, w, dtype, order):
-    """The sum of products over the last axis as a machine makes it in ``dtype``."""
+    """Return the sum of products over the last axis, computed in ``dtype`` in a given order."""
     kind = np.dtype(dtype)
     with np.errstate(all="ignore"):
         x, w = x.astype(kind), w.astype(kind)
@@ -114,7 +119,7 @@ def accumulate(x, w, dtype, order):
             return total
         products = x * w
         if order == "pairwise":
-            return _pairwise(products)
+            return _sum_pairwise(products)
         places = np.arange(x.shape[-1])
         if order == "shuffled":
             places = np.random.default_rng(x.shape[-1]).permutation(places)
@@ -124,15 +129,15 @@ def accumulate(x, w, dtype, order):
         return total
 
 
-def _pairwise(products):
+def _sum_pairwise(products):
     if products.shape[-1] == 1:
         return products[:, 0]
     middle = products.shape[-1] // 2
-    return _pairwise(products[:, :middle]) + _pairwise(products[:, middle:])
+    return _sum_pairwise(products[:, :middle]) + _sum_pairwise(products[:, middle:])
 
 
-def whole(array):
-    """(integers, denominator): what finite floats are, exactly, over one power of two."""
+def to_integers(array):
+    """Return (integers, denominator): the exact values of finite floats over one power of two."""
     ratios = [value.as_integer_ratio() for value in np.ravel(array).astype(np.float64).tolist()]
     denominator = max((below for _, below in ratios), default=1)
     integers = np.empty(len(ratios), object)
@@ -140,19 +145,19 @@ def whole(array):
     return integers.reshape(array.shape), denominator
 
 
-def holds(dtype, number):
-    """Whether ``dtype`` has exactly this number."""
+def is_representable(dtype, number):
+    """Return whether ``dtype`` represents this number exactly."""
     number = Fraction(number)
-    return number == 0 or (abs(number) <= Fraction(dtypes.HIGHEST[dtype]) and rounded(dtype, number) == number)
+    return number == 0 or (abs(number) <= Fraction(dtypes.HIGHEST[dtype]) and round_to(dtype, number) == number)
 
 
 LEAST_EXPONENT = {"float16": -24, "bfloat16": -133, "float32": -149, "float64": -1074}
 BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-"""Of the formats themselves (IEEE 754, bfloat16), not of ``foldproof.case.ops``, which is what is tested."""
+"""Facts of the formats (IEEE 754, bfloat16), independent of ``foldproof.case.dtypes``, which is under test."""
 
 
-def rounded(dtype, number):
-    """The nearest number of ``dtype``, ties to even, as a fraction; nothing here overflows."""
+def round_to(dtype, number):
+    """Return the nearest number of ``dtype`` as a fraction, ties to even, without overflow."""
     if number == 0:
         return Fraction(0)
     size = abs(number)

@@ -1,1 +1,1 @@
-"""The next simpler cases, steps and values: what a shrinker tries."""
+"""Shrinking candidates: the next simpler cases, steps and values of a case."""

@@ -1,7 +1,7 @@
-"""The next simpler cases of a case: what shrinking tries, one change at a time, most daring first.
+"""The shrinking candidates of a case: the next simpler cases, one change at a time, largest change first.
 
-Law: every candidate is a possible case, differs from the given one, and is smaller in a well-founded order (no field
-grows), so that following candidates ends. A case none of whose candidates fails in the same way is 1-minimal.
+Invariant: every candidate is valid, differs from the given case, and is smaller in a well-founded order (no field
+grows). So shrinking terminates. A case is 1-minimal if none of its candidates fails in the same way.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from foldproof.case.step import STRUCTURAL
 
 
 def simpler(case: Case) -> Iterator[Case]:
-    """All candidates, most daring first; impossible ones are left out."""
+    """Yield all valid candidates, largest change first, each once."""
     seen = {case}
-    for make in (
+    for propose in (
         _fewer_parts,
         _lower_rank,
         _simpler_types,
@@ -28,7 +28,7 @@ def simpler(case: Case) -> Iterator[Case]:
         _simpler_axes,
         _simpler_inputs,
     ):
-        for change in make(case):
+        for change in propose(case):
             candidate = _attempt(case, change)
             if candidate is not None and candidate not in seen:
                 seen.add(candidate)
@@ -36,9 +36,9 @@ def simpler(case: Case) -> Iterator[Case]:
 
 
 def _attempt(case: Case, change: dict[str, Any]) -> Case | None:
-    """The changed case, None if there is no such case: a value out of range, or no window fits."""
+    """Return the changed case; None if it is not valid: a value out of range, or no window that fits."""
     if not change.get("steps", case.steps):
-        change = {"extra_outputs": tuple(use for use in case.extra_outputs if use != "step")} | change
+        change = {"extra_outputs": tuple(name for name in case.extra_outputs if name != "step")} | change
     try:
         return replace(case, **change)
     except ValueError:
@@ -56,7 +56,7 @@ def _with(part: _Part, name: str, value: Any) -> _Part:
 
 
 def _fewer_parts(case: Case) -> Changes:
-    """Without the steps, the further uses, the fills beyond one, and whatever else can be left out."""
+    """Propose to leave out steps, extra outputs, fills and flags."""
     if case.producers and case.steps:
         yield from _without_steps(case, {"producers": (), "steps": ()})
     if case.steps:
@@ -80,7 +80,7 @@ def _fewer_parts(case: Case) -> Changes:
 
 
 def _without_steps(case: Case, change: dict[str, Steps]) -> Changes:
-    """The change, also with plainer dtypes, as those that the steps need are not needed any more."""
+    """Propose the change alone, and with simpler dtypes, since no step needs those of the case any more."""
     yield dict(change)
     yield change | {"out_dtype": "", "weight_dtype": ""}
     for dtype in earlier(dtypes.DTYPES, case.dtype):
@@ -90,7 +90,7 @@ def _without_steps(case: Case, change: dict[str, Steps]) -> Changes:
 
 
 def _fewer_steps(case: Case) -> Changes:
-    """Without the structural steps, or without one step."""
+    """Propose to leave out all structural steps, or any one step."""
     flat = tuple(step for step in case.steps if step.kind not in STRUCTURAL)
     if flat != case.steps:
         yield {"steps": flat}
@@ -102,7 +102,7 @@ def _fewer_steps(case: Case) -> Changes:
 
 
 def _lower_rank(case: Case) -> Changes:
-    """One spatial axis less; the layouts lose its letter, and the letters that are left move up."""
+    """Propose to leave out one spatial axis. Layouts lose its letter; the other spatial letters are renamed."""
     rank = case.spec.rank
     if rank == 1:
         return
@@ -127,7 +127,7 @@ def _lower_rank(case: Case) -> Changes:
 
 
 def _simpler_types(case: Case) -> Changes:
-    """Standard layouts and dtypes, and plainer steps."""
+    """Propose standard layouts, earlier dtypes and simpler steps."""
     yield from _simpler_layouts(case)
     if case.out_dtype or case.weight_dtype:
         yield {"out_dtype": "", "weight_dtype": ""}
@@ -143,7 +143,7 @@ def _simpler_types(case: Case) -> Changes:
                 steps = getattr(case, name)[:i] + (candidate,) + getattr(case, name)[i + 1 :]
                 yield _lengths(case, {name: steps})
                 if name == "steps" and candidate.zero_point != step.zero_point and case.pad.value in step.zero_point:
-                    # The pad value follows its zero point, else the case would turn from a legal one into another.
+                    # The pad value changes with its zero point; otherwise a legal fold would become an illegal one.
                     position = step.zero_point.index(int(case.pad.value))
                     value = float(candidate.zero_point[position if len(candidate.zero_point) > 1 else 0])
                     if complexity(value) <= complexity(case.pad.value):
@@ -151,7 +151,7 @@ def _simpler_types(case: Case) -> Changes:
 
 
 def _simpler_layouts(case: Case) -> Changes:
-    """Layouts nearer to the standard ones; steps that lead to another one then lead to it, or go."""
+    """Propose earlier layouts. Structural steps then end in the new layout, or are left out."""
     if case.data_layout or case.kernel_layout:
         yield {"data_layout": "", "kernel_layout": "", "steps": relayout(case.steps, case.spec.data_layout, {})}
     if case.kernel_layout:
@@ -162,12 +162,12 @@ def _simpler_layouts(case: Case) -> Changes:
 
 
 def _layouts(case: Case, name: str) -> tuple[str, ...]:
-    """The plainer layouts of one operand: the standard one unsaid, then those before this one."""
+    """Return the simpler layouts of one operand: the empty one, then those before its own in the table."""
     return ("", *earlier(getattr(case.spec, name + "s"), getattr(case, name)))
 
 
 def _fewer_channels(case: Case) -> Changes:
-    """Less batch, groups, channels and filters; the parameters of a step follow the axis that they belong to."""
+    """Propose smaller batch, groups, channels and filters. Parameters of steps are cut to their axes."""
     for batch in toward(case.batch, 1):
         yield _lengths(case, {"batch": batch})
     added = case.operand_dims["C"] - case.channels
@@ -186,7 +186,7 @@ def _fewer_channels(case: Case) -> Changes:
 
 
 def _fewer(count: int, added: int, groups: int) -> Iterator[int]:
-    """Smaller counts which, with what the pad adds, the groups divide: least, half, next."""
+    """Yield smaller counts that are a multiple of ``groups`` after the pad: the least, the middle, the next one."""
     sums = range(groups, count + added, groups)
     smaller = [total - added for total in sums if total - added >= 1]
     if smaller:
@@ -194,7 +194,7 @@ def _fewer(count: int, added: int, groups: int) -> Iterator[int]:
 
 
 def _lengths(case: Case, change: dict[str, Any]) -> dict[str, Any]:
-    """The change, with the parameters of the steps as long as it makes their axes."""
+    """Return the change, with the parameters of steps cut to the new lengths of their axes."""
     batch, channels, axes, pad = (change.get(x, getattr(case, x)) for x in ("batch", "channels", "axes", "pad"))
     sizes = {"N": batch, "C": channels} | {x: a.size for x, a in zip(case.spec.spatial, axes, strict=True)}
     padded = dict(sizes)
@@ -206,6 +206,7 @@ def _lengths(case: Case, change: dict[str, Any]) -> dict[str, Any]:
 
 
 def _simpler_pad(case: Case) -> Changes:
+    """Propose a pad of the data, its standard form and mode, smaller widths and simpler values."""
     pad = case.pad
     if pad.operand == "weight":
         yield _lengths(case, {"pad": replace(pad, operand="data")})
@@ -222,6 +223,7 @@ def _simpler_pad(case: Case) -> Changes:
 
 
 def _simpler_axes(case: Case) -> Changes:
+    """Propose one simpler axis."""
     for i, (_, axis) in enumerate(case.lettered_axes):
         for candidate in _simpler_axis(axis):
             yield _lengths(case, {"axes": case.axes[:i] + (candidate,) + case.axes[i + 1 :]})
@@ -237,7 +239,7 @@ def _simpler_axis(axis: Axis) -> Iterator[Axis]:
         for sides in simpler_widths(getattr(axis, name)):
             yield _with(axis, name, sides)
     yield from (replace(axis, output_padding=n) for n in toward(axis.output_padding, 0))
-    # A smaller kernel with as much less to slide over keeps the number of windows.
+    # A smaller kernel on data that is shorter by as much has the same number of windows.
     for kernel in toward(axis.kernel, 1):
         shorter = axis.size - (axis.kernel - kernel) * axis.dilation
         if shorter >= 1:
@@ -249,6 +251,7 @@ def _simpler_axis(axis: Axis) -> Iterator[Axis]:
 
 
 def _simpler_inputs(case: Case) -> Changes:
+    """Propose an earlier fill and a smaller seed."""
     if len(case.fills) == 1:
         yield from ({"fills": (fill,)} for fill in earlier(ops.FILLS, case.fills[0]))
     yield from ({"seed": seed} for seed in toward(case.seed, 0))

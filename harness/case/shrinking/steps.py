@@ -1,4 +1,4 @@
-"""The next simpler steps of a step, and steps when layouts or lengths change: what shrinking tries on a chain."""
+"""Shrinking candidates of steps, and steps that are adapted to other layouts or lengths."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -9,13 +9,13 @@ from foldproof.case.shrinking.values import earlier, simpler_values, simpler_wid
 from foldproof.case.step import BINARY, ELEMENTWISE, FIELDS, QUANTIZING, STRUCTURAL, Step
 
 SIMPLE_KINDS = ("relu", "negative", "abs")
-"""Kinds without numbers, for any other elementwise one."""
+"""Kinds without numbers; they are simpler than every other elementwise kind."""
 
 Steps = tuple[Step, ...]
 
 
 def simpler_steps(step: Step) -> Iterator[Step]:
-    """Simpler values of every field that the kind has, and simpler kinds."""
+    """Yield steps with a simpler kind, or with a simpler value of a field that the kind has."""
     if step.kind in ELEMENTWISE:
         yield from (Step(kind=kind) for kind in earlier((*SIMPLE_KINDS, step.kind), step.kind))
     if step.kind in BINARY:
@@ -35,7 +35,7 @@ def simpler_steps(step: Step) -> Iterator[Step]:
 
 
 def _simpler_parameters(step: Step) -> Iterator[Step]:
-    """Fewer, then simpler, scales, zero points and operands; simpler dtypes."""
+    """Yield steps with fewer, then simpler, scales, zero points and operands, and with earlier dtypes."""
     longer = [name for name, values in step.parameters.items() if len(values) > 1]
     if len(longer) > 1:
         yield from _scalar(step, {name: getattr(step, name)[:1] for name in longer})
@@ -56,13 +56,13 @@ def _simpler_parameters(step: Step) -> Iterator[Step]:
 
 
 def _scalar(step: Step, change: dict[str, Any]) -> Iterator[Step]:
-    """The changed step, which may not follow an axis any more."""
+    """Yield the changed step, without an axis if it does not follow one any more."""
     alone = step.kind in BINARY and all(len(values) == 1 for values in change.values())
     yield replace(step, axis="C" if alone else step.axis, **change)
 
 
 def _one_by_one(step: Step, name: str, simpler: Callable[[Any], Iterator[Any]]) -> Iterator[Step]:
-    """One element simpler; or all, if they are the same."""
+    """Yield steps with one simpler element, and with all elements simpler if they are equal."""
     values = getattr(step, name)
     for i, value in enumerate(values):
         yield from _attempts(step, name, (values[:i] + (less,) + values[i + 1 :] for less in simpler(value)))
@@ -71,6 +71,7 @@ def _one_by_one(step: Step, name: str, simpler: Callable[[Any], Iterator[Any]]) 
 
 
 def _attempts(step: Step, name: str, values: Iterable[Any]) -> Iterator[Step]:
+    """Yield the step with each of the values of a field that makes a valid step."""
     for value in values:
         if _is_step(step, **{name: value}):
             yield replace(step, **{name: value})
@@ -88,7 +89,7 @@ def _is_step(step: Step, **change: Any) -> bool:
 
 
 def remove_step(steps: Steps, place: int) -> Steps:
-    """The steps but one. What that one removed is not there before it either."""
+    """Return the steps without one. The steps before it lose the unit axes that it would have removed."""
     gone = steps[place]
     left = steps[:place] + steps[place + 1 :]
     if gone.kind not in STRUCTURAL:
@@ -103,28 +104,31 @@ def _without_letters(step: Step, letters: str) -> Step:
 
 
 def relayout(steps: Steps, after: str, renamed: dict[str, str]) -> Steps:
-    """The steps with other letters ('' for none) that end in the layout ``after``; what then does nothing goes."""
+    """Return the steps with renamed letters, adapted to end in the layout ``after``.
+
+    A letter that is renamed to '' is left out, and so are structural steps that have no effect any more.
+    """
 
     def rename(text: str) -> str:
         return "".join(renamed.get(letter, letter) for letter in text)
 
-    found: list[Step] = []
+    adapted: list[Step] = []
     for step in reversed(steps):
         if step.kind in STRUCTURAL:
             source = rename(step.source)
             if source != after:
-                found.append(replace(step, source=source))
+                adapted.append(replace(step, source=source))
             after = source
         else:
             widths = tuple((rename(letter), b, a) for letter, b, a in step.widths if rename(letter))
             axis = rename(step.axis) if step.parameters else step.axis
-            found.append(replace(step, axis=axis, widths=widths))
-    return tuple(reversed(found))
+            adapted.append(replace(step, axis=axis, widths=widths))
+    return tuple(reversed(adapted))
 
 
 def resize(steps: Steps, lengths: dict[str, int]) -> Steps:
-    """The steps on a tensor with these lengths: parameters that are longer end sooner."""
-    found = []
+    """Return the steps for a tensor with these lengths: longer parameters are cut."""
+    adapted = []
     for step in steps:
         most = lengths.get(step.axis, 1)
         if step.follows_axis and most >= 1:
@@ -133,5 +137,5 @@ def resize(steps: Steps, lengths: dict[str, int]) -> Steps:
                 shorter["axis"] = "C"
             step = replace(step, **shorter)
         lengths = lengths | {x: lengths[x] + b + a for x, b, a in step.widths if x in lengths}
-        found.append(step)
-    return tuple(found)
+        adapted.append(step)
+    return tuple(adapted)

@@ -1,6 +1,14 @@
 """Case -> IRModule: the one place with TVM's flat attribute lists.
 
 main(x [, w] [, parameters of steps])  ->  (result [, padded] [, padded + padded] [, what the first step made])
+
+What TVM 0.27 makes of the values of a case:
+
+- a pad mode that it does not know means ``constant``
+- negative widths of ``padding`` crop, which no documentation says
+- a division by the constant 0 is an error of the builder
+- a ``call_tir`` pad is what the ONNX frontend emits: a PrimFunc that topi made, which has functions for four modes only
+- dimensions and dtype of a result are those of ``Case.result_dims`` and ``Case.result_dtype`` (type inference)
 """
 
 from collections.abc import Callable

@@ -322,7 +322,7 @@ def test_parameters_of_all_steps_come_in_their_order():
     case = Case(
         op="conv1d", axes=(Axis(),), dtype="int8", producers=(times,), steps=(times, RUNTIME, times), channels=2
     )
-    names = ["x", "w", "front_operand0", "operand0", "scale1", "zero_point1", "operand2"]
+    names = ["x", "w", "producer_operand0", "operand0", "scale1", "zero_point1", "operand2"]
     params = build(case)["main"].params
     assert [param.name for param in params] == list(inputs(case, "integers")) == names
     assert [str(param.ty.dtype) for param in params][-1] == "float32"

@@ -1,4 +1,4 @@
-"""Lowering pipelines and runners: from Relax functions to arrays on a target."""
+"""Targets and pipelines: compile Relax functions and run them on arrays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -25,21 +25,24 @@ __all__ = [
 
 
 class Program(Protocol):
-    """Compiled functions of one case. ``fallback`` says why not the pipeline that was asked for; empty if it was."""
+    """Compiled functions of one case.
+
+    ``fallback`` is the reason if another pipeline than the requested one compiled them, else empty.
+    """
 
     fallback: str
 
     def run(self, name: str, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The outputs of the function ``name`` on arrays in the order of its parameters."""
+        """Return the outputs of the function ``name`` on arrays in the order of its parameters."""
 
 
 def compile_functions(modules: Mapping[str, tvm.IRModule], target: Target) -> Program:
-    """Compile the function ``main`` of each module, to be called by the module's key. Raises what TVM raises."""
+    """Compile the function ``main`` of each module; it is called by the key of the module. Raises what TVM raises."""
     return compile_batch([modules], target)[0]
 
 
 def compile_batch(batch: Sequence[Mapping[str, tvm.IRModule]], target: Target) -> Sequence[Program]:
-    """A program for each mapping, compiled together where the pipeline can. Raises what TVM raises, for any of them."""
+    """Return a program for each mapping, compiled together if the pipeline can. Raises what TVM raises."""
     if target.pipeline == FAST:
         return compile_fast(batch, target)
     compile_ = compile_naive if target.pipeline == NAIVE else compile_default

@@ -1,7 +1,7 @@
 """TVM's default pipeline and its virtual machine, and the naive way to use them.
 
-Several functions go into one module, since most of the cost is per module; asserts are left out, which together is
-some twice as fast as one module and one compilation each (FACTS 5).
+Several functions are compiled as one module, since most of the cost is per module, and asserts are left out. Together
+this is about twice as fast as a compilation for each function (FACTS 5).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _PASS_CONFIG = {"tirx.disable_assert": True}
 
 
 class VmProgram:
-    """Compiled functions, to be called by name with NumPy arrays in the order of their parameters."""
+    """Compiled functions, called by name with NumPy arrays in the order of their parameters."""
 
     def __init__(self, entries: dict[str, Any], target: Target, fallback: str = "") -> None:
         self._entries = entries
@@ -25,34 +25,34 @@ class VmProgram:
         self.fallback = fallback
 
     def run(self, name: str, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The outputs of one function; a single tensor comes as a tuple of one."""
+        """Return the outputs of one function; a single tensor as a tuple of one."""
         out = self._entries[name](*(tvm.runtime.tensor(array, self._device) for array in arrays.values()))
         tensors = [out] if isinstance(out, tvm.runtime.Tensor) else list(out)
         return tuple(tensor.numpy() for tensor in tensors)
 
 
 def compile_default(modules: Mapping[str, tvm.IRModule], target: Target, *, fallback: str = "") -> VmProgram:
-    """Compile the function ``main`` of each module, to be called by the module's key.
+    """Compile the function ``main`` of each module; it is called by the key of the module.
 
-    Modules of one function are compiled together. ``fallback`` says why another pipeline did not do it. Raises what
-    TVM raises.
+    Modules of one function are compiled together. ``fallback`` is the reason why another pipeline did not compile them.
+    Raises what TVM raises.
     """
-    alone = {name: module for name, module in modules.items() if len(module.functions) == 1}
+    single = {name: module for name, module in modules.items() if len(module.functions) == 1}
     entries = {}
-    if alone:
-        functions = {name: module["main"].with_attr("global_symbol", name) for name, module in alone.items()}
-        machine = _machine(tvm.IRModule(functions), target)
+    if single:
+        functions = {name: module["main"].with_attr("global_symbol", name) for name, module in single.items()}
+        machine = _build_machine(tvm.IRModule(functions), target)
         entries.update({name: machine[name] for name in functions})
     for name, module in modules.items():
-        if name not in alone:
-            entries[name] = _machine(module, target)["main"]
+        if name not in single:
+            entries[name] = _build_machine(module, target)["main"]
     return VmProgram(entries, target, fallback)
 
 
 def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProgram:
-    """Each module by itself, the way one does it first: TVM's defaults, LLVM's included, whatever the target says.
+    """Compile each module by itself with the defaults of TVM and LLVM, whatever the options of the target.
 
-    It does not look whether a pass changed anything: both functions are compiled.
+    Both functions are compiled, even if the pass changed nothing.
     """
     entries = {}
     for name, module in {"unfolded": modules["unfolded"], "folded": modules["unfolded"], **modules}.items():
@@ -61,7 +61,7 @@ def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProg
     return VmProgram(entries, target)
 
 
-def _machine(module: tvm.IRModule, target: Target) -> relax.VirtualMachine:
+def _build_machine(module: tvm.IRModule, target: Target) -> relax.VirtualMachine:
     with tvm.transform.PassContext(opt_level=3, config=_PASS_CONFIG):
         executable = tvm.compile(module, target=target.tvm_target)
     return relax.VirtualMachine(executable, target.device)

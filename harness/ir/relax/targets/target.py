@@ -1,10 +1,10 @@
-"""What to compile for, and by which pipeline.
+"""Targets: what to compile for, and by which pipeline.
 
     parse_target("llvm", "fast") -> Target
 
-``default`` is TVM's own way from a Relax function to a run: its passes, its virtual machine. ``fast`` does only what a
-tiny case needs, on a CPU (``foldproof.ir.relax.targets.fast.pipeline``). ``naive`` is what one writes first, and
-what ``foldproof bench`` compares with.
+- ``default``: TVM's own passes and its virtual machine
+- ``fast``: only what a tiny case needs, on a CPU (``foldproof.ir.relax.targets.fast.pipeline``)
+- ``naive``: one compilation for each module with TVM's defaults, the baseline of ``foldproof bench``
 """
 
 import json
@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-# Tiny kernels: a thread pool costs more than it gives, and workers share the machine.
+# Kernels are tiny, so a thread pool costs more than it saves; and workers share the machine.
 os.environ.setdefault("TVM_NUM_THREADS", "1")
 
 import tvm
@@ -22,25 +22,25 @@ from foldproof.core.errors import UsageError
 DEFAULT_TARGET = "llvm"
 FAST, DEFAULT, NAIVE = "fast", "default", "naive"
 PIPELINES = (FAST, DEFAULT)
-"""Those that a user can choose."""
+"""The pipelines that a user can choose."""
 
 _HOST_KINDS = ("llvm", "c")
 _HOST_ARCHITECTURE = tvm.target.Target("llvm").attrs.get("mtriple", "").split("-")[0]
 
 
 class TargetError(UsageError):
-    """No such target, or this build of TVM cannot compile for it."""
+    """A target that does not exist, or that this build of TVM cannot compile for."""
 
 
-class Unsupported(Exception):  # noqa: N818, nothing is wrong: another pipeline does it
-    """The fast pipeline does not understand this module, or lacks something on this machine; the message says what."""
+class Unsupported(Exception):  # noqa: N818, not an error: the default pipeline takes over
+    """The fast pipeline does not support this module, or not on this machine; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A TVM target and the device that runs it; ``name`` is what the user wrote.
+    """A TVM target and its device; ``name`` is the text that the user gave.
 
-    ``notice`` says why ``pipeline`` is not the one that was asked for; empty if it is.
+    ``notice`` is the reason if ``pipeline`` is not the requested one, else empty.
     """
 
     name: str
@@ -51,19 +51,25 @@ class Target:
 
     @property
     def spec(self) -> Any:
-        """What makes the TVM target: a name, or a JSON object."""
+        """The argument of ``tvm.target.Target``: a name, or a JSON object."""
         return _spec(self.name)
 
     def with_pipeline(self, pipeline: str) -> "Target":
-        """The same target, compiled for in another way: ``fast`` becomes ``default`` where it cannot be."""
-        notice = _why_not_fast(self.tvm_target) if pipeline == FAST else ""
+        """Return the target with another pipeline; ``fast`` becomes ``default`` where it is not supported."""
+        notice = _fast_obstacle(self.tvm_target) if pipeline == FAST else ""
         return replace(self, pipeline=DEFAULT if notice else pipeline, notice=notice)
 
 
 def parse_target(name: str = DEFAULT_TARGET, pipeline: str = FAST) -> Target:
-    """A target from its kind, tag or JSON object, as TVM names them.
+    """Return a target.
 
-    ``llvm`` alone means opt-level 0; ``'{"kind": "llvm", "opt-level": 3}'`` is LLVM's default. Raises TargetError.
+    Args:
+        name: a kind, a tag or a JSON object of TVM. ``llvm`` alone means opt-level 0; the default of LLVM is
+            ``'{"kind": "llvm", "opt-level": 3}'``.
+        pipeline: one of ``PIPELINES``.
+
+    Raises:
+        TargetError: if TVM does not know the target, cannot compile for it, or finds no such device.
     """
     try:
         target = tvm.target.Target(_spec(name))
@@ -83,8 +89,8 @@ def _spec(name: str) -> Any:
     return json.loads(name) if name.lstrip().startswith("{") else name
 
 
-def _why_not_fast(target: tvm.target.Target) -> str:
-    """Why the fast pipeline cannot compile for a target, in a sentence; empty if it can."""
+def _fast_obstacle(target: tvm.target.Target) -> str:
+    """Return why the fast pipeline cannot compile for a target, as a sentence; empty if it can."""
     if target.kind.name != "llvm":
         return f"the fast pipeline is for llvm, not for {target.kind.name}: using the default one"
     if not hasattr(os, "memfd_create"):

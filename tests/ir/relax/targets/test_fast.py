@@ -1,4 +1,4 @@
-"""The fast pipeline: the same bits as TVM's own for every module that it takes; where it takes none, it says so."""
+"""The fast pipeline: the same bits as TVM's own for every module that it supports, and a reason for all others."""
 
 import gc
 import os
@@ -26,12 +26,9 @@ from foldproof.ir.base import find_known_issue, find_raised_issue
 from foldproof.ir.relax.build import build
 from foldproof.ir.relax.ir import RELAX
 from foldproof.ir.relax.targets import compile_batch, compile_functions, parse_target
-from foldproof.ir.relax.targets.fast import elf_loader as elf
-from foldproof.ir.relax.targets.fast import kernels
-from foldproof.ir.relax.targets.fast import object_loader as objects
-from foldproof.ir.relax.targets.fast import pipeline as fast
+from foldproof.ir.relax.targets.fast import elf_loader, kernels, object_loader, pipeline
 from foldproof.ir.relax.targets.fast.buffers import Buffer
-from foldproof.ir.relax.targets.fast.elf_loader import NotPlaceable, place
+from foldproof.ir.relax.targets.fast.elf_loader import NeedsLinker, load_elf
 from foldproof.ir.relax.targets.fast.legalize import Legalizer
 from foldproof.ir.relax.targets.fast.structural_cache import StructuralCache
 from foldproof.oracle.compare import bitwise
@@ -50,19 +47,19 @@ def bits(outputs):
     return [(output.shape, output.dtype, output.tobytes()) for output in outputs]
 
 
-def compared(modules, arrays):
-    """The outputs of both pipelines on ``arrays``, by function; the fast one must not have fallen back."""
+def check_both(modules, arrays):
+    """Return the outputs by function. Both pipelines must agree, and the fast one must not have fallen back."""
     program, reference = compile_functions(modules, FAST), compile_functions(modules, DEFAULT)
     assert program.fallback == ""
     for name in modules:
         for got, want in zip(program.run(name, arrays), reference.run(name, arrays), strict=True):
-            difference = bitwise(got, want)  # which takes any NaN for any other
+            difference = bitwise(got, want)  # all NaNs compare equal
             assert difference is None, (name, difference)
     return {name: program.run(name, arrays) for name in modules}
 
 
-def raised(modules):
-    """What TVM's own pipeline says of modules that it does not compile."""
+def compile_error(modules):
+    """Return the message of TVM's own pipeline if it does not compile the modules, else None."""
     try:
         compile_functions(modules, DEFAULT)
     except Exception as error:
@@ -78,14 +75,14 @@ def test_both_pipelines_give_the_same_bits_on_random_cases(op):
         if known_issue is not None and not known_issue.runs:
             continue
         modules = modules_of(case)
-        if (problem := raised(modules)) is not None:
+        if (problem := compile_error(modules)) is not None:
             assert find_raised_issue(RELAX, case, problem) is not None, (case, problem)
             continue
         for fill in case.fills:
-            compared(modules, parameters(case, inputs(case, fill)))
+            check_both(modules, parameters(case, inputs(case, fill)))
 
 
-# --- what a module may hold ---------------------------------------------------------------------------
+# --- supported modules --------------------------------------------------------------------------------
 
 
 @I.ir_module
@@ -129,7 +126,7 @@ class Functions:
     def main(x: R.Tensor((2, 3), "float32"), large: R.Tensor((), "bool")):
         cls = Functions
         y = cls.double(x)
-        if large:  # noqa: SIM108, TVMScript knows no conditional expression
+        if large:  # noqa: SIM108, TVMScript has no conditional expression
             z = cls.double(y)
         else:
             z = R.negative(y)
@@ -215,11 +212,11 @@ X = np.array([[-1.5, 2.5, 0.0], [3.0, -4.0, 0.25]], "float32")
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_both_pipelines_give_the_same_bits_on_modules_of_every_form(module, arrays):
-    assert compared({"unfolded": module}, arrays)["unfolded"]
+def test_both_pipelines_give_the_same_bits_on_every_kind_of_module(module, arrays):
+    assert check_both({"unfolded": module}, arrays)["unfolded"]
 
 
-# --- what it does not take ----------------------------------------------------------------------------
+# --- unsupported modules ------------------------------------------------------------------------------
 
 
 @I.ir_module
@@ -259,14 +256,14 @@ class Strided:
     ],
     ids=["call_pure_packed", "sort", "strides"],
 )
-def test_a_module_of_another_form_is_compiled_by_the_default_pipeline_which_says_why(module, reason):
+def test_an_unsupported_module_is_compiled_by_the_default_pipeline_with_a_reason(module, reason):
     program = compile_functions({"unfolded": module}, FAST)
     assert program.fallback == reason
     want = compile_functions({"unfolded": module}, DEFAULT).run("unfolded", {"x": X})
     assert bits(program.run("unfolded", {"x": X})) == bits(want)
 
 
-def test_one_module_of_another_form_does_not_take_the_batch_with_it():
+def test_one_unsupported_module_does_not_affect_the_rest_of_the_batch():
     first, second, third = compile_batch([{"unfolded": module} for module in (Constants, Packed, Kernels)], FAST)
     assert [bool(program.fallback) for program in (first, second, third)] == [False, True, False]
     for program, module in ((first, Constants), (second, Packed), (third, Kernels)):
@@ -274,8 +271,8 @@ def test_one_module_of_another_form_does_not_take_the_batch_with_it():
         assert bits(program.run("unfolded", {"x": X})) == bits(want)
 
 
-@pytest.mark.filterwarnings("ignore:Tag 'injective,pad'")  # as an error, it would leave the tag after
-def test_what_tvm_does_not_compile_is_an_error_of_both_pipelines():
+@pytest.mark.filterwarnings("ignore:Tag 'injective,pad'")  # as an error, the warning would leave the tag
+def test_a_module_that_tvm_does_not_compile_is_an_error_in_both_pipelines():
     @I.ir_module
     class OutOfRange:
         @R.function
@@ -287,18 +284,18 @@ def test_what_tvm_does_not_compile_is_an_error_of_both_pipelines():
             compile_functions({"unfolded": OutOfRange}, target)
 
 
-def test_arrays_of_another_shape_are_refused_as_the_virtual_machine_refuses_them():
+def test_both_pipelines_reject_arrays_of_another_shape():
     for module, shape in ((Constants, (2, 4)), (Constants, (2, 3, 1)), (Casts, (2, 4))):
         for target in (FAST, DEFAULT):
             with pytest.raises(Exception, match=r"(?i)shape|tensor|length"):
                 compile_functions({"unfolded": module}, target).run("unfolded", {"x": np.zeros(shape, "float32")})
     wrong_symbols = {"x": np.zeros((5, 3, 2), "float32"), "y": np.zeros(2, "float32")}
-    with pytest.raises(TypeError, match=r"a length of 5, but .* is 4"):
+    with pytest.raises(TypeError, match=r"the length .* must be 4, not 5"):
         compile_functions({"unfolded": Symbolic}, FAST).run("unfolded", wrong_symbols)
 
 
 @pytest.mark.parametrize("target", ["c", '{"kind": "llvm", "mtriple": "aarch64-linux-gnu"}'])
-def test_a_target_that_is_not_this_cpu_through_llvm_gets_the_default_pipeline_and_a_notice(target):
+def test_a_target_that_is_not_llvm_on_this_cpu_gets_the_default_pipeline_and_a_notice(target):
     parsed = parse_target(target, "fast")
     assert parsed.pipeline == "default"
     assert "using the default one" in parsed.notice
@@ -331,7 +328,7 @@ class Lazy:
         return R.call_tir(Lazy.first_row, (x,), out_ty=R.Tensor((2, 3), "float32"))
 
 
-def test_what_a_kernel_leaves_unwritten_differs_between_the_functions_of_a_program():
+def test_unwritten_elements_differ_between_the_functions_of_a_program():
     program = compile_functions({"unfolded": Lazy, "folded": Lazy}, FAST)
     [unfolded], [folded] = (program.run(name, {"x": X}) for name in ("unfolded", "folded"))
     assert (unfolded[0] == X[0]).all()
@@ -341,7 +338,7 @@ def test_what_a_kernel_leaves_unwritten_differs_between_the_functions_of_a_progr
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 5)])
-def test_buffers_are_aligned_as_tvm_promises_its_kernels(shape):
+def test_buffers_are_aligned_as_tvm_guarantees_it_to_kernels(shape):
     for dtype in ("int8", "bfloat16", "float64"):
         buffer = Buffer(shape, dtype, 0xFF)
         assert buffer.address % 64 == 0
@@ -351,16 +348,16 @@ def test_buffers_are_aligned_as_tvm_promises_its_kernels(shape):
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """How many kernels each compilation had, on a target that remembers nothing yet."""
+    """The number of kernels of each compilation, on a target whose cache is empty."""
     counts = []
-    compile_kernels = fast.compile_kernels
+    compile_kernels = pipeline.compile_kernels
 
     def counting(functions, target):
         counts.append(len(functions))
         return compile_kernels(functions, target)
 
-    monkeypatch.setattr(fast, "compile_kernels", counting)
-    fast._compiler.cache_clear()
+    monkeypatch.setattr(pipeline, "compile_kernels", counting)
+    pipeline._compiler.cache_clear()
     return counts
 
 
@@ -384,24 +381,24 @@ def test_kernels_that_differ_in_a_sign_of_zero_are_both_compiled(compiled):
     assert np.signbit(minus.run("main", arrays)[1][0, 0, 0])
 
 
-def test_a_compilation_that_failed_is_not_remembered(compiled, monkeypatch):
-    counting = fast.compile_kernels
+def test_a_failed_compilation_is_not_cached(compiled, monkeypatch):
+    counting = pipeline.compile_kernels
 
     def raises(functions, target):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(fast, "compile_kernels", raises)
+    monkeypatch.setattr(pipeline, "compile_kernels", raises)
     with pytest.raises(RuntimeError, match="boom"):
         compile_functions({"unfolded": Lazy}, FAST)
-    monkeypatch.setattr(fast, "compile_kernels", counting)
+    monkeypatch.setattr(pipeline, "compile_kernels", counting)
     compile_functions({"unfolded": Lazy}, FAST)
     assert compiled == [1]
 
 
-# --- memory of what was legalised ---------------------------------------------------------------------
+# --- caches -------------------------------------------------------------------------------------------
 
 
-def test_what_is_remembered_is_what_legalize_ops_would_give():
+def test_cached_functions_equal_those_of_legalize_ops():
     legalizer, plain = Legalizer(FAST.tvm_target), relax.transform.LegalizeOps()
     cases = [case for case in draw(strategy_of((), None), 40, seed=5) if find_known_issue(RELAX, case) is None]
     modules = [module for case in cases for module in modules_of(case).values()]
@@ -410,7 +407,7 @@ def test_what_is_remembered_is_what_legalize_ops_would_give():
         got, want = legalizer(module), plain(module)
         assert tvm_ffi.structural_equal(got["main"], want["main"], map_free_vars=True)
         assert hashes(got) == hashes(want)
-    assert legalizer.known.hits >= len(modules)
+    assert legalizer.cache.hits >= len(modules)
     assert legalizer.differing == ()
 
 
@@ -418,7 +415,7 @@ def hashes(module):
     return sorted(tvm_ffi.structural_hash(function, map_free_vars=True) for function in module.functions.values())
 
 
-def test_a_structural_cache_keeps_what_was_asked_for_last():
+def test_a_structural_cache_keeps_the_most_recently_used_values():
     def call(length):
         x = relax.Var("x", relax.TensorType((length,), "float32"))
         return relax.op.add(x, x)
@@ -434,23 +431,23 @@ def test_a_structural_cache_keeps_what_was_asked_for_last():
     assert len(known) == 1
 
 
-# --- code ---------------------------------------------------------------------------------------------
+# --- loading code -------------------------------------------------------------------------------------
 
 
-def never_placeable(content, symbols):
-    raise NotPlaceable("not in this test")
+def require_linker(content, symbols):
+    raise NeedsLinker("not in this test")
 
 
-def test_linked_code_gives_the_same_bits_as_placed_code(monkeypatch):
-    placed = compile_functions({"unfolded": MathCalls}, FAST)
-    monkeypatch.setattr(objects, "place", never_placeable)
+def test_linked_code_gives_the_same_bits_as_mapped_code(monkeypatch):
+    mapped = compile_functions({"unfolded": MathCalls}, FAST)
+    monkeypatch.setattr(object_loader, "load_elf", require_linker)
     linked = compile_functions({"unfolded": MathCalls}, FAST)
     arrays = {"x": X, "y": X.astype("float16")}
-    assert linked.fallback == placed.fallback == ""
-    assert bits(linked.run("unfolded", arrays)) == bits(placed.run("unfolded", arrays))
+    assert linked.fallback == mapped.fallback == ""
+    assert bits(linked.run("unfolded", arrays)) == bits(mapped.run("unfolded", arrays))
 
 
-def test_the_object_is_tvms_without_what_is_for_a_debugger(tmp_path):
+def test_the_object_is_that_of_tvm_without_debug_information(tmp_path):
     functions = [function for module in (Kernels, MathCalls) for function in prim_funcs(module)]
     symbols = [f"kernel{i}" for i in range(len(functions))]
     sections = []
@@ -471,17 +468,17 @@ def prim_funcs(module):
 
 
 def elf_sections(content):
-    image = elf._Image(content)
+    image = elf_loader._Image(content)
     return {section.name: content[section.offset :][: section.size] for section in image._sections}
 
 
-def test_code_that_calls_c_functions_is_placed_without_a_linker(monkeypatch):
+def test_code_that_calls_c_functions_needs_no_linker(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert compile_functions({"unfolded": MathCalls}, FAST).fallback == ""
 
 
-def test_kernels_with_large_temporaries_are_placed_without_a_linker(monkeypatch):
-    """TVM takes what is more than a kilobyte, here the padded data, from its runtime."""
+def test_kernels_with_large_temporaries_need_no_linker(monkeypatch):
+    """TVM allocates temporaries of more than a kilobyte, here the padded data, through its runtime."""
     monkeypatch.setenv("PATH", "")
     case = Case(op="conv2d", axes=(Axis(size=40, kernel=3, padding=(1, 1)),) * 2)
     arrays = parameters(case, inputs(case, "integers"))
@@ -491,9 +488,9 @@ def test_kernels_with_large_temporaries_are_placed_without_a_linker(monkeypatch)
     assert bits(program.run("unfolded", arrays)) == bits(want)
 
 
-def test_without_a_linker_code_that_needs_one_is_compiled_by_the_default_pipeline_which_says_so(monkeypatch):
+def test_code_that_needs_a_missing_linker_is_compiled_by_the_default_pipeline_with_a_reason(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    new = replace(FAST, name="a target without kernels that are known")
+    new = replace(FAST, name="a target with an empty cache")
     program = compile_functions({"unfolded": Kernels}, new)  # its parallel loop needs TVM's thread pool
     assert program.fallback == "no linker 'ld' on PATH"
     want = compile_functions({"unfolded": Kernels}, DEFAULT).run("unfolded", {"x": X})
@@ -501,15 +498,15 @@ def test_without_a_linker_code_that_needs_one_is_compiled_by_the_default_pipelin
 
 
 @pytest.mark.parametrize("content", [b"", b"no object at all", b"\x7fELF\x01\x01" + bytes(64)])
-def test_what_is_no_object_of_this_machine_is_not_placed(content):
-    with pytest.raises(NotPlaceable):
-        place(content, [])
+def test_content_that_is_not_an_object_of_this_machine_is_rejected(content):
+    with pytest.raises(NeedsLinker):
+        load_elf(content, [])
 
 
-@pytest.mark.parametrize("how", ["placed", "linked"])
-def test_programs_leave_no_map_and_no_file_open(how, monkeypatch):
+@pytest.mark.parametrize("how", ["mapped", "linked"])
+def test_programs_leave_no_mapping_and_no_file_open(how, monkeypatch):
     if how == "linked":
-        monkeypatch.setattr(objects, "place", never_placeable)
+        monkeypatch.setattr(object_loader, "load_elf", require_linker)
     counts = []
     for _ in range(3):
         for _ in range(20):
@@ -534,22 +531,22 @@ from tests.ir.relax.targets import test_fast
 from foldproof.ir.relax.targets import compile_functions
 from foldproof.ir.relax.targets.fast import object_loader
 if sys.argv[1] == "linked":
-    object_loader.place = test_fast.never_placeable
+    object_loader.load_elf = test_fast.require_linker
 print("started", flush=True)
 while True:
     compile_functions({"unfolded": test_fast.Constants}, test_fast.FAST)
 """
 
 
-@pytest.mark.parametrize("how", ["placed", "linked"])
+@pytest.mark.parametrize("how", ["mapped", "linked"])
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_nothing_is_left_in_any_folder_however_the_process_ends(how, end, tmp_path):
+def test_no_file_is_left_however_the_process_ends(how, end, tmp_path):
     before = shared_memory()
     env = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", ENDLESS, how]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "started\n"
-        time.sleep(1.0)  # somewhere between two steps of the some fifty compilations
+        time.sleep(1.0)  # some fifty compilations, so the signal comes at an arbitrary point of one
         process.send_signal(end)
     assert process.returncode == -end
     assert list(tmp_path.iterdir()) == []

@@ -1,1 +1,1 @@
-"""The fast pipeline: only the lowering that a tiny case needs."""
+"""The fast pipeline: compile and run tiny modules on a CPU without TVM's virtual machine."""

@@ -1,4 +1,4 @@
-"""Memory of tensors: aligned as TVM promises its kernels, and poisoned, so that what no kernel wrote shows."""
+"""Memory of tensors: aligned as TVM guarantees it to kernels, and poisoned, so that unwritten elements are seen."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 ALIGNMENT = 64
-"""Bytes: TVM's kAllocAlignment, which its code generator may rely on."""
+"""In bytes: TVM's kAllocAlignment, which its code generator may rely on."""
 
 
 class Buffer:
-    """A tensor at an aligned ``address``; ``dtype`` is TVM's name of its element type."""
+    """A tensor at an aligned ``address``; ``dtype`` is TVM's name of its dtype."""
 
     __slots__ = ("_memory", "address", "array", "dtype")
 
     def __init__(self, shape: tuple[int, ...], dtype: str, poison: int) -> None:
-        """Every byte is ``poison`` at first."""
+        """Allocate; every byte is ``poison``."""
         element = np.dtype(dtype)
         size = element.itemsize
         for length in shape:
@@ -29,8 +29,8 @@ class Buffer:
         self.dtype = dtype
 
     @classmethod
-    def of(cls, array: npt.NDArray[Any], dtype: str | None = None) -> "Buffer":
-        """A copy of an array."""
+    def from_array(cls, array: npt.NDArray[Any], dtype: str | None = None) -> "Buffer":
+        """Return a copy of an array."""
         buffer = cls(array.shape, dtype or str(array.dtype), 0)
         buffer.array[...] = array
         return buffer

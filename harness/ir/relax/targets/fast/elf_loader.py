@@ -1,10 +1,10 @@
-"""Map the code of a relocatable ELF object into memory: what a linker and ``dlopen`` do, for code that needs little.
+"""Load the code of a relocatable ELF object into memory, as a linker and ``dlopen`` do, for code that needs little.
 
-    object bytes -> sections laid out -> relocated to where they are mapped -> made executable
+    object bytes -> sections laid out -> relocated to their addresses -> made executable
 
-A kernel's object is self-contained but for a few C functions, so this takes a tenth of the time of starting a linker
-and leaves nothing after. It knows the relocations of LLVM's x86-64 code and refuses all others.
-Numbers are those of the System V ABI, AMD64 supplement, https://gitlab.com/x86-psABIs/x86-64-ABI.
+The object of a kernel needs a few C functions only. Loading it here takes a tenth of the time that a linker needs to
+start, and leaves no file. The relocations of LLVM's x86-64 code are supported, all others are rejected. Numbers are
+from the System V ABI, AMD64 supplement, https://gitlab.com/x86-psABIs/x86-64-ABI.
 """
 
 import ctypes
@@ -16,34 +16,34 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
-class NotPlaceable(Exception):  # noqa: N818, nothing is wrong: a linker does it then
-    """The object needs more of a linker than ``place`` is; the message says what."""
+class NeedsLinker(Exception):  # noqa: N818, not an error: the linker takes over
+    """The object needs a linker; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Code:
-    """Code in memory: symbol -> address. It is unmapped as soon as this object is gone."""
+    """Code in memory: symbol -> address. The code is unmapped when this object is collected."""
 
     addresses: Mapping[str, int]
 
 
-def place(content: bytes, symbols: Iterable[str]) -> Code:
-    """Map an object's code; the addresses of some of its symbols. Raises NotPlaceable for what only a linker can do."""
+def load_elf(content: bytes, symbols: Iterable[str]) -> Code:
+    """Load the code of an object, with the addresses of ``symbols``. Raises NeedsLinker."""
     if content[:6] != b"\x7fELF\x02\x01" or platform.machine() != "x86_64":
-        raise NotPlaceable("this is no object for x86-64")
+        raise NeedsLinker("not an ELF object for x86-64")
     image = _Image(content)
     base = _LIBC.mmap(None, image.size, _READ | _WRITE, _PRIVATE | _ANONYMOUS, -1, 0)
     if base == ctypes.c_void_p(-1).value:
-        raise NotPlaceable(f"mmap: {os.strerror(ctypes.get_errno())}")
+        raise NeedsLinker(f"mmap: {os.strerror(ctypes.get_errno())}")
     code = Code({name: base + image.offset_of(name) for name in symbols})
     weakref.finalize(code, _LIBC.munmap, base, image.size).atexit = False
-    ctypes.memmove(base, image.relocated(base), image.size)
+    ctypes.memmove(base, image.relocate(base), image.size)
     if _LIBC.mprotect(base, image.size, _READ | _EXECUTE) != 0:
-        raise NotPlaceable(f"mprotect: {os.strerror(ctypes.get_errno())}")
+        raise NeedsLinker(f"mprotect: {os.strerror(ctypes.get_errno())}")
     return code
 
 
-# --- what is in an object -----------------------------------------------------------------------------
+# --- the parts of an object ---------------------------------------------------------------------------
 
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
@@ -53,8 +53,8 @@ _PROGBITS, _SYMTAB, _RELA, _NOBITS = 1, 2, 4, 8
 _WRITABLE, _ALLOCATED = 1, 2
 _UNDEFINED = 0
 
-_LEFT_OUT = (".eh_frame", ".init_array")
-"""Nobody unwinds through a kernel. TVM's constructor does nothing in a library without a registry of its own."""
+_SKIPPED = (".eh_frame", ".init_array")
+"""Sections that are not loaded. Nothing unwinds through a kernel; TVM's constructor does nothing without a registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class _Section:
 
     @property
     def mapped(self) -> bool:
-        return bool(self.flags & _ALLOCATED) and self.kind == _PROGBITS and self.name not in _LEFT_OUT
+        return bool(self.flags & _ALLOCATED) and self.kind == _PROGBITS and self.name not in _SKIPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,11 @@ class _Symbol:
 # --- relocation ---------------------------------------------------------------------------------------
 
 _ABS64, _PC32, _PLT32 = 1, 2, 4
-_VIA_TABLE = (9, 41, 42)
-"""GOTPCREL, GOTPCRELX, REX_GOTPCRELX: the code loads the address from a slot."""
+_VIA_SLOT = (9, 41, 42)
+"""GOTPCREL, GOTPCRELX and REX_GOTPCRELX: the code loads the address from a slot."""
 
 _JUMP = bytes.fromhex("ff2500000000")
-"""``jmp *[rip+0]``: goes on at the address that stands after it. C functions are out of the reach of a call."""
+"""``jmp *[rip+0]`` jumps to the address that follows it. C functions are too far away for a direct call."""
 _SLOT_BYTES = 16
 _POINTER_BYTES = 8
 
@@ -95,11 +95,11 @@ _RUNTIME_POINTERS = {
     "__TVMBackendAllocWorkspace": "TVMBackendAllocWorkspace",
     "__TVMBackendFreeWorkspace": "TVMBackendFreeWorkspace",
 }
-"""Variables of a kernel with large temporaries -> the functions of the runtime whose addresses TVM writes into them."""
+"""Variables of kernels with large temporaries -> runtime functions whose addresses TVM writes into them."""
 
 
 class _Image:
-    """The sections that are mapped, one after the other, and a slot for each relocation that may need one."""
+    """The memory image: the mapped sections one after the other, then a slot for each relocation."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -110,25 +110,28 @@ class _Image:
         for index, section in enumerate(self._sections):
             if section.mapped:
                 if section.flags & _WRITABLE:
-                    raise NotPlaceable(f"section {section.name} holds variables")
+                    raise NeedsLinker(f"section {section.name} contains variables")
                 end = _round_up(end, max(1, section.align))
                 self._starts[index] = end
                 end += section.size
         self._relocations = [
-            row for s in self._sections if s.kind == _RELA and s.info in self._starts for row in self._rows(s)
+            row
+            for s in self._sections
+            if s.kind == _RELA and s.info in self._starts
+            for row in self._read_relocations(s)
         ]
         self._slots = _round_up(end, _SLOT_BYTES)
         self.size = _round_up(self._slots + _SLOT_BYTES * len(self._relocations) + 1, os.sysconf("SC_PAGE_SIZE"))
 
     def offset_of(self, name: str) -> int:
-        """Where a symbol lies in the image. Raises KeyError."""
+        """Return the offset of a symbol in the image. Raises KeyError."""
         for symbol in self._symbols:
             if symbol.name == name and symbol.section in self._starts:
                 return self._starts[symbol.section] + symbol.value
         raise KeyError(name)
 
-    def relocated(self, base: int) -> bytes:
-        """The bytes of the image as they have to stand at address ``base``."""
+    def relocate(self, base: int) -> bytes:
+        """Return the bytes of the image for the address ``base``."""
         memory = bytearray(self.size)
         for index, start in self._starts.items():
             section = self._sections[index]
@@ -142,16 +145,16 @@ class _Image:
         self, memory: bytearray, base: int, offset: int, kind: int, symbol: _Symbol, addend: int, slot: int
     ) -> None:
         inside = symbol.section in self._starts
-        if kind in _VIA_TABLE and symbol.name in _RUNTIME_POINTERS:
-            # The second half of the slot is the variable, the first one its address.
-            struct.pack_into("<Q", memory, slot + _POINTER_BYTES, _function(_RUNTIME_POINTERS[symbol.name]))
+        if kind in _VIA_SLOT and symbol.name in _RUNTIME_POINTERS:
+            # The first half of the slot is the address of the variable, the second half is the variable.
+            struct.pack_into("<Q", memory, slot + _POINTER_BYTES, _function_address(_RUNTIME_POINTERS[symbol.name]))
             target = base + slot + _POINTER_BYTES
         else:
-            target = base + self._starts[symbol.section] + symbol.value if inside else _external(symbol)
+            target = base + self._starts[symbol.section] + symbol.value if inside else _external_address(symbol)
         if kind == _ABS64:
             struct.pack_into("<Q", memory, offset, target + addend)
             return
-        if kind in _VIA_TABLE:
+        if kind in _VIA_SLOT:
             struct.pack_into("<Q", memory, slot, target)
             target = base + slot
         elif kind == _PLT32 and not inside:
@@ -159,7 +162,7 @@ class _Image:
             struct.pack_into("<Q", memory, slot + len(_JUMP), target)
             target = base + slot
         elif kind not in (_PC32, _PLT32) or not inside:
-            raise NotPlaceable(f"relocation {kind} of {symbol.name}")
+            raise NeedsLinker(f"relocation {kind} of {symbol.name} is not supported")
         struct.pack_into("<i", memory, offset, target + addend - (base + offset))
 
     def _read_sections(self) -> list[_Section]:
@@ -178,8 +181,8 @@ class _Image:
         rows = _SYMBOL.iter_unpack(self._content[table.offset : table.offset + table.size])
         return [_Symbol(self._text(strings + name), section, value) for name, _, _, section, value, _ in rows]
 
-    def _rows(self, section: _Section) -> Iterable[tuple[int, int, int, int]]:
-        """(offset in the image, kind, number of the symbol, addend) of each relocation in a section."""
+    def _read_relocations(self, section: _Section) -> Iterable[tuple[int, int, int, int]]:
+        """Return (offset in the image, kind, index of the symbol, addend) of each relocation in a section."""
         start = self._starts[section.info]
         rows = _RELOCATION.iter_unpack(self._content[section.offset : section.offset + section.size])
         return [(start + offset, info & 0xFFFFFFFF, info >> 32, addend) for offset, info, addend in rows]
@@ -192,18 +195,18 @@ def _round_up(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
-def _external(symbol: _Symbol) -> int:
-    """The address of a C function, as the dynamic linker finds it."""
+def _external_address(symbol: _Symbol) -> int:
+    """Return the address of a C function, as the dynamic linker finds it."""
     if symbol.section != _UNDEFINED:
-        raise NotPlaceable(f"{symbol.name} is a variable, which TVM sets when it loads a library")
-    return _function(symbol.name)
+        raise NeedsLinker(f"{symbol.name} is a variable that TVM sets when it loads a library")
+    return _function_address(symbol.name)
 
 
-def _function(name: str) -> int:
+def _function_address(name: str) -> int:
     try:
         function = getattr(_LIBC, name)
     except AttributeError:
-        raise NotPlaceable(f"there is no {name} in this process") from None
+        raise NeedsLinker(f"function {name} does not exist in this process") from None
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 

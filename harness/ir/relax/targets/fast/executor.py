@@ -1,10 +1,10 @@
-"""Legalised Relax functions, read once into steps and run without TVM's virtual machine.
+"""Execute legalised Relax functions without TVM's virtual machine: read once into closures, then run.
 
     lv = R.call_tir(cls.pad, (x,), out_ty=R.Tensor((n, 9), "float32"))
-    gv = R.call_tir(cls.conv1d, (lv, w), ...)         ->   one step per binding: a poisoned buffer, a call of a kernel
+    gv = R.call_tir(cls.conv1d, (lv, w), ...)         ->   one closure per binding: a poisoned buffer, a kernel call
 
-It knows what is left after LegalizeOps of a graph without loops and closures, symbolic shapes included. Whatever else
-a module holds raises Unsupported while it is read, never while it runs.
+It supports what LegalizeOps leaves of a graph without loops and closures, including symbolic shapes. Anything else in
+a module raises Unsupported while the module is read, never while it runs.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,35 +26,38 @@ RunKernel = Callable[[Sequence[Value]], None]
 
 @dataclass(slots=True)
 class _Frame:
-    """One call of a function: what its variables are bound to. Fresh memory is filled with the byte ``poison``."""
+    """One call of a function: the values of its variables. New memory is filled with the byte ``poison``.
+
+    ``pending`` are (expression, actual length) that are checked as soon as all symbolic lengths are known.
+    """
 
     kernels: Mapping[str, RunKernel]
     poison: int
     values: dict[Any, Value] = field(default_factory=dict)
     dims: dict[Any, int] = field(default_factory=dict)
-    claims: list[tuple[Any, int]] = field(default_factory=list)
+    pending: list[tuple[Any, int]] = field(default_factory=list)
 
 
-_Step = Callable[[_Frame], Value]
+_Compute = Callable[[_Frame], Value]
 
 
-class Graph:
+class Executor:
     """The Relax functions of a module that ``main`` reaches. ``kernels`` are the PrimFuncs that they call, by name."""
 
     def __init__(self, module: tvm.IRModule, name: str = "main") -> None:
-        """Raises Unsupported."""
+        """Read the function ``name`` of a module. Raises Unsupported."""
         self.kernels: dict[str, tirx.PrimFunc] = {}
         self._module = module
         self._functions: dict[str, _Function] = {}
         self._main = self._function(name)
 
     def run(self, arrays: Iterable[Any], kernels: Mapping[str, RunKernel], *, poison: int) -> tuple[Any, ...]:
-        """The outputs as NumPy arrays, for NumPy arrays in the order of the parameters."""
-        result = self._main.call([Buffer.of(array) for array in arrays], kernels, poison)
+        """Return the outputs as NumPy arrays, for NumPy arrays in the order of the parameters."""
+        result = self._main.call([Buffer.from_array(array) for array in arrays], kernels, poison)
         outputs = result if isinstance(result, tuple) else (result,)
         return tuple(output.array for output in outputs)
 
-    # --- reading: every method gives a step, which computes the value of what was read ----------------
+    # --- reading: every method returns a closure that computes the value of what was read --------------
 
     def _function(self, name: str) -> "_Function":
         if name not in self._functions:
@@ -69,7 +72,7 @@ class Graph:
         function.params = [(var, _matcher(var.ty)) for var in source.params]
         function.body = self._sequence(source.body)
 
-    def _sequence(self, sequence: relax.SeqExpr) -> _Step:
+    def _sequence(self, sequence: relax.SeqExpr) -> _Compute:
         bindings = [self._binding(binding) for block in sequence.blocks for binding in block.bindings]
         result = self._expression(sequence.body)
 
@@ -80,7 +83,7 @@ class Graph:
 
         return run
 
-    def _binding(self, binding: Any) -> _Step:
+    def _binding(self, binding: Any) -> _Compute:
         var, compute = binding.var, self._expression(binding.value)
         match = _matcher(binding.ty) if isinstance(binding, relax.MatchCast) else None
 
@@ -88,16 +91,16 @@ class Graph:
             value = frame.values[var] = compute(frame)
             if match is not None:
                 match(frame, value)
-                _check_claims(frame)
+                _check_pending(frame)
 
         return bind
 
-    def _expression(self, expr: Any) -> _Step:
+    def _expression(self, expr: Any) -> _Compute:
         if isinstance(expr, ir.GenericConst):
-            constant = Buffer.of(expr.value.numpy(), str(expr.value.dtype))
+            constant = Buffer.from_array(expr.value.numpy(), str(expr.value.dtype))
             return lambda frame: constant
         if isinstance(expr, relax.ShapeExpr):
-            return _shape(expr.values)
+            return _shape_of(expr.values)
         if isinstance(expr, relax.Tuple):
             parts = [self._expression(part) for part in expr.fields]
             return lambda frame: tuple(part(frame) for part in parts)
@@ -111,10 +114,10 @@ class Graph:
         if isinstance(expr, relax.Var) and not ir.is_prim_expr(expr):
             return lambda frame: frame.values[expr]
         if ir.is_prim_expr(expr):
-            return _number(expr)
+            return _scalar(expr)
         raise Unsupported(f"a {type(expr).__name__} in a graph")
 
-    def _branch(self, expr: relax.If) -> _Step:
+    def _branch(self, expr: relax.If) -> _Compute:
         condition = self._expression(expr.cond)
         yes, no = self._sequence(expr.true_branch), self._sequence(expr.false_branch)
 
@@ -125,19 +128,19 @@ class Graph:
 
         return run
 
-    def _call(self, call: ir.Call) -> _Step:
+    def _call(self, call: ir.Call) -> _Compute:
         if isinstance(call.op, ir.GlobalVar):
             return self._call_function(call)
         if isinstance(call.op, ir.Op) and call.op.name == "relax.call_tir":
             return self._call_kernel(call)
         raise Unsupported(f"a call of {call.op.name if isinstance(call.op, ir.Op) else type(call.op).__name__}")
 
-    def _call_function(self, call: ir.Call) -> _Step:
+    def _call_function(self, call: ir.Call) -> _Compute:
         callee = self._function(call.op.name_hint)
         arguments = [self._expression(argument) for argument in call.args]
         return lambda frame: callee.call([a(frame) for a in arguments], frame.kernels, frame.poison)
 
-    def _call_kernel(self, call: ir.Call) -> _Step:
+    def _call_kernel(self, call: ir.Call) -> _Compute:
         name = call.args[0].name_hint
         if not isinstance(self._module[name], tirx.PrimFunc):
             raise Unsupported(f"a call_tir of a {type(self._module[name]).__name__}")
@@ -145,7 +148,7 @@ class Graph:
         given = self._expression(call.args[1])
         numbers = self._expression(call.args[2]) if len(call.args) > 2 else None
         single = not isinstance(call.ty, relax.TupleType)
-        outputs = [_fresh(ty) for ty in ([call.ty] if single else call.ty.fields)]
+        outputs = [_allocator(ty) for ty in ([call.ty] if single else call.ty.fields)]
 
         def run(frame: _Frame) -> Value:
             inputs = given(frame)
@@ -158,19 +161,19 @@ class Graph:
 
 
 class _Function:
-    """A Relax function as a step. Made empty, filled while it is read, so that it may be met on the way."""
+    """A Relax function that can be called. It is filled while it is read, since it may call itself."""
 
     params: list[tuple[Any, Callable[[_Frame, Value], None]]]
-    body: _Step
+    body: _Compute
 
     def call(self, arguments: Sequence[Value], kernels: Mapping[str, RunKernel], poison: int) -> Value:
         if len(arguments) != len(self.params):
-            raise TypeError(f"{len(arguments)} arguments for a function of {len(self.params)}")
+            raise TypeError(f"a function of {len(self.params)} parameters was called with {len(arguments)} arguments")
         frame = _Frame(kernels, poison)
         for (var, match), value in zip(self.params, arguments, strict=True):
             match(frame, value)
             frame.values[var] = value
-        _check_claims(frame)
+        _check_pending(frame)
         return self.body(frame)
 
 
@@ -178,17 +181,17 @@ class _Function:
 
 
 def _require_tensors(ty: Any) -> None:
-    """What a runner returns: a tensor, or a tuple of tensors."""
+    """Require a tensor, or a tuple of tensors, since a program returns nothing else."""
     for part in ty.fields if isinstance(ty, relax.TupleType) else [ty]:
         if not isinstance(part, relax.TensorType):
             raise Unsupported(f"a function that returns {part}")
 
 
-def _fresh(ty: Any) -> _Step:
-    """A new buffer of a tensor type."""
+def _allocator(ty: Any) -> _Compute:
+    """Return a closure that allocates a buffer of a tensor type."""
     if not isinstance(ty, relax.TensorType) or not isinstance(ty.shape, relax.ShapeExpr):
         raise Unsupported(f"a kernel with a result of type {ty}")
-    shape, dtype = _shape(ty.shape.values), _dtype(ty)
+    shape, dtype = _shape_of(ty.shape.values), _dtype(ty)
     return lambda frame: Buffer(shape(frame), dtype, frame.poison)
 
 
@@ -197,7 +200,7 @@ def _dtype(ty: Any) -> str:
 
 
 def _matcher(ty: Any) -> Callable[[_Frame, Value], None]:
-    """Check a value against a type, and learn the symbolic lengths that it tells."""
+    """Return a function that checks a value against a type, and binds the symbolic lengths of the type."""
     if isinstance(ty, relax.TupleType):
         parts = [_matcher(part) for part in ty.fields]
 
@@ -208,7 +211,7 @@ def _matcher(ty: Any) -> Callable[[_Frame, Value], None]:
         return match_parts
     if isinstance(ty, relax.ShapeType):
         lengths = None if ty.values is None else list(ty.values)
-        return lambda frame, value: _learn(frame, lengths, value)
+        return lambda frame, value: _match_lengths(frame, lengths, value)
     if not isinstance(ty, relax.TensorType):
         raise Unsupported(f"a value of type {ty}")
     dtype, shape, rank = _dtype(ty), ty.shape, int(ty.ndim)
@@ -216,52 +219,52 @@ def _matcher(ty: Any) -> Callable[[_Frame, Value], None]:
 
     def match_tensor(frame: _Frame, value: Buffer) -> None:
         if value.dtype != dtype or (rank >= 0 and value.array.ndim != rank):
-            raise TypeError(f"a tensor {value.array.shape} of {value.dtype} for {ty}")
-        _learn(frame, lengths, value.array.shape)
+            raise TypeError(f"expected {ty}, not a tensor {value.array.shape} of {value.dtype}")
+        _match_lengths(frame, lengths, value.array.shape)
 
     return match_tensor
 
 
-def _learn(frame: _Frame, lengths: Sequence[Any] | None, actual: tuple[int, ...]) -> None:
+def _match_lengths(frame: _Frame, lengths: Sequence[Any] | None, actual: tuple[int, ...]) -> None:
     if lengths is None:
         return
     if len(lengths) != len(actual):
-        raise TypeError(f"shape {actual} for {lengths}")
+        raise TypeError(f"expected the shape {lengths}, not {actual}")
     for length, value in zip(lengths, actual, strict=True):
         if isinstance(length, tirx.Var) and length not in frame.dims:
             frame.dims[length] = value
         else:
-            frame.claims.append((length, value))
+            frame.pending.append((length, value))
 
 
-def _check_claims(frame: _Frame) -> None:
-    """Lengths that are no new variables: checked when all variables are known, whatever the order of the parameters."""
-    for length, value in frame.claims:
-        if _evaluated(length, frame.dims) != value:
-            raise TypeError(f"a length of {value}, but {length} is {_evaluated(length, frame.dims)}")
-    frame.claims.clear()
+def _check_pending(frame: _Frame) -> None:
+    """Check the lengths that are expressions. All variables are known by now, whatever the order of the parameters."""
+    for length, value in frame.pending:
+        if _evaluate(length, frame.dims) != value:
+            raise TypeError(f"the length {length} must be {_evaluate(length, frame.dims)}, not {value}")
+    frame.pending.clear()
 
 
 # --- numbers ------------------------------------------------------------------------------------------
 
 
-def _shape(lengths: Iterable[Any]) -> Callable[[_Frame], tuple[int, ...]]:
+def _shape_of(lengths: Iterable[Any]) -> Callable[[_Frame], tuple[int, ...]]:
     parts = list(lengths)
     if all(isinstance(part, tirx.IntImm) for part in parts):
         known = tuple(int(part) for part in parts)
         return lambda frame: known
-    return lambda frame: tuple(_evaluated(part, frame.dims) for part in parts)
+    return lambda frame: tuple(_evaluate(part, frame.dims) for part in parts)
 
 
-def _number(expr: Any) -> _Step:
+def _scalar(expr: Any) -> _Compute:
     if isinstance(expr, tirx.IntImm | tirx.FloatImm):
         value = expr.value
         return lambda frame: value
-    return lambda frame: _evaluated(expr, frame.dims)
+    return lambda frame: _evaluate(expr, frame.dims)
 
 
-def _evaluated(expr: Any, dims: Mapping[Any, int]) -> int:
-    """The value of an integer expression of symbolic lengths."""
+def _evaluate(expr: Any, dims: Mapping[Any, int]) -> int:
+    """Return the value of an integer expression of symbolic lengths."""
     if isinstance(expr, tirx.IntImm):
         return int(expr)
 
@@ -270,5 +273,5 @@ def _evaluated(expr: Any, dims: Mapping[Any, int]) -> int:
 
     value = tvm.sym.Analyzer().simplify(tvm_ffi.structural_map(expr, (ir.Var, known), order="post"))
     if not isinstance(value, tirx.IntImm):
-        raise TypeError(f"{expr} has no value yet: {value}")
+        raise TypeError(f"the value of {expr} is not known yet: {value}")
     return int(value)

@@ -1,9 +1,9 @@
-"""PrimFuncs -> functions that are called with addresses.
+"""Compile PrimFuncs into kernels: functions that are called with addresses.
 
     PrimFunc(A: Buffer((n, 4), "float32"), B, k: int64)   ->   int32 kernel(float* A, float* B, int64 k, int64 n)
 
-TVM's packed calling convention checks and unpacks each argument, which costs more to compile than most kernels. Here
-the caller checks, and dimensions that only the shapes of the buffers tell are appended as arguments.
+TVM's packed calling convention checks and unpacks each argument. That costs more to compile than most kernels. Here the
+caller checks the arguments. Lengths that only the shapes of buffers contain are appended as arguments.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ _SCALARS: dict[str, Any] = {
 
 
 def compile_kernels(functions: Sequence[tuple[tirx.PrimFunc, "Signature"]], target: Target) -> list["Kernel"]:
-    """A kernel for each function with its ``signature``, all from one module. Raises what TVM raises."""
+    """Return a kernel for each (function, signature), all from one module. Raises what TVM raises."""
     if not functions:
         return []
     symbols = [f"kernel{i}" for i in range(len(functions))]
@@ -43,22 +43,22 @@ def compile_kernels(functions: Sequence[tuple[tirx.PrimFunc, "Signature"]], targ
 
 
 def lower(functions: Mapping[str, tirx.PrimFunc], target: Target) -> tvm.IRModule:
-    """The functions as a code generator takes them, each with its symbol and addresses for buffers."""
+    """Return the functions, by symbol, as a code generator takes them, with addresses for buffers."""
     bound = target.tvm_target.with_host(target.tvm_target)
     named = {
         ir.GlobalVar(symbol): function.with_attr({"global_symbol": symbol, "target": bound})
         for symbol, function in functions.items()
     }
     lowered = _LOWER(tvm.IRModule(named))
-    return _FINISH(tvm.IRModule({var: _raw(function, target) for var, function in lowered.functions_items()}))
+    return _FINISH(tvm.IRModule({var: _use_addresses(function, target) for var, function in lowered.functions_items()}))
 
 
 def generate(module: tvm.IRModule, target: Target) -> tvm.runtime.Module:
-    """The module in LLVM's terms. Its object file will hold no debug information; its code is the same."""
-    (var, first), *others = module.functions_items()  # one function has the flags for all
+    """Return the LLVM module. Its object file has the same code as TVM's, without debug information."""
+    (var, first), *others = module.functions_items()  # the flags of one function are valid for all
     body = tirx.AttrStmt("default", "pragma_import_llvm", ir.StringImm(_NO_DEBUG_INFORMATION), first.body)
     flagged = tvm.IRModule({var: first.with_body(body), **dict(others)})
-    return tvm.get_global_func("target.build.llvm")(flagged, _emitting(target))
+    return tvm.get_global_func("target.build.llvm")(flagged, _codegen_target(target))
 
 
 _NO_DEBUG_INFORMATION = """
@@ -66,20 +66,22 @@ _NO_DEBUG_INFORMATION = """
 !0 = !{i32 2, !"CodeView", i32 1}
 !1 = !{i32 4, !"Dwarf Version", i32 0}
 """
-"""TVM describes every variable for a debugger, which is a quarter of what it takes to emit an object, and has no option
-to leave that out. An imported LLVM module with flags can: CodeView, which is for Windows only, and no version of DWARF.
-(LLVM, ``AsmPrinter::doInitialization``.)"""
+"""An imported LLVM module whose flags turn off debug information.
+
+TVM describes every variable for a debugger, which is a quarter of the time that an object takes, and has no option
+against it. These flags ask for CodeView, which only Windows has, and for no version of DWARF. (LLVM,
+``AsmPrinter::doInitialization``.)"""
 
 
-_NO_PLACES_OF_VARIABLES = ["-livedebugvalues-input-bb-limit:uint=0", "-livedebugvalues-input-dbg-value-limit:uint=0"]
-"""LLVM would still work out for each instruction where a debugger finds each variable, a quarter of the rest."""
+_NO_VARIABLE_LOCATIONS = ["-livedebugvalues-input-bb-limit:uint=0", "-livedebugvalues-input-dbg-value-limit:uint=0"]
+"""Options against LLVM's analysis of where a debugger finds each variable, a quarter of the remaining time."""
 
 
 @cache
-def _emitting(target: Target) -> tvm.target.Target:
-    """The target with options of LLVM that leave the code as it is."""
+def _codegen_target(target: Target) -> tvm.target.Target:
+    """Return the target with LLVM options that save time and do not change the code."""
     config = dict(target.tvm_target.export())
-    return tvm.target.Target({**config, "cl-opt": [*config.get("cl-opt", ()), *_NO_PLACES_OF_VARIABLES]})
+    return tvm.target.Target({**config, "cl-opt": [*config.get("cl-opt", ()), *_NO_VARIABLE_LOCATIONS]})
 
 
 # --- calling ------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def _emitting(target: Target) -> tvm.target.Target:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A buffer if ``shape`` is given (None where a dimension is not known before the call), else a scalar."""
+    """A buffer if ``shape`` is given (None for a length that is not known before the call), else a scalar."""
 
     dtype: str
     shape: tuple[int | None, ...] | None
@@ -95,7 +97,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How to call a kernel: ``dimensions`` are (parameter, axis) of the lengths that follow the parameters."""
+    """How to call a kernel. ``dimensions`` are (parameter, axis) of the lengths that follow the parameters."""
 
     parameters: tuple[Parameter, ...]
     dimensions: tuple[tuple[int, int], ...]
@@ -103,73 +105,73 @@ class Signature:
 
 
 class Kernel:
-    """Compiled code of one PrimFunc. It checks what it is called with, since the code does not."""
+    """Compiled code of one PrimFunc. It checks its arguments, since the code does not."""
 
     def __init__(self, name: str, signature: Signature, code: Code) -> None:
         self._signature = signature
-        self._code = code  # the address is good as long as this lives
+        self._code = code  # the code is unmapped when this is collected
         types = [ctypes.c_void_p if p.shape is not None else _SCALARS[p.dtype] for p in signature.parameters]
         types += [_SCALARS[dtype] for dtype in signature.dimension_dtypes]
         self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, *types)(code.addresses[name])
 
     def __call__(self, arguments: Sequence[Argument]) -> None:
-        """Run on buffers, of which the kernel writes the last ones, and scalars. Raises TypeError, RuntimeError."""
+        """Run on buffers and scalars; the kernel writes the last buffers. Raises TypeError, RuntimeError."""
         parameters = self._signature.parameters
         if len(arguments) != len(parameters):
-            raise TypeError(f"{len(arguments)} arguments for a kernel of {len(parameters)}")
-        values = [_passed(parameter, value) for parameter, value in zip(parameters, arguments, strict=True)]
+            raise TypeError(f"a kernel of {len(parameters)} parameters was called with {len(arguments)} arguments")
+        values = [_to_c(parameter, value) for parameter, value in zip(parameters, arguments, strict=True)]
         for parameter, axis in self._signature.dimensions:
             buffer: Any = arguments[parameter]
             values.append(buffer.array.shape[axis])
         status = self._entry(*values)
         if status != 0:
-            raise RuntimeError(f"the kernel ended with status {status}")
+            raise RuntimeError(f"the kernel returned status {status}; expected 0")
 
 
-def _passed(parameter: Parameter, value: Argument) -> Any:
+def _to_c(parameter: Parameter, value: Argument) -> Any:
     if parameter.shape is None:
         if isinstance(value, Buffer):
-            raise TypeError(f"a tensor for a scalar of {parameter.dtype}")
+            raise TypeError(f"expected a scalar of {parameter.dtype}, not a tensor")
         return value
     if not isinstance(value, Buffer):
-        raise TypeError(f"{value!r} for a tensor")
+        raise TypeError(f"expected a tensor, not {value!r}")
     shape = value.array.shape
     same = len(shape) == len(parameter.shape) and all(
         want in (None, got) for want, got in zip(parameter.shape, shape, strict=True)
     )
     if not same or value.dtype != parameter.dtype:
-        raise TypeError(f"a tensor {shape} of {value.dtype} for a parameter {parameter.shape} of {parameter.dtype}")
+        raise TypeError(f"expected a tensor {parameter.shape} of {parameter.dtype}, not {shape} of {value.dtype}")
     return value.address
 
 
 # --- signatures ---------------------------------------------------------------------------------------
 
 
-def signature(function: tirx.PrimFunc) -> Signature:
-    """How to call what a function is compiled to. Raises Unsupported."""
+def derive_signature(function: tirx.PrimFunc) -> Signature:
+    """Return how to call the kernel of a function. Raises Unsupported."""
     parameters: list[Parameter] = []
-    found: dict[Any, tuple[int, int]] = {}
+    known: dict[Any, tuple[int, int]] = {}
     given = set(function.params)
-    cached: set[Any] = set()
+    needed: set[Any] = set()
     for position, var in enumerate(function.params):
         if not isinstance(var.ty, tirx.BufferType):
             parameters.append(_scalar(var))
             continue
         lengths = list(var.ty.shape)
-        _require_plain(var)
+        _require_compact(var)
         for axis, length in enumerate(lengths):
             if isinstance(length, tirx.IntImm):
                 continue
             if isinstance(length, tirx.Var):
-                found.setdefault(length, (position, axis))
+                known.setdefault(length, (position, axis))
             else:
-                cached |= set(tirx.analysis.undefined_vars(length, []))
+                needed |= set(tirx.analysis.undefined_vars(length, []))
         shape = tuple(int(length) if isinstance(length, tirx.IntImm) else None for length in lengths)
         parameters.append(Parameter(str(var.ty.dtype), shape))
-    unknown = cached - found.keys() - given
+    unknown = needed - known.keys() - given
     if unknown:
         raise Unsupported(f"no shape of a PrimFunc tells its dimension {next(iter(unknown))}")
-    appended = {var: place for var, place in found.items() if var not in given}
+    appended = {var: place for var, place in known.items() if var not in given}
     return Signature(tuple(parameters), tuple(appended.values()), tuple(str(var.ty.dtype) for var in appended))
 
 
@@ -180,8 +182,8 @@ def _scalar(var: tirx.Var) -> Parameter:
     return Parameter(dtype, None)
 
 
-def _require_plain(buffer: tirx.Var) -> None:
-    """Compact, from its first element on, in whole bytes."""
+def _require_compact(buffer: tirx.Var) -> None:
+    """Require a compact buffer without an offset, of a dtype that NumPy has."""
     ty = buffer.ty
     if len(ty.strides) or not (isinstance(ty.elem_offset, tirx.IntImm) and int(ty.elem_offset) == 0):
         raise Unsupported("a PrimFunc with a buffer that has strides or an offset")
@@ -208,7 +210,7 @@ _LOWER = ir.transform.Sequential(
         tirx.transform.FP8ComputeLegalize(),
     ]
 )
-"""Passes of TVM's pipeline that make a CPU kernel compile, or change what it means; none that only makes it fast."""
+"""The passes of TVM's pipeline that a CPU kernel needs to compile, or that change its meaning. None only optimises."""
 
 _FINISH = ir.transform.Sequential(
     [
@@ -222,8 +224,8 @@ _FINISH = ir.transform.Sequential(
 _ZERO, _ONE = tirx.IntImm("int32", 0), tirx.IntImm("int32", 1)
 
 
-def _raw(function: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
-    """The function with addresses for buffers, and its dimensions as further parameters."""
+def _use_addresses(function: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
+    """Return the function with addresses for buffers, and its symbolic lengths as further parameters."""
     params, declared, known = [], [], set(function.params)
     dimensions: dict[Any, None] = {}
     for var in function.params:

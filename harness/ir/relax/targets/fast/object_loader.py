@@ -1,9 +1,9 @@
-"""From a compiled TVM module to addresses that can be called, without a file that anyone could leave behind.
+"""Load a compiled TVM module as addresses that can be called, without files on disk.
 
-    runtime module --LLVM--> object (memory file) --+-- place: maps the code itself (x86-64, code that needs no more)
-                                                    +-- link:  ld -shared (memory file), loaded as TVM loads a library
+    runtime module --LLVM--> object (memory file) --+-- load_elf: maps the code itself (x86-64, simple code)
+                                                    +-- link: ld -shared (memory file), loaded as TVM loads a library
 
-Memory files have no name in any folder: whatever ends the process, ``kill -9`` included, nothing is left.
+Memory files have no name in any folder, so nothing is left however the process ends, even after ``kill -9``.
 """
 
 import _ctypes
@@ -17,27 +17,27 @@ from typing import Any
 
 import tvm
 
-from foldproof.ir.relax.targets.fast.elf_loader import Code, NotPlaceable, place
+from foldproof.ir.relax.targets.fast.elf_loader import Code, NeedsLinker, load_elf
 from foldproof.ir.relax.targets.target import Unsupported
 
 LINKER = "ld"
 
 
 def load(module: tvm.runtime.Module, symbols: Iterable[str]) -> Code:
-    """The code of an LLVM module. Raises Unsupported if it has to be linked and this machine has no linker."""
+    """Return the code of an LLVM module. Raises Unsupported if it needs a linker and this machine has none."""
     symbols = tuple(symbols)
     with os.fdopen(os.memfd_create("foldproof.o", os.MFD_CLOEXEC), "rb") as file:
         module.write_to_file(f"/proc/self/fd/{file.fileno()}", "o")
         try:
-            return place(file.read(), symbols)
-        except NotPlaceable:
+            return load_elf(file.read(), symbols)
+        except NeedsLinker:
             return link(file.fileno(), symbols)
 
 
 def link(descriptor: int, symbols: Iterable[str]) -> Code:
-    """Link an object, given as a file descriptor, and load it as TVM loads a library, which connects it to the runtime.
+    """Link an object, given as a file descriptor, and load it as TVM loads a library, connected to the runtime.
 
-    Raises Unsupported without a linker.
+    Raises Unsupported if there is no linker, or if it fails.
     """
     linker = shutil.which(LINKER)
     if linker is None:
@@ -60,7 +60,7 @@ def link(descriptor: int, symbols: Iterable[str]) -> Code:
 
 
 def _unload(module: list[Any], handle: int, library: int) -> None:
-    """The file stays open as long as its library is loaded: the dynamic linker knows libraries by their paths."""
+    """Unload a library, then close its file: the dynamic linker identifies libraries by their paths."""
     _ctypes.dlclose(handle)
     module.clear()
     os.close(library)

@@ -1,11 +1,12 @@
-"""The fast pipeline: what a tiny case needs to be compiled and run on a CPU, and nothing else.
+"""The fast pipeline: it compiles and runs a tiny case on a CPU, and does nothing else.
 
-    modules --LegalizeOps--> graphs + PrimFuncs --equal ones once--> kernels of one object --> programs
+    modules --LegalizeOps--> executors + PrimFuncs --deduplicated--> kernels of one object --> programs
 
-``foldproof bench`` measures what that saves, compared with two naive compilations. What makes a kernel is TVM's,
-operator by operator: LegalizeOps, the lowering passes that change a meaning, LLVM; but most PrimFuncs are built by
-``own``, node for node as TVM makes them. What is left out arranges, checks and optimises: memory planning, the virtual
-machine, the packed calling convention, passes of TIR; those of LLVM are up to the target.
+The kernels are TVM's: LegalizeOps, the lowering passes that change a meaning, LLVM. Most PrimFuncs are built by
+``primfuncs``, equal node for node to those of TVM.
+
+Left out is what only plans, checks or optimises: memory planning, the virtual machine, the packed calling convention,
+optimising TIR passes. The target chooses the passes of LLVM. ``foldproof bench`` measures the saving.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +19,18 @@ import tvm
 from tvm import tirx
 
 from foldproof.ir.relax.targets.default import VmProgram, compile_default
-from foldproof.ir.relax.targets.fast.executor import Graph
-from foldproof.ir.relax.targets.fast.kernels import Signature, compile_kernels, signature
+from foldproof.ir.relax.targets.fast.executor import Executor
+from foldproof.ir.relax.targets.fast.kernels import Signature, compile_kernels, derive_signature
 from foldproof.ir.relax.targets.fast.legalize import Legalizer
 from foldproof.ir.relax.targets.fast.structural_cache import StructuralCache
 from foldproof.ir.relax.targets.target import Target, Unsupported
 
-KERNELS = 256
-"""Kernels kept: a batch compiles only those that equal none of them. In 500 cases 7 % did, no more with 1,024 kept,
-which take 17 MB more (with as many PrimFuncs, see ``legalize``)."""
+KERNEL_CAPACITY = 256
+"""Kernels kept; a batch does not compile these again. In 500 cases 7 % of kernels were found. Keeping 1,024 finds no
+more and takes 17 MB more (with as many PrimFuncs, see ``legalize``)."""
 
 _POISONS = (0xA5, 0x5A, 0x3C, 0xC3)
-"""One for each function of a program, in turn: elements that no kernel wrote differ from function to function."""
+"""Fill bytes for the functions of a program, in turn, so that unwritten elements differ between functions."""
 
 
 class FastProgram:
@@ -39,28 +40,28 @@ class FastProgram:
 
     def __init__(self, functions: Mapping[str, "_Function"]) -> None:
         self._functions = {
-            name: (function.graph, {called: slot.kernel for called, slot in function.slots.items()})
+            name: (function.executor, {called: slot.kernel for called, slot in function.slots.items()})
             for name, function in functions.items()
         }
         self._poisons = {name: _POISONS[i % len(_POISONS)] for i, name in enumerate(functions)}
 
     def run(self, name: str, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The outputs of one function; a single tensor comes as a tuple of one."""
-        graph, kernels = self._functions[name]
-        return graph.run(arrays.values(), kernels, poison=self._poisons[name])
+        """Return the outputs of one function; a single tensor as a tuple of one."""
+        executor, kernels = self._functions[name]
+        return executor.run(arrays.values(), kernels, poison=self._poisons[name])
 
 
 def compile_fast(batch: Sequence[Mapping[str, tvm.IRModule]], target: Target) -> list[FastProgram | VmProgram]:
-    """A program for each mapping of the batch; what kernels are new comes from one object.
+    """Return a program for each mapping of the batch; all new kernels are compiled into one object.
 
-    What this pipeline does not understand is compiled by the default one, with the reason in ``fallback``. Raises what
-    TVM raises.
+    Modules that this pipeline does not support are compiled by the default one; ``fallback`` has the reason. Raises
+    what TVM raises.
     """
     return [
         compile_default(modules, target, fallback=str(functions))
         if isinstance(functions, Unsupported)
         else FastProgram(functions)
-        for modules, functions in zip(batch, _compiler(target).compiled(batch), strict=True)
+        for modules, functions in zip(batch, _compiler(target).compile(batch), strict=True)
     ]
 
 
@@ -70,8 +71,8 @@ def _compiler(target: Target) -> "_Compiler":
 
 
 @dataclass(slots=True)
-class _Slot:
-    """The place of a kernel, before and after it is compiled."""
+class _KernelSlot:
+    """A PrimFunc and its kernel, once that is compiled."""
 
     function: tirx.PrimFunc
     signature: Signature
@@ -80,25 +81,25 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """A graph, and the place of the kernel for each PrimFunc that it calls."""
+    """An executor, and the slot of the kernel of each PrimFunc that it calls."""
 
-    graph: Graph
-    slots: Mapping[str, _Slot]
+    executor: Executor
+    slots: Mapping[str, _KernelSlot]
 
 
 class _Compiler:
-    """Compiles for one target, and remembers what it compiled."""
+    """Compiles for one target, and keeps the kernels."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._legalize = Legalizer(target.tvm_target)
-        self._slots: StructuralCache[_Slot] = StructuralCache(KERNELS)
+        self._slots: StructuralCache[_KernelSlot] = StructuralCache(KERNEL_CAPACITY)
 
-    def compiled(self, batch: Sequence[Mapping[str, tvm.IRModule]]) -> Sequence[Mapping[str, _Function] | Unsupported]:
-        """The functions of each mapping with all their kernels, or why there are none."""
-        new: list[_Slot] = []
+    def compile(self, batch: Sequence[Mapping[str, tvm.IRModule]]) -> Sequence[Mapping[str, _Function] | Unsupported]:
+        """Return the functions of each mapping with their compiled kernels, or why they are not supported."""
+        new: list[_KernelSlot] = []
         try:
-            read = [self._read(modules, new) for modules in batch]
+            prepared = [self._prepare(modules, new) for modules in batch]
             kernels = compile_kernels([(slot.function, slot.signature) for slot in new], self._target)
         except BaseException as error:
             for slot in new:
@@ -108,24 +109,29 @@ class _Compiler:
             raise
         for slot, kernel in zip(new, kernels, strict=True):
             slot.kernel = kernel
-        return read
+        return prepared
 
-    def _read(self, modules: Mapping[str, tvm.IRModule], new: list[_Slot]) -> Mapping[str, _Function] | Unsupported:
+    def _prepare(
+        self, modules: Mapping[str, tvm.IRModule], new: list[_KernelSlot]
+    ) -> Mapping[str, _Function] | Unsupported:
+        """Legalise modules and collect their kernels; append slots that are not compiled yet to ``new``."""
         try:
-            graphs = {name: Graph(self._legalize(module)) for name, module in modules.items()}
+            executors = {name: Executor(self._legalize(module)) for name, module in modules.items()}
             return {
-                name: _Function(graph, {called: self._slot(kernel, new) for called, kernel in graph.kernels.items()})
-                for name, graph in graphs.items()
+                name: _Function(
+                    executor, {called: self._slot(kernel, new) for called, kernel in executor.kernels.items()}
+                )
+                for name, executor in executors.items()
             }
         except Unsupported as reason:
             return reason
 
-    def _slot(self, function: tirx.PrimFunc, new: list[_Slot]) -> _Slot:
-        """The place of an equal function's kernel, or a new one. Raises Unsupported."""
+    def _slot(self, function: tirx.PrimFunc, new: list[_KernelSlot]) -> _KernelSlot:
+        """Return the slot of an equal function, or a new one. Raises Unsupported."""
         function = function.without_attr("global_symbol")
         slot = self._slots.get(function)
         if slot is None:
-            slot = _Slot(function, signature(function))
+            slot = _KernelSlot(function, derive_signature(function))
             self._slots.put(function, slot)
             new.append(slot)
         return slot

@@ -1,4 +1,4 @@
-"""A bounded table by IR: structurally equal keys are one key, whatever their variables are called."""
+"""A bounded cache whose keys are IR: structurally equal keys are one key, whatever the names of variables."""
 
 from collections import OrderedDict
 from typing import Any, Generic, TypeVar
@@ -9,10 +9,10 @@ V = TypeVar("V")
 
 
 class StructuralCache(Generic[V]):
-    """At most ``capacity`` values; the one that was not asked for the longest goes first.
+    """At most ``capacity`` values; the least recently used one is removed first.
 
-    Equality is TVM's: operators, attributes, types, dtypes and constants, bit by bit (0.0 is not -0.0). Variables that
-    a key does not bind are equal if their types and their places are.
+    Equality is TVM's: operators, attributes, types, dtypes and constants, bit by bit (0.0 is not -0.0). Free variables
+    are equal if their types and positions are.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -25,7 +25,7 @@ class StructuralCache(Generic[V]):
         return len(self._entries)
 
     def get(self, key: Any) -> V | None:
-        """The value of a key that equals this one."""
+        """Return the value of an equal key; None if there is none."""
         hashed = self._hash(key)
         known, value = self._entries.get(hashed, (None, None))
         if known is None or not tvm_ffi.structural_equal(known, key, map_free_vars=True):
@@ -36,17 +36,17 @@ class StructuralCache(Generic[V]):
         return value
 
     def put(self, key: Any, value: V) -> None:
-        """Remember a value; of two keys with the same hash, the later one is remembered."""
+        """Store a value; of two keys with the same hash, the later one is kept."""
         self._entries[self._hash(key)] = (key, value)
         if len(self._entries) > self.capacity:
             self._entries.popitem(last=False)
 
     def forget(self, key: Any) -> None:
-        """Whatever is known of a key, if anything is."""
+        """Remove the value of a key, if there is one."""
         self._entries.pop(self._hash(key), None)
 
     def _hash(self, key: Any) -> int:
-        """What is put is what was just asked for, as a rule, and hashed once."""
+        """Return the hash of a key. The last one is kept, since ``put`` usually follows ``get`` of the same key."""
         asked, hashed = self._asked
         if asked is not key:
             hashed = tvm_ffi.structural_hash(key, map_free_vars=True)

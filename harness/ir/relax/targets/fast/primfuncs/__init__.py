@@ -1,1 +1,1 @@
-"""PrimFuncs built without TE, node for node equal to those of LegalizeOps."""
+"""Build PrimFuncs without TE, equal node for node to those of LegalizeOps."""

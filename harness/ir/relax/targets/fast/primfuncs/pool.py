@@ -1,10 +1,10 @@
-"""The PrimFuncs of pools, as TVM legalises them, without TE: node by node what topi makes.
+"""PrimFuncs of pools, equal node for node to those of topi.
 
     max_pool:   pad_temp = x padded with the lowest value;  out[y] = max of pad_temp[y * stride + r * dilation]
-    avg_pool:   pool_sum in the same way, of x padded with 0;  out = pool_sum / how many elements of the window count
+    avg_pool:   pool_sum in the same way, of x padded with 0;  out = pool_sum / number of counted elements
 
-(include/tvm/topi/nn/pooling.h, ``pool_impl_nd``.) They must be equal, node for node, to what TVM makes:
-``tests/ir/relax/targets/test_primfuncs.py`` compares random ones.
+Source: include/tvm/topi/nn/pooling.h, ``pool_impl_nd``. ``tests/ir/relax/targets/test_primfuncs.py`` compares random
+ones with those of TVM.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,22 @@ from typing import Any
 
 from tvm import ir, tirx
 
-from foldproof.ir.relax.targets.fast.stages import Stages, Tensor, greatest, int64, numbers, padded, summed
+from foldproof.ir.relax.targets.fast.primfuncs.builder import (
+    PrimFuncBuilder,
+    Tensor,
+    add_pad,
+    int64,
+    max_over,
+    static_shape,
+    sum_over,
+)
 
 _SPATIAL = "DHW"
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Along one spatial axis; ``more`` is what ceil_mode adds to the padding at the end."""
+    """The window along one spatial axis; ``extra`` is what ceil_mode adds to the padding at the end."""
 
     axis: int
     kernel: int
@@ -27,40 +35,40 @@ class _Window:
     dilation: int
     before: int
     after: int
-    more: int
+    extra: int
 
 
-def max_pool(call: ir.Call) -> Stages | None:
-    """What ``LegalizeOps`` makes of max_pool1d to max_pool3d; None where it makes nothing, or of symbolic lengths."""
-    read = _read(call)
-    if read is None:
+def max_pool(call: ir.Call) -> PrimFuncBuilder | None:
+    """Build max_pool1d to max_pool3d; return None for symbolic shapes and where ``LegalizeOps`` makes no PrimFunc."""
+    parsed = _parse(call)
+    if parsed is None:
         return None
-    stages, x, windows = read
-    _pooled(stages, x, windows, call, "pool_max", maximum=True)
-    return stages
+    builder, x, windows = parsed
+    _reduce_windows(builder, x, windows, call, "pool_max", maximum=True)
+    return builder
 
 
-def avg_pool(call: ir.Call) -> Stages | None:
-    """The same of avg_pool1d to avg_pool3d."""
-    read = _read(call)
-    if read is None:
+def avg_pool(call: ir.Call) -> PrimFuncBuilder | None:
+    """Build avg_pool1d to avg_pool3d; return None likewise."""
+    parsed = _parse(call)
+    if parsed is None:
         return None
-    stages, x, windows = read
-    total = _pooled(stages, x, windows, call, "pool_sum", maximum=False)
-    counted = _with_padding if bool(call.attrs.count_include_pad) else _without_padding
+    builder, x, windows = parsed
+    total = _reduce_windows(builder, x, windows, call, "pool_sum", maximum=False)
+    count_elements = _count_with_padding if bool(call.attrs.count_include_pad) else _count_without_padding
 
     def mean(*at: Any) -> Any:
-        return tirx.div(total[at], counted(at, windows, x))
+        return tirx.div(total[at], count_elements(at, windows, x))
 
-    stages.stage("pool_avg", total.lengths, mean, rule="meta_schedule.pool_avg")
-    return stages
+    builder.add_stage("pool_avg", total.lengths, mean, rule="meta_schedule.pool_avg")
+    return builder
 
 
-def _read(call: ir.Call) -> tuple[Stages, Tensor, list[_Window]] | None:
-    attrs, stages = call.attrs, Stages(call)
+def _parse(call: ir.Call) -> tuple[PrimFuncBuilder, Tensor, list[_Window]] | None:
+    attrs, builder = call.attrs, PrimFuncBuilder(call)
     layout = str(attrs.layout)
-    x = stages.operand(0)
-    if x is None or str(attrs.out_layout) != layout or len(layout) != len(x.lengths) or numbers(call.ty) is None:
+    x = builder.operand(0)
+    if x is None or str(attrs.out_layout) != layout or len(layout) != len(x.lengths) or static_shape(call.ty) is None:
         return None
     axes = [layout.index(letter) for letter in _SPATIAL if letter in layout]
     values = (attrs.pool_size, attrs.strides, attrs.dilation, attrs.padding)
@@ -73,22 +81,24 @@ def _read(call: ir.Call) -> tuple[Stages, Tensor, list[_Window]] | None:
             dilation=dilation[i],
             before=padding[i],
             after=padding[i + len(axes)],
-            more=strides[i] - 1 if bool(attrs.ceil_mode) else 0,
+            extra=strides[i] - 1 if bool(attrs.ceil_mode) else 0,
         )
         for i, axis in enumerate(axes)
     ]
-    return stages, x, windows
+    return builder, x, windows
 
 
-def _pooled(stages: Stages, x: Tensor, windows: list[_Window], call: ir.Call, name: str, *, maximum: bool) -> Tensor:
-    """The maxima or sums of all windows. Their number is what type inference says, by the same formula."""
+def _reduce_windows(
+    builder: PrimFuncBuilder, x: Tensor, windows: list[_Window], call: ir.Call, name: str, *, maximum: bool
+) -> Tensor:
+    """Add the stages of the maxima or sums of all windows. Type inference has counted the windows."""
     before, after = [0] * len(x.lengths), [0] * len(x.lengths)
     for window in windows:
-        before[window.axis], after[window.axis] = window.before, window.after + window.more
+        before[window.axis], after[window.axis] = window.before, window.after + window.extra
     if any(before) or any(after):
-        border = tirx.min_value(x.dtype) if maximum else _zero(x.dtype)
-        x = padded(stages, x, before, after, border, "pad_temp", both=False)
-    lengths = numbers(call.ty) or []
+        border = tirx.min_value(x.dtype) if maximum else _border_zero(x.dtype)
+        x = add_pad(builder, x, before, after, border, "pad_temp", both=False)
+    lengths = static_shape(call.ty) or []
 
     def element(*at: Any) -> Any:
         indices = list(at[: len(lengths)])
@@ -96,18 +106,18 @@ def _pooled(stages: Stages, x: Tensor, windows: list[_Window], call: ir.Call, na
             indices[window.axis] = at[window.axis] * int64(window.stride) + place * int64(window.dilation)
         return x[indices]
 
-    reduce = greatest if maximum else summed
-    over = reduce(x.dtype, [window.kernel for window in windows])
-    return stages.stage(name, lengths, element, reduction=over, rule="meta_schedule.pool_max" if maximum else "")
+    reduction = max_over if maximum else sum_over
+    over = reduction(x.dtype, [window.kernel for window in windows])
+    return builder.add_stage(name, lengths, element, reduction=over, rule="meta_schedule.pool_max" if maximum else "")
 
 
-def _zero(dtype: str) -> Any:
-    """What topi pads with: the int32 0, to which C++ casts narrower integers, or else it to what is padded."""
+def _border_zero(dtype: str) -> Any:
+    """Return the zero that topi pads a sum with: int32 for narrower integers (a C++ cast), else of the dtype itself."""
     return tirx.const(0, "int32" if dtype in ("int8", "uint8", "int16", "uint16") else dtype)
 
 
-def _with_padding(at: tuple[Any, ...], windows: list[_Window], x: Tensor) -> Any:
-    """How many elements a window has that ceil_mode did not add."""
+def _count_with_padding(at: tuple[Any, ...], windows: list[_Window], x: Tensor) -> Any:
+    """Return how many elements of data and padding a window covers, without those that ceil_mode added."""
     count: Any = tirx.IntImm("int32", 1)
     for window in windows:
         start = at[window.axis] * int64(window.stride) - int64(window.before)
@@ -117,8 +127,8 @@ def _with_padding(at: tuple[Any, ...], windows: list[_Window], x: Tensor) -> Any
     return count
 
 
-def _without_padding(at: tuple[Any, ...], windows: list[_Window], x: Tensor) -> Any:
-    """How many elements of the data a window has, at least 1."""
+def _count_without_padding(at: tuple[Any, ...], windows: list[_Window], x: Tensor) -> Any:
+    """Return how many elements of the data a window covers, at least 1."""
     count: Any = tirx.IntImm("int32", 1)
     for window in windows:
         dilation = int64(window.dilation)

@@ -1,10 +1,10 @@
-"""Operators whose PrimFuncs are built here, and not by TE.
+"""The operators whose PrimFuncs are built without TE.
 
-    R.nn.conv2d(x, w, ...)   ->   stages of a PrimFunc, equal node for node to that of LegalizeOps
+    R.nn.conv2d(x, w, ...)   ->   builder of a PrimFunc that is equal, node for node, to that of LegalizeOps
 
-Of the 3.9 operator calls of a case nearly all are such: not those with symbolic lengths, pads that reflect, and a few
-of one dtype (``abs`` and ``sign`` of int32). TE takes milliseconds for each, these a fraction of
-it.
+A case has 3.9 operator calls, and nearly all of them are built here. Left to TVM are symbolic shapes, pads that
+reflect, and a few operators of one dtype (``abs`` and ``sign`` of int32). TE takes milliseconds for a call, this a
+fraction.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from foldproof.ir.relax.targets.fast.primfuncs import pad as pad_kernel
 from foldproof.ir.relax.targets.fast.primfuncs import pool as pool_kernel
 from foldproof.ir.relax.targets.fast.primfuncs import shape as shape_kernel
 from foldproof.ir.relax.targets.fast.primfuncs import step as step_kernel
-from foldproof.ir.relax.targets.fast.stages import Stages
+from foldproof.ir.relax.targets.fast.primfuncs.builder import PrimFuncBuilder
 
-Build = Callable[[ir.Call], Stages | None]
+Build = Callable[[ir.Call], PrimFuncBuilder | None]
 
-OWN: dict[str, Build] = {
+BUILDERS: dict[str, Build] = {
     "relax.nn.pad": pad_kernel.pad,
     **{f"relax.nn.conv{n}d": conv_kernel.conv for n in (1, 2, 3)},
     **{f"relax.nn.conv{n}d_transpose": conv_kernel.conv_transpose for n in (1, 2, 3)},
@@ -40,11 +40,11 @@ OWN: dict[str, Build] = {
     "relax.dequantize": step_kernel.dequantize,
     "relax.quantize": step_kernel.quantize,
 }
-"""The builder of each operator."""
+"""Operator -> function that builds its PrimFunc, or returns None for a call that it leaves to TVM."""
 
 
-def built(call: ir.Call) -> Stages | None:
-    """The stages that a call is made of; None of a call that is left to TVM, for example one without axes."""
-    build = OWN.get(call.op.name)
-    stages = None if build is None else build(call)
-    return stages if stages is not None and stages.result.lengths else None
+def build_primfunc(call: ir.Call) -> PrimFuncBuilder | None:
+    """Return a builder with all stages of a call; None for a call that is left to TVM, for example one without axes."""
+    build = BUILDERS.get(call.op.name)
+    builder = None if build is None else build(call)
+    return builder if builder is not None and builder.result.lengths else None
