@@ -29,7 +29,7 @@ from tests.support.faults import Place, kill, outcome, summary
 
 WRONG = "foldproof.mutants:begin_end_swapped"
 OPS = "conv1d,max_pool1d"
-GIVEN_UP = "the process ended while it imported it (SIGKILL)"
+START_FAILED = "the process ended while it imported it (SIGKILL)"
 """Said by a start whose first worker was killed three times in a row; the next start has to work."""
 
 COORDINATORS = 0.4
@@ -42,7 +42,7 @@ class Tally:
 
     coordinators: int = 0
     workers: int = 0
-    given_up: int = 0
+    failed_starts: int = 0
     campaigns: int = 0
     wrong: list[str] = field(default_factory=list)
 
@@ -73,8 +73,8 @@ class Campaign:
                     break
             _, message = process.communicate()
             self.reported += message.count("a worker was killed (SIGKILL)")
-            if process.returncode == 2 and GIVEN_UP in message:
-                self.tally.given_up += 1
+            if process.returncode == 2 and START_FAILED in message:
+                self.tally.failed_starts += 1
             elif process.returncode != -9:
                 if process.returncode != 1:
                     self.tally.wrong.append(f"exit code {process.returncode}: {message.strip()}")
@@ -119,7 +119,7 @@ def differences(place: Place, whole: dict[str, Any]) -> list[str]:
     passed case.
     """
     ended = summary(place.folder / "log")
-    reported = not_alone(ended)
+    reported = unreproducible(ended)
     ended["failures"] = [failure for failure in ended["failures"] if failure not in reported]
     times, wrong = sum(failure["count"] for failure in reported), []
     if numbers(ended, times) != numbers(whole, 0) or (not reported and outcome(ended) != outcome(whole)):
@@ -130,7 +130,7 @@ def differences(place: Place, whole: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def not_alone(ended: dict[str, Any]) -> list[dict[str, Any]]:
+def unreproducible(ended: dict[str, Any]) -> list[dict[str, Any]]:
     """What became of batches that were killed too often."""
     return [failure for failure in ended["failures"] if failure["symptom"] == "not reproducible in isolation"]
 
@@ -141,7 +141,7 @@ def numbers(ended: dict[str, Any], reported: int) -> tuple[Any, ...]:
     return ended["cases"], ended["executed"], passed, ended["failed"] - reported, outcome(ended)[1]
 
 
-def compared(seed: int, options: tuple[Any, ...], place: Place, killed: Campaign, most: int) -> None:
+def compare_campaigns(seed: int, options: tuple[Any, ...], place: Place, killed: Campaign, most: int) -> None:
     """A campaign that is left alone and one that is killed; how they differ is in the tally."""
     ended, tally = place.fuzz(*options, "--corpus", "found", "--json", "log"), killed.tally
     if ended.returncode != 1:
@@ -153,8 +153,10 @@ def compared(seed: int, options: tuple[Any, ...], place: Place, killed: Campaign
     wrong = differences(killed.place, whole) if code == 1 else []
     tally.wrong += wrong
     message = "the same as undisturbed" if code == 1 and not wrong else f"NOT the same, exit code {code}"
-    given_up = sum(failure["count"] for failure in not_alone(summary(killed.place.folder / "log"))) if code == 1 else 0
-    message += f", {given_up} not alone" if given_up else ""
+    failed_starts = (
+        sum(failure["count"] for failure in unreproducible(summary(killed.place.folder / "log"))) if code == 1 else 0
+    )
+    message += f", {failed_starts} not alone" if failed_starts else ""
     failures = ", ".join(f"{f['fingerprint']} {f['count']}" for f in whole["failures"])
     print(f"seed {seed}: {tally.kills - before} kills, {killed.reported} reported, {message}: {failures}", flush=True)
 
@@ -188,14 +190,14 @@ def main(kills: int, seed: int, examples: int, workers: int, delay: float) -> No
         options = ("--pass", WRONG, "--ops", OPS, "--seed", each, "--examples", examples, "--workers", workers)
         with tempfile.TemporaryDirectory() as alone, tempfile.TemporaryDirectory() as folder:
             killed = Campaign(Place(Path(folder)), options, moments, tally, delay)
-            compared(each, options, Place(Path(alone)), killed, kills)
+            compare_campaigns(each, options, Place(Path(alone)), killed, kills)
     slow = replacements(5)
     for line in tally.wrong:
         print(f"WRONG: {line}")
     print(f"dead worker replaced, cases answered: {median(slow):.1f} s (median of 5), {max(slow):.1f} s (most)")
     print(
         f"{tally.kills} kills ({tally.coordinators} of coordinators, {tally.workers} of workers), "
-        f"{tally.given_up} starts given up, {tally.campaigns} campaigns, {time.monotonic() - begun:.0f} s: "
+        f"{tally.failed_starts} starts given up, {tally.campaigns} campaigns, {time.monotonic() - begun:.0f} s: "
         f"{len(tally.wrong)} things wrong"
     )
     raise SystemExit(1 if tally.wrong else 0)

@@ -30,7 +30,7 @@ from foldproof.ir.relax.targets import Target, parse_target
 from foldproof.workers.pool import WorkerPool
 
 
-def here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
+def time_here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
     """Seconds in this process."""
     started = time.perf_counter()
     for batch in batched(0, cases):
@@ -38,7 +38,7 @@ def here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target)
     return time.perf_counter() - started
 
 
-def in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
+def time_in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
     """Seconds through a worker, which has the next batch as soon as it has done one."""
     started = time.perf_counter()
     for job in [pool.submit(batch.cases) for batch in batched(0, cases)]:
@@ -60,7 +60,10 @@ def main(rounds: int, examples: int, seed: int) -> None:
         pool.start()
         for number in range(rounds + 1):
             cases = draw(strategy, examples, shard_seed(seed, number))
-            turns = {"here": partial(here, cases, config, fold, target), "worker": partial(in_worker, cases, pool)}
+            turns = {
+                "here": partial(time_here, cases, config, fold, target),
+                "worker": partial(time_in_worker, cases, pool),
+            }
             order = list(turns) if number % 2 else list(reversed(turns))
             seconds = {name: turns[name]() for name in order}
             if number == 0:

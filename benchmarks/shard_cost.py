@@ -2,7 +2,7 @@
 
     python benchmarks/shard_cost.py [--cases 500] [--shards 500] [--tasks 2000] [--pass MODULE:ATTR]
 
-Judges one shard for real, in a process of its own as on a Dask worker. Then its answer is entered --shards times by
+Judges one shard for real, in a process of its own as on a Dask worker. Then its answer is enter_shards --shards times by
 the coordinator (merge, journal, fsync), and sent --tasks times through a real scheduler from two workers that judge
 nothing.
 """
@@ -52,8 +52,8 @@ def echo(asked: str) -> str:
 
 
 @click.command()
-@click.option("--cases", default=500, show_default=True, help="Cases of the shard that is judged.")
-@click.option("--shards", default=500, show_default=True, help="How often its answer is entered.")
+@click.option("--cases", default=500, show_default=True, help="Cases of the shard that is judge_shard.")
+@click.option("--shards", default=500, show_default=True, help="How often its answer is enter_shards.")
 @click.option("--tasks", default=2000, show_default=True, help="How many tasks go through the scheduler.")
 @click.option("--pass", "fold", help="Pass to test (default: the bundled one).")
 def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
@@ -62,18 +62,18 @@ def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     table = Table(title=f"a shard of {cases} cases, {fold or 'bundled pass'}", title_justify="left")
     table.add_column("what")
     table.add_column("cost", justify="right")
-    _, *started = judged(settings, 1)
-    answer, wall, cpu = judged(settings, cases)
+    _, *started = judge_shard(settings, 1)
+    answer, wall, cpu = judge_shard(settings, cases)
     row = table.add_row
     row("judging it: wall, CPU", f"{wall:.1f} s, {cpu:.1f} s")
     row("of which a shard of 1 case takes (start of two processes, TVM)", f"{started[0]:.1f} s, {started[1]:.1f} s")
     asked = shard_task(settings, 1, cases)
     row("task: JSON, pickled with its function", f"{len(asked)} B, {len(pickle.dumps((run_in_process, asked)))} B")
     row("answer: JSON", f"{len(answer)} B")
-    merge, fsync, line = entered(settings, answer, shards)
+    merge, fsync, line = enter_shards(settings, answer, shards)
     row("coordinator, merge and journal: CPU, wall with fsync", f"{1e3 * merge:.2f} ms, {1e3 * fsync:.2f} ms")
     row("journal: line", f"{line} B")
-    coordinator, scheduler, idle, rate = through_dask(settings, answer, tasks)
+    coordinator, scheduler, idle, rate = send_through_dask(settings, answer, tasks)
     row("coordinator, all of the above and Dask's client: CPU", f"{1e3 * coordinator:.2f} ms")
     row("scheduler: CPU", f"{1e3 * scheduler:.2f} ms")
     row("scheduler with two workers and nothing to do: CPU", f"{1e3 * idle:.2f} ms/s")
@@ -81,7 +81,7 @@ def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     Console().print(table)
 
 
-def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
+def judge_shard(settings: Settings, cases: int) -> tuple[str, float, float]:
     """The answer to a shard, wall and CPU seconds of judging it as a Dask worker does."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [sys.executable, "-m", "foldproof.campaign.distributed.shard_process", str(os.getpid()), "here"]
@@ -92,7 +92,7 @@ def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
     return done.stdout, time.monotonic() - started, cpu
 
 
-def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float, int]:
+def enter_shards(settings: Settings, answer: str, shards: int) -> tuple[float, float, int]:
     """CPU and wall seconds of entering a shard, bytes of its line."""
     with tempfile.TemporaryDirectory(dir=".") as folder, Journal.create(Path(folder), {}) as journal:
         ledger = ShardLedger(
@@ -106,7 +106,7 @@ def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float,
     return cpu / shards, wall / shards, size // shards
 
 
-def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float, float]:
+def send_through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float, float]:
     """CPU seconds of coordinator and scheduler for each task, of the idle scheduler each second; tasks per second."""
     import shard_cost  # not __main__: the workers import ``echo`` by this name
 
@@ -153,7 +153,7 @@ def dask(folder: Path) -> Iterator[tuple[str, int]]:
         start("scheduler", "--host", "127.0.0.1", "--port", "0")
         for _ in range(2):
             start("worker", "--nthreads", "1", "--no-nanny")
-        waited(file.exists)
+        wait_for(file.exists)
         yield json.loads(file.read_text())["address"], started[0].pid
     finally:
         for process in reversed(started):
@@ -161,7 +161,7 @@ def dask(folder: Path) -> Iterator[tuple[str, int]]:
             process.wait()
 
 
-def waited(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     """Return when it holds."""
     while not condition():
         time.sleep(0.1)

@@ -69,7 +69,7 @@ class Watch(Listener):
             return
         together = 0.0
         for pid in workers():
-            sample = sampled(pid)
+            sample = take_sample(pid)
             if sample is not None:
                 self.samples.setdefault(pid, []).append(sample)
                 together += sample.megabytes
@@ -109,7 +109,7 @@ def workers() -> Iterator[int]:
             yield from children
 
 
-def sampled(pid: int) -> Sample | None:
+def take_sample(pid: int) -> Sample | None:
     """None for a process that has ended, or that has not loaded TVM."""
     folder = Path(f"/proc/{pid}")
     try:
@@ -129,7 +129,7 @@ def megabytes(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def left_behind() -> set[str]:
+def list_leftovers() -> set[str]:
     """Everything in /dev/shm and in the temporary folder."""
     return {str(path) for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())) for path in folder.iterdir()}  # noqa: S108
 
@@ -147,14 +147,14 @@ def main(examples: int | None, seconds: float | None, seed: int, count: int, sam
     """Print the tables; exit with 1 if anything is not as it should be."""
     console, watch = Console(width=120, highlight=False), Watch()
     os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp()
-    before, config = left_behind(), CheckConfig(fold=fold, complete=fold is None, sample=sample)
+    before, config = list_leftovers(), CheckConfig(fold=fold, complete=fold is None, sample=sample)
     examples = 20_000 if examples is None and seconds is None else examples
     settings = Settings(config=config, seed=seed, examples=examples, seconds=seconds, workers=count)
     with WorkerPool(config, count, draws=True) as pool:
         pool.start()
         summary = run(settings, pool, watch)
     time.sleep(1.0)  # the last worker is being waited for
-    new = sorted(left_behind() - before)
+    new = sorted(list_leftovers() - before)
     print_summary(console, summary, "")
     if not watch.moments:
         raise click.ClickException("the campaign ended without a result: nothing was watched")

@@ -57,13 +57,13 @@ class CaseBuilder:
             dtype = step.result_dtype(dtype)
         return dtype
 
-    def finished(self) -> Case:
+    def build(self) -> Case:
         """The case, with fills and seed, and few enough multiply-adds."""
         self._vary()
         fits = self.spec.transposed or self.pad.operand == "weight"
         case = Case(
             op=self.spec.name,
-            axes=tuple(self.axes if fits else map(_fitted, self.axes)),
+            axes=tuple(self.axes if fits else map(_fit, self.axes)),
             dtype=self.dtype,
             pad=self.pad,
             producers=tuple(self.producers),
@@ -84,7 +84,7 @@ class CaseBuilder:
             fills=self.fills or self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
         )
-        return cheaper(case)
+        return reduce_cost(case)
 
     def _vary(self) -> None:
         """Now and then another form of the pad, a constant weight, an unknown batch: no matter to what is legal."""
@@ -102,7 +102,7 @@ class CaseBuilder:
         return any(step.source and "N" not in step.source for step in self.steps)
 
 
-def _fitted(axis: Axis, *, widens_kernel: bool = False) -> Axis:
+def _fit(axis: Axis, *, widens_kernel: bool = False) -> Axis:
     """The axis, long enough for a window, and for what negative own padding crops; the pad may be the kernel's."""
     extent = (axis.kernel - 1 + (sum(axis.pad) if widens_kernel else 0)) * axis.dilation + 1
     padded = axis.size + (0 if widens_kernel else sum(axis.pad))
@@ -110,7 +110,7 @@ def _fitted(axis: Axis, *, widens_kernel: bool = False) -> Axis:
     return replace(axis, size=axis.size + max(0, extent - padded - sum(axis.padding), 1 - cropped))
 
 
-def cheaper(case: Case) -> Case:
+def reduce_cost(case: Case) -> Case:
     """Fewer filters, less batch, shorter axes, until the case costs little enough."""
     if case.macs > MOST_MACS and case.filters > case.groups:
         case = replace(case, filters=case.groups)
@@ -119,24 +119,24 @@ def cheaper(case: Case) -> Case:
     fixed = {step.axis for step in case.steps} | {width[0] for step in case.steps for width in step.widths}
     for i, (letter, axis) in enumerate(case.lettered_axes):
         if case.macs > MOST_MACS and letter not in fixed:
-            case = replace(case, axes=case.axes[:i] + (_shorter(case, axis),) + case.axes[i + 1 :])
+            case = replace(case, axes=case.axes[:i] + (_shorten(case, axis),) + case.axes[i + 1 :])
     return case
 
 
-def _shorter(case: Case, axis: Axis) -> Axis:
+def _shorten(case: Case, axis: Axis) -> Axis:
     """The axis with a window or two, and its pad still legal; a longer dilation only costs."""
     mirrored = case.pad.mode in MIRRORED_MODES
     least = max(1, 1 - min(axis.pad), 1 - sum(axis.pad), max(axis.pad) + 1 if mirrored else 0)
     short = replace(axis, size=min(axis.size, least))
     if case.spec.transposed:
         return replace(short, size=axis.size) if sum(axis.padding) else short
-    return axis if case.ceil_mode else _fitted(short, widens_kernel=case.pads_weight)
+    return axis if case.ceil_mode else _fit(short, widens_kernel=case.pads_weight)
 
 
 # --- legal cases --------------------------------------------------------------------------------------
 
 
-def legal(
+def legal_pad(
     draw: st.DrawFn,
     spec: ops.Op,
     *,
@@ -185,14 +185,9 @@ def _draw_weight(builder: CaseBuilder, *, ordered: bool) -> None:
         builder.weight_dtype = "int8"
 
 
-def plain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A neutral value, and nothing special."""
-    return legal(draw, spec)
-
-
-def identity(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def identity_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """All widths 0, whatever the mode and value: such a pad is deleted."""
-    builder = legal(draw, spec)
+    builder = legal_pad(draw, spec)
     builder.axes = [replace(axis, pad=(0, 0), size=axis.size + sum(axis.pad)) for axis in builder.axes]
     mode = draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))
     value = draw(values.nonzeros(builder.dtype)) if mode == "constant" else 0.0
@@ -200,10 +195,10 @@ def identity(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def dequantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def dequantized_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Pad with the zero point before a dequantize, which maps it to exactly 0.0."""
     dtype = draw(values.operand_dtypes(quantized=True))
-    builder = legal(draw, spec, dtype=dtype)
+    builder = legal_pad(draw, spec, dtype=dtype)
     zero_point = draw(values.zero_points(dtype))
     # int32 holds every zero point; the narrower dtypes those of their own sign.
     fitting = [z for z in dtypes.ZERO_POINT_DTYPES if dtypes.int_range(z)[0] <= zero_point <= dtypes.int_range(z)[1]]
@@ -224,9 +219,9 @@ def dequantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def ceil_kept(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def ceil_with_same_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """ceil_mode, where the windows stay the same when the pad becomes padding."""
-    builder = legal(draw, spec)
+    builder = legal_pad(draw, spec)
     builder.ceil_mode = True
     builder.axes = [with_ceil(axis, changes=False) for axis in builder.axes]
     return builder
@@ -235,9 +230,9 @@ def ceil_kept(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 def crop_alone(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A crop where nothing is padded again: padding that is negative. What is not added may have any value."""
     quantized = spec.family != "max_pool" and draw(st.sampled_from([False, False, True]))
-    builder = dequantized(draw, spec) if quantized else legal(draw, spec)
+    builder = dequantized_pad(draw, spec) if quantized else legal_pad(draw, spec)
     builder.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in builder.axes]
-    cropped(builder)
+    crop_axis(builder)
     if not any(width > 0 for axis in builder.axes for width in axis.pad):
         builder.pad = replace(builder.pad, value=draw(values.nonzeros(builder.dtype)))
     return builder
@@ -245,15 +240,15 @@ def crop_alone(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def same_widths_out_of_order(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A layout whose attributes TVM reads in two ways, with widths that mean the same in both."""
-    builder = legal(draw, spec, ordered=False)
+    builder = legal_pad(draw, spec, ordered=False)
     widths = builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2)
     builder.axes = [replace(axis, pad=widths, size=axis.size + sum(axis.pad)) for axis in builder.axes]
     return builder
 
 
-def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def own_padding_that_crops(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Own padding that crops: after a pad it takes away some of what was added, so that the sum is right."""
-    builder = legal(draw, spec)
+    builder = legal_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     own = draw(crops())
     axis = builder.axes[i]
@@ -265,16 +260,16 @@ def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def cancelling_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def cancelled_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A narrow integer average whose own padding takes away all that the pad adds: none is left to widen its sum."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(NARROW)))
     builder.axes = [replace(axis, padding=(-axis.pad[0], -axis.pad[1])) for axis in builder.axes]
     return builder
 
 
 def narrow_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """An integer average whose sum TVM would widen with the first padding of the pool's own."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(NARROW)))
     builder.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in builder.axes]
     return builder
 
@@ -282,7 +277,7 @@ def narrow_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 # --- geometry that a rule depends on ------------------------------------------------------------------
 
 
-def cropped(builder: CaseBuilder) -> None:
+def crop_axis(builder: CaseBuilder) -> None:
     """A negative width on one axis, the data longer by as much."""
     i = builder.draw(st.integers(0, builder.spec.rank - 1))
     sides = builder.draw(crops())
@@ -300,7 +295,7 @@ def with_ceil(axis: Axis, *, changes: bool) -> Axis:
     for own in (axis.padding, (axis.padding[0], 0)):
         for after, longer, stride in product(afters, range(6), (max(2, axis.stride), 3, 2)):
             candidate = replace(axis, size=axis.size + longer, stride=stride, pad=(before, after), padding=own)
-            if _fitted(candidate) == candidate and _ceil_changes(candidate) == changes:
+            if _fit(candidate) == candidate and _ceil_changes(candidate) == changes:
                 return candidate
     raise AssertionError(f"no neighbour of {axis} where ceil_mode changes: {changes}")
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from foldproof.case import Step, dtypes, ops
 from foldproof.case.step import BINARY, TAKES
 from foldproof.strategies import values
-from foldproof.strategies.builder import CaseBuilder, legal
-from foldproof.strategies.moves import move
+from foldproof.strategies.builder import CaseBuilder, legal_pad
 
 Steps = tuple[Step, ...]
 
@@ -156,26 +155,26 @@ def zero_makers(dtype: str) -> st.SearchStrategy[tuple[float, Steps]]:
 # --- through elementwise steps ------------------------------------------------------------------------
 
 
-def kept_neutral(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def neutral_chain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A neutral value that each of one to four steps leaves neutral; now and then one of them moves axes."""
-    builder = computed(draw, spec)
+    builder = elementwise_chain(draw, spec)
     if len(builder.steps) <= MOST_MORE and draw(st.sampled_from([False, False, False, True])):
-        move(builder)
+        add_rearrangement(builder)
     return builder
 
 
-def computed(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def elementwise_chain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A neutral value that each of one to four elementwise steps leaves neutral."""
-    builder = legal(draw, spec)
+    builder = legal_pad(draw, spec)
     if spec.family == "max_pool" and builder.dtype in dtypes.FLOATS:
         builder.pad = replace(builder.pad, value=float("-inf"))
     add_keepers(builder, draw(st.integers(1, 1 + MOST_MORE)))
     return builder
 
 
-def made_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def chain_to_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """A value that one or two steps turn into 0, and others keep there."""
-    builder = legal(draw, spec)
+    builder = legal_pad(draw, spec)
     value, made = draw(zero_makers(builder.dtype))
     builder.pad = replace(builder.pad, value=value)
     builder.steps = list(made)
@@ -213,9 +212,9 @@ def settle(builder: CaseBuilder) -> None:
 # --- through quantization and casts -------------------------------------------------------------------
 
 
-def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+def quantize_and_dequantize(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Zero through quantize and dequantize with the same zero point; or a zero point of 0, and integers after."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.DEQUANTIZED_DTYPES)))
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.DEQUANTIZED_DTYPES)))
     out_dtype = draw(st.sampled_from(dtypes.REQUANTIZED_DTYPES))
     back = spec.family == "avg_pool" or draw(st.booleans())
     zero_point = draw(values.zero_points(out_dtype)) if back else 0
@@ -238,7 +237,7 @@ def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Floats that a clip keeps within int8, cast to it; with a rounding between, or the clip before the pad."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
     rounding = draw(st.sampled_from(ROUNDING))
     wide = ["int32"] if spec.family == "avg_pool" else ["int8", "int32", "int16"]  # it widens the sum of narrow ones
     cast = Step(kind="astype", out_dtype=draw(st.sampled_from(wide)))
@@ -252,7 +251,7 @@ def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """The quantized ResNet: pad, multiply, round, clip, cast to int8; a pad of the channels is before it instead."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(["float32", "float16"])))
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float16"])))
     cast = Step(kind="astype", out_dtype="int8")
     builder.steps = [step("multiply", 128.0), step("round"), CLIP, cast]
     if builder.groups == 1:
@@ -262,10 +261,43 @@ def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
+# --- steps that rearrange axes ------------------------------------------------------------------------
+
+
+def add_permute(builder: CaseBuilder) -> None:
+    """The standard layouts, or their letters backwards, before some step."""
+    first, last = "NC" + builder.spec.spatial, "N" + builder.spec.spatial + "C"
+    after = builder.data_layout or builder.spec.data_layout
+    sources = [layout for layout in (first, last, last[::-1], first[::-1]) if layout != after]
+    insert_step(builder, Step(kind="permute_dims", source=builder.draw(st.sampled_from(sources))))
+
+
+def add_rearrangement(builder: CaseBuilder) -> None:
+    """Axes that a step moves, or one of one element that it takes away."""
+    if builder.draw(st.booleans()):
+        add_permute(builder)
+    else:
+        add_unit_axis_removal(builder)
+
+
+def add_unit_axis_removal(builder: CaseBuilder) -> None:
+    """A unit axis somewhere before some step."""
+    after = builder.data_layout or builder.spec.data_layout
+    place = builder.draw(st.integers(0, len(after)))
+    kind = builder.draw(st.sampled_from(["squeeze", "reshape"]))
+    insert_step(builder, Step(kind=kind, source=after[:place] + "U" + after[place:]))
+
+
+def insert_step(builder: CaseBuilder, moved: Step) -> None:
+    """A structural step at some place of the chain."""
+    place = builder.draw(st.integers(0, len(builder.steps)))
+    builder.steps.insert(place, moved)
+
+
 # --- what drafts of any kind need ----------------------------------------------------------------------
 
 
-def neutral(builder: CaseBuilder) -> float:
+def neutral_value(builder: CaseBuilder) -> float:
     """What the consumer pads with, in the dtype of its operand."""
     if builder.spec.family != "max_pool":
         return 0.0

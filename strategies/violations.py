@@ -11,64 +11,64 @@ from hypothesis import strategies as st
 from foldproof.case import Pad, dtypes
 from foldproof.strategies import values
 from foldproof.strategies.axes import axes as spatial_axes
-from foldproof.strategies.builder import CaseBuilder, cropped, with_ceil
+from foldproof.strategies.builder import CaseBuilder, crop_axis, with_ceil
 
 _ONE_BEFORE = st.just((1, 0))
 
 
-def mirrored(builder: CaseBuilder, *, mode: str) -> None:
+def mirror(builder: CaseBuilder, *, mode: str) -> None:
     """Another mode, whose border is no wider than the data allows. The value stays neutral."""
     reach = 1 if mode == "reflect" else 0
     builder.axes = [replace(a, size=max(a.size, max(a.pad) + reach)) for a in builder.axes]
     builder.pad = replace(builder.pad, mode=mode)
 
 
-def unknown_mode(builder: CaseBuilder) -> None:
+def use_unknown_mode(builder: CaseBuilder) -> None:
     """A mode that TVM does not know, and takes for "constant"."""
     builder.pad = replace(builder.pad, mode=builder.draw(st.sampled_from(values.UNKNOWN_MODES)))
 
 
-def other_value(builder: CaseBuilder) -> None:
+def use_other_value(builder: CaseBuilder) -> None:
     """A value that the consumer does not pad with."""
     wrong = values.above_lowest if builder.spec.family == "max_pool" else values.nonzeros
     builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)))
 
 
-def zero_into_max_pool(builder: CaseBuilder) -> None:
+def pad_max_pool_with_zero(builder: CaseBuilder) -> None:
     """0, which a max_pool of negative data would take for its maximum."""
     builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.pad = replace(builder.pad, value=0.0)
 
 
-def nearly_lowest(builder: CaseBuilder) -> None:
+def use_nearly_lowest(builder: CaseBuilder) -> None:
     """The neighbour of the lowest value, or the lowest value of a narrower dtype."""
     builder.dtype, value = builder.draw(st.sampled_from(values.NEARLY_LOWEST))
     builder.pad = replace(builder.pad, value=value)
 
 
-def fraction(builder: CaseBuilder) -> None:
+def use_fraction(builder: CaseBuilder) -> None:
     """A float that would be 0 if it were truncated, as integers are."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.out_dtype = builder.weight_dtype = ""
     builder.pad = replace(builder.pad, value=builder.draw(st.sampled_from([0.5, -0.5, 0.25, 0.99, -0.75])))
 
 
-def crop_padded_again(builder: CaseBuilder) -> None:
+def crop_before_own_padding(builder: CaseBuilder) -> None:
     """A crop with own padding after it, which fills with neutral values what the crop took away."""
-    cropped(builder)
+    crop_axis(builder)
     for i, axis in enumerate(builder.axes):
         own = tuple(max(1, p) if width < 0 else p for width, p in zip(axis.pad, axis.padding, strict=True))
         builder.axes[i] = replace(axis, padding=(own[0], own[1])) if not builder.spec.transposed else axis
     builder.count_include_pad = builder.spec.family == "avg_pool"
 
 
-def batch_padded(builder: CaseBuilder) -> None:
+def pad_batch(builder: CaseBuilder) -> None:
     """The batch axis is padded instead, which no padding attribute says."""
     _unpad(builder)
     builder.pad = replace(builder.pad, batch=builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
 
 
-def channel_padded(builder: CaseBuilder) -> None:
+def pad_channels(builder: CaseBuilder) -> None:
     """Channels alone are added by the pad, so that the consumer sees more than the data has."""
     _unpad(builder)
     more = builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 2)]))
@@ -82,7 +82,7 @@ def _unpad(builder: CaseBuilder) -> None:
     builder.axes = [replace(axis, pad=(0, 0), size=max(1, axis.size + sum(axis.pad))) for axis in builder.axes]
 
 
-def weight_padded(builder: CaseBuilder) -> None:
+def pad_weight(builder: CaseBuilder) -> None:
     """The same pad on the weight operand; also on its channels, whose padding is no attribute either."""
     rank, transposed = builder.spec.rank, builder.spec.transposed
     padded = spatial_axes(rank=rank, pad=_ONE_BEFORE, transposed=transposed, pads_kernel=True)
@@ -97,7 +97,7 @@ def weight_padded(builder: CaseBuilder) -> None:
     builder.pad = Pad(operand="weight")
 
 
-def padding_excluded(builder: CaseBuilder) -> None:
+def exclude_padding(builder: CaseBuilder) -> None:
     """Own padding that the divisor leaves out; the explicit zeros are counted."""
     builder.count_include_pad = False
     i = builder.draw(st.integers(0, builder.spec.rank - 1))
@@ -105,12 +105,12 @@ def padding_excluded(builder: CaseBuilder) -> None:
     builder.axes[i] = replace(builder.axes[i], padding=own)
 
 
-def ceil_changed(builder: CaseBuilder) -> None:
+def lose_first_window(builder: CaseBuilder) -> None:
     """ceil_mode, where a fold loses the last window of the first axis."""
     _lose_window(builder, 0)
 
 
-def ceil_changed_later(builder: CaseBuilder) -> None:
+def lose_later_window(builder: CaseBuilder) -> None:
     """ceil_mode, where a fold loses the last window of another axis than the first."""
     _lose_window(builder, builder.draw(st.integers(1, builder.spec.rank - 1)))
 
@@ -120,7 +120,7 @@ def _lose_window(builder: CaseBuilder, which: int) -> None:
     builder.axes = [with_ceil(axis, changes=i == which) for i, axis in enumerate(builder.axes)]
 
 
-def out_of_order(builder: CaseBuilder) -> None:
+def reorder_axes(builder: CaseBuilder) -> None:
     """A layout whose attributes TVM reads in two ways, with widths that differ between the axes."""
     spec, draw = builder.spec, builder.draw
     swapped = [layout for layout in spec.data_layouts if spec.spatial_order(layout) != spec.spatial]
@@ -129,7 +129,7 @@ def out_of_order(builder: CaseBuilder) -> None:
         builder.axes[0] = replace(builder.axes[0], pad=(builder.axes[0].pad[0], builder.axes[0].pad[1] + 1))
 
 
-def requantized(builder: CaseBuilder) -> None:
+def change_zero_point(builder: CaseBuilder) -> None:
     """The pad value is a neighbour of the zero point, or 0, or its negative."""
     [step] = builder.steps
     low, high = dtypes.int_range(builder.dtype)
@@ -139,7 +139,7 @@ def requantized(builder: CaseBuilder) -> None:
     builder.pad = replace(builder.pad, value=float(builder.draw(st.sampled_from(wrong))))
 
 
-def other_sign(builder: CaseBuilder) -> None:
+def change_zero_point_sign(builder: CaseBuilder) -> None:
     """The zero point has the bits of the pad value, but not its sign: 255 and -1 are the same byte."""
     [step] = builder.steps
     builder.dtype = builder.draw(st.sampled_from(["int8", "uint8"]))
@@ -152,7 +152,7 @@ def other_sign(builder: CaseBuilder) -> None:
     builder.steps = [replace(step, zero_point=points, zero_point_dtype=zero_point_dtype)]
 
 
-def one_channel_requantized(builder: CaseBuilder) -> None:
+def change_one_zero_point(builder: CaseBuilder) -> None:
     """One channel, not the first, has another zero point than the pad value."""
     [step] = builder.steps
     per_group = max(2, builder.channels // builder.groups)
@@ -164,7 +164,7 @@ def one_channel_requantized(builder: CaseBuilder) -> None:
     builder.steps = [replace(step, zero_point=tuple(points), scale=scale)]
 
 
-def runtime_quantized(builder: CaseBuilder) -> None:
+def make_zero_point_run_time(builder: CaseBuilder) -> None:
     """A parameter of the function: whatever a pass assumes of it, another value stands there at run time."""
     [step] = builder.steps
     highest = dtypes.int_range(step.zero_point_dtype)[1]
@@ -173,7 +173,7 @@ def runtime_quantized(builder: CaseBuilder) -> None:
     builder.steps = [replace(step, constant=False, zero_point=points)]
 
 
-def varying_along_padded(builder: CaseBuilder) -> None:
+def vary_along_padded_axis(builder: CaseBuilder) -> None:
     """The scale or the zero points follow a padded axis."""
     letters = [letter for letter, axis in zip(builder.spec.spatial, builder.axes, strict=True) if any(axis.pad)]
     letter = builder.draw(st.sampled_from(letters))

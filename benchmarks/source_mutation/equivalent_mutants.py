@@ -22,7 +22,7 @@ REASONS = Path(__file__).with_name("equivalent_mutants.toml")
 NONE = "no reason is known"
 
 
-def described(row: dict[str, Any]) -> str:
+def describe_change(row: dict[str, Any]) -> str:
     """What patterns are searched in: one line."""
     _, _, module, function = row["name"].split(".")
     function = function.rpartition("__mutmut_")[0].removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
@@ -49,7 +49,7 @@ def main(file: Path, lists: bool) -> None:
     judged = rows.read(file)
     for row in judged:
         if row["state"] not in rows.KILLED:
-            text = described(row)
+            text = describe_change(row)
             why = next((reason["why"] for reason in reasons if re.search(reason["pattern"], text)), NONE)
             found[why].append(text)
     equivalent = {reason["why"]: reason["equivalent"] for reason in reasons}

@@ -6,10 +6,10 @@ import resource
 from collections.abc import Callable
 from typing import TypeVar
 
-ShardResult = TypeVar("ShardResult")
+T = TypeVar("T")
 
 
-def in_fork(work: Callable[[], ShardResult], *, seconds: float, megabytes: int) -> ShardResult | None:
+def in_fork(work: Callable[[], T], *, seconds: float, megabytes: int) -> T | None:
     """What ``work`` returns in a fork of this process; None if that was lost, or took over ``seconds`` of wall clock.
 
     The fork has so many MB of address space, and no output: TVM warns of half of what changed passes make.
@@ -27,7 +27,7 @@ def in_fork(work: Callable[[], ShardResult], *, seconds: float, megabytes: int) 
     process.start()
     ours.close()
     try:
-        found: ShardResult | None = answers.recv() if answers.poll(seconds) else None
+        found: T | None = answers.recv() if answers.poll(seconds) else None
     except EOFError:
         found = None
     process.kill()

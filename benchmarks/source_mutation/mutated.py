@@ -106,7 +106,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             function = mutant.rpartition("_")[0]
             before, after = (_source(lines, spans[copy], copy) for copy in (f"{function}_orig", mutant))
             name = f"{module.__name__}.{mutant}"
-            CHANGES[name] = Change(name, f"{module.__name__}.{function}", _difference(before, after))
+            CHANGES[name] = Change(name, f"{module.__name__}.{function}", _diff(before, after))
         exec(compile(changed.code, file, "exec"), module.__dict__)  # noqa: S102, this is what a loader does
 
 
@@ -115,5 +115,5 @@ def _source(lines: list[str], span: Any, name: str) -> list[str]:
     return [line.replace(name, "f") for line in lines[span.start - 1 : span.end]]
 
 
-def _difference(before: list[str], after: list[str]) -> tuple[str, ...]:
+def _diff(before: list[str], after: list[str]) -> tuple[str, ...]:
     return tuple(line for line in ndiff(before, after) if line[0] in "-+")

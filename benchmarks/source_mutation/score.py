@@ -10,7 +10,7 @@ Changes that ended the process, or the time of a case, count as killed, by that.
 
 Judged through two passes: the bundled one, and one with the exact options on. What nothing killed is listed: never
 reached, or alive, and then whether at least ``explain()`` or the module of some case came out otherwise. With
-``--more`` only what lives in FILE is judged, by the cases of another seed, say.
+``--more`` only what lives in FILE is judge, by the cases of another seed, say.
 """
 
 import mmap
@@ -44,8 +44,8 @@ from foldproof.generation.draw import leave_no_files, shards  # noqa: E402
 from foldproof.ir.relax import module as ir  # noqa: E402
 from foldproof.ir.relax.build import build  # noqa: E402
 from foldproof.ir.relax.targets import Target, parse_target  # noqa: E402
+from foldproof.mutants.distinct_modules import Passes  # noqa: E402
 from foldproof.mutants.kill_matrix import RIGHT, kill_matrix  # noqa: E402
-from foldproof.mutants.through import Passes  # noqa: E402
 
 PASS_SECONDS = 3
 """Of CPU time for one pass over a case of a few ops, which takes some milliseconds: longer is a loop."""
@@ -58,7 +58,7 @@ TOGETHER = 100
 """Changes that share a process. If it is lost, halves of them are asked again."""
 
 DRAWN = 4000
-"""Cases from which the most telling ones are taken."""
+"""Cases from which the most sort_by_news ones are taken."""
 
 FIRST, MOST = 1, 16
 """Cases of a job: few while most changes are alive."""
@@ -68,20 +68,20 @@ OPTIONS = (FoldExplicitPadding(check_input=False), FoldExplicitPadding(check_inp
 
 
 @dataclass(slots=True)
-class DistinctFailure:
+class Findings:
     """What a job found: change -> how it was killed; and the changes whose function ran, that made other modules, or
     that explained otherwise."""
 
     killed: dict[str, str] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
     differed: set[str] = field(default_factory=set)
-    apply_and_explain: set[str] = field(default_factory=set)
+    explained: set[str] = field(default_factory=set)
 
-    def add(self, other: "DistinctFailure") -> None:
+    def add(self, other: "Findings") -> None:
         self.killed = other.killed | self.killed
         self.reached |= other.reached
         self.differed |= other.differed
-        self.apply_and_explain |= other.apply_and_explain
+        self.explained |= other.explained
 
 
 class Changed:
@@ -91,20 +91,20 @@ class Changed:
         self._name, self._fold = name, fold
 
     def __call__(self, module: ir.Module) -> ir.Module:
-        with mutated.switched(self._name), _limited():
+        with mutated.switched(self._name), _limit_time():
             return self._fold(module)
 
-    def apply_and_explain(self, module: ir.Module) -> str:
-        with mutated.switched(self._name), _limited():
-            return _explained(self._fold, module)
+    def explain(self, module: ir.Module) -> str:
+        with mutated.switched(self._name), _limit_time():
+            return _explain(self._fold, module)
 
 
-def _explained(fold: Any, module: ir.Module) -> str:
+def _explain(fold: Any, module: ir.Module) -> str:
     return "\n".join(map(repr, fold.explain(module)))
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def _limit_time() -> Iterator[None]:
     signal.setitimer(signal.ITIMER_VIRTUAL, PASS_SECONDS)  # raises in Python
     signal.setitimer(signal.ITIMER_PROF, 2 * PASS_SECONDS)  # ends the process, which may be deep in C++
     try:
@@ -114,14 +114,14 @@ def _limited() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _loops(*_: object) -> None:
+def _raise_timeout(*_: object) -> None:
     raise TimeoutError("the pass does not end")
 
 
 # --- cases --------------------------------------------------------------------------------------------
 
 
-def telling(drawn: Sequence[Case]) -> list[Case]:
+def sort_by_news(drawn: Sequence[Case]) -> list[Case]:
     """The cases of which the pass says something new come first: another outcome, or one for another dtype or op.
 
     What a case exercises shows in what is said of it, and most cases say what others have said.
@@ -149,99 +149,99 @@ _DIGITS = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")
 # --- judging ------------------------------------------------------------------------------------------
 
 
-def judged(cases: Sequence[Case], alive: Sequence[str]) -> DistinctFailure:
+def judge(cases: Sequence[Case], alive: Sequence[str]) -> Findings:
     """What the cases show of the changes."""
-    found = DistinctFailure()
+    found = Findings()
     target = parse_target("llvm")
     for case in cases:
         for fold in OPTIONS:
             names = [name for name in alive if name not in found.killed]
-            for part in _one(case, fold, names, target):
+            for part in _judge_case(case, fold, names, target):
                 found.add(part)
     return found
 
 
-def _one(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterator[DistinctFailure]:
+def _judge_case(case: Case, fold: Any, names: Sequence[str], target: Target) -> Iterator[Findings]:
     """What a case shows of the changes through one pass: first which make something else of it, then what that does."""
     unfolded = build(case)
     mutated.REACHED.clear()
     folded = fold(unfolded.clone())
-    again, message = fold(folded), _explained(fold, unfolded)
+    again, message = fold(folded), _explain(fold, unfolded)
     reached = [name for name in names if mutated.CHANGES[name].function in mutated.REACHED]
 
-    def compared(some: Sequence[str], tell: Callable[[str], None]) -> DistinctFailure:
-        found = DistinctFailure(reached=set(some))
+    def compared(some: Sequence[str], tell: Callable[[str], None]) -> Findings:
+        found = Findings(reached=set(some))
         for name in some:
             tell(name)
             changed = Changed(name, fold)
-            if not _alike(changed, unfolded, folded, again):
+            if not _makes_the_same(changed, unfolded, folded, again):
                 found.differed.add(name)
-            elif not _says(changed, unfolded, message):
-                found.apply_and_explain.add(name)
+            elif not _explains_the_same(changed, unfolded, message):
+                found.explained.add(name)
         return found
 
-    def run(some: Sequence[str], _tell: Callable[[str], None]) -> DistinctFailure:
+    def run(some: Sequence[str], _tell: Callable[[str], None]) -> Findings:
         passes = Passes({RIGHT: fold, **{name: Changed(name, fold) for name in some}})
         [kills] = kill_matrix([case], passes, target, options_of(fold))
-        return DistinctFailure(killed={name: failed.fingerprint for name, failed in kills.items()})
+        return Findings(killed={name: failed.fingerprint for name, failed in kills.items()})
 
     differing: list[str] = []
     for start in range(0, len(reached), TOGETHER):
-        part = _safely(compared, reached[start : start + TOGETHER])
+        part = _examine_safely(compared, reached[start : start + TOGETHER])
         differing += sorted(part.differed - part.killed.keys())
         yield part
     for start in range(0, len(differing), TOGETHER):
-        yield _safely(run, differing[start : start + TOGETHER])
+        yield _examine_safely(run, differing[start : start + TOGETHER])
 
 
-WorkerPool = Callable[[Sequence[str], Callable[[str], None]], DistinctFailure]
+Examine = Callable[[Sequence[str], Callable[[str], None]], Findings]
 """Finds something of changes, and tells which one it is at, if it is at a single one."""
 
 
-def _safely(pool: WorkerPool, names: Sequence[str]) -> DistinctFailure:
+def _examine_safely(examine: Examine, names: Sequence[str]) -> Findings:
     """What ``judge`` finds of the changes, in a process of its own; one that ends it, or hangs, is killed by that."""
     if not names:
-        return DistinctFailure()
-    found, at = _forked(pool, names)
+        return Findings()
+    found, at = _examine_in_fork(examine, names)
     if found is not None:
         return found
     guilty = at or (names[0] if len(names) == 1 else "")
     if guilty:
-        found = _safely(pool, [name for name in names if name != guilty])
-        found.add(DistinctFailure(killed={guilty: "the process was lost"}, reached={guilty}))
+        found = _examine_safely(examine, [name for name in names if name != guilty])
+        found.add(Findings(killed={guilty: "the process was lost"}, reached={guilty}))
         return found
     middle = len(names) // 2
-    found = _safely(pool, names[:middle])
-    found.add(_safely(pool, names[middle:]))
+    found = _examine_safely(examine, names[:middle])
+    found.add(_examine_safely(examine, names[middle:]))
     return found
 
 
-def _forked(pool: WorkerPool, names: Sequence[str]) -> tuple[DistinctFailure | None, str]:
+def _examine_in_fork(examine: Examine, names: Sequence[str]) -> tuple[Findings | None, str]:
     """What it finds, None if the process was lost; and the change that it was at."""
     at = mmap.mmap(-1, 200)  # shared by both processes
 
     def tell(name: str) -> None:
         at[:] = name.encode().ljust(len(at))
 
-    def work() -> DistinctFailure:
-        signal.signal(signal.SIGVTALRM, _loops)
-        return pool(names, tell)
+    def work() -> Findings:
+        signal.signal(signal.SIGVTALRM, _raise_timeout)
+        return examine(names, tell)
 
     tell("")
     found = in_fork(work, seconds=SECONDS, megabytes=MEGABYTES)
     return found, at[:].decode().strip()
 
 
-def _alike(changed: Changed, unfolded: ir.Module, folded: ir.Module, again: ir.Module) -> bool:
+def _makes_the_same(changed: Changed, unfolded: ir.Module, folded: ir.Module, again: ir.Module) -> bool:
     try:
         return bool(ir.same(changed(unfolded.clone()), folded) and ir.same(changed(folded), again))
     except Exception:  # noqa: BLE001, whatever the changed pass raises, the matrix will say so of the case
         return False
 
 
-def _says(changed: Changed, unfolded: ir.Module, message: str) -> bool:
+def _explains_the_same(changed: Changed, unfolded: ir.Module, message: str) -> bool:
     try:
-        return changed.apply_and_explain(unfolded) == message
+        return changed.explain(unfolded) == message
     except Exception:  # noqa: BLE001, it differs
         return False
 
@@ -266,16 +266,16 @@ def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> No
     if not changes:
         known = sorted({change.function.split(".")[2] for change in mutated.CHANGES.values()})
         raise click.BadParameter(f"{only!r} has no changes; the modules are {', '.join(known)}", param_hint="--only")
-    started, found, done, size = time.monotonic(), DistinctFailure(), 0, FIRST
+    started, found, done, size = time.monotonic(), Findings(), 0, FIRST
     workers = os.cpu_count() or 1
     drawn = [case for _, shard in shards(strategies.cases(), max(DRAWN, budget), seed) for case in shard]
-    drawn = telling(drawn)[:budget]
+    drawn = sort_by_news(drawn)[:budget]
     together = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
     try:
         while done < len(drawn):
             alive = [name for name in changes if name not in found.killed]
             jobs = [drawn[start : start + size] for start in range(done, min(done + workers * size, len(drawn)), size)]
-            for part in together.map(judged, jobs, [alive] * len(jobs)):
+            for part in together.map(judge, jobs, [alive] * len(jobs)):
                 found.add(part)
             done += sum(map(len, jobs))
             size = min(2 * size, MOST)
@@ -285,32 +285,32 @@ def main(budget: int, seed: int, only: str, file: Path | None, more: bool) -> No
         click.echo("interrupted: what follows is what was found until now")
     finally:
         together.shutdown(wait=False, cancel_futures=True)
-    judged_now = [_row(name, found) for name in changes]
+    rows_now = [_row(name, found) for name in changes]
     if file:
-        rows.write(file, ({row["name"]: row for row in before} | {row["name"]: row for row in judged_now}).values())
-    _report(judged_now, done, time.monotonic() - started)
+        rows.write(file, ({row["name"]: row for row in before} | {row["name"]: row for row in rows_now}).values())
+    _report(rows_now, done, time.monotonic() - started)
 
 
-def _report(judged_now: Sequence[rows.Row], cases: int, seconds: float) -> None:
-    states = Counter(row["state"] for row in judged_now)
-    reached = len(judged_now) - states["not reached"]
-    for row in judged_now:
+def _report(rows_now: Sequence[rows.Row], cases: int, seconds: float) -> None:
+    states = Counter(row["state"] for row in rows_now)
+    reached = len(rows_now) - states["not reached"]
+    for row in rows_now:
         if row["state"] not in ("killed", "not reached"):
             click.echo("\n".join((f"{row['state']}: {row['name']}", *row["lines"])))
     click.echo(
-        f"{states['killed']} of {len(judged_now)} changes killed ({states['killed'] / len(judged_now):.1%}), "
+        f"{states['killed']} of {len(rows_now)} changes killed ({states['killed'] / len(rows_now):.1%}), "
         f"{states['killed'] / max(reached, 1):.1%} of the {reached} reached, in {cases} cases, {seconds:.0f} s: "
         + ", ".join(f"{count} {state}" for state, count in states.most_common())
     )
 
 
-def _row(name: str, found: DistinctFailure) -> dict[str, Any]:
+def _row(name: str, found: Findings) -> dict[str, Any]:
     state = next(
         state
         for state, names in (
             ("killed", found.killed),
             ("another module", found.differed),
-            ("another explanation", found.apply_and_explain),
+            ("another explanation", found.explained),
             ("no difference", found.reached),
             ("not reached", (name,)),
         )

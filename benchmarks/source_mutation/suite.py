@@ -65,7 +65,9 @@ class Suite:
         global _suite
         _suite = self
         with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as together:
-            for number, (name, test) in enumerate(zip(self.names, together.map(_judged, self.names), strict=True), 1):
+            for number, (name, test) in enumerate(
+                zip(self.names, together.map(_find_killer, self.names), strict=True), 1
+            ):
                 if test:
                     self.found[name] = test
                 if number % 100 == 0:
@@ -93,7 +95,7 @@ class Suite:
 _suite: Suite
 
 
-def _judged(name: str) -> str:
+def _find_killer(name: str) -> str:
     """The test that kills a change, found in a process that may be lost."""
 
     def work() -> str:

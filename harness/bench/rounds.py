@@ -29,7 +29,7 @@ from foldproof.generation.shards import FIRST_SHARD_EXAMPLES, SHARD_EXAMPLES, sh
 from foldproof.workers.pool import WorkerPool
 
 WARM_UP_CASES = {"naive": 2, "default": 2, "fast": FIRST_SHARD_EXAMPLES}
-"""Before anything is timed, by pipeline. A process that judges 2,400 cases has compared the PrimFuncs of nearly all
+"""Before anything is time_stages, by pipeline. A process that judges 2,400 cases has compared the PrimFuncs of nearly all
 operators with TVM's after its first shard (``targets.legalize``).
 """
 
@@ -56,7 +56,7 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("oracle: reference", "foldproof.checking.execution", "compare_with_reference"),
     ("oracle: legality", "foldproof.checking.check", "legality"),
 )
-"""What is timed: a name, and where the function stands that does it. A stage within a stage counts for itself alone."""
+"""What is time_stages: a name, and where the function stands that does it. A stage within a stage counts for itself alone."""
 
 COMPILED = ("build", "legalize", "read the graph", "lower", "LLVM", "object, load", "run")
 """The stages of building, compiling and running through the fast pipeline."""
@@ -121,13 +121,13 @@ def rounds(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: flo
     run = _Runner(fold, targets, config)
     started = time.monotonic()
     run.warm_up(draw(strategy, FIRST_SHARD_EXAMPLES, shard_seed(seed, 0)))
-    for number, (cases, drawing) in enumerate(_drawn(strategy, seed)):
+    for number, (cases, drawing) in enumerate(_draw_batches(strategy, seed)):
         yield run.round(cases, drawing, MODES[number % 2 :] + MODES[: number % 2])
         if time.monotonic() - started > seconds:
             return
 
 
-def _drawn(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Case], float]]:
+def _draw_batches(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Case], float]]:
     """Batches, each with its share of the CPU seconds that drawing its shard took. Shards are those of a campaign."""
     for shard in range(1, 1_000_000):
         before = cpu_seconds()
@@ -178,7 +178,7 @@ class _Runner:
     """Checks the cases of a round in each mode."""
 
     def __init__(self, fold: Any, targets: dict[str, Any], config: CheckConfig) -> None:
-        self._fold, self._targets, self._question = fold, targets, config
+        self._fold, self._targets, self._config = fold, targets, config
 
     def warm_up(self, cases: list[Case]) -> None:
         """Everything is loaded, and was compiled once, after it."""
@@ -190,31 +190,31 @@ class _Runner:
     def round(self, cases: list[Case], drawing: float, modes: Sequence[Mode]) -> Round:
         result = Round(cases=len(cases), drawing=drawing)
         for mode in modes:
-            _forget()
-            with timed(STAGES) as stages:
+            _clear_caches()
+            with time_stages(STAGES) as stages:
                 before = cpu_seconds()
-                self._check(mode.name, cases, together=mode.together, sample=self._question.sample)
+                self._check(mode.name, cases, together=mode.together, sample=self._config.sample)
                 result.seconds[mode.name] = cpu_seconds() - before
             result.stages[mode.name] = stages
-        result.one_fill, result.four_fills = (self._compiled(mode.name, cases) for mode in FILLS)
+        result.one_fill, result.four_fills = (self._time_compilation(mode.name, cases) for mode in FILLS)
         return result
 
     def _check(self, mode: str, cases: Sequence[Case], *, together: bool, sample: float) -> None:
         from foldproof.checking.batch import check_batch
 
         for group in [cases] if together else [[case] for case in cases]:
-            check_batch(group, self._fold, self._targets[mode], complete=self._question.complete, sample=sample)
+            check_batch(group, self._fold, self._targets[mode], complete=self._config.complete, sample=sample)
 
-    def _compiled(self, mode: str, cases: Sequence[Case]) -> float:
+    def _time_compilation(self, mode: str, cases: Sequence[Case]) -> float:
         """Seconds of building, compiling and running with the fills that ``mode`` names."""
-        _forget()
-        with timed(STAGES) as stages:
+        _clear_caches()
+        with time_stages(STAGES) as stages:
             filled = [replace(case, fills=tuple(mode.split("+"))) for case in cases]
             self._check(mode, filled, together=True, sample=0.0)
         return sum(stages[name] for name in COMPILED)
 
 
-def _forget() -> None:
+def _clear_caches() -> None:
     """What an oracle said of a case is remembered, and would come free to all modes but the first."""
     from foldproof.oracle.legality import legal_folds, legality
     from foldproof.oracle.preimage import compute_preimage
@@ -239,12 +239,12 @@ def cpu_seconds() -> float:
 
 
 @contextmanager
-def timed(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
+def time_stages(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
     """CPU seconds of each stage while the context lasts, those of stages within it not counted twice."""
     spent: dict[str, float] = defaultdict(float)
     inner = [0.0]
 
-    def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **options: Any) -> Any:
             before = cpu_seconds()
             inner.append(0.0)
@@ -260,5 +260,5 @@ def timed(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
     with ExitStack() as patches:
         for name, module, attribute in stages:
             home = resolve_name(module)
-            patches.enter_context(patch.object(home, attribute, watched(name, getattr(home, attribute))))
+            patches.enter_context(patch.object(home, attribute, wrap(name, getattr(home, attribute))))
         yield spent

@@ -39,7 +39,7 @@ _KINDS = (
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
 """All of them, those that were held out last."""
 
-PLANTED = (
+REPRESENTATIVES = (
     "value_ignored",
     "zero_instead_of_zero_point",
     "first_zero_point_only",

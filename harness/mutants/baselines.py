@@ -1,6 +1,6 @@
 """Three ways of testing that people use, to compare with: their inputs, their cases, their tolerance.
 
-    cases --each pass--> distinct modules --one batch--> run on one input, compared within a tolerance
+    cases --each pass--> distinct modules --one batch--> run on one input, find_kills within a tolerance
 
 Written from their descriptions. An output that differs by more than the tolerance kills, and a pass or a compiler that
 raises; nothing else is looked at: no fold that was missed, no type, no module that is ill formed. As for the harness,
@@ -18,8 +18,8 @@ import numpy as np
 from foldproof.case import MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.checking.failures import Failure, failure
 from foldproof.ir.relax.targets import Program, Target, compile_batch
+from foldproof.mutants.distinct_modules import DistinctModule, Passes, apply_all
 from foldproof.mutants.kill_matrix import RIGHT, Kills
-from foldproof.mutants.through import Distinct, Passes, fold_all
 from foldproof.oracle.fills import inputs, parameters
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -184,17 +184,17 @@ BY_BASELINE = {baseline.name: baseline for baseline in BASELINES}
 # --- comparison ---------------------------------------------------------------------------------------
 
 
-def compared(baseline: Baseline, cases: Sequence[Case], passes: Passes, target: Target, seed: int) -> list[Kills]:
+def find_kills(baseline: Baseline, cases: Sequence[Case], passes: Passes, target: Target, seed: int) -> list[Kills]:
     """The kills of each case, as this way of testing sees them."""
-    rows = [fold_all(replace(case, seed=seed), passes, form=False) for case in cases]
+    rows = [apply_all(replace(case, seed=seed), passes, form=False) for case in cases]
     pairs = [each for row in rows for each in row.distinct]
-    programs = _compiled(pairs, target)
+    programs = _compile(pairs, target)
     for each, program in zip(pairs, programs, strict=True):
         each.failure = program if isinstance(program, Failure) else _compare(baseline, each, program)
     return [_kills(row.failures, row.distinct) for row in rows]
 
 
-def _kills(failures: Kills, distinct: Sequence[Distinct]) -> Kills:
+def _kills(failures: Kills, distinct: Sequence[DistinctModule]) -> Kills:
     """Nobody looks whether the input was mutated; what the bundled pass gets, too, kills nothing."""
     found = {name: failed for name, failed in failures.items() if failed.kind == "CompileError"}
     found |= {name: each.failure for each in distinct if each.failure is not None for name in each.names}
@@ -202,23 +202,23 @@ def _kills(failures: Kills, distinct: Sequence[Distinct]) -> Kills:
     return {} if bundled is not None else found
 
 
-def _compiled(pairs: Sequence[Distinct], target: Target) -> list[Program | Failure]:
+def _compile(pairs: Sequence[DistinctModule], target: Target) -> list[Program | Failure]:
     """All at once, or each alone if one of them does not compile."""
     modules = [{"unfolded": each.unfolded, "folded": each.folded} for each in pairs]
     try:
         return list(compile_batch(modules, target))
     except Exception:  # noqa: BLE001, each is compiled again, alone
-        return [_alone(each, both, target) for each, both in zip(pairs, modules, strict=True)]
+        return [_compile_alone(each, both, target) for each, both in zip(pairs, modules, strict=True)]
 
 
-def _alone(each: Distinct, modules: Mapping[str, Any], target: Target) -> Program | Failure:
+def _compile_alone(each: DistinctModule, modules: Mapping[str, Any], target: Target) -> Program | Failure:
     try:
         return compile_batch([modules], target)[0]
     except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds
         return failure("CompileError", each.case, "folded", f"TVM raised {type(error).__name__}")
 
 
-def _compare(baseline: Baseline, each: Distinct, program: Program) -> Failure | None:
+def _compare(baseline: Baseline, each: DistinctModule, program: Program) -> Failure | None:
     given = parameters(each.case, _inputs(baseline, each.case))
     try:
         want, got = program.run("unfolded", given), program.run("folded", given)
@@ -239,11 +239,11 @@ def _inputs(baseline: Baseline, case: Case) -> dict[str, Array]:
     generator = np.random.Generator(np.random.PCG64(case.seed))
     for name in ("x", "w"):
         if name in arrays:
-            arrays[name] = _uniformly(baseline, generator, arrays[name])
+            arrays[name] = _draw_uniform(baseline, generator, arrays[name])
     return arrays
 
 
-def _uniformly(baseline: Baseline, generator: np.random.Generator, like: Array) -> Array:
+def _draw_uniform(baseline: Baseline, generator: np.random.Generator, like: Array) -> Array:
     if np.issubdtype(like.dtype, np.integer):
         return np.asarray(generator.integers(0, 10, like.shape), like.dtype)
     return np.asarray(generator.uniform(baseline.low, baseline.high, like.shape), like.dtype)

@@ -74,13 +74,13 @@ class Listener:
 
     stopped = False
 
-    def counted(self, way: str, seed: int, number: int) -> None:
+    def on_count(self, way: str, seed: int, number: int) -> None:
         """So many cases of a seed are counted, by the harness or a baseline."""
 
-    def killed(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
+    def on_kill(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
         """A defect is killed for the first time by this seed."""
 
-    def shrunk(self, name: str, shrunk: ShrinkResult) -> None:
+    def on_shrink(self, name: str, shrunk: ShrinkResult) -> None:
         """The case of a defect is small."""
 
 
@@ -118,8 +118,8 @@ def _count(tallies: dict[str, Tally], way: str, seed: int, kills: Iterator[Kills
     for number, found in enumerate(kills, 1):
         for name, tally in tallies.items():
             if tally.add(seed, number, found.get(name)):
-                listener.killed(way, seed, number, name, found[name])
-        listener.counted(way, seed, number)
+                listener.on_kill(way, seed, number, name, found[name])
+        listener.on_count(way, seed, number)
         if listener.stopped:
             raise KeyboardInterrupt
 
@@ -135,7 +135,9 @@ def _by_harness(pool: WorkerPool) -> Kill:
 
 
 def _by_baseline(pool: WorkerPool, baseline: Baseline, seed: int) -> Kill:
-    return lambda cases, names: pool.schedule(jobs.kill_as, baseline.name, cases, names, seed, seconds=BATCH_SECONDS)
+    return lambda cases, names: pool.schedule(
+        jobs.kill_by_baseline, baseline.name, cases, names, seed, seconds=BATCH_SECONDS
+    )
 
 
 def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
@@ -147,25 +149,25 @@ def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
             waiting.append((batch, kill(batch, plan.names)))
         if not waiting:
             return
-        yield from _answers(kill, *waiting.popleft(), plan.names)
+        yield from _collect(kill, *waiting.popleft(), plan.names)
 
 
 def _batch(cases: Iterator[Case]) -> list[Case]:
     return list(islice(cases, BATCH_CASES))
 
 
-def _answers(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...]) -> list[Kills]:
-    """What a job answers. If its worker died or hung, its cases are asked alone, and then its defects."""
+def _collect(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...]) -> list[Kills]:
+    """What a job answers. If its worker died or hung, its cases are judge alone, and then its defects."""
     try:
         found: list[Kills] = future.result()
         return found
     except (WorkerDied, TimeoutError) as error:
         if len(cases) > 1:
-            return [each for case in cases for each in _answers(kill, [case], kill([case], names), names)]
-        return [_lost(kill, cases[0], names, error)]
+            return [each for case in cases for each in _collect(kill, [case], kill([case], names), names)]
+        return [_blame(kill, cases[0], names, error)]
 
 
-def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> Kills:
+def _blame(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> Kills:
     """Whose fault it is that a worker is lost to a case: nobody's, if the bundled pass loses it, too."""
     if len(names) == 1:
         kind = "TargetTimeout" if isinstance(error, TimeoutError) else "TargetCrashed"
@@ -173,7 +175,7 @@ def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> K
     found: Kills = {}
     for half in (names[: len(names) // 2], names[len(names) // 2 :]):
         if half:
-            found |= _answers(kill, [case], kill([case], half), half)[0]
+            found |= _collect(kill, [case], kill([case], half), half)[0]
     return found
 
 
@@ -184,8 +186,8 @@ def _shrink(plan: Plan, pool: WorkerPool, tally: Tally, result: Result, listener
     """The small case of a defect, found by asking ``check`` about its pass."""
     assert tally.failure is not None
     config = CheckConfig(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
-    asked = pool.asking(config)
-    [found] = asked.ask([tally.failure.case])
+    judge = pool.asking(config)
+    [found] = judge.ask([tally.failure.case])
     if isinstance(found, Failure):
-        result.shrunk[tally.name] = shrink(found, asked, seconds=plan.shrink_seconds)
-        listener.shrunk(tally.name, result.shrunk[tally.name])
+        result.shrunk[tally.name] = shrink(found, judge, seconds=plan.shrink_seconds)
+        listener.on_shrink(tally.name, result.shrunk[tally.name])

@@ -10,8 +10,8 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import fold as pass_module
 from foldproof.fold import primfunc
 from foldproof.fold.facts import PadFacts, Widths
-from foldproof.mutants.mutant import BARE, Mutant, killer
-from foldproof.mutants.operators import patched, retyped
+from foldproof.mutants.mutant import BARE, Mutant, witness_case
+from foldproof.mutants.operators import patch_pass, retype
 
 
 def prim_widths_swapped() -> Fold:
@@ -22,7 +22,7 @@ def prim_widths_swapped() -> Fold:
         return None if widths is None else tuple((after, before) for before, after in widths)
 
     _widths = primfunc._widths
-    return retyped(patched(primfunc, _widths=swapped))
+    return retype(patch_pass(primfunc, _widths=swapped))
 
 
 def prim_value_taken_for_zero() -> Fold:
@@ -33,7 +33,7 @@ def prim_value_taken_for_zero() -> Fold:
         return None if facts is None else replace(facts, value=0)
 
     _read = primfunc.read_prim_pad
-    return retyped(patched(pass_module, read_prim_pad=zero))
+    return retype(patch_pass(pass_module, read_prim_pad=zero))
 
 
 def prim_func_removed_while_called() -> Fold:
@@ -45,12 +45,12 @@ def prim_func_removed_while_called() -> Fold:
                 del mod[global_var]
         return mod
 
-    return patched(pass_module, _without_unused=without)
+    return patch_pass(pass_module, _without_unused=without)
 
 
 def call_tir_ignored() -> Fold:
     """Only ``relax.nn.pad`` is a pad."""
-    return patched(pass_module, read_prim_pad=lambda function: None)
+    return patch_pass(pass_module, read_prim_pad=lambda function: None)
 
 
 def prim_mirror_taken_for_constant() -> Fold:
@@ -65,26 +65,26 @@ def prim_mirror_taken_for_constant() -> Fold:
         return replace(facts, mode="constant", widths=tuple((n // 2, n - n // 2) for n in more))
 
     _read = primfunc.read_prim_pad
-    return retyped(patched(pass_module, read_prim_pad=constant))
+    return retype(patch_pass(pass_module, read_prim_pad=constant))
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(kind="call_tir", make=prim_widths_swapped, witness=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(kind="call_tir", make=prim_widths_swapped, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
     Mutant(
         kind="call_tir",
         make=prim_value_taken_for_zero,
-        witness=killer("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
+        witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
     ),
     Mutant(
         kind="call_tir",
         make=prim_func_removed_while_called,
-        witness=killer("conv1d", BARE, pad=Pad(form="call_tir"), extra_outputs=("returned",)),
+        witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"), extra_outputs=("returned",)),
     ),
-    Mutant(kind="call_tir", make=call_tir_ignored, witness=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(kind="call_tir", make=call_tir_ignored, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
     Mutant(
         kind="call_tir",
         make=prim_mirror_taken_for_constant,
-        witness=killer("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
+        witness=witness_case("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
     ),
 )
 """A row each."""

@@ -14,8 +14,8 @@ from foldproof.fold import reader as site
 from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
 from foldproof.fold.propagation import Border, bounded
 from foldproof.fold.values import INTEGER_BITS, int_range
-from foldproof.mutants.mutant import BARE, H, Mutant, W, killer
-from foldproof.mutants.operators import believing, patched, retyped, with_steps
+from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
+from foldproof.mutants.operators import misread_site, patch_pass, retype, with_steps
 
 # --- values -------------------------------------------------------------------------------------------
 
@@ -26,17 +26,17 @@ def border_not_evaluated() -> Fold:
     def evaluated(border: Border, step: Step) -> Border | Refused:
         return replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step), fusible=False)
 
-    return retyped(patched(steps, _evaluated=evaluated))
+    return retype(patch_pass(steps, _evaluated=evaluated))
 
 
 def clip_not_evaluated() -> Fold:
     """The pad value is taken to lie within the bounds of every clip."""
-    return retyped(patched(values, clipped=lambda value, low, high, dtype: value))
+    return retype(patch_pass(values, clipped=lambda value, low, high, dtype: value))
 
 
 def relu_not_evaluated() -> Fold:
     """A negative pad value is taken to pass a relu as it is."""
-    return retyped(patched(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
+    return retype(patch_pass(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
 
 
 def step_rounding_ignored() -> Fold:
@@ -48,7 +48,7 @@ def step_rounding_ignored() -> Fold:
         low, high = int_range(dtype)
         return value if low <= value <= high else None
 
-    return retyped(patched(values, _result=exact))
+    return retype(patch_pass(values, _result=exact))
 
 
 # --- operands -----------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def first_operand_only() -> Fold:
             return step
         return replace(step, other=replace(step.other, flat=step.other.flat[:1] * len(step.other.flat)))
 
-    return believing(lambda site: with_steps(site, first))
+    return misread_site(lambda site: with_steps(site, first))
 
 
 _NEUTRAL = {"multiply": 1.0, "divide": 1.0, "add": 0.0, "subtract": 0.0, "maximum": float("-inf")}
@@ -77,7 +77,7 @@ def runtime_operand_ignored() -> Fold:
         neutral = _NEUTRAL.get(step.op, float("inf"))
         return replace(step, other=Operand(shape=(1,) * len(step.other.shape), flat=(neutral,)))
 
-    return believing(lambda site: with_steps(site, assumed))
+    return misread_site(lambda site: with_steps(site, assumed))
 
 
 def varying_operand_moved() -> Fold:
@@ -96,7 +96,7 @@ def varying_operand_moved() -> Fold:
 
         return with_steps(site, first)
 
-    return believing(uniform)
+    return misread_site(uniform)
 
 
 # --- axes ---------------------------------------------------------------------------------------------
@@ -109,10 +109,10 @@ def permute_not_mapped() -> Fold:
         return border if step.op == "permute_dims" else _rearranged(border, step)
 
     _rearranged = steps._rearranged
-    return retyped(patched(steps, _rearranged=rearranged))
+    return retype(patch_pass(steps, _rearranged=rearranged))
 
 
-def axis_read_behind_permute() -> Fold:
+def axis_read_after_permute() -> Fold:
     """The axis of a quantize or dequantize is read in the layout that a permute after it makes."""
 
     def misplaced(site: Site) -> Site:
@@ -125,7 +125,7 @@ def axis_read_behind_permute() -> Fold:
 
         return with_steps(site, moved)
 
-    return believing(misplaced)
+    return misread_site(misplaced)
 
 
 def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
@@ -137,14 +137,14 @@ def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
     return replace(operand, shape=tuple(shape))
 
 
-def inserted_axis_in_front() -> Fold:
+def inserted_axis_first() -> Fold:
     """A unit axis is taken to be inserted before all others."""
 
     def origin(call: ir.Call) -> list[int | None]:
         new = len(call.attrs.axis)
         return [*([None] * new), *range(int(call.ty.ndim) - new)]
 
-    return retyped(patched(site, _ORIGINS={**site._ORIGINS, "expand_dims": origin}))
+    return retype(patch_pass(site, _ORIGINS={**site._ORIGINS, "expand_dims": origin}))
 
 
 def reshape_target_stale() -> Fold:
@@ -157,14 +157,14 @@ def reshape_target_stale() -> Fold:
         return ir.Call(call.op, [call.args[0], old.args[1]], call.attrs, call.ty_args, call.span, call.ty)
 
     _again = rewrite._again
-    return retyped(patched(rewrite, _again=again))
+    return retype(patch_pass(rewrite, _again=again))
 
 
 # --- the table ----------------------------------------------------------------------------------------
 
 
 def _conv(*chain: CaseStep, value: float = 0.0, **fields: Any) -> Case:
-    return killer("conv1d", BARE, pad=Pad(value=value), steps=chain, **fields)
+    return witness_case("conv1d", BARE, pad=Pad(value=value), steps=chain, **fields)
 
 
 _PERMUTED = (CaseStep(kind="permute_dims", source="NHWC"),)
@@ -193,11 +193,11 @@ MUTANTS: tuple[Mutant, ...] = (
         make=varying_operand_moved,
         witness=_conv(CaseStep(kind="multiply", operand=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), axis="W")),
     ),
-    Mutant(kind="chain", make=permute_not_mapped, witness=killer("conv2d", H, W, steps=_PERMUTED)),
+    Mutant(kind="chain", make=permute_not_mapped, witness=witness_case("conv2d", H, W, steps=_PERMUTED)),
     Mutant(
         kind="chain",
-        make=axis_read_behind_permute,
-        witness=killer(
+        make=axis_read_after_permute,
+        witness=witness_case(
             "conv2d",
             Axis(size=4, kernel=2),
             Axis(size=4, pad=(1, 0), kernel=2),
@@ -209,13 +209,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         kind="chain",
-        make=inserted_axis_in_front,
-        witness=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
+        make=inserted_axis_first,
+        witness=witness_case("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
     ),
     Mutant(
         kind="chain",
         make=reshape_target_stale,
-        witness=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
+        witness=witness_case("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
     ),
 )
 """A row each."""

@@ -13,7 +13,7 @@ from foldproof.case import Case
 from foldproof.checking.check import Prepared, conclude, prepared_from
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
 from foldproof.ir.relax.targets import Program, Target, compile_batch
-from foldproof.mutants.through import Distinct, Folded, Passes, fold_all
+from foldproof.mutants.distinct_modules import CaseModules, DistinctModule, Passes, apply_all
 from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
 
 BLAMING = tuple(kind for kind in KINDS if kind not in (OracleDisagreement, PipelineDisagreement, HarnessError))
@@ -30,20 +30,17 @@ def kill_matrix(
     cases: Sequence[Case], passes: Passes, target: Target, options: PassOptions = NO_OPTIONS
 ) -> list[Kills]:
     """The kills of each case. ``RIGHT`` is one of the passes, all of which make these ``promises``."""
-    through = [fold_all(case, passes) for case in cases]
+    rows = [apply_all(case, passes) for case in cases]
     ready = [
-        (each, _prepared(each, options))
-        for row in through
-        for each in row.distinct
-        if each.failure is None and each.names
+        (each, _prepare(each, options)) for row in rows for each in row.distinct if each.failure is None and each.names
     ]
-    programs = _compiled([prepared for _, prepared in ready], target)
+    programs = _compile([prepared for _, prepared in ready], target)
     for i, (each, prepared) in enumerate(ready):
-        each.failure = _concluded(prepared, target, programs.get(i))
-    return [kills_of(row) for row in through]
+        each.failure = _conclude(prepared, target, programs.get(i))
+    return [select_kills(row) for row in rows]
 
 
-def kills_of(row: Folded) -> Kills:
+def select_kills(row: CaseModules) -> Kills:
     """The failures that blame a pass, and which the bundled one does not have."""
     found = row.failures | {name: each.failure for each in row.distinct if each.failure for name in each.names}
     right = found.pop(RIGHT, None)
@@ -54,11 +51,11 @@ def kills_of(row: Folded) -> Kills:
     }
 
 
-def _prepared(each: Distinct, options: PassOptions) -> Prepared:
+def _prepare(each: DistinctModule, options: PassOptions) -> Prepared:
     return prepared_from(each.case, each.unfolded, each.folded, complete=True, options=options)
 
 
-def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
+def _compile(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
     """The program of each, by its place; none if one of them does not compile, which then shows alone."""
     places = [i for i, each in enumerate(prepared) if each.modules]
     try:
@@ -68,7 +65,7 @@ def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program
     return dict(zip(places, programs, strict=True))
 
 
-def _concluded(prepared: Prepared, target: Target, program: Program | None) -> Failure | None:
+def _conclude(prepared: Prepared, target: Target, program: Program | None) -> Failure | None:
     try:
         conclude(prepared, target, program=program)
     except Failure as found:

@@ -12,12 +12,12 @@ from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import FoldExplicitPadding
 
-Make = Callable[[], Fold]
+MakePass = Callable[[], Fold]
 """Makes a pass."""
 
-BUNDLED: Make = cast(Make, FoldExplicitPadding)
-CORRECT: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
-SLICE: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
+BUNDLED: MakePass = cast(MakePass, FoldExplicitPadding)
+CORRECT: MakePass = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
+SLICE: MakePass = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,10 @@ class Mutant:
     """
 
     kind: str
-    make: Make
+    make: MakePass
     witness: Case
     upstream: str = ""
-    right: Make = BUNDLED
+    right: MakePass = BUNDLED
     held_out: bool = False
 
     @property
@@ -53,12 +53,12 @@ W = Axis(size=5, pad=(0, 1), kernel=3, padding=(2, 0))
 BARE = Axis(size=4, pad=(1, 2), kernel=2)
 
 
-def killer(op: str, *axes: Axis, **fields: Any) -> Case:
+def witness_case(op: str, *axes: Axis, **fields: Any) -> Case:
     """A case on data that is all negative, unless ``fields`` say otherwise."""
     return Case(**{"op": op, "axes": axes, "fills": ("negative",), **fields})
 
 
-def quantized(*, value: float, dtype: str = "int8", channels: int = 1, **step: Any) -> Case:
+def quantized_witness(*, value: float, dtype: str = "int8", channels: int = 1, **step: Any) -> Case:
     """A conv1d after a dequantize."""
     steps = (Step(**{"zero_point_dtype": dtype, **step}),)
-    return killer("conv1d", BARE, dtype=dtype, pad=Pad(value=value), steps=steps, channels=channels)
+    return witness_case("conv1d", BARE, dtype=dtype, pad=Pad(value=value), steps=steps, channels=channels)

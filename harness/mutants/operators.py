@@ -21,7 +21,7 @@ from foldproof.fold.facts import Operand, Options, PadFacts, Quantization, Site,
 from foldproof.fold.propagated import Propagated, common, crops, propagate
 from foldproof.fold.reader import read_pad
 from foldproof.fold.rules import decide
-from foldproof.mutants.altered import BUNDLED, Spoilt
+from foldproof.mutants.patched_pass import BUNDLED, PatchedPass
 
 Sides = list[Widths]
 """(before, after) of every spatial axis, in the order of the padding attribute."""
@@ -32,40 +32,40 @@ _with_padding = rewrite._with_padding
 # --- functions of the pass ----------------------------------------------------------------------------
 
 
-def patched(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
+def patch_pass(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
     """``fold`` with attributes of ``owner`` replaced while it runs."""
     patches = tuple((owner, name, replacement) for name, replacement in replacements.items())
-    if isinstance(fold, Spoilt):
+    if isinstance(fold, PatchedPass):
         return replace(fold, patches=(*fold.patches, *patches))
-    return Spoilt(base=fold, patches=patches)
+    return PatchedPass(base=fold, patches=patches)
 
 
-def retyped(fold: Fold) -> Fold:
+def retype(fold: Fold) -> Fold:
     """The types that the folded consumer has now: those of a pass that makes it with a BlockBuilder."""
-    assert isinstance(fold, Spoilt)
-    return replace(fold, after=with_types_anew)
+    assert isinstance(fold, PatchedPass)
+    return replace(fold, after=infer_types)
 
 
-def with_types_anew(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
+def infer_types(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
     """What changed, with all its types inferred."""
-    return each(folded, without_pads, but=module)
+    return change_functions(folded, remove_pads, but=module)
 
 
 # --- what the rules are asked, and answer -------------------------------------------------------------
 
 
-def deciding(wrong: Callable[[Site], Outcome]) -> Fold:
+def replace_decision(wrong: Callable[[Site], Outcome]) -> Fold:
     """Another answer to each site."""
     patches = ((rewrite, "decide", lambda site, options: wrong(site)),)
-    return Spoilt(base=BUNDLED, patches=patches, after=with_types_anew, wrong=wrong)
+    return PatchedPass(base=BUNDLED, patches=patches, after=infer_types, wrong=wrong)
 
 
-def believing(lie: Callable[[Site], Site]) -> Fold:
+def misread_site(lie: Callable[[Site], Site]) -> Fold:
     """The rules are asked about another site."""
-    return deciding(lambda site: decide(lie(site)))
+    return replace_decision(lambda site: decide(lie(site)))
 
 
-def without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
+def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
     """The rules without the preconditions of these kinds."""
 
     def kept(site: Site, refusals: Iterator[Refused]) -> Refused | None:
@@ -84,7 +84,7 @@ def without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, 
         refused = kept(site, crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
         return refused or _with_kept(rule.fold(propagated), propagated)
 
-    return deciding(lenient)
+    return replace_decision(lenient)
 
 
 def _with_kept(folded: Folded, propagated: Propagated) -> Folded:
@@ -92,35 +92,37 @@ def _with_kept(folded: Folded, propagated: Propagated) -> Folded:
     return replace(folded, kept=propagated.kept) if any(map(any, propagated.kept)) else folded
 
 
-def concluding(change: Callable[[Site, Folded], Outcome]) -> Fold:
+def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Fold:
     """The rules fold what they should, to something else."""
 
     def wrong(site: Site) -> Outcome:
         outcome = decide(site)
         return change(site, outcome) if isinstance(outcome, Folded) and outcome.padding is not None else outcome
 
-    return deciding(wrong)
+    return replace_decision(wrong)
 
 
-def adding(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
+def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
     """Another sum of own padding and widths."""
-    return concluding(lambda site, folded: replace(folded, padding=flat(wrong(own_padding(site), pad_widths(site)))))
+    return change_outcome(
+        lambda site, folded: replace(folded, padding=flatten(wrong(own_padding(site), pad_widths(site))))
+    )
 
 
 # --- what is rebuilt ----------------------------------------------------------------------------------
 
 
-def rebuilding(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
+def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
     """The folded consumer gets other attributes besides its padding."""
 
     def wrong(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
         rebuilt = _with_padding(call, operand, weights, outcome, ty=ty)
-        return changed(rebuilt, rebuilt.args, **change(rebuilt))
+        return rebuild_call(rebuilt, rebuilt.args, **change(rebuilt))
 
-    return retyped(patched(rewrite, _with_padding=wrong))
+    return retype(patch_pass(rewrite, _with_padding=wrong))
 
 
-def each(
+def change_functions(
     mod: tvm.IRModule, change: Callable[[relax.Function], relax.Function], *, but: tvm.IRModule | None = None
 ) -> tvm.IRModule:
     """``mod`` with every function changed, ``but`` those of another module."""
@@ -131,7 +133,7 @@ def each(
     return out
 
 
-def without_pads(
+def remove_pads(
     function: relax.Function, chosen: Callable[[Body, relax.Var, PadFacts], bool] = lambda body, var, pad: False
 ) -> relax.Function:
     """The function without the chosen pads: what uses them reads their input. All types are inferred anew."""
@@ -160,7 +162,7 @@ class _Retype(PyExprMutator):  # type: ignore[misc]
         return ir.Call(call.op, [self.visit_expr(arg) for arg in call.args], call.attrs, call.ty_args)
 
 
-def changed(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
+def rebuild_call(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
     """The call with other operands and attributes."""
     attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
     node = ir.make_node(call.op.attrs_type_key, **attrs | attributes)
@@ -182,12 +184,12 @@ def pad_widths(site: Site) -> Sides:
     return [site.pad.widths[site.consumer.layout.index(letter)] for letter in site.consumer.spatial]
 
 
-def flat(sides: Sides) -> tuple[int, ...]:
+def flatten(sides: Sides) -> tuple[int, ...]:
     """In the order of the attribute."""
     return tuple(before for before, _ in sides) + tuple(after for _, after in sides)
 
 
-def total(own: Sides, widths: Sides) -> Sides:
+def add_sides(own: Sides, widths: Sides) -> Sides:
     """The right sum."""
     return [(b + before, a + after) for (b, a), (before, after) in zip(own, widths, strict=True)]
 

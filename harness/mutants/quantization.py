@@ -8,23 +8,23 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Kind, Outcome
 from foldproof.fold.facts import Operand, Quantization, Site, Step
 from foldproof.fold.rules import decide
-from foldproof.mutants.mutant import BARE, Mutant, killer, quantized
-from foldproof.mutants.operators import believing, deciding, with_zero_points, without
+from foldproof.mutants.mutant import BARE, Mutant, quantized_witness, witness_case
+from foldproof.mutants.operators import drop_preconditions, misread_site, replace_decision, with_zero_points
 
 
 def quantized_value_ignored() -> Fold:
     """Any pad value before a quantized consumer is taken for the neutral one."""
-    return without(Kind.QUANTIZATION)
+    return drop_preconditions(Kind.QUANTIZATION)
 
 
 def zero_instead_of_zero_point() -> Fold:
     """The value before a dequantize is compared with 0."""
-    return believing(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
+    return misread_site(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
 
 
 def first_zero_point_only() -> Fold:
     """Only the first of the per-channel zero points is looked at."""
-    return believing(lambda site: with_zero_points(site, lambda points: points[:1]))
+    return misread_site(lambda site: with_zero_points(site, lambda points: points[:1]))
 
 
 def zero_point_wrong_sign() -> Fold:
@@ -34,7 +34,7 @@ def zero_point_wrong_sign() -> Fold:
         value = site.pad.value
         return with_zero_points(site, lambda points: tuple(value if (p - value) % 256 == 0 else p for p in points))
 
-    return believing(as_bytes)
+    return misread_site(as_bytes)
 
 
 def absent_value_taken_as_match() -> Fold:
@@ -50,7 +50,7 @@ def absent_value_taken_as_match() -> Fold:
 
         return replace(site, steps=tuple(map(known, site.steps)))
 
-    return believing(assumed)
+    return misread_site(assumed)
 
 
 def nonconstant_dereferenced() -> Fold:
@@ -62,7 +62,7 @@ def nonconstant_dereferenced() -> Fold:
                 max(step.zero_point.flat)  # type: ignore[arg-type]  # the defect
         return decide(site)
 
-    return deciding(careless)
+    return replace_decision(careless)
 
 
 def varying_parameters_moved() -> Fold:
@@ -79,7 +79,7 @@ def varying_parameters_moved() -> Fold:
 
         return replace(site, steps=tuple(map(flattened, site.steps)))
 
-    return believing(uniform)
+    return misread_site(uniform)
 
 
 def quantize_dequantize_taken_for_identity() -> Fold:
@@ -94,7 +94,7 @@ def quantize_dequantize_taken_for_identity() -> Fold:
                 kept.append(step)
         return replace(site, steps=tuple(kept))
 
-    return believing(cancelled)
+    return misread_site(cancelled)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -102,38 +102,40 @@ MUTANTS: tuple[Mutant, ...] = (
         kind="quantization",
         upstream="apache/tvm#11127",
         make=quantized_value_ignored,
-        witness=quantized(value=3.0, zero_point=(4,)),
+        witness=quantized_witness(value=3.0, zero_point=(4,)),
     ),
-    Mutant(kind="quantization", make=zero_instead_of_zero_point, witness=quantized(value=0.0, zero_point=(3,))),
+    Mutant(kind="quantization", make=zero_instead_of_zero_point, witness=quantized_witness(value=0.0, zero_point=(3,))),
     Mutant(
-        kind="quantization", make=first_zero_point_only, witness=quantized(value=3.0, zero_point=(3, 4), channels=2)
+        kind="quantization",
+        make=first_zero_point_only,
+        witness=quantized_witness(value=3.0, zero_point=(3, 4), channels=2),
     ),
     Mutant(
         kind="quantization",
         upstream="google/XNNPACK#8647",
         make=zero_point_wrong_sign,
-        witness=quantized(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
+        witness=quantized_witness(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
     ),
     Mutant(
         kind="quantization",
         make=absent_value_taken_as_match,
-        witness=quantized(value=0.0, zero_point=(3,), constant=False),
+        witness=quantized_witness(value=0.0, zero_point=(3,), constant=False),
     ),
     Mutant(
         kind="quantization",
         upstream="apache/tvm#14445",
         make=nonconstant_dereferenced,
-        witness=quantized(value=3.0, zero_point=(3,), constant=False),
+        witness=quantized_witness(value=3.0, zero_point=(3,), constant=False),
     ),
     Mutant(
         kind="quantization",
         make=varying_parameters_moved,
-        witness=quantized(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
+        witness=quantized_witness(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
     ),
     Mutant(
         kind="quantization",
         make=quantize_dequantize_taken_for_identity,
-        witness=killer(
+        witness=witness_case(
             "conv1d",
             BARE,
             steps=(

@@ -15,7 +15,7 @@ from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.mutants import BY_NAME
 from foldproof.mutants.benchmark import HARNESS, Listener, Plan, Result
-from foldproof.mutants.tally import Tally, finite, middle
+from foldproof.mutants.tally import Tally, finite_or_none, median_of_medians
 
 QUIET_SECONDS = 30.0
 WIDTH = 160
@@ -32,7 +32,7 @@ class Progress(Listener):
         self._console, self._plan, self._write = console, plan, write
         self._started = self._last = time.monotonic()
 
-    def counted(self, way: str, seed: int, number: int) -> None:
+    def on_count(self, way: str, seed: int, number: int) -> None:
         """A line every half minute, and one at the end of a seed."""
         now = time.monotonic()
         if number == self._plan.budget or now - self._last > QUIET_SECONDS:
@@ -40,7 +40,7 @@ class Progress(Listener):
             line = f"{way}, seed {seed}: {number}/{self._plan.budget} cases, {now - self._started:.0f} s"
             self._console.print(line, style="dim", markup=False)
 
-    def killed(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
+    def on_kill(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
         """One line of JSON."""
         self._write(
             {
@@ -54,7 +54,7 @@ class Progress(Listener):
             }
         )
 
-    def shrunk(self, name: str, shrunk: ShrinkResult) -> None:
+    def on_shrink(self, name: str, shrunk: ShrinkResult) -> None:
         """One line of JSON."""
         self._write({"event": "shrunk", "defect": name, **_shrunk_record(shrunk)})
 
@@ -132,7 +132,7 @@ def _closing(result: Result) -> Text:
     parts = [
         f"{len(result.killed)} of {len(tallies)} defects killed by each of {plan.seeds} seeds "
         f"(from {plan.seed}) within {plan.budget} cases",
-        f"median {_number(middle(tallies), plan.budget)}, "
+        f"median {_number(median_of_medians(tallies), plan.budget)}, "
         f"worst {_number(max((t.worst for t in tallies), default=math.inf), plan.budget)}",
     ]
     for name, of in result.baselines.items():
@@ -192,6 +192,6 @@ def _totals(tallies: list[Tally]) -> dict[str, Any]:
     return {
         "defects": len(tallies),
         "killed": sum(tally.killed for tally in tallies),
-        "median_cases": finite(middle(tallies)),
-        "worst_cases": finite(max((tally.worst for tally in tallies), default=math.inf)),
+        "median_cases": finite_or_none(median_of_medians(tallies)),
+        "worst_cases": finite_or_none(max((tally.worst for tally in tallies), default=math.inf)),
     }

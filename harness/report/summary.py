@@ -18,8 +18,8 @@ OUTCOMES = ("folded", "refused", "failed", "known", "in doubt")
 def print_summary(console: Console, summary: Summary, replay_options: str) -> None:
     """The whole closing report."""
     if summary.by_op:
-        console.print(_outcomes(summary))
-    counted = _counted(summary)
+        console.print(_outcome_table(summary))
+    counted = _counter_table(summary)
     if counted.row_count:
         console.print(counted)
     for found in summary.failures.values():
@@ -27,7 +27,7 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
     console.print(_closing_line(summary), soft_wrap=True)
 
 
-def _outcomes(summary: Summary) -> Table:
+def _outcome_table(summary: Summary) -> Table:
     table = Table(title="op x outcome", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("op")
     for outcome in OUTCOMES:
@@ -41,7 +41,7 @@ def _outcomes(summary: Summary) -> Table:
     return table
 
 
-def _counted(summary: Summary) -> Table:
+def _counter_table(summary: Summary) -> Table:
     """Rules, refusals and what was neither passed nor failed, with how many cases showed each."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")

@@ -56,10 +56,10 @@ def run(name: str, function: Any, arrays: Any) -> list[Any]:
         return [tensor.numpy() for tensor in ([out] if isinstance(out, tvm.runtime.Tensor) else out)]
 
 
-def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str:
+def difference(got: Any, want: Any, comparable: Any = True, bound: Any = 0.0) -> str:
     """How an output differs, bit by bit (any NaN is as good as another), in words; empty if it does not.
 
-    Elements that are not ``judged`` are left open by TVM. ``bound`` is the proven error of a sum, 0 where it is exact.
+    Elements that are not ``comparable`` are left open by TVM. ``bound`` is the proven error of a sum, 0 where it is exact.
     """
     if got.shape != want.shape:
         return f"out has shape {got.shape}, but should have {want.shape}"
@@ -72,7 +72,7 @@ def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str
         same = ((a == b) & (np.signbit(a) == np.signbit(b))) | (np.isnan(a) & np.isnan(b))
         with np.errstate(all="ignore"):
             same |= (np.asarray(bound) > 0) & (np.abs(a - b) <= bound)
-    wrong = ~same & judged
+    wrong = ~same & comparable
     if not wrong.any():
         return ""
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -88,8 +88,8 @@ def compare(before: Any, after: Any) -> NoReturn:
         if len(gots) != len(wants):
             finish(failed=f"After returns {len(gots)} tensors, Before {len(wants)}")
         for i, (got, want) in enumerate(zip(gots, wants, strict=True)):
-            opened = UNSPECIFIED.get((fill, i))
-            message = difference(got, want, True if opened is None else ~opened)
+            unspecified = UNSPECIFIED.get((fill, i))
+            message = difference(got, want, True if unspecified is None else ~unspecified)
             if message:
                 print(f"inputs {fill!r}, output {i}\nBefore:\n{want}\nAfter:\n{got}")
                 finish(failed=f"After, {message}")
@@ -100,10 +100,10 @@ def compare_with_reference(before: Any) -> NoReturn:
     """Run the function, and compare with what NumPy says that it means."""
     function = compile_main("Before", before)
     for fill, arrays in INPUTS.items():
-        for i, (got, (want, judged, bound)) in enumerate(
+        for i, (got, (want, comparable, bound)) in enumerate(
             zip(run("Before", function, arrays), EXPECTED[fill], strict=True)
         ):
-            message = difference(got, want, judged, bound)
+            message = difference(got, want, comparable, bound)
             if message:
                 print(f"inputs {fill!r}, output {i}\nNumPy:\n{want}\nBefore:\n{got}")
                 finish(failed=f"Before, {message}")

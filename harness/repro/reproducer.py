@@ -20,21 +20,21 @@ SCRIPT_SUFFIX = ".repro.py"
 SCRIPT_SECONDS = 120.0
 """Time limit of a script: it imports TVM, compiles two tiny functions and runs them, which takes some 3 s."""
 
-_SHOWS = {
+_LAST_LINES = {
     "CompileError": ("FAILED: compiling ", "FAILED: running "),
     "IllFormed": ("FAILED: well_formed", "FAILED: parsing ", "FAILED: After has no function"),
     "MissedFold": ("FAILED: After has a pad",),
     "Miscompile": ("FAILED: After, out",),
     "OracleDisagreement": ("FAILED: Before, out", "FAILED: After, out"),
 }
-"""How the last line of a script begins that shows a failure of this kind."""
+"""How the last line of a script begins that beginnings a failure of this kind."""
 
 NOTHING_TO_RUN = "(recorded: there is nothing to run without the pass)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
-    """``path`` is None where no script shows the failure. ``complaint`` is empty if it was ``confirmed``."""
+    """``path`` is None where no script beginnings the failure. ``complaint`` is empty if it was ``confirmed``."""
 
     path: Path | None = None
     problem: str = ""
@@ -65,10 +65,10 @@ def write_reproducer(case_path: Path, text: str, failure: Failure) -> Reproducer
     """Write the script beside its case, and run it. Raises CorpusError if it cannot be written."""
     path = case_path.with_name(case_path.name.removesuffix(SUFFIX) + SCRIPT_SUFFIX)
     replace_file(path, text)
-    return Reproducer(path=path, problem=_complaint(path, failure))
+    return Reproducer(path=path, problem=_run_script(path, failure))
 
 
-_TIED = """
+_DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() == int(sys.argv[1]):
@@ -77,11 +77,11 @@ if os.getppid() == int(sys.argv[1]):
 """Becomes the command that follows, which ends with the process that started it, whatever ends that (Linux)."""
 
 
-def _complaint(path: Path, failure: Failure) -> str:
+def _run_script(path: Path, failure: Failure) -> str:
     """Run the script: why it does not show the failure, in a line; empty if it does."""
     command = [sys.executable, "-P", str(path)]  # -P: what lies beside the script is no module
     if sys.platform == "linux":
-        command = [sys.executable, "-IS", "-c", _TIED, str(os.getpid()), *command]
+        command = [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
     try:
         done = subprocess.run(  # noqa: S603, our own script
             command, capture_output=True, text=True, errors="replace", timeout=SCRIPT_SECONDS, start_new_session=True
@@ -93,8 +93,8 @@ def _complaint(path: Path, failure: Failure) -> str:
     last = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1]
     if last.endswith(NOTHING_TO_RUN):
         return "without the pass there is nothing to run"
-    shows = _SHOWS.get(failure.kind, ("FAILED: ",))
+    beginnings = _LAST_LINES.get(failure.kind, ("FAILED: ",))
     lost = failure.kind in ("TargetCrashed", "TargetTimeout")
-    if done.returncode == 1 and last.startswith(shows) and not lost:
+    if done.returncode == 1 and last.startswith(beginnings) and not lost:
         return ""
     return f"exit code {done.returncode}, {last}"

@@ -9,7 +9,7 @@ import pytest
 
 from foldproof.bench import rounds as bench
 from foldproof.bench.report import extra_fills, stages, summary
-from foldproof.bench.rounds import Race, Round, cpu_seconds, timed
+from foldproof.bench.rounds import Race, Round, cpu_seconds, time_stages
 
 RATIOS = ("ratio_default", "ratio_single", "ratio_batched")
 TIMES = ("ms_naive", "ms_default", "ms_single", "ms_batched")
@@ -46,7 +46,7 @@ def test_two_workers_race_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--ops", "conv9d"], "op 'conv9d' is none of conv1d"),
         (["--time", "0s"], "'0s' is no duration above 0"),
@@ -76,7 +76,7 @@ def test_a_stage_within_a_stage_counts_for_itself_alone(monkeypatch):
     monkeypatch.setattr(here, "inner", inner, raising=False)
     monkeypatch.setattr(here, "outer", outer, raising=False)
     monkeypatch.setattr(bench, "cpu_seconds", lambda: now[0])
-    with timed((("outer", __name__, "outer"), ("inner", __name__, "inner"))) as spent:
+    with time_stages((("outer", __name__, "outer"), ("inner", __name__, "inner"))) as spent:
         here.outer()
     assert spent == {"outer": 1.0, "inner": 2.0}
 

@@ -28,7 +28,7 @@ QUICK = ("stale_type",)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.PLANTED]
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.REPRESENTATIVES]
 )
 def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
     spec = f"foldproof.mutants:{name}"

@@ -15,11 +15,11 @@ from foldproof.checking.failures import Failure, failure
 from foldproof.generation.draw import draw, shards
 from foldproof.ir.relax.targets import parse_target
 from foldproof.mutants import BY_NAME, MUTANTS
-from foldproof.mutants.altered import Spoilt
-from foldproof.mutants.baselines import BASELINES, BY_BASELINE, compared
-from foldproof.mutants.kill_matrix import RIGHT, kill_matrix, kills_of
-from foldproof.mutants.tally import Tally, wilson
-from foldproof.mutants.through import Distinct, Folded, Passes, fold_all
+from foldproof.mutants.baselines import BASELINES, BY_BASELINE, find_kills
+from foldproof.mutants.distinct_modules import CaseModules, DistinctModule, Passes, apply_all
+from foldproof.mutants.kill_matrix import RIGHT, kill_matrix, select_kills
+from foldproof.mutants.patched_pass import PatchedPass
+from foldproof.mutants.tally import Tally, wilson_interval
 
 LLVM = parse_target("llvm")
 
@@ -81,7 +81,14 @@ def failing(case, fold):
     return None
 
 
-SAMPLE = ("value_ignored", "begin_end_swapped", "clip_not_evaluated", "input_mutated", "idle_pad_kept", "stale_type")
+SAMPLE = (
+    "value_ignored",
+    "begin_end_swapped",
+    "clip_not_evaluated",
+    "input_mutated",
+    "identity_pad_kept",
+    "stale_type",
+)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +108,12 @@ def test_passes_that_share_a_run_make_what_they_make_alone():
     names = tuple(BY_NAME)
     alone = Passes({RIGHT: mutants.mutant.BUNDLED(), **{name: hidden(BY_NAME[name].make()) for name in names}})
     for case in draw(strategies.cases(), 12, 3):
-        assert partition(fold_all(case, passes(*names))) == partition(fold_all(case, alone))
+        assert partition(apply_all(case, passes(*names))) == partition(apply_all(case, alone))
 
 
 def hidden(fold):
     """The same pass, but nobody sees what it replaces."""
-    return (lambda module: fold(module)) if isinstance(fold, Spoilt) else fold
+    return (lambda module: fold(module)) if isinstance(fold, PatchedPass) else fold
 
 
 def partition(row):
@@ -117,17 +124,19 @@ def partition(row):
 
 def test_what_the_bundled_pass_gets_too_kills_nothing():
     case = Case(op="conv1d", axes=(Axis(pad=(1, 0)),))
-    row = Folded(case=case)
+    row = CaseModules(case=case)
     for name, symptom in ((RIGHT, "values"), ("same", "values"), ("other", "shape")):
         found = failure("Miscompile", case, symptom, "")
-        row.distinct.append(Distinct(case=case, unfolded=None, folded=None, changed=True, names=[name], failure=found))
-    assert set(kills_of(row)) == {"other"}
+        row.distinct.append(
+            DistinctModule(case=case, unfolded=None, folded=None, changed=True, names=[name], failure=found)
+        )
+    assert set(select_kills(row)) == {"other"}
 
 
 def test_failures_that_blame_tvm_kill_nothing():
     case = Case(op="conv1d", axes=(Axis(pad=(1, 0)),))
-    row = Folded(case=case, failures={"a": failure("OracleDisagreement", case, "values", "")})
-    assert kills_of(row) == {}
+    row = CaseModules(case=case, failures={"a": failure("OracleDisagreement", case, "values", "")})
+    assert select_kills(row) == {}
 
 
 # --- counting -----------------------------------------------------------------------------------------
@@ -135,10 +144,10 @@ def test_failures_that_blame_tvm_kill_nothing():
 
 def test_the_interval_of_a_rate_is_wilsons():
     """By hand from the formula with z = 1.96."""
-    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
-    assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson_interval(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson_interval(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
 def test_a_defect_is_killed_if_every_seed_kills_it():
@@ -180,14 +189,14 @@ def test_the_fixed_matrix_is_no_larger_than_itself():
 def test_a_baseline_sees_values_alone():
     case = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), pad=Pad(value=3.0))
     names = ("value_ignored", "not_idempotent", "input_mutated", "asymmetric_refused")
-    [found] = compared(BY_BASELINE["uniform"], [case], passes(*names), LLVM, 0)
+    [found] = find_kills(BY_BASELINE["uniform"], [case], passes(*names), LLVM, 0)
     assert set(found) == {"value_ignored"}
 
 
 def test_a_baseline_misses_what_its_tolerance_swallows():
     """A border of -0.0 before a max_pool of zeros: equal as numbers."""
     mutant = BY_NAME["nested_signs_of_zero_not_compared"]
-    [found] = compared(BY_BASELINE["uniform"], [mutant.witness], passes(mutant.name), LLVM, 0)
+    [found] = find_kills(BY_BASELINE["uniform"], [mutant.witness], passes(mutant.name), LLVM, 0)
     assert found == {}
 
 

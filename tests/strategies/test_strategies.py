@@ -16,7 +16,7 @@ from foldproof.generation.draw import draw
 from foldproof.generation.shards import shard_seed
 from foldproof.ir.relax.build import build
 from foldproof.oracle.legality import Legality, legality
-from foldproof.strategies.builder import MOST_MACS, cheaper
+from foldproof.strategies.builder import MOST_MACS, reduce_cost
 from foldproof.strategies.scenarios import FOLDABLE, SCENARIOS, UNFOLDABLE
 from foldproof.strategies.values import UNKNOWN_MODES
 
@@ -217,4 +217,4 @@ def test_a_case_that_costs_too_much_keeps_a_window_of_the_padded_kernel():
     axis = Axis(size=24, pad=(3, 4), kernel=4, dilation=2)
     costly = Case(op="conv3d", axes=(axis, axis, axis), pad=Pad(operand="weight"), channels=2, filters=4)
     assert costly.macs > MOST_MACS
-    assert cheaper(costly).axes[0] == Axis(size=21, pad=(3, 4), kernel=4, dilation=2)
+    assert reduce_cost(costly).axes[0] == Axis(size=21, pad=(3, 4), kernel=4, dilation=2)

@@ -1,6 +1,6 @@
-"""A case through many passes: the distinct modules that they make, and the failures of those that make none.
+"""A case applier many passes: the distinct modules that they make, and the failures of those that make none.
 
-    unfolded --base, watched--> Run: what every pass makes that answers alike
+    unfolded --base, watched--> Trace: what every pass makes that answers alike
              --each other pass--> modules, equal ones once
 
 Passes are functions of the module: of what equals the input, a pass makes what it made of that.
@@ -15,7 +15,7 @@ from foldproof.checking.apply_pass import Fold, apply_pass, check_again, check_f
 from foldproof.checking.failures import Failure
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
-from foldproof.mutants.altered import Run, Spoilt, places_of, watched
+from foldproof.mutants.patched_pass import PatchedPass, Trace, patched_places, trace
 
 
 class Passes:
@@ -23,11 +23,11 @@ class Passes:
 
     def __init__(self, folds: Mapping[str, Fold]) -> None:
         self.folds = folds
-        self.places = places_of(folds.values())
+        self.places = patched_places(folds.values())
 
 
 @dataclass(slots=True, kw_only=True)
-class Distinct:
+class DistinctModule:
     """A module, and the names of the passes that made it; ``failure`` is what is wrong with it."""
 
     case: Case
@@ -39,50 +39,50 @@ class Distinct:
 
 
 @dataclass(slots=True, kw_only=True)
-class Folded:
-    """A case through all passes."""
+class CaseModules:
+    """A case applier all passes."""
 
     case: Case
-    distinct: list[Distinct] = field(default_factory=list)
+    distinct: list[DistinctModule] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)
 
 
-def fold_all(case: Case, passes: Passes, *, form: bool = True) -> Folded:
-    """The case through every pass. ``form`` asks of each module what ``check`` asks before anything runs."""
-    through = _Through(case, passes, form)
+def apply_all(case: Case, passes: Passes, *, form: bool = True) -> CaseModules:
+    """The case applier every pass. ``form`` asks of each module what ``check`` asks before anything runs."""
+    applier = _Applier(case, passes, form)
     for name, fold in passes.folds.items():
         try:
-            through.made(fold).names.append(name)
+            applier.apply(fold).names.append(name)
         except Failure as found:
-            through.row.failures[name] = found
-    return through.row
+            applier.row.failures[name] = found
+    return applier.row
 
 
 @dataclass(slots=True, kw_only=True)
 class _Shared:
     """What every pass makes that does what its base does: in ``run``, and in ``again``, the run on what it made."""
 
-    run: Run
-    again: Run
-    each: Distinct
+    run: Trace
+    again: Trace
+    each: DistinctModule
     idempotent: bool
 
 
-class _Through:
+class _Applier:
     """One case on its way."""
 
     def __init__(self, case: Case, passes: Passes, form: bool) -> None:
-        self.row = Folded(case=case)
+        self.row = CaseModules(case=case)
         self._case, self._passes, self._form = case, passes, form
         self._unfolded = build(case)
         self._shared: dict[Any, _Shared | None] = {}
 
-    def made(self, fold: Fold) -> Distinct:
+    def apply(self, fold: Fold) -> DistinctModule:
         """What a pass makes. Raises a ``Failure``."""
-        shared = self._shared_by(fold) if isinstance(fold, Spoilt) else None
-        if shared is None or not isinstance(fold, Spoilt) or not fold.same_in(shared.run):
-            each = self._distinct(apply_pass(self._case, fold, self._unfolded.clone()))
-        elif shared.idempotent and fold.same_in(shared.again):
+        shared = self._find_shared(fold) if isinstance(fold, PatchedPass) else None
+        if shared is None or not isinstance(fold, PatchedPass) or not fold.agrees_with(shared.run):
+            each = self._add(apply_pass(self._case, fold, self._unfolded.clone()))
+        elif shared.idempotent and fold.agrees_with(shared.again):
             return shared.each
         else:
             each = shared.each
@@ -90,32 +90,32 @@ class _Through:
             check_again(self._case, fold, each.folded)
         return each
 
-    def _shared_by(self, fold: Spoilt) -> _Shared | None:
+    def _find_shared(self, fold: PatchedPass) -> _Shared | None:
         key = (id(fold.base), fold.after)
         if key not in self._shared:
             self._shared[key] = self._share(fold)
         return self._shared[key]
 
-    def _share(self, fold: Spoilt) -> _Shared | None:
+    def _share(self, fold: PatchedPass) -> _Shared | None:
         """None where the base raises: then each pass says so itself."""
         try:
-            run, folded = self._watched(fold, self._unfolded)
-            again, twice = self._watched(fold, folded)
+            run, folded = self._trace(fold, self._unfolded)
+            again, twice = self._trace(fold, folded)
         except Exception:  # noqa: BLE001, each pass shows it alone
             return None
-        return _Shared(run=run, again=again, each=self._distinct(folded), idempotent=ir.same(folded, twice))
+        return _Shared(run=run, again=again, each=self._add(folded), idempotent=ir.same(folded, twice))
 
-    def _watched(self, fold: Spoilt, module: ir.Module) -> tuple[Run, ir.Module]:
-        run = watched(fold.base, module.clone(), self._passes.places)
+    def _trace(self, fold: PatchedPass, module: ir.Module) -> tuple[Trace, ir.Module]:
+        run = trace(fold.base, module.clone(), self._passes.places)
         return run, run.folded if fold.after is None else fold.after(run.folded, module)
 
-    def _distinct(self, folded: ir.Module) -> Distinct:
+    def _add(self, folded: ir.Module) -> DistinctModule:
         """The entry of an equal module, or a new one."""
         known = next((each for each in self.row.distinct if ir.same(each.folded, folded)), None)
         if known is not None:
             return known
         changed = not ir.same(folded, self._unfolded)
-        each = Distinct(case=self._case, unfolded=self._unfolded, folded=folded, changed=changed)
+        each = DistinctModule(case=self._case, unfolded=self._unfolded, folded=folded, changed=changed)
         self.row.distinct.append(each)
         if self._form:
             try:

@@ -28,7 +28,7 @@ BATCH = 8
 ROUNDS = 100_000
 
 
-def rates_of(
+def measure_rates(
     pool: WorkerPool, scenario: Scenario, names: tuple[str, ...], *, examples: int, seed: int
 ) -> dict[str, float]:
     """The share of an aim's cases that kills each defect."""
@@ -63,7 +63,7 @@ def main(examples: int, seed: int, workers: int, path: Path | None) -> None:
     rows: dict[str, dict[str, float]] = {}
     with WorkerPool(CheckConfig(), workers) as pool:
         for number, scenario in enumerate(SCENARIOS):
-            rows[scenario.name] = rates_of(pool, scenario, names, examples=examples, seed=shard_seed(seed, number))
+            rows[scenario.name] = measure_rates(pool, scenario, names, examples=examples, seed=shard_seed(seed, number))
             best = sorted(rows[scenario.name].items(), key=lambda item: -item[1])[:5]
             console.print(scenario.name, "|", ", ".join(f"{name} {rate:.0%}" for name, rate in best))
             if path is not None:

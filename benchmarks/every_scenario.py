@@ -24,7 +24,7 @@ from foldproof.workers.worker import Result
 BATCH = 8
 
 
-def cases_of(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
+def draw_scenario(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
     """``examples`` distinct cases, or as many as shards of twice that number hold."""
     drawn: dict[Case, None] = {}
     for shard in range(4):
@@ -35,23 +35,25 @@ def cases_of(scenario: Scenario, number: int, *, examples: int, seed: int) -> li
     return list(drawn)[:examples]
 
 
-def judged(pool: WorkerPool, *, examples: int, seed: int, start: int = 0) -> Iterator[tuple[Scenario, list[Result]]]:
+def check_scenarios(
+    pool: WorkerPool, *, examples: int, seed: int, start: int = 0
+) -> Iterator[tuple[Scenario, list[Result]]]:
     """The results of aim after aim; the cases of the next are drawn while the workers judge."""
     waiting: list[tuple[Scenario, list[Job]]] = []
     for number, scenario in enumerate(SCENARIOS[start:], start):
-        cases = cases_of(scenario, number, examples=examples, seed=seed)
+        cases = draw_scenario(scenario, number, examples=examples, seed=seed)
         waiting.append((scenario, [pool.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]))
         if len(waiting) > 1:
-            yield results_of(*waiting.pop(0))
-    yield from (results_of(scenario, jobs) for scenario, jobs in waiting)
+            yield collect_results(*waiting.pop(0))
+    yield from (collect_results(scenario, jobs) for scenario, jobs in waiting)
 
 
-def results_of(scenario: Scenario, jobs: list[Job]) -> tuple[Scenario, list[Result]]:
+def collect_results(scenario: Scenario, jobs: list[Job]) -> tuple[Scenario, list[Result]]:
     """A result per case, in order."""
     return scenario, [result for job in jobs for result in job.results()]
 
 
-def row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
+def format_row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
     """What the cases of an aim came to, as the cells of the table."""
     verdicts = [result for result in results if not isinstance(result, Failure)]
     reasons = Counter(kind for verdict in verdicts for kind in {kind for kind, _ in verdict.reasons})
@@ -82,11 +84,11 @@ def main(examples: int, seed: int, workers: int, fold: str | None, after: str | 
     start = 0 if after is None else 1 + [scenario.name for scenario in SCENARIOS].index(after)
     with WorkerPool(CheckConfig(fold=fold, complete=fold is None), workers) as pool:
         pool.start()
-        for scenario, results in judged(pool, examples=examples, seed=seed, start=start):
+        for scenario, results in check_scenarios(pool, examples=examples, seed=seed, start=start):
             found = [result for result in results if isinstance(result, Failure)]
             failures += found
-            table.add_row(*row(scenario, results))
-            console.print(*row(scenario, results), sep=" | ", highlight=False)
+            table.add_row(*format_row(scenario, results))
+            console.print(*format_row(scenario, results), sep=" | ", highlight=False)
             for failure in found[:3]:
                 console.print(f"{failure.fingerprint}: {failure}", markup=False, highlight=False)
     console.print(table)
