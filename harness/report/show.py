@@ -1,4 +1,4 @@
-"""``foldproof show``: a case, its TVMScript before and after the pass, the reason of each site, and the verdict."""
+"""``foldproof show``: a case, its TVMScript before and after the pass, the outcome of each site, and the result."""
 
 from typing import Any
 
@@ -19,7 +19,18 @@ from foldproof.oracle.legality import legality
 
 
 def show(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: bool) -> bool:
-    """Print everything about a case; whether it passed."""
+    """Print a case, both modules, the outcome of each site and the result of ``check``.
+
+    Args:
+        console: Where to print.
+        entry: The case, with its note and what its file records.
+        fold: The pass.
+        target: The parsed target.
+        complete: Whether a missed legal fold is a failure.
+
+    Returns:
+        Whether the case passed.
+    """
     case = entry.case
     console.print(Text(describe(case), style="cyan"), soft_wrap=True)
     console.print(Text(f"  {case!r}"), soft_wrap=True)
@@ -31,8 +42,8 @@ def show(console: Console, entry: Entry, fold: Fold, target: Any, *, complete: b
     console.print(Rule("before"))
     console.print(_script(before))
     _show_after(console, before, fold)
-    console.print(Rule("verdict"))
-    console.print(Text(f"the fold is {legality(case)} by the NumPy meaning of the case"))
+    console.print(Rule("result"))
+    console.print(Text(f"the fold is {legality(case)}, by the NumPy reference"))
     return _show_verdict(console, entry, fold, target, complete=complete)
 
 
@@ -41,7 +52,7 @@ def _show_after(console: Console, before: ir.Module, fold: Fold) -> None:
     try:
         after = fold(before.clone())
         sites: Any = fold.explain(before) if isinstance(fold, FoldExplicitPadding) else ()
-    except (Exception, SystemExit) as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
+    except (Exception, SystemExit) as error:  # noqa: BLE001, a pass can raise anything; the result below reports it as a failure
         console.print(Text(f"the pass raised {ir.short_error(error)}", style="red"))
         return
     console.print(Text("unchanged") if ir.same(before, after) else _script(after))
