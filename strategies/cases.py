@@ -1,8 +1,8 @@
-"""Cases: what a case aims at (a rule, or a refusal) is drawn first, by weights that were measured, then what fits it.
+"""Strategies for whole cases: draw a scenario by measured weights first, then an op and sizes that fit it.
 
-    aim --draw--> Draft (a legal case) --break one condition--> Case
+    scenario --draw--> CaseBuilder (a legal case) --violate one condition--> Case
 
-A refusal's case is a legal one with exactly one condition broken, so that a pass which forgets that condition folds it.
+A case that must not be folded is a legal one with exactly one violation. A pass that forgets that condition folds it.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ from foldproof.strategies.scenarios import FOLDABLE, SCENARIOS, UNFOLDABLE, Scen
 from foldproof.strategies.values import member_of
 
 Choices = st.SearchStrategy[tuple[Scenario, st.SearchStrategy[ops.Op]]]
-"""Aims, each with the ops that it fits. Made once: a new sampled_from hashes all that it samples from."""
+"""Scenarios, each with the ops that it fits. Cached, because each new ``sampled_from`` hashes all its elements."""
 
 
 def _fitting(
@@ -38,7 +38,7 @@ def _weighted(names: tuple[str, ...]) -> Choices:
 
 
 def scenario_cases(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> st.SearchStrategy[Case]:
-    """Cases of the named ops that aim at one of ``aims``, drawn uniformly."""
+    """Draw cases of the named ops from one of ``scenarios``, uniformly."""
     return _scenario_cases(_uniform(scenarios, names))
 
 
@@ -57,7 +57,7 @@ def _draw_case(draw: st.DrawFn, scenario: Scenario, spec: ops.Op) -> Case:
 
 @st.composite
 def _mixed_cases(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
-    """Several conditions broken at once, where they go together; what no aim describes."""
+    """Draw cases with several violations at once, as far as they go together. No scenario describes them."""
     spec = ops.BY_NAME[draw(st.sampled_from(names))]
     builder = legal_pad(draw, spec, ordered=False)
     for violate in (
@@ -76,22 +76,43 @@ def _mixed_cases(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
 def _check_names(given: tuple[str, ...]) -> tuple[str, ...]:
     for name in given:
         if name not in ops.BY_NAME:
-            raise ValueError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
+            raise ValueError(f"unknown op {name!r}; expected one of {', '.join(ops.NAMES)}")
     return given or ops.NAMES
 
 
 def foldable_cases(*names: str) -> st.SearchStrategy[Case]:
-    """Cases of the named ops (all, if none is named) whose pad may be folded. Raises ValueError for an unknown op."""
+    """Draw cases whose pad may be folded.
+
+    Args:
+        names: Ops, for example ``"conv2d"`` (default: all).
+
+    Raises:
+        ValueError: For an unknown op.
+    """
     return scenario_cases(FOLDABLE, _check_names(names))
 
 
 def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
-    """Legal cases of the named ops with exactly one condition broken: the pad must stay, but for lucky geometry."""
+    """Draw legal cases with exactly one violation. Their pad must stay, except where the sizes hide the violation.
+
+    Args:
+        names: Ops, for example ``"conv2d"`` (default: all).
+
+    Raises:
+        ValueError: For an unknown op.
+    """
     return scenario_cases(UNFOLDABLE, _check_names(names))
 
 
 def cases(*names: str) -> st.SearchStrategy[Case]:
-    """Cases of the named ops: nineteen in twenty aim at something, the others have several conditions broken."""
+    """Draw cases of all kinds: 19 of 20 follow a scenario, the others have several violations.
+
+    Args:
+        names: Ops, for example ``"conv2d"`` (default: all).
+
+    Raises:
+        ValueError: For an unknown op.
+    """
     chosen = _check_names(names)
     kinds = (_scenario_cases(_weighted(chosen)), _mixed_cases(chosen))
     return st.sampled_from([0] * 19 + [1]).flatmap(lambda kind: kinds[kind])

@@ -1,4 +1,4 @@
-"""Aims: what cases are meant to reach. A draft to start from, and at most one condition to break."""
+"""Scenarios: what a case is to reach. Each has a legal pad to start from and at most one violation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ EVERY = ("conv", "conv_transpose", "max_pool", "avg_pool")
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What a case is meant to reach. ``start`` draws a legal case; ``breaks``, if any, breaks one condition of it.
+    """What a case is to reach. ``start`` draws a legal case; ``violate``, if any, violates one condition.
 
-    ``weight`` is how often ``foldproof.strategies.cases`` draws it, compared with an aim of weight 1.
+    ``weight`` is how often ``strategies.cases`` draws it, relative to a scenario of weight 1.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Scenario:
 
     @property
     def weight(self) -> int:
-        """By ``benchmarks/aim_kills.py``."""
+        """The weight; ``benchmarks/scenario_kills.py`` measures how useful it is."""
         return WEIGHTS.get(self.name, 1)
 
     def fits(self, spec: ops.Op) -> bool:
@@ -280,7 +280,9 @@ WEIGHTS = {
     "replicate": 3,
     "circular": 4,
 }
-"""Aims that are drawn more often than others, by name. ``benchmarks/aim_kills.py`` proposed them, such that the defect
-that fewest cases kill is killed by as many as possible, with three tenths spread over all aims; a dozen were changed by
-hand after a run of ``foldproof mutants``. Held-out defects had no part in the weights."""
+"""The weights other than 1, by name. ``benchmarks/scenario_kills.py`` proposed them.
+
+They maximize the kill rate of the mutant that is killed least, with three tenths spread over all scenarios. A dozen
+were changed by hand after a run of ``foldproof mutants``. Held-out mutants were not used.
+"""
 assert WEIGHTS.keys() <= {scenario.name for scenario in SCENARIOS}

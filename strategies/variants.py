@@ -1,4 +1,4 @@
-"""Legal cases whose axes move, whose pads are several or have another form; open lengths, constant weights, bounds."""
+"""Legal cases with rearranged axes, several pads, other forms of the pad, open lengths, constant weights or bounds."""
 
 from dataclasses import replace
 
@@ -20,18 +20,18 @@ from foldproof.strategies.chains import (
 
 
 def permuted_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The pad in another layout than the consumer's, as ConvertLayout leaves it; elementwise steps around."""
+    """Draw a pad in another layout than the consumer's, as ConvertLayout leaves it, among elementwise steps."""
     builder = elementwise_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.integers(0, 2))]
     settle(builder)
     add_permute(builder)
-    if draw(st.sampled_from([False, False, True])):  # there and back
+    if draw(st.sampled_from([False, False, True])):  # and the inverse of it
         builder.steps.insert(0, Step(kind="permute_dims", source=builder.data_layout or spec.data_layout))
     return builder
 
 
 def unit_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Axes of one element that are inserted, or taken away, between pad and consumer."""
+    """Draw axes of one element that a step inserts or removes between pad and consumer."""
     builder = elementwise_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.integers(0, 2))]
     settle(builder)
@@ -45,10 +45,10 @@ def unit_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def _without_length(builder: CaseBuilder) -> str:
-    """The letter of an axis that has come to be of one element, without a pad: another than the one that is padded."""
+    """Make an axis have one element and no pad, not the padded one, and return its letter."""
     idle = [i for i, axis in enumerate(builder.axes) if not any(axis.pad)]
     if builder.spec.rank > 1 and not idle:
-        # A transposed convolution crops what a pad adds by its padding, which goes with it.
+        # The padding of a transposed convolution crops what the pad adds, so both go.
         own = (0, 0) if builder.spec.transposed else builder.axes[1].padding
         builder.axes[1] = replace(builder.axes[1], pad=(0, 0), padding=own)
         builder.axes[0] = replace(builder.axes[0], pad=builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2))
@@ -68,7 +68,7 @@ def _without_length(builder: CaseBuilder) -> str:
 
 
 def nested_pads(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A second pad with the value that the first one has there; elementwise steps between now and then."""
+    """Draw a second pad with the value that the first border has there, perhaps after elementwise steps."""
     builder = neutral_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.sampled_from([0, 0, 1, 2]))]
     settle(builder)
@@ -79,7 +79,7 @@ def nested_pads(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def nested_channel_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A pad of the channels, or of the batch, between a spatial pad and the consumer: it stays."""
+    """Draw a pad of the channels between a spatial pad and the consumer. It stays."""
     builder = neutral_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.integers(0, 2))]
     ungroup(builder)
@@ -90,14 +90,14 @@ def nested_channel_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def partial_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Widths of the batch, or of the channels, beside the spatial ones: those stay in a smaller pad."""
+    """Draw widths of batch or channels beside the spatial ones. They stay in a smaller pad."""
     builder = legal_pad(draw, spec)
     pad_batch_or_channels(builder)
     return builder
 
 
 def pad_batch_or_channels(builder: CaseBuilder) -> None:
-    """Widths of the batch or of the channels, whatever else the pad has."""
+    """Add widths of batch or channels to the pad."""
     if builder.draw(st.booleans()):
         builder.pad = replace(builder.pad, batch=builder.draw(st.sampled_from([(0, 1), (1, 0)])))
     else:
@@ -109,7 +109,7 @@ def pad_batch_or_channels(builder: CaseBuilder) -> None:
 
 
 def call_tir_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The pad as the ONNX frontend has it; also before a chain, idle, and of channels."""
+    """Draw a pad in the form of the ONNX frontend: also before a chain, with widths 0, and of channels."""
     starts = [legal_pad, identity_pad, partial_pad, neutral_chain] + (
         [] if spec.family == "max_pool" else [dequantized_pad]
     )
@@ -119,7 +119,7 @@ def call_tir_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def symbolic_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Lengths that the types leave open: of the batch, of a spatial axis, of all of them."""
+    """Draw lengths that the types leave open: of the batch, of a spatial axis, of all of them."""
     builder = draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec)
     letters = tuple("N" if spec.transposed else "N" + spec.spatial)
     builder.symbolic = draw(st.sampled_from([letters, ("N",), letters[-1:]]))
@@ -127,14 +127,14 @@ def symbolic_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def constant_weight(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A weight that the pass can read."""
+    """Draw a weight that the pass can read."""
     builder = draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec)
     builder.constant_weight = True
     return builder
 
 
 def bounded_producer(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """relu, pad with 0, max_pool (the stem of Keras' ResNet): no window lies wholly in the border, so 0 never wins."""
+    """Draw relu, pad with 0, max_pool (the stem of Keras' ResNet). No window lies in the border: 0 never wins."""
     builder = legal_pad(draw, spec)
     bound = [step("relu"), step("maximum", 0.0), Step(kind="clip", low=0.0, high=6.0), step("abs")]
     builder.producers = [draw(st.sampled_from(bound))]
@@ -146,7 +146,7 @@ def bounded_producer(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def _reach_data(axis: Axis) -> Axis:
-    """The axis with a border that no window of it lies in, and no own padding."""
+    """Narrow the border so that no window lies in it, without own padding."""
     reaches = axis.kernel > 1 and axis.dilation == 1
     before, after = (min(width, 1) if reaches else 0 for width in axis.pad)
     size = axis.size + sum(axis.pad) + max(0, sum(axis.padding))

@@ -1,7 +1,6 @@
-"""Conditions to break: each takes a legal draft and breaks exactly one thing, so that a pass which forgets it folds.
+"""Violations: each function changes a legal case so that exactly one condition fails.
 
-A name says what is wrong afterwards. The value, the widths and the rest stay such that the fold would otherwise be
-legal.
+The rest stays legal, so that a pass that forgets this condition folds the pad.
 """
 
 from dataclasses import replace
@@ -17,44 +16,44 @@ _ONE_BEFORE = st.just((1, 0))
 
 
 def mirror(builder: CaseBuilder, *, mode: str) -> None:
-    """Another mode, whose border is no wider than the data allows. The value stays neutral."""
+    """Use another mode, with a border no wider than the data allows. The value stays neutral."""
     reach = 1 if mode == "reflect" else 0
     builder.axes = [replace(a, size=max(a.size, max(a.pad) + reach)) for a in builder.axes]
     builder.pad = replace(builder.pad, mode=mode)
 
 
 def use_unknown_mode(builder: CaseBuilder) -> None:
-    """A mode that TVM does not know, and takes for "constant"."""
+    """Use a mode that TVM does not know and treats as "constant"."""
     builder.pad = replace(builder.pad, mode=builder.draw(st.sampled_from(values.UNKNOWN_MODES)))
 
 
 def use_other_value(builder: CaseBuilder) -> None:
-    """A value that the consumer does not pad with."""
+    """Use a value that the consumer does not pad with."""
     wrong = values.above_lowest if builder.spec.family == "max_pool" else values.nonzeros
     builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)))
 
 
 def pad_max_pool_with_zero(builder: CaseBuilder) -> None:
-    """0, which a max_pool of negative data would take for its maximum."""
+    """Pad a max_pool with 0, which would win over negative data."""
     builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.pad = replace(builder.pad, value=0.0)
 
 
 def use_nearly_lowest(builder: CaseBuilder) -> None:
-    """The neighbour of the lowest value, or the lowest value of a narrower dtype."""
+    """Use the neighbour of the lowest value, or the lowest value of a narrower dtype."""
     builder.dtype, value = builder.draw(st.sampled_from(values.NEARLY_LOWEST))
     builder.pad = replace(builder.pad, value=value)
 
 
 def use_fraction(builder: CaseBuilder) -> None:
-    """A float that would be 0 if it were truncated, as integers are."""
+    """Use a float that would be 0 if it were truncated, as integers are."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.out_dtype = builder.weight_dtype = ""
     builder.pad = replace(builder.pad, value=builder.draw(st.sampled_from([0.5, -0.5, 0.25, 0.99, -0.75])))
 
 
 def crop_before_own_padding(builder: CaseBuilder) -> None:
-    """A crop with own padding after it, which fills with neutral values what the crop took away."""
+    """Crop before own padding, which would replace the cropped data with neutral values."""
     crop_axis(builder)
     for i, axis in enumerate(builder.axes):
         own = tuple(max(1, p) if width < 0 else p for width, p in zip(axis.pad, axis.padding, strict=True))
@@ -63,13 +62,13 @@ def crop_before_own_padding(builder: CaseBuilder) -> None:
 
 
 def pad_batch(builder: CaseBuilder) -> None:
-    """The batch axis is padded instead, which no padding attribute says."""
+    """Pad the batch axis instead, which no padding attribute can express."""
     _unpad(builder)
     builder.pad = replace(builder.pad, batch=builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
 
 
 def pad_channels(builder: CaseBuilder) -> None:
-    """Channels alone are added by the pad, so that the consumer sees more than the data has."""
+    """Pad only the channels, so that the consumer reads more channels than the data has."""
     _unpad(builder)
     more = builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 2)]))
     builder.pad = replace(builder.pad, channel=more)
@@ -78,18 +77,18 @@ def pad_channels(builder: CaseBuilder) -> None:
 
 
 def _unpad(builder: CaseBuilder) -> None:
-    """No spatial axis is padded; each is as long as it was with its border."""
+    """Remove the spatial widths and lengthen each axis by as much."""
     builder.axes = [replace(axis, pad=(0, 0), size=max(1, axis.size + sum(axis.pad))) for axis in builder.axes]
 
 
 def pad_weight(builder: CaseBuilder) -> None:
-    """The same pad on the weight operand; also on its channels, whose padding is no attribute either."""
+    """Pad the weight operand instead of the data."""
     rank, transposed = builder.spec.rank, builder.spec.transposed
     padded = spatial_axes(rank=rank, pad=_ONE_BEFORE, transposed=transposed, pads_kernel=True)
     axes = [builder.draw(spatial_axes(rank=rank, transposed=transposed, pads_kernel=True)) for _ in builder.axes]
     if not any(any(axis.pad) for axis in axes):
         axes[0] = builder.draw(padded)
-    # A transposed convolution spreads each element over the whole padded kernel: a wide one is dear enough undilated.
+    # A transposed convolution spreads each element over the whole padded kernel: wide ones stay undilated.
     wide = [transposed and sum(axis.pad) > 3 for axis in axes]
     builder.axes = [
         replace(axis, dilation=1, padding=(0, 0)) if is_wide else axis for axis, is_wide in zip(axes, wide, strict=True)
@@ -98,7 +97,7 @@ def pad_weight(builder: CaseBuilder) -> None:
 
 
 def exclude_padding(builder: CaseBuilder) -> None:
-    """Own padding that the divisor leaves out; the explicit zeros are counted."""
+    """Add own padding that the divisor excludes, whereas the explicit zeros count."""
     builder.count_include_pad = False
     i = builder.draw(st.integers(0, builder.spec.rank - 1))
     own = builder.draw(st.sampled_from([(1, 0), (0, 1), (1, 1), (0, 2)]))
@@ -106,12 +105,12 @@ def exclude_padding(builder: CaseBuilder) -> None:
 
 
 def lose_first_window(builder: CaseBuilder) -> None:
-    """ceil_mode, where a fold loses the last window of the first axis."""
+    """Set ceil_mode where a fold loses the last window of the first axis."""
     _lose_window(builder, 0)
 
 
 def lose_later_window(builder: CaseBuilder) -> None:
-    """ceil_mode, where a fold loses the last window of another axis than the first."""
+    """Set ceil_mode where a fold loses the last window of another axis than the first."""
     _lose_window(builder, builder.draw(st.integers(1, builder.spec.rank - 1)))
 
 
@@ -121,7 +120,7 @@ def _lose_window(builder: CaseBuilder, which: int) -> None:
 
 
 def reorder_axes(builder: CaseBuilder) -> None:
-    """A layout whose attributes TVM reads in two ways, with widths that differ between the axes."""
+    """Use a layout whose attributes TVM reads in two ways, with widths that differ between the axes."""
     spec, draw = builder.spec, builder.draw
     swapped = [layout for layout in spec.data_layouts if spec.spatial_order(layout) != spec.spatial]
     builder.data_layout = draw(st.sampled_from(swapped))
@@ -130,7 +129,7 @@ def reorder_axes(builder: CaseBuilder) -> None:
 
 
 def change_zero_point(builder: CaseBuilder) -> None:
-    """The pad value is a neighbour of the zero point, or 0, or its negative."""
+    """Replace the pad value with a neighbour of the zero point, 0, or its negative."""
     [step] = builder.steps
     low, high = dtypes.int_range(builder.dtype)
     zero_point = step.zero_point[0]
@@ -140,7 +139,7 @@ def change_zero_point(builder: CaseBuilder) -> None:
 
 
 def change_zero_point_sign(builder: CaseBuilder) -> None:
-    """The zero point has the bits of the pad value, but not its sign: 255 and -1 are the same byte."""
+    """Give the zero point the bits of the pad value, but another sign: 255 and -1 are the same byte."""
     [step] = builder.steps
     builder.dtype = builder.draw(st.sampled_from(["int8", "uint8"]))
     byte = builder.draw(st.sampled_from([255, 128, 130]))
@@ -153,7 +152,7 @@ def change_zero_point_sign(builder: CaseBuilder) -> None:
 
 
 def change_one_zero_point(builder: CaseBuilder) -> None:
-    """One channel, not the first, has another zero point than the pad value."""
+    """Give one channel, not the first, another zero point than the pad value."""
     [step] = builder.steps
     per_group = max(2, builder.channels // builder.groups)
     builder.channels = builder.groups * per_group
@@ -165,7 +164,7 @@ def change_one_zero_point(builder: CaseBuilder) -> None:
 
 
 def make_zero_point_run_time(builder: CaseBuilder) -> None:
-    """A parameter of the function: whatever a pass assumes of it, another value stands there at run time."""
+    """Make scale and zero point parameters of the function, so that any value can occur at run time."""
     [step] = builder.steps
     highest = dtypes.int_range(step.zero_point_dtype)[1]
     other = step.zero_point[0] + (1 if step.zero_point[0] < highest else -1)
@@ -174,7 +173,7 @@ def make_zero_point_run_time(builder: CaseBuilder) -> None:
 
 
 def vary_along_padded_axis(builder: CaseBuilder) -> None:
-    """The scale or the zero points follow a padded axis."""
+    """Make the scale, or the zero points too, vary along a padded axis."""
     letters = [letter for letter, axis in zip(builder.spec.spatial, builder.axes, strict=True) if any(axis.pad)]
     letter = builder.draw(st.sampled_from(letters))
     axis = builder.axes[builder.spec.spatial.index(letter)]

@@ -31,7 +31,9 @@ def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]
                 ("two workers", [race.two for race in races]),
             )
         )
-        console.print(f"campaigns of {races[0].cases} cases, wall clock: {rates}; two workers are {_spread(ratios)} times as fast")
+        console.print(
+            f"campaigns of {races[0].cases} cases, wall clock: {rates}; two workers are {_spread(ratios)} times as fast"
+        )
     own, worker = peak_megabytes()
     console.print(f"peak memory: {own:.0f} MB in this process, {worker:.0f} MB in a worker")
 

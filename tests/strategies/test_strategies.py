@@ -159,7 +159,7 @@ def test_cases_are_small():
 
 
 def test_an_unknown_op_is_named_with_the_choices():
-    with pytest.raises(ValueError, match=r"op 'conv4d' is none of conv1d, conv2d"):
+    with pytest.raises(ValueError, match=r"unknown op 'conv4d'; expected one of conv1d, conv2d"):
         strategies.cases("conv4d")
 
 
