@@ -1,8 +1,8 @@
-"""So many cases of every aim of the strategies, each checked whole: a table of what they came to.
+"""Check cases of every scenario of the strategies, and print a table of the outcomes.
 
-    python benchmarks/every_aim.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--after AIM]
+    python benchmarks/every_scenario.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--after NAME]
 
-An aim is a rule of the bundled pass to reach, or one of its conditions to break. Exits with 1 if a case fails.
+A scenario reaches a rule of the bundled pass, or violates one of its conditions. Exits with 1 if a case fails.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ BATCH = 8
 
 
 def draw_scenario(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
-    """``examples`` distinct cases, or as many as shards of twice that number hold."""
+    """Draw ``examples`` distinct cases of a scenario, or fewer if four shards do not have as many."""
     drawn: dict[Case, None] = {}
     for shard in range(4):
         if len(drawn) < examples:
@@ -38,7 +38,7 @@ def draw_scenario(scenario: Scenario, number: int, *, examples: int, seed: int) 
 def check_scenarios(
     pool: WorkerPool, *, examples: int, seed: int, start: int = 0
 ) -> Iterator[tuple[Scenario, list[Result]]]:
-    """The results of aim after aim; the cases of the next are drawn while the workers judge."""
+    """Yield the results of each scenario. The next cases are drawn while the workers check."""
     waiting: list[tuple[Scenario, list[Job]]] = []
     for number, scenario in enumerate(SCENARIOS[start:], start):
         cases = draw_scenario(scenario, number, examples=examples, seed=seed)
@@ -49,12 +49,12 @@ def check_scenarios(
 
 
 def collect_results(scenario: Scenario, jobs: list[Job]) -> tuple[Scenario, list[Result]]:
-    """A result per case, in order."""
+    """Return a result per case, in order."""
     return scenario, [result for job in jobs for result in job.results()]
 
 
 def format_row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
-    """What the cases of an aim came to, as the cells of the table."""
+    """Return the cells of a scenario's row."""
     verdicts = [result for result in results if not isinstance(result, Failure)]
     reasons = Counter(kind for verdict in verdicts for kind in {kind for kind, _ in verdict.reasons})
     rules = Counter(rule for verdict in verdicts for rule in set(verdict.rules))
@@ -70,16 +70,18 @@ def format_row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
     )
 
 
-@click.command(help="Check so many cases of every aim.")
+@click.command(help="Check cases of every scenario.")
 @click.option("--examples", default=500, show_default=True, type=click.IntRange(min=1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
-@click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
-@click.option("--after", type=click.Choice([scenario.name for scenario in SCENARIOS]), help="Go on after this aim.")
+@click.option("--pass", "fold", metavar="MODULE:ATTR", help="The pass to test (default: the bundled one).")
+@click.option(
+    "--after", type=click.Choice([scenario.name for scenario in SCENARIOS]), help="Start after this scenario."
+)
 def main(examples: int, seed: int, workers: int, fold: str | None, after: str | None) -> None:
-    """Print the table; the cases that failed below it."""
+    """Print the table and the failed cases."""
     console = Console(soft_wrap=True)
-    table = Table("aim", "cases", "folded", "in doubt", "failed", "most often")
+    table = Table("scenario", "cases", "folded", "in doubt", "failed", "most frequent")
     failures: list[Failure] = []
     start = 0 if after is None else 1 + [scenario.name for scenario in SCENARIOS].index(after)
     with WorkerPool(CheckConfig(fold=fold, complete=fold is None), workers) as pool:
@@ -92,7 +94,7 @@ def main(examples: int, seed: int, workers: int, fold: str | None, after: str | 
             for failure in found[:3]:
                 console.print(f"{failure.fingerprint}: {failure}", markup=False, highlight=False)
     console.print(table)
-    console.print(f"{len(SCENARIOS) - start} aims, {len(failures)} failed cases")
+    console.print(f"{len(SCENARIOS) - start} scenarios, {len(failures)} failed cases")
     raise SystemExit(1 if failures else 0)
 
 

@@ -296,7 +296,7 @@ def insert_step(builder: CaseBuilder, moved: Step) -> None:
     builder.steps.insert(place, moved)
 
 
-# --- what drafts of any kind need ----------------------------------------------------------------------
+# --- values that builders share ------------------------------------------------------------------------
 
 
 def neutral_value(builder: CaseBuilder) -> float:

@@ -1,4 +1,4 @@
-"""Work in a process of its own, which may end or hang without harm to this one."""
+"""Run work in a forked process, which may end or hang without harm to this one."""
 
 import multiprocessing
 import os
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def in_fork(work: Callable[[], T], *, seconds: float, megabytes: int) -> T | None:
-    """What ``work`` returns in a fork of this process; None if that was lost, or took over ``seconds`` of wall clock.
+    """Return the result of ``work`` in a fork of this process; None if the fork died or took over ``seconds``.
 
-    The fork has so many MB of address space, and no output: TVM warns of half of what changed passes make.
+    The fork has ``megabytes`` of address space and no output, because TVM warns about many changed passes.
     """
     context = multiprocessing.get_context("fork")
     answers, ours = context.Pipe(duplex=False)

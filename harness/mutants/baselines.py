@@ -1,10 +1,10 @@
-"""Three ways of testing that people use, to compare with: their inputs, their cases, their tolerance.
+"""Three common methods of testing, to compare with: their cases, their inputs, their tolerance.
 
-    cases --each pass--> distinct modules --one batch--> run on one input, find_kills within a tolerance
+    cases --each pass--> distinct modules --one batch--> run on one input, compare within a tolerance
 
-Written from their descriptions. An output that differs by more than the tolerance kills, and a pass or a compiler that
-raises; nothing else is looked at: no fold that was missed, no type, no module that is ill formed. As for the harness,
-the fast pipeline compiles, whose kernels are TVM's.
+Written from their descriptions. An output that differs by more than the tolerance kills, and so does an exception of
+the pass or of TVM. A baseline does not look for missed folds, wrong types or ill-formed modules. As for the harness,
+the fast pipeline compiles, with TVM's kernels.
 """
 
 import math
@@ -27,7 +27,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A way of testing: ``cases`` draws up to so many; inputs of floats are uniform in ``low`` to ``high``."""
+    """A method of testing. ``cases`` draws up to a number of cases; float inputs are uniform in ``low`` to ``high``."""
 
     name: str
     text: str
@@ -38,7 +38,7 @@ class Baseline:
     atol: float = 0.0
 
     def draw(self, budget: int, seed: int) -> list[Case]:
-        """The cases of a seed, in their order."""
+        """Draw up to ``budget`` cases of a seed, in order."""
         return list(self.cases(Random(seed), budget))  # noqa: S311, no secret
 
 
@@ -48,7 +48,7 @@ LOWEST = -math.inf
 
 
 def _relay_matrix(random: Random, budget: int) -> Iterator[Case]:
-    """3 own paddings x 3 pads, the same on every axis, ndim 1 to 3, channels first and last, default strides."""
+    """Return 3 own paddings x 3 pads, equal on all axes, for 1 to 3 axes, channels first and last, default strides."""
     made = 0
     for own, pad in [(own, pad) for own in ((0, 0), (2, 0), (0, 2)) for pad in ((0, 0), (1, 1), (1, 0))]:
         for spec in ops.OPS:
@@ -70,7 +70,7 @@ def _relay_matrix(random: Random, budget: int) -> Iterator[Case]:
 
 
 def _nnsmith(random: Random, budget: int) -> Iterator[Case]:
-    """A constant pad of 0.5 before a conv2d, float32, NCHW, with a scalar stride and a scalar padding."""
+    """Draw a constant pad of 0.5 before a conv2d, float32, NCHW, with a scalar stride and a scalar padding."""
     for _ in range(budget):
         kernels = [random.randint(1, 4) for _ in range(2)]
         stride, padding, dilation = random.randint(1, 3), random.randint(0, 2), random.randint(1, 2)
@@ -90,7 +90,7 @@ def _nnsmith(random: Random, budget: int) -> Iterator[Case]:
 
 
 def _uniform(random: Random, budget: int) -> Iterator[Case]:
-    """Every field drawn uniformly, whatever the others are; what no graph can hold is drawn again."""
+    """Draw every field uniformly and independently. Draw again what is not a valid case."""
     made = 0
     while made < budget:
         try:
@@ -105,7 +105,7 @@ _STEPS = ("relu", "negative", "abs", "clip", "add", "subtract", "multiply", "max
 
 
 def _any_case(random: Random) -> Case:
-    """Raises ValueError if the fields do not go together."""
+    """Draw the fields. Raises ValueError if they do not fit together."""
     spec, choice = random.choice(ops.OPS), random.choice
     groups = choice((1, 2)) if spec.weighted else 1
     fields: dict[str, Any] = {"filters": groups * choice((1, 2)), "groups": groups} if spec.weighted else {}
@@ -185,7 +185,15 @@ BY_BASELINE = {baseline.name: baseline for baseline in BASELINES}
 
 
 def find_kills(baseline: Baseline, cases: Sequence[Case], passes: Passes, target: Target, seed: int) -> list[Kills]:
-    """The kills of each case, as this way of testing sees them."""
+    """Return the kills of each case by a baseline.
+
+    Args:
+        baseline: The method of testing.
+        cases: Cases as the baseline draws them.
+        passes: The mutants and the bundled pass, which is called ``RIGHT``.
+        target: The parsed target.
+        seed: The seed of the inputs.
+    """
     rows = [apply_all(replace(case, seed=seed), passes, form=False) for case in cases]
     pairs = [each for row in rows for each in row.distinct]
     programs = _compile(pairs, target)
@@ -195,7 +203,7 @@ def find_kills(baseline: Baseline, cases: Sequence[Case], passes: Passes, target
 
 
 def _kills(failures: Kills, distinct: Sequence[DistinctModule]) -> Kills:
-    """Nobody looks whether the input was mutated; what the bundled pass gets, too, kills nothing."""
+    """Return the failures that a baseline sees. A failure of the bundled pass too kills nothing."""
     found = {name: failed for name, failed in failures.items() if failed.kind == "CompileError"}
     found |= {name: each.failure for each in distinct if each.failure is not None for name in each.names}
     bundled = found.pop(RIGHT, None)
@@ -203,7 +211,7 @@ def _kills(failures: Kills, distinct: Sequence[DistinctModule]) -> Kills:
 
 
 def _compile(pairs: Sequence[DistinctModule], target: Target) -> list[Program | Failure]:
-    """All at once, or each alone if one of them does not compile."""
+    """Compile all modules in one batch, or each alone if one of them does not compile."""
     modules = [{"unfolded": each.unfolded, "folded": each.folded} for each in pairs]
     try:
         return list(compile_batch(modules, target))
@@ -234,7 +242,7 @@ def _close(baseline: Baseline, got: Array, want: Array) -> bool:
 
 
 def _inputs(baseline: Baseline, case: Case) -> dict[str, Array]:
-    """What the function takes, with the data and weights of this way of testing; a constant weight is the graph's."""
+    """Return the arguments of the function, with data and weights of this baseline. Constant weights stay."""
     arrays = inputs(case, case.fills[0])
     generator = np.random.Generator(np.random.PCG64(case.seed))
     for name in ("x", "w"):

@@ -1,4 +1,4 @@
-"""Defects of reading a pad that is a call_tir to a PrimFunc."""
+"""Mutants: how a pad that is a call_tir of a PrimFunc is read."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from foldproof.mutants.operators import patch_pass, retype
 
 
 def prim_widths_swapped() -> Fold:
-    """The widths of both sides are read from the wrong sides of the PrimFunc's condition."""
+    """The pass swaps the widths before and after in the condition of the PrimFunc."""
 
     def swapped(*args: Any) -> tuple[Widths, ...] | None:
         widths = _widths(*args)
@@ -26,7 +26,7 @@ def prim_widths_swapped() -> Fold:
 
 
 def prim_value_taken_for_zero() -> Fold:
-    """The fill value of the PrimFunc is not read."""
+    """The pass does not read the fill value of the PrimFunc."""
 
     def zero(function: Any) -> PadFacts | None:
         facts = _read(function)
@@ -37,7 +37,7 @@ def prim_value_taken_for_zero() -> Fold:
 
 
 def prim_func_removed_while_called() -> Fold:
-    """The PrimFunc of a folded pad goes, although another call of it is left."""
+    """The pass removes the PrimFunc of a folded pad, although another call of it remains."""
 
     def without(mod: tvm.IRModule, pads: Any) -> tvm.IRModule:
         for global_var, facts in pads.read.items():
@@ -49,12 +49,12 @@ def prim_func_removed_while_called() -> Fold:
 
 
 def call_tir_ignored() -> Fold:
-    """Only ``relax.nn.pad`` is a pad."""
+    """The pass recognizes only ``relax.nn.pad`` as a pad."""
     return patch_pass(pass_module, read_prim_pad=lambda function: None)
 
 
 def prim_mirror_taken_for_constant() -> Fold:
-    """A PrimFunc that mirrors is read as one that pads with 0, half of the difference on either side."""
+    """The pass reads a mirroring PrimFunc as a pad with 0, half of the difference on each side."""
 
     def constant(function: Any) -> PadFacts | None:
         facts = _read(function)
@@ -87,4 +87,4 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=witness_case("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of chains: what a step makes of the border, and where its axes go."""
+"""Mutants: how steps change the border, and where they put axes."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from foldproof.mutants.operators import misread_site, patch_pass, retype, with_s
 
 
 def border_not_evaluated() -> Fold:
-    """The pad value is taken to pass every elementwise step as it is."""
+    """The pass ignores what elementwise steps make of the pad value."""
 
     def evaluated(border: Border, step: Step) -> Border | Refused:
         return replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step), fusible=False)
@@ -30,17 +30,17 @@ def border_not_evaluated() -> Fold:
 
 
 def clip_not_evaluated() -> Fold:
-    """The pad value is taken to lie within the bounds of every clip."""
+    """The pass ignores the bounds of a clip."""
     return retype(patch_pass(values, clipped=lambda value, low, high, dtype: value))
 
 
 def relu_not_evaluated() -> Fold:
-    """A negative pad value is taken to pass a relu as it is."""
+    """The pass ignores that a relu changes a negative pad value."""
     return retype(patch_pass(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
 
 
 def step_rounding_ignored() -> Fold:
-    """The border is computed in doubles, whatever each step rounds to."""
+    """The pass computes the border in double precision and ignores the rounding of each step."""
 
     def exact(value: float, dtype: str) -> float | None:
         if dtype not in INTEGER_BITS:
@@ -55,7 +55,7 @@ def step_rounding_ignored() -> Fold:
 
 
 def first_operand_only() -> Fold:
-    """Of an operand with a number for each channel, only the first is looked at."""
+    """The pass reads only the first number of a per-channel operand."""
 
     def first(step: Step) -> Step:
         if not isinstance(step, Binary) or not step.other.flat:
@@ -69,7 +69,7 @@ _NEUTRAL = {"multiply": 1.0, "divide": 1.0, "add": 0.0, "subtract": 0.0, "maximu
 
 
 def runtime_operand_ignored() -> Fold:
-    """An operand that only the run knows is taken to change nothing."""
+    """The pass ignores an operand known only at run time."""
 
     def assumed(step: Step) -> Step:
         if not isinstance(step, Binary) or step.other.flat is not None or step.other.shape is None:
@@ -81,7 +81,7 @@ def runtime_operand_ignored() -> Fold:
 
 
 def varying_operand_moved() -> Fold:
-    """An operand that follows a padded axis is taken to be the same everywhere."""
+    """The pass takes an operand that varies along a padded axis for a uniform one."""
 
     def uniform(site: Site) -> Site:
         padded = {axis for axis, sides in enumerate(site.pad.widths or ()) if any(sides)}
@@ -103,7 +103,7 @@ def varying_operand_moved() -> Fold:
 
 
 def permute_not_mapped() -> Fold:
-    """The widths keep their places after a permute."""
+    """The pass keeps the order of the widths across a permute."""
 
     def rearranged(border: Border, step: Rearranged) -> Border:
         return border if step.op == "permute_dims" else _rearranged(border, step)
@@ -113,7 +113,7 @@ def permute_not_mapped() -> Fold:
 
 
 def axis_read_after_permute() -> Fold:
-    """The axis of a quantize or dequantize is read in the layout that a permute after it makes."""
+    """The pass reads the axis of a quantize or dequantize in the layout after the next permute."""
 
     def misplaced(site: Site) -> Site:
         order = next((step.origin for step in site.steps if isinstance(step, Rearranged)), None)
@@ -129,7 +129,7 @@ def axis_read_after_permute() -> Fold:
 
 
 def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
-    """The operand with its axis number i counted after the permute, and so meant for another axis before it."""
+    """Return the operand with its axes counted as after the permute, so that it means another axis before it."""
     shape = [1] * len(origin)
     for axis, length in enumerate(operand.shape or ()):
         if length not in (None, 1) and (place := origin[axis]) is not None:
@@ -138,7 +138,7 @@ def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
 
 
 def inserted_axis_first() -> Fold:
-    """A unit axis is taken to be inserted before all others."""
+    """The pass takes an inserted unit axis for the first axis."""
 
     def origin(call: ir.Call) -> list[int | None]:
         new = len(call.attrs.axis)
@@ -148,7 +148,7 @@ def inserted_axis_first() -> Fold:
 
 
 def reshape_target_stale() -> Fold:
-    """A reshape that now reads the data still makes the shape that it made after the pad."""
+    """A reshape that reads unpadded data keeps its padded target shape."""
 
     def again(body: Any, var: Any, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:
         call, old = _again(body, var, step, index, operand, ty), body.values[var]
@@ -218,4 +218,4 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=witness_case("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of what the pass does by option: corrections of borders that are not zero, slices of zero channels."""
+"""Mutants: the options of the pass, which correct borders that are not 0 and slice channels of zeros."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
-    """The term is that of another border."""
+    """Compute the correction of another border."""
 
     def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
         return _term(call, wrong(call, border), padding, weight)
@@ -31,12 +31,12 @@ def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
 
 
 def correction_of_first_channel() -> Fold:
-    """The correction takes the value of the first channel for that of all."""
+    """The correction uses the value of the first channel for all channels."""
     return _change_border(lambda call, border: Values((1,) * len(border.shape), border.flat[:1]))
 
 
 def correction_groups_forgotten() -> Fold:
-    """The correction takes the values of the first group for those of all."""
+    """The correction uses the values of the first group for all groups."""
 
     def first(call: ir.Call, border: Values) -> Values:
         groups = int(call.attrs.groups)
@@ -46,7 +46,7 @@ def correction_groups_forgotten() -> Fold:
 
 
 def correction_of_own_padding() -> Fold:
-    """The correction takes the convolution's own zeros for border, too."""
+    """The correction also counts the zeros of own padding as border."""
 
     def with_own_padding(mask: Array, call: ir.Call) -> Array:
         padded: Array = _with_own_padding(mask - 1, call) + 1
@@ -57,7 +57,7 @@ def correction_of_own_padding() -> Fold:
 
 
 def correction_strides_forgotten() -> Fold:
-    """The correction is that of a convolution with stride 1."""
+    """The correction ignores the strides."""
 
     def slide(kernel: Array, mask: Array, call: ir.Call) -> Array:
         strides = [int(stride) for stride in call.attrs.strides]
@@ -70,12 +70,12 @@ def correction_strides_forgotten() -> Fold:
 
 
 def corrected_floats() -> Fold:
-    """Floats are corrected without being asked, which rounds."""
+    """The pass corrects floats without the option for it, which rounds."""
     return options(nonzero="correct-inexact")
 
 
 def correction_corners_counted_twice() -> Fold:
-    """The correction sums the borders of the axes, so that the corners count more than once."""
+    """The correction adds the borders of the axes, and so counts corners more than once."""
 
     def mask(lengths: list[int], sides: list[tuple[int, int]]) -> np.ndarray[Any, Any]:
         found = np.zeros(lengths, np.int64)
@@ -91,7 +91,7 @@ def correction_corners_counted_twice() -> Fold:
 
 
 def slice_of_the_wrong_side() -> Fold:
-    """The weight is sliced as if the zero channels stood at its other end."""
+    """The pass slices the weight at the wrong end of the channels."""
 
     def sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
         return _sliced(call, weight, channels[::-1])
@@ -158,4 +158,4 @@ MUTANTS: tuple[Mutant, ...] = (
         right=CORRECT,
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,9 +1,9 @@
-"""A case applier many passes: the distinct modules that they make, and the failures of those that make none.
+"""Apply many passes to a case: the distinct modules that they return, and the failures of passes that raise.
 
-    unfolded --base, watched--> Trace: what every pass makes that answers alike
+    unfolded --base pass, traced--> Trace: the result of every pass that agrees with it
              --each other pass--> modules, equal ones once
 
-Passes are functions of the module: of what equals the input, a pass makes what it made of that.
+Passes are functions of the module. For a module equal to the input, a pass returns what it returned for the input.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from foldproof.mutants.patched_pass import PatchedPass, Trace, patched_places, t
 
 
 class Passes:
-    """Passes by name, and the places of the bundled pass that they replace."""
+    """Passes by name, and the functions of the bundled pass that they replace."""
 
     def __init__(self, folds: Mapping[str, Fold]) -> None:
         self.folds = folds
@@ -28,7 +28,7 @@ class Passes:
 
 @dataclass(slots=True, kw_only=True)
 class DistinctModule:
-    """A module, and the names of the passes that made it; ``failure`` is what is wrong with it."""
+    """A module and the names of the passes that returned it; ``failure`` is its failure, if any."""
 
     case: Case
     unfolded: ir.Module
@@ -40,7 +40,7 @@ class DistinctModule:
 
 @dataclass(slots=True, kw_only=True)
 class CaseModules:
-    """A case applier all passes."""
+    """The distinct modules and the failures of one case."""
 
     case: Case
     distinct: list[DistinctModule] = field(default_factory=list)
@@ -48,7 +48,13 @@ class CaseModules:
 
 
 def apply_all(case: Case, passes: Passes, *, form: bool = True) -> CaseModules:
-    """The case applier every pass. ``form`` asks of each module what ``check`` asks before anything runs."""
+    """Apply every pass to the case.
+
+    Args:
+        case: The case.
+        passes: The passes by name.
+        form: Whether to check each module's form and idempotence, as ``check`` does before it runs anything.
+    """
     applier = _Applier(case, passes, form)
     for name, fold in passes.folds.items():
         try:
@@ -60,7 +66,7 @@ def apply_all(case: Case, passes: Passes, *, form: bool = True) -> CaseModules:
 
 @dataclass(slots=True, kw_only=True)
 class _Shared:
-    """What every pass makes that does what its base does: in ``run``, and in ``again``, the run on what it made."""
+    """The result of every pass that agrees with its base, in ``run`` and in ``again``, a run on the first result."""
 
     run: Trace
     again: Trace
@@ -69,7 +75,7 @@ class _Shared:
 
 
 class _Applier:
-    """One case on its way."""
+    """Applies passes to one case."""
 
     def __init__(self, case: Case, passes: Passes, form: bool) -> None:
         self.row = CaseModules(case=case)
@@ -78,7 +84,7 @@ class _Applier:
         self._shared: dict[Any, _Shared | None] = {}
 
     def apply(self, fold: Fold) -> DistinctModule:
-        """What a pass makes. Raises a ``Failure``."""
+        """Return the module of a pass. Raises ``Failure``."""
         shared = self._find_shared(fold) if isinstance(fold, PatchedPass) else None
         if shared is None or not isinstance(fold, PatchedPass) or not fold.agrees_with(shared.run):
             each = self._add(apply_pass(self._case, fold, self._unfolded.clone()))
@@ -97,7 +103,7 @@ class _Applier:
         return self._shared[key]
 
     def _share(self, fold: PatchedPass) -> _Shared | None:
-        """None where the base raises: then each pass says so itself."""
+        """Trace the base. None if it raises: each pass then raises by itself."""
         try:
             run, folded = self._trace(fold, self._unfolded)
             again, twice = self._trace(fold, folded)
@@ -110,7 +116,7 @@ class _Applier:
         return run, run.folded if fold.after is None else fold.after(run.folded, module)
 
     def _add(self, folded: ir.Module) -> DistinctModule:
-        """The entry of an equal module, or a new one."""
+        """Return the entry of an equal module, or add one."""
         known = next((each for each in self.row.distinct if ir.same(each.folded, folded)), None)
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""Defects of the rewriting: attributes, types, other readers, the module itself."""
+"""Mutants: how the graph is rewritten: attributes, types, other readers, the module itself."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,27 +29,27 @@ from foldproof.mutants.patched_pass import BUNDLED
 
 
 def attributes_lost() -> Fold:
-    """The rebuilt consumer has dilation 1."""
+    """The new consumer has dilation 1."""
     return change_attributes(lambda call: {"dilation": [1 for _ in call.attrs.dilation]})
 
 
 def strides_lost() -> Fold:
-    """The rebuilt consumer has stride 1."""
+    """The new consumer has stride 1."""
     return change_attributes(lambda call: {"strides": [1 for _ in call.attrs.strides]})
 
 
 def groups_lost() -> Fold:
-    """The rebuilt convolution has one group."""
+    """The new convolution has one group."""
     return change_attributes(lambda call: {"groups": 1} if hasattr(call.attrs, "groups") else {})
 
 
 def out_dtype_lost() -> Fold:
-    """The rebuilt convolution accumulates in the dtype of its data."""
+    """The new convolution accumulates in the dtype of its data."""
     return change_attributes(lambda call: {"out_dtype": None} if hasattr(call.attrs, "out_dtype") else {})
 
 
 def raises_on_groups() -> Fold:
-    """Grouped convolutions are met with an exception instead of a refusal."""
+    """The pass raises an exception for grouped convolutions."""
 
     def ungrouped(call: ir.Call) -> dict[str, Any]:
         if getattr(call.attrs, "groups", 1) != 1:
@@ -60,7 +60,7 @@ def raises_on_groups() -> Fold:
 
 
 def stale_type() -> Fold:
-    """The dequantize that now reads the data keeps the type that it had after the pad."""
+    """A dequantize that reads unpadded data keeps its padded type."""
 
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
         return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
@@ -70,7 +70,7 @@ def stale_type() -> Fold:
 
 
 def shared_pad_removed() -> Fold:
-    """The folded pad goes, although something else reads it."""
+    """The pass removes a folded pad that something else reads."""
 
     def buried(body: Body, unread: list[relax.Var]) -> None:
         for var in unread:
@@ -81,7 +81,7 @@ def shared_pad_removed() -> Fold:
 
 
 def returned_pad_removed() -> Fold:
-    """Whatever else uses the folded pad gets its input instead."""
+    """Every other reader of a folded pad reads its input instead."""
 
     def bypassed(function: relax.Function) -> relax.Function:
         return remove_pads(function, lambda body, var, pad: True)
@@ -90,7 +90,7 @@ def returned_pad_removed() -> Fold:
 
 
 def input_mutated() -> Fold:
-    """The module is changed in place."""
+    """The pass changes its input module."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         for name, function in BUNDLED(mod).functions_items():
@@ -101,7 +101,7 @@ def input_mutated() -> Fold:
 
 
 def not_idempotent() -> Fold:
-    """Every run leaves another mark."""
+    """Every run adds another mark."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         runs = int(mod[MAIN].attrs["runs"]) if mod[MAIN].attrs and "runs" in mod[MAIN].attrs else 0
@@ -113,7 +113,7 @@ def not_idempotent() -> Fold:
 
 
 def weight_pad_folded() -> Fold:
-    """A pad on the weight operand is folded like one on the data."""
+    """The pass folds a pad of the weight like a pad of the data."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         out = BUNDLED(mod).clone()
@@ -139,7 +139,7 @@ def _fold_weight_pad(body: Body, var: relax.Var) -> None:
 
 
 def shared_step_rewritten() -> Fold:
-    """A step after the pad that others read too is rewritten for all of them, instead of computed twice."""
+    """The pass rewrites a step with several readers for all of them."""
 
     def bypassed(function: relax.Function) -> relax.Function:
         return remove_pads(function, lambda body, var, pad: all(body.step(user) for user, _ in body.users(var)))
@@ -148,7 +148,7 @@ def shared_step_rewritten() -> Fold:
 
 
 def shared_pad_refused() -> Fold:
-    """A pad with another reader stays before its consumer, too."""
+    """The pass refuses a pad with another reader."""
 
     def paths(body: Body, operand: Any) -> Iterator[Path]:
         return (path for path in _paths(body, operand) if len(body.users(path.pad)) == 1)
@@ -158,13 +158,13 @@ def shared_pad_refused() -> Fold:
 
 
 def identity_pad_kept() -> Fold:
-    """Pads whose widths are all 0 stay."""
+    """The pass keeps pads whose widths are all 0."""
     kept = patch_pass(rewrite, _drop_identities=lambda folding, body: iter(()))
     return patch_pass(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
 
 
 def symbolic_refused() -> Fold:
-    """Pads of tensors with a symbolic length stay."""
+    """The pass refuses tensors with a symbolic length."""
 
     def refused(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
         lengths = shape_of(call) or []
@@ -176,12 +176,12 @@ def symbolic_refused() -> Fold:
 
 
 def identity_mirror_kept() -> Fold:
-    """Of pads whose widths are all 0, only constant ones are deleted."""
+    """The pass keeps mirroring pads whose widths are all 0."""
 
     def constant(body: Any, var: Any) -> PadFacts | None:
         facts = _pad(body, var)
         return (
-            replace(facts, mode="idle", widths=None)
+            replace(facts, mode="other", widths=None)
             if facts and facts.is_identity and facts.mode != "constant"
             else facts
         )
@@ -226,4 +226,4 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=witness_case("conv1d", Axis(size=4, kernel=2), pad=Pad(mode="reflect")),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,7 @@
-"""Ten defects that were written last. Law: nothing is ever tuned to them, so that they tell what tuning is worth."""
+"""Ten mutants that were written last.
+
+Invariant: nothing is ever tuned to them, so that they show the effect of tuning.
+"""
 
 from dataclasses import replace
 from math import floor
@@ -28,14 +31,14 @@ from foldproof.mutants.patched_pass import CORRECTING
 
 
 def crop_clamped_at_zero() -> Fold:
-    """Padding that would be negative becomes 0."""
+    """The pass replaces negative padding by 0."""
     return change_outcome(
         lambda _, folded: replace(folded, padding=tuple(max(width, 0) for width in folded.padding or ()))
     )
 
 
 def transposed_scaled_by_dilation() -> Fold:
-    """The widths of a transposed convolution are scaled by its dilation."""
+    """The pass scales the widths of a transposed convolution by its dilation."""
 
     def scaled(site: Site, folded: Folded) -> Outcome:
         consumer = site.consumer
@@ -48,7 +51,7 @@ def transposed_scaled_by_dilation() -> Fold:
 
 
 def kept_widths_swapped() -> Fold:
-    """The widths that stay in a smaller pad change sides."""
+    """The pass swaps the sides of the widths that stay in a smaller pad."""
 
     def swapped(_: Site, folded: Folded) -> Outcome:
         kept = folded.kept
@@ -63,7 +66,7 @@ def dilation_lost() -> Fold:
 
 
 def window_check_without_dilation() -> Fold:
-    """Whether a window holds data is looked at as if its dilation were 1."""
+    """The pass ignores the dilation when it checks whether a window holds data."""
 
     def dense(propagated: Propagated) -> bool:
         consumer = propagated.site.consumer
@@ -78,21 +81,21 @@ def window_check_without_dilation() -> Fold:
 
 
 def minimum_evaluated_as_maximum() -> Fold:
-    """Of the pad value and the operand of a minimum, the larger one is taken."""
+    """The pass evaluates a minimum as a maximum."""
     return misread_site(
         lambda site: with_steps(site, lambda step: replace(step, op="maximum") if step.op == "minimum" else step)
     )
 
 
 def operands_swapped() -> Fold:
-    """An operand on the left is taken for one on the right: c / x for x / c."""
+    """The pass swaps the operands of a binary step: x / c for c / x."""
     return misread_site(
         lambda site: with_steps(site, lambda step: replace(step, swapped=False) if isinstance(step, Binary) else step)
     )
 
 
 def rounds_half_up() -> Fold:
-    """A half is rounded up, not to the even neighbour."""
+    """The pass rounds a half up instead of to even."""
 
     def half_up(value: float, dtype: str) -> float:
         return float(floor(value + 0.5))
@@ -101,7 +104,7 @@ def rounds_half_up() -> Fold:
 
 
 def bounded_by_the_upper_bound() -> Fold:
-    """The data after a clip is taken to be at least its upper bound."""
+    """The pass takes the upper bound of a clip for the lower bound."""
 
     def lie(site: Site) -> Site:
         producers = (replace(step, low=step.high) if isinstance(step, Clip) else step for step in site.producers)
@@ -114,7 +117,7 @@ def bounded_by_the_upper_bound() -> Fold:
 
 
 def correction_dilation_forgotten() -> Fold:
-    """The correction is that of a convolution with dilation 1."""
+    """The correction ignores the dilation."""
 
     def slide(kernel: np.ndarray[Any, Any], mask: np.ndarray[Any, Any], call: ir.Call) -> np.ndarray[Any, Any]:
         dense = _slide(kernel, mask, rebuild_call(call, call.args, dilation=[1] * len(call.attrs.dilation)))
@@ -203,4 +206,4 @@ MUTANTS: tuple[Mutant, ...] = (
         right=CORRECT,
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""What happens in a worker process: a few cases through the kill matrix, or through a baseline."""
+"""The jobs of a worker process: a few cases through the kill matrix, or through a baseline."""
 
 from functools import cache
 from typing import Any
@@ -13,12 +13,12 @@ from foldproof.mutants.mutant import BUNDLED
 
 
 def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:
-    """The kills of each case by the harness."""
+    """Return the kills of each case by the harness."""
     return kill_matrix(cases, _passes(names), _target())
 
 
 def kill_by_baseline(baseline: str, cases: list[Case], names: tuple[str, ...], seed: int) -> list[Kills]:
-    """The kills of each case by a baseline."""
+    """Return the kills of each case by a baseline."""
     return find_kills(BY_BASELINE[baseline], cases, _passes(names), _target(), seed)
 
 

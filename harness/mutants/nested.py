@@ -1,4 +1,4 @@
-"""Defects of pads of pads, and of pads that go in part."""
+"""Mutants: pads of pads, and pads of which a part stays."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ from foldproof.mutants.operators import change_outcome, patch_pass, retype
 
 
 def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
-    """Neighbours become one whatever the forgiven refusals say."""
+    """Merge two pads although these refusals forbid it."""
 
     def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
         return (refused for refused in _refusals(inner, outer) if not forgives(refused, inner, outer))
@@ -30,12 +30,12 @@ def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
 
 
 def nested_values_not_compared() -> Fold:
-    """A pad of a pad becomes one, although their values differ."""
+    """The pass merges two pads with different values."""
     return _forgive(lambda refused, inner, outer: refused.kind == Kind.VALUE)
 
 
 def nested_signs_of_zero_not_compared() -> Fold:
-    """Pads of 0.0 and -0.0 become one."""
+    """The pass merges pads of 0.0 and -0.0."""
 
     def equal(refused: Refused, inner: PadFacts, outer: PadFacts) -> bool:
         return refused.kind == Kind.VALUE and cast(inner.value, inner.dtype) == cast(outer.value, outer.dtype)
@@ -44,12 +44,12 @@ def nested_signs_of_zero_not_compared() -> Fold:
 
 
 def nested_crop_summed() -> Fold:
-    """A crop and the pad after it become their sum, which brings back what was cropped."""
+    """The pass adds the widths of a crop and of the pad after it, which restores cropped data."""
     return _forgive(lambda refused, inner, outer: refused.kind == Kind.CROP)
 
 
 def nested_corner_ignored() -> Fold:
-    """What a pad of another axis puts over the border is forgotten."""
+    """The pass forgets what a pad of another axis puts over the border."""
 
     def padded(border: Border, step: Padded) -> Border | Refused:
         after = _padded(border, step)
@@ -60,7 +60,7 @@ def nested_corner_ignored() -> Fold:
 
 
 def nested_value_of_the_outer() -> Fold:
-    """A pad of a pad gets the value of the outer one, even if that one only crops."""
+    """Two merged pads have the value of the outer one, even if that one only crops."""
 
     def merged(inner: PadFacts, outer: PadFacts) -> PadFacts:
         return replace(_merged(inner, outer), value=outer.value)
@@ -70,7 +70,7 @@ def nested_value_of_the_outer() -> Fold:
 
 
 def cancelled_at_the_other_end() -> Fold:
-    """What a crop takes of a pad, after other ops, goes from the other end of the pad."""
+    """A crop after other ops shortens the other end of the pad."""
 
     def pads(inner: Padded, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
         found = _pads(inner, between, outer)
@@ -85,7 +85,7 @@ def cancelled_at_the_other_end() -> Fold:
 
 
 def varying_operand_cancelled() -> Fold:
-    """An operand between that varies along the axis does not keep what a crop takes away."""
+    """The pass cancels a pad and a crop although an operand between them varies along the axis."""
     return patch_pass(rules, other_operands=lambda step: ())
 
 
@@ -93,7 +93,7 @@ def varying_operand_cancelled() -> Fold:
 
 
 def rebuilt_pad_value_lost() -> Fold:
-    """The smaller pad that stays, and the one that two became, have the value 0."""
+    """Every pad that the pass writes has the value 0."""
 
     def pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
         return _pad_call(source, replace(pad, value=0.0), like, ty)
@@ -103,7 +103,7 @@ def rebuilt_pad_value_lost() -> Fold:
 
 
 def partial_batch_lost() -> Fold:
-    """Of the widths that stay, those of the batch are lost."""
+    """The widths of the batch are lost in the smaller pad."""
 
     def lost(site: Site, folded: Folded) -> Outcome:
         at = site.consumer.layout.index("N")
@@ -116,7 +116,7 @@ def partial_batch_lost() -> Fold:
 
 
 def partial_refused() -> Fold:
-    """A pad of batch or channels beside the spatial axes stays whole."""
+    """The pass refuses a pad of batch or channels beside the spatial axes."""
 
     def whole(site: Site, folded: Folded) -> Outcome:
         return folded if folded.kept is None else Refused(Kind.CHANNEL, "the pad changes the channels")
@@ -178,4 +178,4 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=witness_case("conv1d", BARE, steps=(Step(kind="pad", value=3.0, widths=(("W", -1, 0),)),)),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,9 +1,8 @@
-"""How to spoil the bundled pass: one function of it replaced while it runs, or its result changed.
+"""Operators that make a mutant of the bundled pass: replace one function while it runs, or change its result.
 
-    site --lie--> site --decide--> Outcome --conclusion--> Outcome --rebuild--> call
+    site --misread_site--> site --decide--> Outcome --change_outcome--> Outcome --change_attributes--> call
 
-Most defects are the pass with one precondition dropped, one fact of a site misread, or one step of the arithmetic or of
-the rebuilding changed.
+Most mutants drop one precondition, misread one fact of a site, or change one step of the arithmetic or of the rewrite.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ _with_padding = rewrite._with_padding
 
 
 def patch_pass(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
-    """``fold`` with attributes of ``owner`` replaced while it runs."""
+    """Return ``fold`` with attributes of ``owner`` replaced while it runs."""
     patches = tuple((owner, name, replacement) for name, replacement in replacements.items())
     if isinstance(fold, PatchedPass):
         return replace(fold, patches=(*fold.patches, *patches))
@@ -41,13 +40,13 @@ def patch_pass(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold
 
 
 def retype(fold: Fold) -> Fold:
-    """The types that the folded consumer has now: those of a pass that makes it with a BlockBuilder."""
+    """Return ``fold`` with inferred types in its result, as of a pass that builds calls with a BlockBuilder."""
     assert isinstance(fold, PatchedPass)
     return replace(fold, after=infer_types)
 
 
 def infer_types(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
-    """What changed, with all its types inferred."""
+    """Infer all types of the functions that changed."""
     return change_functions(folded, remove_pads, but=module)
 
 
@@ -55,18 +54,18 @@ def infer_types(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
 
 
 def replace_decision(wrong: Callable[[Site], Outcome]) -> Fold:
-    """Another answer to each site."""
+    """Decide on each site with ``wrong``."""
     patches = ((rewrite, "decide", lambda site, options: wrong(site)),)
     return PatchedPass(base=BUNDLED, patches=patches, after=infer_types, wrong=wrong)
 
 
 def misread_site(lie: Callable[[Site], Site]) -> Fold:
-    """The rules are asked about another site."""
+    """Give the rules a wrong site."""
     return replace_decision(lambda site: decide(lie(site)))
 
 
 def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
-    """The rules without the preconditions of these kinds."""
+    """Remove the preconditions of these kinds from the rules, ``where`` it holds."""
 
     def kept(site: Site, refusals: Iterator[Refused]) -> Refused | None:
         return next((r for r in refusals if r.kind not in kinds or not where(site, r)), None)
@@ -88,12 +87,12 @@ def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = la
 
 
 def _with_kept(folded: Folded, propagated: Propagated) -> Folded:
-    folded = replace(folded, border=None)  # a rule that takes a border for zero makes up for nothing
+    folded = replace(folded, border=None)  # a rule that takes a border for zero corrects nothing
     return replace(folded, kept=propagated.kept) if any(map(any, propagated.kept)) else folded
 
 
 def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Fold:
-    """The rules fold what they should, to something else."""
+    """Change the outcome of sites that are folded."""
 
     def wrong(site: Site) -> Outcome:
         outcome = decide(site)
@@ -103,7 +102,7 @@ def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Fold:
 
 
 def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
-    """Another sum of own padding and widths."""
+    """Replace the sum of own padding and widths."""
     return change_outcome(
         lambda site, folded: replace(folded, padding=flatten(wrong(own_padding(site), pad_widths(site))))
     )
@@ -113,7 +112,7 @@ def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
 
 
 def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
-    """The folded consumer gets other attributes besides its padding."""
+    """Change attributes of the folded consumer besides its padding."""
 
     def wrong(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
         rebuilt = _with_padding(call, operand, weights, outcome, ty=ty)
@@ -125,7 +124,7 @@ def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
 def change_functions(
     mod: tvm.IRModule, change: Callable[[relax.Function], relax.Function], *, but: tvm.IRModule | None = None
 ) -> tvm.IRModule:
-    """``mod`` with every function changed, ``but`` those of another module."""
+    """Change every function of ``mod``, except those of ``but``."""
     out = mod.clone()
     for name, function in mod.functions_items():
         if isinstance(function, relax.Function) and not (but and function.same_as(but[name])):
@@ -136,7 +135,7 @@ def change_functions(
 def remove_pads(
     function: relax.Function, chosen: Callable[[Body, relax.Var, PadFacts], bool] = lambda body, var, pad: False
 ) -> relax.Function:
-    """The function without the chosen pads: what uses them reads their input. All types are inferred anew."""
+    """Remove the chosen pads: their readers read the input instead. All types are inferred again."""
     body = Body(function, lambda _: None)
     removed = {pad for pad in body.pads if chosen(body, pad, read_pad(body.values[pad]))}
     return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
@@ -144,7 +143,7 @@ def remove_pads(
 
 @mutator
 class _Retype(PyExprMutator):  # type: ignore[misc]
-    """Infer all types anew, without the pads in ``removed``."""
+    """Infers all types again, without the pads in ``removed``."""
 
     def __init__(self, removed: Any) -> None:
         super().__init__()
@@ -158,12 +157,12 @@ class _Retype(PyExprMutator):  # type: ignore[misc]
             super().visit_var_binding_(binding)
 
     def visit_call_(self, call: ir.Call) -> ir.Call:
-        """The call without its type."""
+        """Remove the type of the call, so that it is inferred."""
         return ir.Call(call.op, [self.visit_expr(arg) for arg in call.args], call.attrs, call.ty_args)
 
 
 def rebuild_call(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
-    """The call with other operands and attributes."""
+    """Return the call with other operands and attributes."""
     attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
     node = ir.make_node(call.op.attrs_type_key, **attrs | attributes)
     return ir.Call(call.op, args, node, call.ty_args, call.span, call.ty)
@@ -173,39 +172,39 @@ def rebuild_call(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
 
 
 def own_padding(site: Site) -> Sides:
-    """The consumer's own padding."""
+    """Return the consumer's own padding."""
     padding, rank = site.consumer.padding, len(site.consumer.spatial)
     return list(zip(padding[:rank], padding[rank:], strict=True))
 
 
 def pad_widths(site: Site) -> Sides:
-    """The widths of the pad along the spatial axes, as if nothing stood in between."""
+    """Return the spatial widths of the pad, as if no step were between."""
     assert site.pad.widths is not None
     return [site.pad.widths[site.consumer.layout.index(letter)] for letter in site.consumer.spatial]
 
 
 def flatten(sides: Sides) -> tuple[int, ...]:
-    """In the order of the attribute."""
+    """Return the sides in the order of the padding attribute."""
     return tuple(before for before, _ in sides) + tuple(after for _, after in sides)
 
 
 def add_sides(own: Sides, widths: Sides) -> Sides:
-    """The right sum."""
+    """Return the right sum."""
     return [(b + before, a + after) for (b, a), (before, after) in zip(own, widths, strict=True)]
 
 
 def with_value(site: Site, value: float) -> Site:
-    """The site with another pad value."""
+    """Return the site with another pad value."""
     return replace(site, pad=replace(site.pad, value=value))
 
 
 def with_steps(site: Site, change: Callable[[Step], Step]) -> Site:
-    """The site with other steps."""
+    """Return the site with changed steps."""
     return replace(site, steps=tuple(map(change, site.steps)))
 
 
 def with_zero_points(site: Site, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> Site:
-    """The site with other zero points in its quantize and dequantize."""
+    """Return the site with changed zero points in quantize and dequantize."""
 
     def other(step: Step) -> Step:
         if not isinstance(step, Quantization) or step.zero_point.flat is None:

@@ -1,8 +1,8 @@
-"""PatchedPass: the bundled pass with functions of it replaced while it runs, and when that makes no difference.
+"""A patched pass: the bundled pass with functions replaced while it runs. A trace shows when that changes nothing.
 
-    module --bundled pass, every function spied on--> Trace --> which spoilt passes make the same module
+    module --bundled pass, every function spied on--> Trace --> the patched passes that return the same module
 
-Law: where the pass calls no replaced function, or gets the same answers from it, the spoilt pass makes what it makes.
+Invariant: a patched pass returns what its base returns, if the base calls no replaced function or gets equal answers.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,13 +18,13 @@ from foldproof.ir.relax import module as ir
 
 
 def options(**chosen: str) -> Fold:
-    """The bundled pass by option."""
+    """Return the bundled pass with these options."""
     made: Any = FoldExplicitPadding(check_input=False, **chosen)  # type: ignore[arg-type]
     return made  # type: ignore[no-any-return]
 
 
 BUNDLED = options()
-"""What is spoilt. The harness asks itself whether a module is well formed."""
+"""The pass that mutants are made of. The harness itself checks whether a module is well formed."""
 
 CORRECTING = options(nonzero="correct")
 SLICING = options(channels="slice")
@@ -38,9 +38,9 @@ _DECIDE: Place = (rewrite, "decide")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PatchedPass:
-    """``base`` with (owner, name, replacement) each, and then ``after`` of its result and its input.
+    """A pass: ``base`` with each (owner, name, replacement), then ``after`` of its result and its input.
 
-    ``wrong`` is the answer to each site, where that is all that is replaced.
+    ``wrong`` decides on each site, if only the decision is replaced.
     """
 
     base: Fold
@@ -54,7 +54,7 @@ class PatchedPass:
         return folded if self.after is None else self.after(folded, module)
 
     def agrees_with(self, run: "Trace") -> bool:
-        """Whether this pass does in ``run`` what its base does, but for ``after``."""
+        """Return whether this pass does in ``run`` what its base did, ``after`` aside."""
         if self.wrong is not None:
             return all(_decide(self.wrong, site) == outcome for site, outcome in run.asked)
         return not any((id(owner), name) in run.called for owner, name, _ in self.patches)
@@ -80,7 +80,7 @@ def _decide(wrong: Callable[[Site], Outcome], site: Site) -> Outcome | None:
 
 @dataclass(slots=True)
 class Trace:
-    """One run of a base: what it made, which places it ``called``, and which outcome it decided on for each site."""
+    """One run of a base: its result, the functions it called, and its outcome for each site."""
 
     folded: ir.Module | None = None
     called: set[tuple[int, str]] = field(default_factory=set)
@@ -88,7 +88,7 @@ class Trace:
 
 
 def trace(base: Fold, module: ir.Module, places: Iterable[Place]) -> Trace:
-    """The run of ``base`` on a module, with functions at ``places`` trace; what is no function counts as called."""
+    """Run ``base`` on a module, with spies on the functions at ``places``. Other objects count as called."""
     run = Trace()
     spies = []
     for owner, name in places:
@@ -117,6 +117,6 @@ def _spy(run: Trace, owner: Any, name: str, original: Any) -> Any:
 
 
 def patched_places(folds: Iterable[Fold]) -> list[Place]:
-    """All places that these passes replace, each once."""
+    """Return all places that these passes replace, each once."""
     found = {(id(o), name): (o, name) for f in folds if isinstance(f, PatchedPass) for o, name, _ in f.patches}
     return list(found.values())

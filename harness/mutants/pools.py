@@ -1,4 +1,4 @@
-"""Defects of pools: windows, divisors, what wins."""
+"""Mutants: windows, divisors and maxima of pools."""
 
 import math
 from dataclasses import replace
@@ -31,7 +31,7 @@ LOWEST = Pad(value=-math.inf)
 
 
 def wide_pad_asserted() -> Fold:
-    """A pool's pad as wide as its window is met with an assertion instead of a refusal."""
+    """The pass asserts that the pad of a pool is narrower than its window."""
 
     def narrow(site: Site, folded: Folded) -> Outcome:
         pairs = zip(pad_widths(site), site.consumer.kernel, strict=False)
@@ -42,34 +42,34 @@ def wide_pad_asserted() -> Fold:
 
 
 def count_include_pad_not_set() -> Fold:
-    """The zeros that were counted are not counted any more."""
+    """The divisor no longer counts the explicit zeros."""
     return change_outcome(lambda site, folded: replace(folded, count_include_pad=None))
 
 
 def count_include_pad_set_despite_own_padding() -> Fold:
-    """The pool's own padding, which was not counted, is counted now."""
+    """The divisor counts own padding that it excluded before."""
     return drop_preconditions(Kind.EXCLUDED_PADDING)
 
 
 def own_begin_padding_tested_only() -> Fold:
-    """Only the begin side of a pool's own padding is tested for zero."""
+    """The pass reads only the begin side of a pool's own padding."""
     return drop_preconditions(
         Kind.EXCLUDED_PADDING, where=lambda site, _: not any(before for before, _ in own_padding(site))
     )
 
 
 def ceil_mode_ignored() -> Fold:
-    """With ceil_mode a window that starts after the data is lost."""
+    """With ceil_mode, a window that starts after the data is lost."""
     return drop_preconditions(Kind.CEIL_MODE)
 
 
 def ceil_mode_checked_on_first_axis_only() -> Fold:
-    """The number of windows is compared along H only."""
+    """The pass compares the number of windows along the first axis only."""
     return drop_preconditions(Kind.CEIL_MODE, where=lambda site, r: f"axis {site.consumer.spatial[0]}" not in r.detail)
 
 
 def ceil_overhang_counted() -> Fold:
-    """ceil_mode is turned into padding, which count_include_pad counts."""
+    """The pass turns ceil_mode into padding, which count_include_pad counts."""
 
     def widened(call: ir.Call) -> dict[str, Any]:
         attrs = call.attrs
@@ -94,17 +94,17 @@ def integer_sum_widened() -> Fold:
 
 
 def ceil_divisor_ignored() -> Fold:
-    """With ceil_mode the number of windows is compared, but not what the last one divides by."""
+    """With ceil_mode, the pass compares the number of windows, but not the divisor of the last one."""
     return retype(patch_pass(rules, other_divisor=lambda propagated: iter(())))
 
 
 def window_in_border_folded() -> Fold:
-    """A max_pool after a relu folds 0, although a window may hold nothing but the border."""
+    """The pass folds 0 into a max_pool after a relu, although a window may hold only the border."""
     return retype(patch_pass(rules, every_window_holds_data=lambda propagated: True))
 
 
 def minus_zero_folded() -> Fold:
-    """A max_pool of data from 0.0 on folds -0.0, which is equal, but has other bits."""
+    """The pass folds -0.0 into a max_pool of data >= 0.0: equal, but with other bits."""
 
     def never_wins(propagated: Propagated) -> bool:
         bounds = propagated.border.bounds
@@ -114,7 +114,7 @@ def minus_zero_folded() -> Fold:
 
 
 def other_pads_out_of_bounds() -> Fold:
-    """What another pad adds before it is forgotten: relu, pad(-5), pad(0), max_pool (a defect of this pass, once)."""
+    """The pass forgets the border of an earlier pad: relu, pad(-5), pad(0), max_pool. It had this defect once."""
 
     def unchanged(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
         return bounds
@@ -123,7 +123,7 @@ def other_pads_out_of_bounds() -> Fold:
 
 
 def ceil_extent_without_dilation() -> Fold:
-    """With ceil_mode, windows are counted as if their dilation were 1."""
+    """With ceil_mode, the pass ignores the dilation when it counts windows."""
 
     def dense(site: Site) -> Site:
         consumer = site.consumer
@@ -133,7 +133,7 @@ def ceil_extent_without_dilation() -> Fold:
 
 
 def window_checked_on_first_axis_only() -> Fold:
-    """Whether a window holds data is looked at along the first spatial axis alone."""
+    """The pass checks along the first spatial axis only whether a window holds data."""
 
     def first(propagated: Propagated) -> bool:
         site, consumer = propagated.site, propagated.site.consumer
@@ -242,4 +242,4 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of scales and zero points."""
+"""Mutants: scales and zero points."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,22 +13,22 @@ from foldproof.mutants.operators import drop_preconditions, misread_site, replac
 
 
 def quantized_value_ignored() -> Fold:
-    """Any pad value before a quantized consumer is taken for the neutral one."""
+    """The pass folds any pad value before a quantized consumer."""
     return drop_preconditions(Kind.QUANTIZATION)
 
 
 def zero_instead_of_zero_point() -> Fold:
-    """The value before a dequantize is compared with 0."""
+    """The pass compares the value before a dequantize with 0."""
     return misread_site(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
 
 
 def first_zero_point_only() -> Fold:
-    """Only the first of the per-channel zero points is looked at."""
+    """The pass reads only the first of the per-channel zero points."""
     return misread_site(lambda site: with_zero_points(site, lambda points: points[:1]))
 
 
 def zero_point_wrong_sign() -> Fold:
-    """Value and zero point are compared as bytes: 255 passes for -1."""
+    """The pass compares value and zero point as bytes: 255 equals -1."""
 
     def as_bytes(site: Site) -> Site:
         value = site.pad.value
@@ -38,7 +38,7 @@ def zero_point_wrong_sign() -> Fold:
 
 
 def absent_value_taken_as_match() -> Fold:
-    """A zero point that is not constant is taken for the pad value."""
+    """The pass takes a zero point that is not constant for the pad value."""
 
     def assumed(site: Site) -> Site:
         def known(step: Any) -> Any:
@@ -54,7 +54,7 @@ def absent_value_taken_as_match() -> Fold:
 
 
 def nonconstant_dereferenced() -> Fold:
-    """A zero point that is a parameter of the function is read like a constant."""
+    """The pass reads a zero point that is a parameter of the function like a constant."""
 
     def careless(site: Site) -> Outcome:
         for step in site.steps:
@@ -66,7 +66,7 @@ def nonconstant_dereferenced() -> Fold:
 
 
 def varying_parameters_moved() -> Fold:
-    """A dequantize whose parameters follow a padded axis is moved before the pad as it is."""
+    """The pass moves a dequantize before the pad although its parameters vary along a padded axis."""
 
     def uniform(site: Site) -> Site:
         def first(operand: Operand) -> Operand:
@@ -83,7 +83,7 @@ def varying_parameters_moved() -> Fold:
 
 
 def quantize_dequantize_taken_for_identity() -> Fold:
-    """A quantize and the dequantize after it are taken to cancel, whatever their zero points."""
+    """The pass cancels a quantize and the dequantize after it, whatever their zero points are."""
 
     def cancelled(site: Site) -> Site:
         kept: list[Step] = []
@@ -145,4 +145,4 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of transposed convolutions."""
+"""Mutants: transposed convolutions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,17 +24,17 @@ from foldproof.mutants.operators import (
 
 
 def transposed_crop_not_scaled() -> Fold:
-    """The pad of a transposed convolution is taken from its padding without the stride."""
+    """The pass subtracts the pad of a transposed convolution without the stride."""
     return _change_transposed(lambda own, width: own - width)
 
 
 def transposed_padding_added() -> Fold:
-    """A transposed convolution is folded like a forward one."""
+    """The pass adds the pad of a transposed convolution to its padding."""
     return _change_transposed(lambda own, width: own + width)
 
 
 def output_padding_lost() -> Fold:
-    """The rebuilt transposed convolution has no output_padding."""
+    """The new transposed convolution has no output_padding."""
 
     def lost(call: ir.Call) -> dict[str, Any]:
         return {"output_padding": [0 for _ in call.attrs.strides]} if hasattr(call.attrs, "output_padding") else {}
@@ -43,7 +43,7 @@ def output_padding_lost() -> Fold:
 
 
 def transposed_growth_clamped() -> Fold:
-    """A padding that the fold makes negative, which grows the result of a transposed convolution, becomes 0."""
+    """The pass replaces negative padding of a transposed convolution, which grows its result, by 0."""
 
     def clamped(site: Site, folded: Folded) -> Outcome:
         if site.consumer.family != "conv_transpose" or folded.padding is None:
@@ -54,7 +54,7 @@ def transposed_growth_clamped() -> Fold:
 
 
 def transposed_value_ignored() -> Fold:
-    """Any pad value before a transposed convolution is taken for 0."""
+    """The pass folds any pad value before a transposed convolution."""
     kinds = (Kind.VALUE, Kind.QUANTIZATION)
     return drop_preconditions(*kinds, where=lambda site, _: site.consumer.family == "conv_transpose")
 
@@ -71,7 +71,7 @@ def _change_transposed(wrong: Callable[[int, int], int]) -> Fold:
 
 
 def transposed_first_stride_only() -> Fold:
-    """The widths of every axis of a transposed convolution are scaled by the first stride."""
+    """The pass scales the widths of every axis by the first stride."""
 
     def scaled(site: Site, folded: Folded) -> Outcome:
         consumer = site.consumer
@@ -124,4 +124,4 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

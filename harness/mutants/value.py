@@ -1,4 +1,4 @@
-"""Defects of the pad's value and mode."""
+"""Mutants: the value and the mode of the pad."""
 
 import math
 
@@ -12,12 +12,12 @@ from foldproof.mutants.operators import change_outcome, drop_preconditions, misr
 
 
 def value_ignored() -> Fold:
-    """Any pad value is taken for the neutral one."""
+    """The pass folds any pad value."""
     return drop_preconditions(Kind.VALUE)
 
 
 def value_compared_before_cast() -> Fold:
-    """The attribute is compared, not what the integer tensor makes of it: 0.99, which is 0 there, is not folded."""
+    """The pass compares the attribute before the cast to the integer tensor: it refuses 0.99, which is 0 there."""
 
     def uncast(site: Site) -> Site:
         value, integral = site.pad.value, "int" in site.pad.dtype and math.isfinite(site.pad.value)
@@ -27,19 +27,19 @@ def value_compared_before_cast() -> Fold:
 
 
 def value_truncated_on_floats() -> Fold:
-    """The value is compared as an integer: 0.5 passes for 0 in a float tensor."""
+    """The pass compares the value as an integer: it folds 0.5 in a float tensor."""
     return misread_site(lambda site: with_value(site, float(int(site.pad.value))) if abs(site.pad.value) < 1 else site)
 
 
 def max_pool_folds_zero() -> Fold:
-    """A max_pool is taken to pad with 0."""
+    """The pass takes 0 for the neutral value of a max_pool."""
     return drop_preconditions(
         Kind.VALUE, where=lambda site, _: site.consumer.family == "max_pool" and site.pad.value == 0
     )
 
 
 def neutral_value_of_another_dtype() -> Fold:
-    """A max_pool is taken to pad every dtype with the lowest value of a narrower one."""
+    """The pass takes the lowest value of a narrower dtype for that of every dtype."""
 
     def lowest(site: Site, _: Refused) -> bool:
         narrow = -128 if "int" in site.pad.dtype else -65504
@@ -49,17 +49,17 @@ def neutral_value_of_another_dtype() -> Fold:
 
 
 def mode_ignored() -> Fold:
-    """Reflected borders are taken for constant ones."""
+    """The pass folds mirrored borders like constant ones."""
     return drop_preconditions(Kind.MODE)
 
 
 def mode_checked_for_convolutions_only() -> Fold:
-    """One branch of the pass forgets the mode."""
+    """The pass checks the mode for convolutions only."""
     return drop_preconditions(Kind.MODE, where=lambda site, _: site.consumer.family != "conv")
 
 
 def lowest_finite_refused() -> Fold:
-    """Of floats, a max_pool folds -inf alone, not the lowest finite value."""
+    """The pass refuses the lowest finite value before a max_pool of floats; it folds only -inf."""
 
     def strict(site: Site, folded: Folded) -> Outcome:
         finite = site.consumer.family == "max_pool" and site.pad.dtype in FLOATS and site.pad.value != float("-inf")
@@ -69,7 +69,7 @@ def lowest_finite_refused() -> Fold:
 
 
 def out_dtype_cast_ignored() -> Fold:
-    """The pad value is compared with 0 before a convolution casts it to its out_dtype."""
+    """The pass compares the pad value with 0 before a convolution casts it to out_dtype."""
     return retype(patch_pass(rules, _as_summed=lambda value, site: value))
 
 
@@ -118,4 +118,4 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=witness_case("conv1d", BARE, dtype="float64", out_dtype="float32", pad=Pad(value=1e-60)),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of the arithmetic: which width goes where, and what is added to it."""
+"""Mutants: the arithmetic of widths."""
 
 from dataclasses import replace
 
@@ -27,17 +27,17 @@ from foldproof.mutants.patched_pass import BUNDLED
 
 
 def begin_end_swapped() -> Fold:
-    """The widths of the two sides are swapped."""
+    """The pass swaps the widths of the two sides."""
     return change_sum(lambda own, widths: add_sides(own, [(after, before) for before, after in widths]))
 
 
 def axes_swapped() -> Fold:
-    """The widths of H go to W."""
+    """The pass adds the widths of H to W."""
     return change_sum(lambda own, widths: add_sides(own, widths[::-1]))
 
 
 def nchw_indices_for_nhwc() -> Fold:
-    """The widths are taken from the axes 2 and 3, whatever the layout."""
+    """The pass reads the widths of axes 2 and 3, whatever the layout is."""
     return change_outcome(
         lambda site, folded: replace(
             folded, padding=flatten(add_sides(own_padding(site), list((site.pad.widths or ())[2:])))
@@ -46,12 +46,12 @@ def nchw_indices_for_nhwc() -> Fold:
 
 
 def end_from_begin() -> Fold:
-    """The width before it is added on both sides."""
+    """The pass adds the width before the data on both sides."""
     return change_sum(lambda own, widths: add_sides(own, [(before, before) for before, _ in widths]))
 
 
 def widths_always_one() -> Fold:
-    """Every pad is taken for one of (1, 1)."""
+    """The pass reads every pad as (1, 1)."""
     return change_sum(lambda own, widths: add_sides(own, [(1, 1) for _ in widths]))
 
 
@@ -61,12 +61,12 @@ def own_padding_overwritten() -> Fold:
 
 
 def own_padding_end_from_begin() -> Fold:
-    """The consumer's own padding is read as if it had one entry per axis."""
+    """The pass reads own padding as one entry per axis."""
     return change_sum(lambda own, widths: add_sides([(before, before) for before, _ in own], widths))
 
 
 def stale_side_when_symmetric() -> Fold:
-    """Where the sum comes out alike on both sides, only the first is written."""
+    """If the sum is equal on both sides, the pass writes only the first side."""
     return change_sum(
         lambda own, widths: [
             (before, old) if before == after else (before, after)
@@ -76,7 +76,7 @@ def stale_side_when_symmetric() -> Fold:
 
 
 def batch_channel_pad_dropped() -> Fold:
-    """The widths of batch and channel are not looked at, and go with the others."""
+    """The pass ignores the widths of batch and channels, and removes them."""
 
     def narrow(site: Site) -> Site:
         layout = site.consumer.layout
@@ -88,19 +88,19 @@ def batch_channel_pad_dropped() -> Fold:
     def wrong(site: Site) -> Outcome:
         outcome = decide(site if site.pad.is_identity else narrow(site))
         if isinstance(outcome, Folded) and not site.pad.is_identity and outcome.padding is None:
-            return replace(outcome, padding=site.consumer.padding)  # nothing is left to add
+            return replace(outcome, padding=site.consumer.padding)  # nothing remains to add
         return outcome
 
     return replace_decision(wrong)
 
 
 def crop_summed() -> Fold:
-    """A negative width is added to the own padding."""
+    """The pass adds a negative width to own padding."""
     return drop_preconditions(Kind.CROP)
 
 
 def only_begin_tested() -> Fold:
-    """A pad is taken to do nothing if it has no width before it."""
+    """The pass removes a pad that has no width before the data."""
 
     def vain(body: Body, var: relax.Var, pad: PadFacts) -> bool:
         return not any(before for before, _ in pad.widths or ())
@@ -109,7 +109,7 @@ def only_begin_tested() -> Fold:
 
 
 def asymmetric_refused() -> Fold:
-    """Only pads that are alike on both sides are folded."""
+    """The pass refuses pads with different sides."""
 
     def cautious(site: Site, folded: Folded) -> Outcome:
         uneven = any(before != after for before, after in pad_widths(site))
@@ -161,4 +161,4 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="widths", make=asymmetric_refused, witness=witness_case("conv1d", BARE)),
     Mutant(kind="widths", make=depth_forgotten, witness=witness_case("conv3d", H, W, BARE)),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Versions and the machine, as a reproducer's header names them: what may matter when it shows nothing elsewhere."""
+"""The environment that a reproducer's header names, in case the script shows no failure elsewhere."""
 
 import os
 import platform
@@ -21,11 +21,15 @@ _CPU_FLAGS = (
     "asimd",
     "sve",
 )
-"""Flags of a CPU on which its floating-point code depends, as Linux names them."""
+"""The CPU flags that floating-point code depends on, as Linux names them."""
 
 
 def describe_environment(target: Any) -> list[str]:
-    """A line each: packages, Python and its system, the CPU, what TVM compiles for."""
+    """Return a line each for: packages, LLVM with Python and system, the CPU, the target, its features.
+
+    Args:
+        target: A ``tvm.target.Target``.
+    """
     packages = ", ".join(f"{name} {version(name)}" for name in ("foldproof", "apache-tvm", "numpy", "ml_dtypes"))
     return [
         packages,
@@ -37,7 +41,7 @@ def describe_environment(target: Any) -> list[str]:
 
 
 def _call_tvm(name: str, *arguments: Any) -> Any:
-    """The answer of a function of TVM, where this build has it."""
+    """Call a function of TVM; "unknown" if this build does not have it."""
     function = tvm.get_global_func(name, allow_missing=True)
     return "unknown" if function is None else function(*arguments)
 

@@ -1,6 +1,6 @@
-"""A reproducer: the script of a failure as a file beside its case, run in a fresh process before anybody reads of it.
+"""A reproducer: a script beside the saved case, run in a fresh process before it is reported.
 
-NAME.case.json -> NAME.repro.py -> confirmed, or why not in a line
+NAME.case.json -> NAME.repro.py -> confirmed, or the reason why not
 """
 
 import os
@@ -18,7 +18,7 @@ from foldproof.corpus.entry import SUFFIX
 SCRIPT_SUFFIX = ".repro.py"
 
 SCRIPT_SECONDS = 120.0
-"""Time limit of a script: it imports TVM, compiles two tiny functions and runs them, which takes some 3 s."""
+"""The time limit of a script, in seconds. It imports TVM and compiles two small functions, which takes about 3 s."""
 
 _LAST_LINES = {
     "CompileError": ("FAILED: compiling ", "FAILED: running "),
@@ -27,14 +27,14 @@ _LAST_LINES = {
     "Miscompile": ("FAILED: After, out",),
     "OracleDisagreement": ("FAILED: Before, out", "FAILED: After, out"),
 }
-"""How the last line of a script begins that beginnings a failure of this kind."""
+"""The beginnings of a script's last line that show a failure of each kind."""
 
 NOTHING_TO_RUN = "(recorded: there is nothing to run without the pass)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
-    """``path`` is None where no script beginnings the failure. ``complaint`` is empty if it was ``confirmed``."""
+    """``path`` is None if no script shows the failure. ``problem`` is empty if the script was ``confirmed``."""
 
     path: Path | None = None
     problem: str = ""
@@ -45,15 +45,17 @@ class Reproducer:
         return self.path is not None and not self.problem
 
     def to_dict(self) -> dict[str, Any]:
-        """As a record of a failure has it."""
+        """Return the fields of a record of a failure."""
         path = str(self.path) if self.path else None
-        return {"script": path, "script_confirmed": self.confirmed, "script_complaint": self.problem}
+        return {"script": path, "script_confirmed": self.confirmed, "script_problem": self.problem}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
-        """What ``to_plain`` wrote."""
+        """Read what ``to_dict`` returned. Older journals say ``script_complaint``."""
         path = record["script"]
-        return cls(path=Path(path) if path else None, problem=record["script_complaint"])
+        return cls(
+            path=Path(path) if path else None, problem=record.get("script_problem", record.get("script_complaint", ""))
+        )
 
     def __str__(self) -> str:
         if self.path is None:
@@ -62,7 +64,16 @@ class Reproducer:
 
 
 def write_reproducer(case_path: Path, text: str, failure: Failure) -> Reproducer:
-    """Write the script beside its case, and run it. Raises CorpusError if it cannot be written."""
+    """Write the script beside its case, and run it.
+
+    Args:
+        case_path: The saved case.
+        text: The script.
+        failure: The failure that the script must show.
+
+    Raises:
+        CorpusError: If the script cannot be written.
+    """
     path = case_path.with_name(case_path.name.removesuffix(SUFFIX) + SCRIPT_SUFFIX)
     replace_file(path, text)
     return Reproducer(path=path, problem=_run_script(path, failure))
@@ -74,12 +85,12 @@ ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Becomes the command that follows, which ends with the process that started it, whatever ends that (Linux)."""
+"""A program that executes the command after it. The command is killed when its parent ends (Linux)."""
 
 
 def _run_script(path: Path, failure: Failure) -> str:
-    """Run the script: why it does not show the failure, in a line; empty if it does."""
-    command = [sys.executable, "-P", str(path)]  # -P: what lies beside the script is no module
+    """Run the script. Return why it does not show the failure, in a line; empty if it does."""
+    command = [sys.executable, "-P", str(path)]  # -P: files beside the script must not be imported
     if sys.platform == "linux":
         command = [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
     try:
@@ -87,9 +98,9 @@ def _run_script(path: Path, failure: Failure) -> str:
             command, capture_output=True, text=True, errors="replace", timeout=SCRIPT_SECONDS, start_new_session=True
         )
     except subprocess.TimeoutExpired:
-        return "" if failure.kind == "TargetTimeout" else f"no end within {SCRIPT_SECONDS:.0f} s"
+        return "" if failure.kind == "TargetTimeout" else f"did not end within {SCRIPT_SECONDS:.0f} s"
     if done.returncode < 0:
-        return "" if failure.kind == "TargetCrashed" else f"died of {signal.Signals(-done.returncode).name}"
+        return "" if failure.kind == "TargetCrashed" else f"killed by {signal.Signals(-done.returncode).name}"
     last = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1]
     if last.endswith(NOTHING_TO_RUN):
         return "without the pass there is nothing to run"

@@ -1,8 +1,8 @@
-"""A standalone Python script that shows a failure: it needs TVM and NumPy, but neither foldproof nor the pass.
+"""Standalone Python scripts that show a failure. They need TVM and NumPy, but neither foldproof nor the pass.
 
-    case, pass -> modules before and after, inputs -> TVMScript, literals, functions of standalone.py
+    case, pass -> modules before and after, inputs -> TVMScript, literals, functions of prelude.py
 
-Law: the script ends with ``FAILED: ...`` and exit code 1 where the failure shows, with ``ok: ...`` and 0 where not.
+Invariant: a script ends with ``FAILED: ...`` and exit code 1 if the failure shows, otherwise with ``ok: ...`` and 0.
 """
 
 import inspect
@@ -35,14 +35,14 @@ _RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.difference)
 
 
 class CannotReproduce(ValueError):  # noqa: N818, nothing is wrong with the script
-    """No script without foldproof and the pass shows this; the message says why."""
+    """No script without foldproof and the pass can show the failure; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a script shows: ``modules`` by name, and ``arguments``, go to ``ending``, a function of standalone.py.
+    """What a script shows: ``ending``, a function of prelude.py, gets ``modules`` by name and ``arguments``.
 
-    ``told`` says it in words; ``data`` are statements that bind what the ending reads.
+    ``claim`` describes it in a sentence. ``data`` are statements that bind what the ending reads.
     """
 
     claim: str
@@ -54,7 +54,18 @@ class Scene:
 
 
 def write_script(case: Case, fold: Fold, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
-    """The text of a script that shows ``result``, which came of ``case``, ``fold`` and ``target``. Raises NoScript."""
+    """Return the text of a script that shows the result of a case.
+
+    Args:
+        case: The case.
+        fold: The pass.
+        target: The target that the result is from.
+        result: What ``check`` returned or raised.
+        fold_name: The name of the pass, for the header.
+
+    Raises:
+        CannotReproduce: If no script can show it.
+    """
     if isinstance(result, Failure):
         scene = _SCENES.get(result.kind, _refuse)(case, fold, result)
     else:
@@ -82,16 +93,16 @@ def _show_passed(case: Case, fold: Fold) -> Scene:
     known = find_known_issue(case)
     if ir.same(before, after) or known is not None:
         return _compare_with_reference(
-            case, f"a known defect of TVM: {known.text}" if known else "the pass leaves Before as it is"
+            case, f"a known issue of TVM: {known.text}" if known else "the pass does not change Before"
         )
     return _compare(case, before, after, "the pass turned Before into After")
 
 
 def _show_run(case: Case, fold: Fold, failure: Failure) -> Scene:
-    """Both functions, or the only one where the pass changed nothing."""
+    """Compare both functions, or run the only one if the pass changed nothing."""
     before, after = _apply(case, fold)
     if ir.same(before, after):
-        return _compare_with_reference(case, "the pass leaves Before as it is")
+        return _compare_with_reference(case, "the pass does not change Before")
     return _compare(case, before, after, "the pass turned Before into After")
 
 
@@ -121,7 +132,7 @@ def _show_unparsed(after: Source, claim: str) -> Scene:
 
 
 def _quote(text: str) -> str:
-    """A string over several lines; TVMScript has neither backslashes nor triple quotes, or it is no pretty text."""
+    """Return the source of a string, over several lines if it has no backslashes and no triple quotes."""
     return repr(text) if "\\" in text or '"""' in text else f'"""\\\n{text}\n"""'
 
 
@@ -129,14 +140,14 @@ def _show_mutated_input(case: Case, fold: Fold, failure: Failure) -> Scene:
     given = build(case)
     fold(given)
     modules = {"Before": build(case), "After": given}
-    claim = "the pass was given Before, and left After in its place"
+    claim = "the pass changed its input, which was Before, to After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
 def _show_second_run(case: Case, fold: Fold, failure: Failure) -> Scene:
     once = fold(build(case))
     modules = {"Before": once, "After": fold(once.clone())}
-    claim = "the pass returned Before, and turned that into After when applied again"
+    claim = "the pass returned Before; applied to Before, it returned After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
@@ -151,23 +162,23 @@ def _show_missed_fold(case: Case, fold: Fold, failure: Failure) -> Scene:
 
 def _show_compile_error(case: Case, fold: Fold, failure: Failure) -> Scene:
     if failure.symptom == "pass":
-        return _show_module(
-            {"Before": build(case)}, "the pass raised, or returned no module, when given Before", failure
-        )
+        return _show_module({"Before": build(case)}, "the pass raised on Before, or did not return a module", failure)
     if failure.symptom.endswith("unfolded"):
-        return _compare_with_reference(case, "TVM raises on Before, which the pass has not seen")
+        return _compare_with_reference(case, "TVM raises on Before, the module without any pass")
     return _show_run(case, fold, failure)
 
 
 def _show_disagreement(case: Case, fold: Fold, failure: Failure) -> Scene:
     if failure.symptom.startswith("folded"):
         before, after = _apply(case, fold)
-        return _compare(case, before, after, "After is the right fold of Before, and TVM executes one of them wrongly")
-    return _compare_with_reference(case, "TVM and the NumPy reference disagree on Before, which the pass has not seen")
+        return _compare(case, before, after, "After is the right fold of Before, but TVM executes one of them wrongly")
+    return _compare_with_reference(case, "TVM and the NumPy reference disagree on Before, the module without any pass")
 
 
 def _refuse(case: Case, fold: Fold, failure: Failure) -> Scene:
-    raise CannotReproduce(f"a {failure.kind} is one of foldproof itself, which no script without it shows")
+    raise CannotReproduce(
+        f"a {failure.kind} is a failure of foldproof itself; a script without foldproof cannot show it"
+    )
 
 
 _SCENES: dict[str, Callable[[Case, Fold, Failure], Scene]] = {
@@ -207,7 +218,7 @@ def _show_module(modules: dict[str, ir.Module], claim: str, failure: Failure) ->
 
 
 def _write_inputs(case: Case) -> str:
-    """INPUTS: fill -> the arguments, in order."""
+    """Return INPUTS: fill -> the arguments, in order."""
     lines = ["INPUTS = {"]
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
@@ -218,7 +229,7 @@ def _write_inputs(case: Case) -> str:
 
 
 def _write_unspecified(case: Case) -> str:
-    """UNSPECIFIED: (fill, output) -> the elements that TVM leaves open, where there are any."""
+    """Return UNSPECIFIED: (fill, output) -> the elements that TVM leaves unspecified, if any."""
     lines = [
         f"    ({fill!r}, {i}): {array_source(want.unspecified)},"
         for fill in case.fills
@@ -229,7 +240,7 @@ def _write_unspecified(case: Case) -> str:
 
 
 def _write_expected(case: Case) -> str:
-    """EXPECTED: fill -> (value, which elements are comparable, error bound) of each output."""
+    """Return EXPECTED: fill -> (value, mask of comparable elements, absolute error bound) of each output."""
     lines = ["EXPECTED = {"]
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
@@ -250,8 +261,9 @@ def _write_header(case: Case, target: Target, result: Failure | Verdict, scene: 
         *title.splitlines(),
         "",
         f"{scene.claim[0].upper()}{scene.claim[1:]}.",
-        "The last line says FAILED with exit code 1 if that shows to be wrong, or ok with 0 if not. This needs",
-        "apache-tvm and numpy (for bfloat16 ml_dtypes, which apache-tvm brings along), neither foldproof nor the pass.",
+        "The last line is FAILED, with exit code 1, if the failure shows; otherwise it is ok, with exit code 0.",
+        "The script needs apache-tvm and numpy, and for bfloat16 ml_dtypes, which apache-tvm installs. It needs",
+        "neither foldproof nor the pass.",
         "",
         f"pass {fold_name}, target {target.name}",
         *describe(case).splitlines(),
@@ -287,7 +299,7 @@ _IMPORTS = (
 
 
 def _select_imports(code: str) -> str:
-    """Those whose name is read in ``code``."""
+    """Return the imports whose name is read in ``code``."""
     named = code.replace("bfloat16", "ml_dtypes")
     return "\n".join(line for line in _IMPORTS if not line or re.search(rf"\b{line.split()[-1]}\b", named))
 

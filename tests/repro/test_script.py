@@ -140,9 +140,9 @@ def test_defects_of_tvm_and_missed_folds_are_shown(tmp_path):
     assert found["not compiled"][1].startswith("FAILED: compiling Before raised InternalError: Check failed: ")
     assert found["missed"] == (
         1,
-        "FAILED: After has a pad that Folded does without, and their results have the same bits",
+        "FAILED: After has a pad, Folded does without it, and their results have the same bits",
     )
-    assert found["agreed"] == (0, "ok: Before returns what NumPy says")
+    assert found["agreed"] == (0, "ok: Before returns the values of the NumPy reference")
 
 
 # --- what passes --------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_both_modules_can_be_read():
 
 def test_what_only_foldproof_shows_has_no_script():
     disagreement = failure("PipelineDisagreement", PLAIN, "values", "...")
-    with pytest.raises(CannotReproduce, match="a PipelineDisagreement is one of foldproof itself"):
+    with pytest.raises(CannotReproduce, match="a PipelineDisagreement is a failure of foldproof itself"):
         written(PLAIN, BUNDLED, disagreement)
 
 
@@ -258,13 +258,13 @@ def test_a_script_that_shows_the_failure_is_confirmed_and_one_that_does_not_is_n
         "print('ok: the same')": "exit code 0, ok: the same",
         "raise ValueError('bad')": "exit code 1, ValueError: bad",
         "print('FAILED: compiling After'); raise SystemExit(1)": "exit code 1, FAILED: compiling After",
-        "import os; os.kill(os.getpid(), 11)": "died of SIGSEGV",
+        "import os; os.kill(os.getpid(), 11)": "killed by SIGSEGV",
     }.items():
         assert write_reproducer(path, text, found).problem == problem
     assert sorted(tmp_path.iterdir()) == [tmp_path / "x.repro.py"]
 
 
-@pytest.mark.parametrize("problem", ["", "died of SIGSEGV"])
+@pytest.mark.parametrize("problem", ["", "killed by SIGSEGV"])
 @pytest.mark.parametrize("path", [None, Path("a/x.repro.py")])
 def test_a_record_says_what_came_of_a_script(path, problem):
     shown = Reproducer(path=path, problem=problem)
@@ -285,7 +285,8 @@ def test_a_hang_is_confirmed_by_a_script_that_does_not_end(tmp_path, monkeypatch
     assert write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", hung).confirmed
     missed = failure("MissedFold", PLAIN, "pad left", "...")
     assert (
-        write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", missed).problem == "no end within 1 s"
+        write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", missed).problem
+        == "did not end within 1 s"
     )
 
 
