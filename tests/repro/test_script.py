@@ -22,7 +22,6 @@ from foldproof.fold import FoldExplicitPadding
 from foldproof.ir.relax.build import build
 from foldproof.ir.relax.source import NotParsed, exact_source
 from foldproof.ir.relax.targets import parse_target
-from foldproof.repro.reproducer import Reproducer, write_reproducer
 from foldproof.repro.script import CannotReproduce, write_script
 
 TARGET = parse_target("llvm")
@@ -242,52 +241,6 @@ def bits_but_nan(array):
         return array.tobytes()
     with np.errstate(invalid="ignore"):  # a signalling NaN
         return np.where(np.isnan(array), np.array(nan, array.dtype), array).tobytes()
-
-
-# --- run before it is reported ------------------------------------------------------------------------
-
-
-def test_a_script_that_shows_the_failure_is_confirmed_and_one_that_does_not_is_not(tmp_path):
-    case, fold = witness("value_ignored")
-    found = result(case, fold)
-    path = tmp_path / "x.case.json"
-    shown = write_reproducer(path, "print('FAILED: After, out[0] = 1'); raise SystemExit(1)", found)
-    assert shown == Reproducer(path=tmp_path / "x.repro.py")
-    assert str(shown) == f"{tmp_path / 'x.repro.py'} (confirmed in a fresh process)"
-    for text, problem in {
-        "print('ok: the same')": "exit code 0, ok: the same",
-        "raise ValueError('bad')": "exit code 1, ValueError: bad",
-        "print('FAILED: compiling After'); raise SystemExit(1)": "exit code 1, FAILED: compiling After",
-        "import os; os.kill(os.getpid(), 11)": "killed by SIGSEGV",
-    }.items():
-        assert write_reproducer(path, text, found).problem == problem
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "x.repro.py"]
-
-
-@pytest.mark.parametrize("problem", ["", "killed by SIGSEGV"])
-@pytest.mark.parametrize("path", [None, Path("a/x.repro.py")])
-def test_a_record_says_what_came_of_a_script(path, problem):
-    shown = Reproducer(path=path, problem=problem)
-    assert Reproducer.from_dict(shown.to_dict()) == shown
-    assert shown.to_dict()["script_confirmed"] is (path is not None and not problem)
-
-
-def test_a_crash_is_confirmed_by_the_death_of_the_script(tmp_path):
-    case = corpus.load_entry(CORPUS / "avg_pool1d-ceil-mode-divides-by-zero.case.json").case
-    crashed = failure("TargetCrashed", case, "SIGFPE", "the process that compiled and ran the case died: SIGFPE")
-    shown = write_reproducer(tmp_path / "x.case.json", written(case, BUNDLED, crashed), crashed)
-    assert shown.confirmed, shown
-
-
-def test_a_hang_is_confirmed_by_a_script_that_does_not_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("foldproof.repro.reproducer.SCRIPT_SECONDS", 1.0)
-    hung = failure("TargetTimeout", PLAIN, "timeout", "no answer")
-    assert write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", hung).confirmed
-    missed = failure("MissedFold", PLAIN, "pad left", "...")
-    assert (
-        write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", missed).problem
-        == "did not end within 1 s"
-    )
 
 
 # --- the command line ---------------------------------------------------------------------------------
