@@ -19,7 +19,7 @@ def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]
         races: What the campaigns with one worker and with two took; may be empty.
     """
     cases = sum(r.cases for r in rounds)
-    console.print(_modes(rounds, f"CPU time per case, all stages included ({cases} cases in {len(rounds)} rounds)"))
+    console.print(_modes(rounds, f"CPU time per case ({cases} cases, {len(rounds)} rounds)"))
     console.print(_stages(rounds))
     console.print(f"four fills instead of one: {_percent(extra_fills(rounds))} more CPU time to build, compile and run")
     if races:

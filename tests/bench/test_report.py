@@ -1,7 +1,12 @@
 """foldproof.bench.report: ratios within a round, medians over rounds, and the report as a snapshot."""
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+from tests.support.snapshots import assert_snapshot
+
+from foldproof.bench import report
 from foldproof.bench.report import extra_fills, stages, summary
 from foldproof.bench.rounds import Race, Round
 
@@ -21,3 +26,19 @@ def test_ratios_are_of_the_same_round_and_medians_over_rounds():
     assert extra_fills(rounds) == pytest.approx(0.05)
     spent = stages(rounds, "naive")
     assert spent["run"] == spent["other"] == pytest.approx(1e3 * 51 / 30)
+
+
+def test_the_report(monkeypatch):
+    monkeypatch.setattr(report, "peak_megabytes", lambda: (512.4, 734.6))
+
+    def made(naive):
+        seconds = {"naive": naive, "default": naive / 2, "single": naive / 20, "batched": naive / 40}
+        each = {name: {"build": took / 4, "run": took / 2} for name, took in seconds.items()}
+        return Round(cases=10, drawing=0.01, seconds=seconds, stages=each, one_fill=1.0, four_fills=1.05)
+
+    rounds = [made(4.0), made(8.0), made(9.0)]
+    races = [Race(cases=400, one=30.0, two=20.0), Race(cases=400, one=32.0, two=20.0)]
+    file = io.StringIO()
+    report.print_bench(Console(file=file, width=120, highlight=False), rounds, races)
+    report.print_bench(Console(file=file, width=120, highlight=False), rounds, [])
+    assert_snapshot("bench-report", "\n".join(line.rstrip() for line in file.getvalue().splitlines()))

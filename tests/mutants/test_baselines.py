@@ -18,19 +18,19 @@ def test_a_baseline_draws_the_same_cases_again(baseline):
     assert 0 < len(drawn) <= 50
 
 
-def test_the_fixed_matrix_is_no_larger_than_itself():
+def test_the_fixed_matrix_has_one_case_per_combination():
     """3 own paddings x 3 pads x 3 ranks x 2 layouts, for convolutions and both pools."""
     assert len(BY_BASELINE["relay-matrix"].draw(1000, 0)) == 3 * 3 * 3 * 2 * 3
 
 
-def test_a_baseline_sees_values_alone():
+def test_a_baseline_sees_only_values():
     case = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),), pad=Pad(value=3.0))
     names = ("value_ignored", "not_idempotent", "input_mutated", "asymmetric_refused")
     [found] = find_kills(BY_BASELINE["uniform"], [case], passes(*names), LLVM, 0)
     assert set(found) == {"value_ignored"}
 
 
-def test_a_baseline_misses_what_its_tolerance_swallows():
+def test_a_baseline_misses_differences_within_its_tolerance():
     """A border of -0.0 before a max_pool of zeros: equal as numbers."""
     mutant = BY_NAME["nested_signs_of_zero_not_compared"]
     [found] = find_kills(BY_BASELINE["uniform"], [mutant.witness], passes(mutant.name), LLVM, 0)

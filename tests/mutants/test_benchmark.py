@@ -36,7 +36,7 @@ def test_the_command_prints_a_table_and_lines(tmp_path):
     assert "held out" in run.stdout
 
 
-def test_a_defect_that_lives_fails_the_command(tmp_path):
+def test_a_surviving_mutant_fails_the_command(tmp_path):
     run = foldproof(
         "--only",
         "neutral_value_of_another_dtype",
@@ -53,7 +53,7 @@ def test_a_defect_that_lives_fails_the_command(tmp_path):
     assert ">2" in run.stdout
 
 
-def test_the_case_of_a_defect_is_shrunk_to_a_1_minimal_one(tmp_path):
+def test_the_case_of_a_mutant_is_shrunk_to_a_1_minimal_one(tmp_path):
     options = ("--only", "begin_end_swapped", "--budget", 12, "--seeds", 1, "--workers", 1, "--no-baselines")
     run = foldproof(*options, "--json", "log", cwd=tmp_path)
     lines = map(json.loads, (tmp_path / "log").read_text().splitlines())

@@ -10,7 +10,7 @@ from foldproof.mutants.kill_matrix import RIGHT
 from foldproof.mutants.patched_pass import PatchedPass
 
 
-def test_passes_that_share_a_run_make_what_they_make_alone():
+def test_passes_that_share_a_run_return_what_they_return_alone():
     names = tuple(BY_NAME)
     alone = Passes({RIGHT: mutants.mutant.BUNDLED(), **{name: hidden(BY_NAME[name].make()) for name in names}})
     for case in draw(strategies.cases(), 12, 3):
@@ -18,7 +18,7 @@ def test_passes_that_share_a_run_make_what_they_make_alone():
 
 
 def hidden(fold):
-    """The same pass, but nobody sees what it replaces."""
+    """The same pass as a plain function, so that its patches are not known."""
     return (lambda module: fold(module)) if isinstance(fold, PatchedPass) else fold
 
 

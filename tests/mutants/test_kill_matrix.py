@@ -27,7 +27,7 @@ SAMPLE = (
 @pytest.mark.parametrize(
     ("names", "count"), [(SAMPLE, 8), pytest.param(tuple(BY_NAME), 16, marks=pytest.mark.slow)], ids=["some", "all"]
 )
-def test_a_kill_is_what_check_says(names, count):
+def test_a_kill_is_a_failure_of_check(names, count):
     cases = [*draw(strategies.cases(), count, 7), *(BY_NAME[name].witness for name in names[:count])]
     for case, found in zip(cases, kill_matrix(cases, passes(*names), LLVM), strict=True):
         right = failing(case, None)
@@ -37,7 +37,7 @@ def test_a_kill_is_what_check_says(names, count):
             assert (found[name].fingerprint if name in found else None) == expected, (name, case)
 
 
-def test_what_the_bundled_pass_gets_too_kills_nothing():
+def test_a_failure_of_the_bundled_pass_too_kills_nothing():
     case = Case(op="conv1d", axes=(Axis(pad=(1, 0)),))
     row = CaseModules(case=case)
     for name, symptom in ((RIGHT, "values"), ("same", "values"), ("other", "shape")):

@@ -18,17 +18,17 @@ RAISING = {
     "varying_parameters_moved",
     "wide_pad_asserted",
 }
-"""Defects that show by an exception; any other that raises is broken for another reason than its defect."""
+"""Mutants whose defect is an exception. If another one raises, something else is wrong with it."""
 
 
-def test_there_are_sixty_defects_and_ten_are_held_out():
+def test_there_are_sixty_mutants_and_ten_are_held_out():
     assert len(MUTANTS) == len(BY_NAME) >= 60
     assert sum(mutant.held_out for mutant in MUTANTS) == 10
     assert all(mutant.text.endswith(".") for mutant in MUTANTS)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_the_defect_is_caught_where_the_right_pass_passes(mutant):
+def test_a_mutant_fails_on_its_witness_where_the_right_pass_passes(mutant):
     with pytest.raises(Failure) as caught:
         check(mutant.witness, fold=mutant.make(), complete=True)
     assert (caught.value.kind == "CompileError") == (mutant.name in RAISING), caught.value
@@ -36,13 +36,13 @@ def test_the_defect_is_caught_where_the_right_pass_passes(mutant):
     check(mutant.witness, fold=mutant.right(), complete=True)
 
 
-def test_a_defect_is_an_attribute_that_makes_the_pass():
+def test_a_mutant_is_an_attribute_that_makes_the_pass():
     assert mutants.value_ignored is BY_NAME["value_ignored"].make
-    with pytest.raises(AttributeError, match="no_such_defect"):
-        mutants.no_such_defect  # noqa: B018
+    with pytest.raises(AttributeError, match="no_such_mutant"):
+        mutants.no_such_mutant  # noqa: B018
 
 
-def test_nothing_that_users_import_imports_the_defects():
+def test_nothing_that_users_import_imports_the_mutants():
     code = "import sys, foldproof, foldproof.cli.main, foldproof.checking.check, foldproof.pytest_plugin\n"
     code += "import foldproof.campaign.campaign, foldproof.workers.worker\n"
     code += "foldproof.FoldExplicitPadding\n"

@@ -18,7 +18,7 @@ def test_the_interval_of_a_rate_is_wilsons():
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
-def test_a_defect_is_killed_if_every_seed_kills_it():
+def test_a_mutant_is_killed_if_every_seed_kills_it():
     found = failure("Miscompile", Case(op="conv1d", axes=(Axis(),)), "values", "")
     tally = Tally(name="any", seeds=[0, 1, 2])
     assert [tally.add(0, 4, found), tally.add(0, 9, found), tally.add(1, 6, found), tally.add(2, 1, None)] == [
@@ -35,5 +35,5 @@ def test_a_defect_is_killed_if_every_seed_kills_it():
     assert tally.to_dict()["worst_cases"] == 8
 
 
-def test_a_budget_is_used_up_to_the_last_case():
+def test_a_budget_is_used_to_its_last_case():
     assert sum(len(cases) for _, cases in shards(strategies.cases("conv1d"), 75, 0)) == 75

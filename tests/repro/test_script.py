@@ -12,6 +12,7 @@ from pathlib import Path
 import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import pytest
+from tests.support.snapshots import assert_snapshot
 
 from foldproof import check, mutants
 from foldproof.case import Axis, Case, Pad, Step
@@ -88,28 +89,21 @@ def witness(name):
     return mutant.witness, mutant.make()
 
 
-SHOWN = {
-    "value_ignored": "FAILED: After, out[0,0,0] = 8.0, but should be -7.0 (3 of 6 elements)",
-    "first_zero_point_only": "FAILED: After, out[0,0,0] = 83.0, but should be 90.0 (3 of 6 elements)",
-    "ceil_mode_ignored": "FAILED: After returns R.Tensor((1, 1, 2), ",
-    "stale_type": "FAILED: well_formed(After) raised TypeError: ",
-    "shared_pad_removed": "FAILED: parsing After raised DiagnosticError: ",
-    "input_mutated": "FAILED: Before and After should be the same module",
-    "not_idempotent": "FAILED: Before and After should be the same module",
-    "raises_on_groups": "FAILED: the pass raised RuntimeError: groups (recorded: there is nothing to run ",
-}
-
-
-def test_a_planted_defect_is_shown_without_foldproof_and_without_the_pass(tmp_path):
-    found = ends({name: written(*witness(name)) for name in SHOWN}, tmp_path)
-    for name, message in SHOWN.items():
-        code, last = found[name]
-        assert code == 1, name
-        assert last.startswith(message), last
+SHOWN = (
+    "value_ignored",
+    "first_zero_point_only",
+    "ceil_mode_ignored",
+    "stale_type",
+    "shared_pad_removed",
+    "input_mutated",
+    "not_idempotent",
+    "raises_on_groups",
+)
+"""Mutants of which each has another kind of failure, or of script."""
 
 
 @pytest.mark.slow
-def test_every_planted_defect_has_a_script_that_shows_it(tmp_path):
+def test_every_mutant_has_a_script_that_shows_its_failure(tmp_path):
     scripts = {}
     for name in mutants.BY_NAME:
         case, fold = witness(name)
@@ -178,7 +172,7 @@ def test_what_passes_ends_with_ok(tmp_path):
 # --- the text -----------------------------------------------------------------------------------------
 
 
-def test_the_header_says_what_it_shows_and_on_what_it_was_written():
+def test_the_header_names_the_failure_and_the_environment():
     text = written(*witness("mode_ignored"))
     header = [line for line in text.splitlines() if line.startswith("#")]
     assert header[0].startswith("# Miscompile/conv/values: folded, conv1d NCW/OIW float32, fill 'negative': out[0,0,0]")
@@ -187,7 +181,7 @@ def test_the_header_says_what_it_shows_and_on_what_it_was_written():
         assert any(name in line for line in header), name
 
 
-def test_it_holds_no_path_of_this_machine_and_imports_what_it_reads_only():
+def test_a_script_has_no_path_of_this_machine_and_imports_only_what_it_reads():
     text = written(PLAIN, BUNDLED)
     for path in (str(Path.cwd()), str(Path.home()), sys.prefix):
         assert path not in text
@@ -203,7 +197,39 @@ def test_both_modules_can_be_read():
     assert text.count("R.nn.conv1d(") == 2
 
 
-def test_what_only_foldproof_shows_has_no_script():
+def header(text):
+    """What the header says before it describes the environment."""
+    return text[: text.index("# Written with")]
+
+
+def test_each_kind_of_result_is_shown_without_foldproof_and_without_the_pass(tmp_path):
+    """The header, the exit code and the last line of each kind of script."""
+    blamed = failure("OracleDisagreement", PLAIN, "values", "as if")
+    crashed = failure("TargetCrashed", PLAIN, "SIGSEGV", "the process that compiled and ran the case died: SIGSEGV")
+    refused = failure("CompileError", PLAIN, "unfolded", "TVM raised")
+    missed = replace(PLAIN, extra_outputs=("returned",))
+    known = Case(op="conv2d", axes=(AXIS, replace(AXIS, size=5)), data_layout="NCWH")
+    scripts = {
+        **{name: written(*witness(name)) for name in SHOWN},
+        "missed": written(missed, lambda module: module, result(missed, lambda module: module, complete=True)),
+        "oracle": written(PLAIN, BUNDLED, blamed),
+        "oracle, folded": written(PLAIN, BUNDLED, replace_symptom(blamed, "folded values")),
+        "crash": written(PLAIN, BUNDLED, crashed),
+        "unfolded": written(PLAIN, lambda module: module, refused),
+        "known issue": written(known, BUNDLED),
+        "no failure": written(PLAIN, BUNDLED),
+        "unchanged": written(PLAIN, lambda module: module),
+    }
+    last = ends(scripts, tmp_path)
+    texts = [f"{name}\n{header(text)}...\n[{last[name][0]}] {last[name][1]}" for name, text in scripts.items()]
+    assert_snapshot("repro-scripts", "\n\n".join(texts))
+
+
+def replace_symptom(found, symptom):
+    return failure(found.kind, found.case, symptom, found.detail)
+
+
+def test_a_failure_of_foldproof_itself_has_no_script():
     disagreement = failure("PipelineDisagreement", PLAIN, "values", "...")
     with pytest.raises(CannotReproduce, match="a PipelineDisagreement is a failure of foldproof itself"):
         written(PLAIN, BUNDLED, disagreement)
@@ -217,7 +243,7 @@ def test_every_module_of_the_corpus_comes_back_from_its_source():
             assert exact_source(each, name).name == name  # it raises NotExact otherwise
 
 
-def test_a_module_that_is_none_does_not_come_back():
+def test_a_module_that_cannot_be_parsed_does_not_come_back():
     case, fold = witness("shared_pad_removed")
     with pytest.raises(NotParsed, match="TVMScript of After cannot be parsed"):
         exact_source(fold(build(case)), "After")
@@ -270,7 +296,7 @@ def test_show_prints_the_script_or_writes_it(saved, tmp_path):
 
 
 @pytest.mark.slow
-def test_show_says_in_a_line_why_there_is_no_script(saved, tmp_path):
+def test_show_reports_in_a_line_why_there_is_no_script(saved, tmp_path):
     (tmp_path / "deadly.py").write_text(
         "def dies(mod):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
     )

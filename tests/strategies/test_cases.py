@@ -100,7 +100,7 @@ def test_chains_have_every_kind_of_step_and_pads_every_form():
 
 
 @pytest.mark.slow
-def test_unfoldable_chains_have_what_the_run_alone_knows_and_several_pads():
+def test_unfoldable_chains_have_run_time_operands_and_several_pads():
     drawn = drawn_by("unfoldable_cases")
     assert any(not step.constant for case in drawn for step in case.steps if step.kind == "multiply")
     assert any(sum(step.kind == "pad" for step in case.steps) == 2 for case in drawn)
