@@ -86,7 +86,7 @@ def refused(run):
 # --- bad input ----------------------------------------------------------------------------------------
 
 BAD = {
-    "unknown op": (["fuzz", "--ops", "conv2d,conv9d"], "unknown op 'conv9d'; expected one of conv1d, conv2d"),
+    "unknown op": (["fuzz", "--ops", "conv2d,conv9d"], "op 'conv9d' is none of conv1d, conv2d"),
     "no such budget": (["fuzz", "--examples", "0"], "0 is not in the range x>=1"),
     "no such duration": (["fuzz", "--time", "soon"], "'soon' is no duration above 0, such as 60s"),
     "negative seed": (["fuzz", "--seed", "-1"], "-1 is not in the range x>=0"),
