@@ -319,7 +319,7 @@ def nested_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def crop_after_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Draw a pad of any value and, perhaps after a step, a pad that crops it again or adds a width elsewhere.
+    """Draw a pad of any value and, perhaps after a step, a pad that crops it again or adds a width at another end.
 
     They must not cancel where an operand of the step varies along the axis.
     """

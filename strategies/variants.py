@@ -46,15 +46,15 @@ def unit_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def _without_length(builder: CaseBuilder) -> str:
     """Make an axis have one element and no pad, not the padded one, and return its letter."""
-    idle = [i for i, axis in enumerate(builder.axes) if not any(axis.pad)]
-    if builder.spec.rank > 1 and not idle:
+    unpadded = [i for i, axis in enumerate(builder.axes) if not any(axis.pad)]
+    if builder.spec.rank > 1 and not unpadded:
         # The padding of a transposed convolution crops what the pad adds, so both go.
         own = (0, 0) if builder.spec.transposed else builder.axes[1].padding
         builder.axes[1] = replace(builder.axes[1], pad=(0, 0), padding=own)
         builder.axes[0] = replace(builder.axes[0], pad=builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2))
-        idle = [1]
+        unpadded = [1]
     if builder.spec.rank > 1 and builder.draw(st.booleans()):
-        i = idle[0]
+        i = unpadded[0]
         before = max(0, builder.axes[i].padding[0])
         builder.axes[i] = Axis(padding=(before, 0)) if not builder.spec.transposed else Axis()
         if builder.spec.family == "avg_pool":

@@ -170,10 +170,10 @@ def _examine_case(case: Case, fold: Any, names: Sequence[str], target: Target) -
     again, message = fold(folded), _explain(fold, unfolded)
     reached = [name for name in names if mutated.CHANGES[name].function in mutated.REACHED]
 
-    def compared(some: Sequence[str], tell: Callable[[str], None]) -> Findings:
+    def compared(some: Sequence[str], report: Callable[[str], None]) -> Findings:
         found = Findings(reached=set(some))
         for name in some:
-            tell(name)
+            report(name)
             changed = Changed(name, fold)
             if not _makes_the_same(changed, unfolded, folded, again):
                 found.differed.add(name)
@@ -221,14 +221,14 @@ def _examine_in_fork(examine: Examine, names: Sequence[str]) -> tuple[Findings |
     """Return the findings, None if the process was lost, and the change at work."""
     at = mmap.mmap(-1, 200)  # shared by both processes
 
-    def tell(name: str) -> None:
+    def report(name: str) -> None:
         at[:] = name.encode().ljust(len(at))
 
     def work() -> Findings:
         signal.signal(signal.SIGVTALRM, _raise_timeout)
-        return examine(names, tell)
+        return examine(names, report)
 
-    tell("")
+    report("")
     found = in_fork(work, seconds=SECONDS, megabytes=MEGABYTES)
     return found, at[:].decode().strip()
 

@@ -26,7 +26,7 @@ Write = Callable[[dict[str, Any]], None]
 
 
 class Progress(Listener):
-    """Write the first kill of each defect and seed as a line of ``--json``, and print a line every 30 s."""
+    """Write the first kill of each mutant and seed as a line of ``--json``, and print a line every 30 s."""
 
     def __init__(self, console: Console, plan: Plan, write: Write) -> None:
         self._console, self._plan, self._write = console, plan, write
@@ -72,10 +72,10 @@ def _shrunk_record(shrunk: ShrinkResult) -> dict[str, Any]:
 
 
 def print_result(console: Console, result: Result) -> None:
-    """Print the tables (held-out defects in one of their own), the shrunk cases and a closing line."""
+    """Print the tables (held-out mutants in one of their own), the shrunk cases and a closing line."""
     tallies = list(result.tallies.values())
     wide = Console(file=console.file, highlight=False, width=max(console.width, WIDTH))
-    for title, held_out in (("defects", False), ("held-out defects (written last, never used for tuning)", True)):
+    for title, held_out in (("mutants", False), ("held-out mutants (written last, never used for tuning)", True)):
         chosen = [tally for tally in tallies if BY_NAME[tally.name].held_out is held_out]
         if chosen:
             wide.print(_table(title, chosen, result))
@@ -88,7 +88,7 @@ def print_result(console: Console, result: Result) -> None:
 
 def _table(title: str, tallies: list[Tally], result: Result) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("defect", no_wrap=True)
+    table.add_column("mutant", no_wrap=True)
     for column in ("seeds that kill", "median cases", "worst", "kills per 100 cases [95 %]"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("most frequent failure", no_wrap=True)
@@ -151,7 +151,7 @@ def _closing(result: Result) -> Text:
 
 
 def records(result: Result) -> list[dict[str, Any]]:
-    """Return the last lines of ``--json``: one per defect and method of testing, then the summary."""
+    """Return the last lines of ``--json``: one per mutant and method of testing, then the summary."""
     ways = {HARNESS: result.tallies, **result.baselines}
     rows: list[dict[str, Any]] = []
     for way, tallies in ways.items():

@@ -42,7 +42,7 @@ class Progress(Listener):
             self._live.stop()
 
     def progressed(self, summary: Summary) -> None:
-        """Rewrite the line on a terminal; elsewhere print one per minute."""
+        """Rewrite the line on a terminal; otherwise print one per minute."""
         if self._live:
             self._live.update(self._bar(summary))
         elif time.monotonic() - self._last_line >= QUIET_SECONDS:

@@ -1,4 +1,4 @@
-"""The environment that a reproducer's header names, in case the script shows no failure elsewhere."""
+"""The environment that a reproducer's header names, in case the script shows no failure in another one."""
 
 import os
 import platform

@@ -28,7 +28,7 @@ def test_it_prints_tables_and_writes_rounds_and_a_summary(tmp_path):
     assert last["event"] == "summary"
     assert all(last[name] > 0 for name in (*RATIOS, *TIMES))
     assert last["ratio_two_workers"] is None
-    assert last["ratio_single"] > 2  # how much exactly is for an idle machine to say
+    assert last["ratio_single"] > 2  # the exact ratio needs an idle machine
 
 
 @pytest.mark.slow
@@ -45,9 +45,9 @@ def test_two_workers_race_one(tmp_path):
     ("args", "message"),
     [
         (["--ops", "conv9d"], "op 'conv9d'"),
-        (["--time", "0s"], "'0s' is no duration above 0"),
+        (["--time", "0s"], "'0s'"),
         (["--pass", "nowhere:Pass"], "nowhere"),
-        (["--json", "missing/file"], "--json missing/file: cannot be written"),
+        (["--json", "missing/file"], "--json missing/file"),
     ],
 )
 def test_bad_input_is_one_line(args, message, tmp_path):

@@ -33,7 +33,7 @@ def test_the_command_prints_a_table_and_lines(tmp_path):
     assert set(summary["baselines"]) == {"relay-matrix", "nnsmith", "uniform"}
     assert {line["defect"] for line in lines if line["event"] == "defect"} == set(names.split(","))
     assert "begin_end_swapped" in run.stdout
-    assert "held-out defects" in run.stdout
+    assert "held-out mutants" in run.stdout
 
 
 def test_a_surviving_mutant_fails_the_command(tmp_path):

@@ -13,7 +13,7 @@ STRICT = {
     "state": "no difference",
     "lines": ["- d = dict(zip(a, b, strict=True))", "+ d = dict(zip(a, b, strict=None))"],
 }
-ELSEWHERE = {"name": "foldproof.fold.elsewhere.x_f__mutmut_1", "state": "no difference", "lines": ["- a", "+ b"]}
+UNKNOWN = {"name": "foldproof.fold.unknown.x_f__mutmut_1", "state": "no difference", "lines": ["- a", "+ b"]}
 
 
 def reasons(path, *rows):
@@ -30,6 +30,6 @@ def test_each_surviving_change_has_the_first_reason_that_fits(tmp_path):
 
 
 def test_a_change_without_a_reason_is_reported(tmp_path):
-    message = reasons(tmp_path / "score.json", KILLED, ELSEWHERE)
+    message = reasons(tmp_path / "score.json", KILLED, UNKNOWN)
     assert message.returncode == 1
     assert "| 1 | not distinguished | no reason is known |" in message.stdout

@@ -62,7 +62,7 @@ def test_a_script_that_shows_the_failure_is_confirmed_and_one_that_does_not_is_n
 
 @pytest.mark.parametrize("problem", ["", "killed by SIGSEGV"])
 @pytest.mark.parametrize("path", [None, Path("a/x.repro.py")])
-def test_a_record_says_what_came_of_a_script(path, problem):
+def test_a_record_of_a_script_is_read_back(path, problem):
     shown = Reproducer(path=path, problem=problem)
     assert Reproducer.from_dict(shown.to_dict()) == shown
     assert shown.to_dict()["script_confirmed"] is (path is not None and not problem)

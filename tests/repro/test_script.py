@@ -198,7 +198,7 @@ def test_both_modules_can_be_read():
 
 
 def header(text):
-    """What the header says before it describes the environment."""
+    """The header up to the environment."""
     return text[: text.index("# Written with")]
 
 

@@ -111,7 +111,7 @@ def test_unfoldable_chains_have_run_time_operands_and_several_pads():
 def test_foldable_cases_reach_every_op_and_rule():
     counts = reached("foldable_cases")
     assert set(counts["op"]) == set(ops.NAMES)
-    assert set(counts["rule"]) == RULES - {"cancelled"}  # which is aimed at by a boundary, legal or not
+    assert set(counts["rule"]) == RULES - {"cancelled"}  # only boundaries reach it, legal or not
     assert {"constant", "reflect"} <= set(counts["mode"]) <= set(MODES)  # all-zero pads have any
 
 
