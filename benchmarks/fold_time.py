@@ -1,8 +1,8 @@
-"""How long the pass takes: generated graphs of growing size, one kind of site at a time.
+"""The time that the pass takes on generated graphs of growing size, one kind of site at a time.
 
     python benchmarks/fold_time.py [--sizes 100,1000,10000] [--repeats 5] [--profile KIND]
 
-A node is a binding. Graphs are chains that repeat one pattern, built without inferring types. Times are CPU time of
+A node is a binding. Graphs are chains that repeat one pattern, built without type inference. Times are CPU time of
 this process, medians of repeats. Growth is the exponent from the size before: 1 is linear, 2 is quadratic.
 """
 
@@ -27,7 +27,7 @@ from tvm.relax.expr import _update_type
 from foldproof.fold import Folded, FoldExplicitPadding
 
 Step = Callable[[relax.Expr], ir.Call]
-"""From the result of the node before to a node. Its type is filled in by ``_step``."""
+"""A function from the result of the previous node to a node. ``_step`` fills in its type."""
 
 CHANNELS, SIZE = 4, 8
 
@@ -36,7 +36,7 @@ CHANNELS, SIZE = 4, 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A pattern of nodes, repeated; ``sites`` of them are pads that could be folded."""
+    """A pattern of nodes that repeats; ``sites`` of them are pads that could be folded."""
 
     name: str
     about: str
@@ -46,7 +46,7 @@ class Kind:
 
 
 def build(kind: Kind, nodes: int) -> tvm.IRModule:
-    """A module whose function ``main`` has ``nodes`` nodes, rounded up to whole patterns."""
+    """Return a module whose function ``main`` has ``nodes`` nodes, rounded up to whole patterns."""
     builder = relax.BlockBuilder()
     pattern = list(kind.pattern(builder))
     x = relax.Var("x", _tensor(SIZE, kind.dtype))
@@ -71,7 +71,7 @@ def _tensor(size: int, dtype: str) -> relax.TensorType:
 
 
 def _step(make: Callable[[relax.Expr], ir.Call], size: int, dtype: str) -> Step:
-    """A node of a known type. Operator and attributes are made once, since each takes as long as the pass does."""
+    """Return a node of a known type. Operator and attributes are made once: each takes as long as the pass does."""
     sample, ty = make(relax.Var("sample", _tensor(SIZE, dtype))), _tensor(size, dtype)
 
     def step(operand: relax.Expr) -> ir.Call:
@@ -105,7 +105,7 @@ def _cast(dtype: str) -> Step:
 
 
 def _own_weight(dtype: str, out_dtype: str) -> Step:
-    """A convolution with a weight of its own, so that no correction can be shared."""
+    """Return a convolution with a weight of its own, so that no correction can be shared."""
     shared = _conv(dtype, out_dtype)
 
     def step(operand: relax.Expr) -> ir.Call:
@@ -116,7 +116,7 @@ def _own_weight(dtype: str, out_dtype: str) -> Step:
 
 
 def _kernel_pad(builder: relax.BlockBuilder) -> Step:
-    """A pad as the ONNX frontend makes it: a call of a PrimFunc, here one for all sites."""
+    """Return a pad as the ONNX frontend makes it: a call of a PrimFunc, here one for all sites."""
     shape, widths = (1, CHANNELS, SIZE, SIZE), [0, 0, 1, 1]
     data = te.placeholder(shape, "float32", "x")
     kernel = te.create_prim_func([data, topi.nn.pad(data, widths, widths, 0.0)])
@@ -166,7 +166,7 @@ Action = Callable[[tvm.IRModule], object]
 
 
 def options() -> dict[str, Any]:
-    """The options of the pass that this benchmark is about, as far as it has them."""
+    """Return the options of the pass that this benchmark measures, as far as the pass has them."""
     wanted: dict[str, Any] = {"check_input": False, "nonzero": "correct"}
     return {name: value for name, value in wanted.items() if _accepts(name, value)}
 
@@ -180,7 +180,7 @@ def _accepts(name: str, value: Any) -> bool:
 
 
 def cpu_seconds(action: Callable[[], object], repeats: int) -> float:
-    """The median of some runs, without those of the garbage collector."""
+    """Return the median of some runs, without the time of the garbage collector."""
     times = []
     for _ in range(repeats):
         gc.collect()
@@ -193,7 +193,7 @@ def cpu_seconds(action: Callable[[], object], repeats: int) -> float:
 
 
 def walk(module: tvm.IRModule) -> int:
-    """The least that a pass in Python does: look at every binding, its operator and its operands."""
+    """Visit every binding, its operator and its operands: the least that a pass in Python does."""
     seen = 0
     for block in module["main"].body.blocks:
         for binding in block.bindings:
@@ -204,12 +204,12 @@ def walk(module: tvm.IRModule) -> int:
 
 
 def visit(module: tvm.IRModule) -> None:
-    """TVM's own walk, with a function in Python that does nothing."""
+    """Visit the function with TVM's own visitor and an empty Python function."""
     relax.analysis.post_order_visit(module["main"], lambda _: None)
 
 
 def fold(**more: Any) -> Action:
-    """The pass with ``options()``, and ``more``."""
+    """Return the pass with ``options()``, and ``more``."""
     bundled: Any = FoldExplicitPadding(**{**options(), **more})
     return bundled  # type: ignore[no-any-return]
 
@@ -220,7 +220,7 @@ def fold(**more: Any) -> Action:
 def measure(
     table: Table, kind: Kind, what: str, action: Action, modules: dict[int, tvm.IRModule], repeats: int
 ) -> None:
-    """A row for each size: nodes, sites, seconds, microseconds per node, and how time grew from the size before."""
+    """Add a row per size: nodes, sites, seconds, microseconds per node, and the growth from the size before."""
     before: tuple[int, float] | None = None
     for size, module in modules.items():
         seconds = cpu_seconds(lambda module=module: action(module), repeats)  # type: ignore[misc]
@@ -233,7 +233,7 @@ def measure(
 
 
 def _folded(kind: Kind, module: tvm.IRModule, what: str) -> str:
-    """How many of the sites the pass folds."""
+    """Return how many of the sites the pass folds."""
     if what != "fold":
         return ""
     reports = FoldExplicitPadding(**options()).explain(module)
@@ -268,7 +268,7 @@ def report(sizes: list[int], repeats: int, console: Console) -> None:
 
 
 def profile(kind: Kind, nodes: int) -> None:
-    """Print where the time of one run goes."""
+    """Print the profile of one run."""
     module, action = build(kind, nodes), fold()
     profiler = cProfile.Profile()
     profiler.runcall(action, module)

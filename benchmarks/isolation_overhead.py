@@ -1,11 +1,11 @@
-"""What it costs to check cases in a worker process instead of in this one: wall-clock seconds of the same cases.
+"""The overhead of checking cases in a worker process instead of in this one, in wall-clock seconds.
 
     python benchmarks/isolation_overhead.py [--rounds 6] [--examples 400] [--seed 0]
 
-A round checks the same fresh cases here and in one worker, in turns, batch by batch as a campaign does; who begins
-alternates. Both have TVM loaded. Workers are replaced after so many batches (``foldproof.workers.pool``), which is
-in the time of the rounds where it happens. Only ratios within a round are compared, and only on a machine with an
-idle core.
+A round checks the same fresh cases here and in one worker, in turns, batch by batch as a campaign does. The order
+alternates. Both have TVM loaded. Workers are replaced after a number of batches (``foldproof.workers.pool``), which
+counts in the rounds where it happens. Only ratios within a round are compared, and only on a machine with an idle
+core.
 """
 
 import os
@@ -30,16 +30,16 @@ from foldproof.ir.relax.targets import Target, parse_target
 from foldproof.workers.pool import WorkerPool
 
 
-def here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
-    """Seconds in this process."""
+def time_here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
+    """Return the seconds in this process."""
     started = time.perf_counter()
     for batch in batched(0, cases):
         check_batch(batch.cases, fold, target, complete=config.complete, sample=config.sample)
     return time.perf_counter() - started
 
 
-def in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
-    """Seconds through a worker, which has the next batch as soon as it has done one."""
+def time_in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
+    """Return the seconds through a worker, which always has the next batch waiting."""
     started = time.perf_counter()
     for job in [pool.submit(batch.cases) for batch in batched(0, cases)]:
         job.results()
@@ -60,7 +60,10 @@ def main(rounds: int, examples: int, seed: int) -> None:
         pool.start()
         for number in range(rounds + 1):
             cases = draw(strategy, examples, shard_seed(seed, number))
-            turns = {"here": partial(here, cases, config, fold, target), "worker": partial(in_worker, cases, pool)}
+            turns = {
+                "here": partial(time_here, cases, config, fold, target),
+                "worker": partial(time_in_worker, cases, pool),
+            }
             order = list(turns) if number % 2 else list(reversed(turns))
             seconds = {name: turns[name]() for name in order}
             if number == 0:
@@ -70,7 +73,7 @@ def main(rounds: int, examples: int, seed: int) -> None:
                 f"{len(cases)} cases: here {seconds['here']:.1f} s, worker {seconds['worker']:.1f} s: {ratios[-1]:.3f}"
             )
     low, _, high = statistics.quantiles(ratios, n=4)
-    click.echo(f"worker / here: {statistics.median(ratios):.3f} in the median ({low:.3f} to {high:.3f})")
+    click.echo(f"worker / here: {statistics.median(ratios):.3f} (median, quartiles {low:.3f} to {high:.3f})")
 
 
 if __name__ == "__main__":

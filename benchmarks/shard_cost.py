@@ -1,10 +1,9 @@
-"""What a shard costs beside its cases, in bytes and CPU time: the numbers of docs/scale.md.
+"""The overhead of a shard, in bytes and CPU time: the numbers of docs/scale.md.
 
     python benchmarks/shard_cost.py [--cases 500] [--shards 500] [--tasks 2000] [--pass MODULE:ATTR]
 
-Judges one shard for real, in a process of its own as on a Dask worker. Then its answer is entered --shards times by
-the coordinator (merge, journal, fsync), and sent --tasks times through a real scheduler from two workers that judge
-nothing.
+Checks one shard in a process of its own, as a Dask worker does. Then the coordinator enters its result --shards times
+(merge, journal, fsync). A real scheduler sends it --tasks times from two workers that check nothing.
 """
 
 import json
@@ -39,22 +38,22 @@ from foldproof.core.loading import BUNDLED_NAMES
 from foldproof.generation.shards import Plan
 
 ANSWER = "FOLDPROOF_SHARD_COST_ANSWER"
-"""Where a Dask worker finds the answer that it gives to every errand."""
+"""The variable with the file of the result that a Dask worker returns for every task."""
 
 IDLE_SECONDS = 15.0
 
 
 def echo(asked: str) -> str:
-    """Runs on a Dask worker instead of ``in_process``."""
+    """Return the recorded result; runs on a Dask worker instead of ``in_process``."""
     answer = json.loads(Path(os.environ[ANSWER]).read_text())
     given = json.loads(asked)
     return json.dumps(answer | {"shard": given["shard"], "most": given["most"], "cases": given["most"]})
 
 
 @click.command()
-@click.option("--cases", default=500, show_default=True, help="Cases of the shard that is judged.")
-@click.option("--shards", default=500, show_default=True, help="How often its answer is entered.")
-@click.option("--tasks", default=2000, show_default=True, help="How many tasks go through the scheduler.")
+@click.option("--cases", default=500, show_default=True, help="Cases of the shard.")
+@click.option("--shards", default=500, show_default=True, help="How often its result is entered.")
+@click.option("--tasks", default=2000, show_default=True, help="Tasks through the scheduler.")
 @click.option("--pass", "fold", help="Pass to test (default: the bundled one).")
 def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     """Print the table."""
@@ -62,27 +61,27 @@ def main(cases: int, shards: int, tasks: int, fold: str | None) -> None:
     table = Table(title=f"a shard of {cases} cases, {fold or 'bundled pass'}", title_justify="left")
     table.add_column("what")
     table.add_column("cost", justify="right")
-    _, *started = judged(settings, 1)
-    answer, wall, cpu = judged(settings, cases)
+    _, *started = run_shard(settings, 1)
+    answer, wall, cpu = run_shard(settings, cases)
     row = table.add_row
-    row("judging it: wall, CPU", f"{wall:.1f} s, {cpu:.1f} s")
-    row("of which a shard of 1 case takes (start of two processes, TVM)", f"{started[0]:.1f} s, {started[1]:.1f} s")
+    row("checking it: wall, CPU", f"{wall:.1f} s, {cpu:.1f} s")
+    row("the same for 1 case (start of two processes, TVM)", f"{started[0]:.1f} s, {started[1]:.1f} s")
     asked = shard_task(settings, 1, cases)
     row("task: JSON, pickled with its function", f"{len(asked)} B, {len(pickle.dumps((run_in_process, asked)))} B")
-    row("answer: JSON", f"{len(answer)} B")
-    merge, fsync, line = entered(settings, answer, shards)
+    row("result: JSON", f"{len(answer)} B")
+    merge, fsync, line = enter_shards(settings, answer, shards)
     row("coordinator, merge and journal: CPU, wall with fsync", f"{1e3 * merge:.2f} ms, {1e3 * fsync:.2f} ms")
     row("journal: line", f"{line} B")
-    coordinator, scheduler, idle, rate = through_dask(settings, answer, tasks)
-    row("coordinator, all of the above and Dask's client: CPU", f"{1e3 * coordinator:.2f} ms")
+    coordinator, scheduler, idle, rate = send_through_dask(settings, answer, tasks)
+    row("coordinator, all of it with Dask's client: CPU", f"{1e3 * coordinator:.2f} ms")
     row("scheduler: CPU", f"{1e3 * scheduler:.2f} ms")
-    row("scheduler with two workers and nothing to do: CPU", f"{1e3 * idle:.2f} ms/s")
-    row("through two workers that judge nothing", f"{rate:.0f} shards/s")
+    row("idle scheduler with two workers: CPU", f"{1e3 * idle:.2f} ms/s")
+    row("through two workers that check nothing", f"{rate:.0f} shards/s")
     Console().print(table)
 
 
-def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
-    """The answer to a shard, wall and CPU seconds of judging it as a Dask worker does."""
+def run_shard(settings: Settings, cases: int) -> tuple[str, float, float]:
+    """Check a shard as a Dask worker does. Return its result, wall-clock and CPU seconds."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [sys.executable, "-m", "foldproof.campaign.distributed.shard_process", str(os.getpid()), "here"]
     asked = shard_task(settings, 1, cases)
@@ -92,8 +91,8 @@ def judged(settings: Settings, cases: int) -> tuple[str, float, float]:
     return done.stdout, time.monotonic() - started, cpu
 
 
-def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float, int]:
-    """CPU and wall seconds of entering a shard, bytes of its line."""
+def enter_shards(settings: Settings, answer: str, shards: int) -> tuple[float, float, int]:
+    """Enter a shard many times. Return CPU and wall-clock seconds per shard, and bytes of its line."""
     with tempfile.TemporaryDirectory(dir=".") as folder, Journal.create(Path(folder), {}) as journal:
         ledger = ShardLedger(
             settings=settings, listener=Listener(), journal=journal, summary=Summary(seed=1), started=time.monotonic()
@@ -106,8 +105,10 @@ def entered(settings: Settings, answer: str, shards: int) -> tuple[float, float,
     return cpu / shards, wall / shards, size // shards
 
 
-def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float, float]:
-    """CPU seconds of coordinator and scheduler for each task, of the idle scheduler each second; tasks per second."""
+def send_through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, float, float, float]:
+    """Send tasks through Dask. Return CPU seconds per task of coordinator and scheduler, CPU seconds per second of an
+    idle scheduler, and tasks per second.
+    """
     import shard_cost  # not __main__: the workers import ``echo`` by this name
 
     foldproof.campaign.distributed.dask_cluster.in_process = shard_cost.echo  # type: ignore[attr-defined]
@@ -137,7 +138,7 @@ def through_dask(settings: Settings, answer: str, tasks: int) -> tuple[float, fl
 
 @contextmanager
 def dask(folder: Path) -> Iterator[tuple[str, int]]:
-    """A scheduler with two workers: (address, process of the scheduler)."""
+    """Start a scheduler with two workers; yield (address, process id of the scheduler)."""
     file = folder / "scheduler.json"
     here = os.pathsep.join([str(Path(__file__).parent.resolve()), os.environ.get("PYTHONPATH", "")])
     env = os.environ | {ANSWER: str(folder / "answer.json"), "PYTHONPATH": here}
@@ -153,7 +154,7 @@ def dask(folder: Path) -> Iterator[tuple[str, int]]:
         start("scheduler", "--host", "127.0.0.1", "--port", "0")
         for _ in range(2):
             start("worker", "--nthreads", "1", "--no-nanny")
-        waited(file.exists)
+        wait_for(file.exists)
         yield json.loads(file.read_text())["address"], started[0].pid
     finally:
         for process in reversed(started):
@@ -161,14 +162,14 @@ def dask(folder: Path) -> Iterator[tuple[str, int]]:
             process.wait()
 
 
-def waited(condition: Callable[[], bool]) -> None:
-    """Return when it holds."""
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
     while not condition():
         time.sleep(0.1)
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time of a process so far (Linux)."""
+    """Return the user and system time of a process so far (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

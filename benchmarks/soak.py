@@ -1,11 +1,14 @@
-"""A long campaign, watched from outside: does a worker grow, does it leak files or maps, does it slow down?
+"""A long campaign, observed from outside: do workers grow, leak files or memory maps, or slow down?
 
     python benchmarks/soak.py [--examples 20000 | --time 1h] [--seed 0] [--workers 2] [--pass MODULE:ATTR]
 
-Each worker's resident memory, open files and memory maps are read from /proc (Linux) as results arrive. Prints a table
-of workers (they are replaced after so many batches) and one of how it went over time, the rates of the four quarters,
-and what is left in /dev/shm and in the temporary folder, which is one of its own. Exits with 1 if a case fails, if a
-worker grew by more than 50 MB, or if anything is left.
+Reads each worker's resident memory, open files and memory maps from /proc (Linux) as results arrive. Prints a table of
+workers (which are replaced after a number of batches), a table over time, the rates of the four quarters, and what is
+left in /dev/shm and in a temporary folder of its own. Exits with 1 if:
+
+- a case fails,
+- a worker grew by more than 50 MB, or
+- anything is left.
 """
 
 import os
@@ -33,12 +36,12 @@ SETTLED = 20
 """Samples of a worker before its growth counts: TVM is loaded, and each op was compiled once."""
 SAMPLE_SECONDS = 0.2
 PERIODS = 12
-"""Rows of the table of how it went over time."""
+"""Rows of the table over time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What /proc says of a process."""
+    """The values in /proc of a process."""
 
     megabytes: float
     files: int
@@ -47,7 +50,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How far a campaign was: cases, seconds since its start, MB of this process, of workers together."""
+    """The progress of a campaign: cases, seconds since its start, MB of this process, MB of all workers."""
 
     cases: int
     seconds: float
@@ -57,7 +60,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Watch(Listener):
-    """Samples all workers as results arrive, and remembers when each case was done."""
+    """Samples all workers as results arrive, and records when each case was done."""
 
     samples: dict[int, list[Sample]] = field(default_factory=dict)
     times: list[tuple[int, float]] = field(default_factory=list)
@@ -69,14 +72,14 @@ class Watch(Listener):
             return
         together = 0.0
         for pid in workers():
-            sample = sampled(pid)
+            sample = take_sample(pid)
             if sample is not None:
                 self.samples.setdefault(pid, []).append(sample)
                 together += sample.megabytes
         self.moments.append(Moment(summary.executed, summary.seconds, megabytes(os.getpid()), together))
 
     def periods(self) -> Iterator[tuple[Moment, Moment, list[Moment]]]:
-        """For equal parts of the time: the last moment of the part before, the last of this one, all of this one."""
+        """Yield, for equal parts of the time: the last moment before it, its last moment, and all its moments."""
         end = max(self.moments[-1].seconds, 1e-9)
         parts: list[list[Moment]] = [[] for _ in range(PERIODS)]
         for moment in self.moments:
@@ -87,7 +90,7 @@ class Watch(Listener):
             before = part[-1]
 
     def rates(self) -> list[float]:
-        """Cases per second in each quarter of the cases."""
+        """Return the cases per second in each quarter of the cases."""
         total = self.times[-1][0]
         marks = [(0, 0.0)]
         for quarter in range(1, 5):
@@ -96,7 +99,7 @@ class Watch(Listener):
 
 
 def workers() -> Iterator[int]:
-    """The processes that this one started and that run the harness, whatever stands between."""
+    """Yield the process ids of all descendants of this process."""
     waiting = [os.getpid()]
     while waiting:
         pid = waiting.pop()
@@ -109,8 +112,8 @@ def workers() -> Iterator[int]:
             yield from children
 
 
-def sampled(pid: int) -> Sample | None:
-    """None for a process that has ended, or that has not loaded TVM."""
+def take_sample(pid: int) -> Sample | None:
+    """Return the values of a process; None if it has ended or has not loaded TVM."""
     folder = Path(f"/proc/{pid}")
     try:
         maps = (folder / "maps").read_text()
@@ -124,17 +127,17 @@ def sampled(pid: int) -> Sample | None:
 
 
 def megabytes(pid: int) -> float:
-    """Resident memory of a process that exists."""
+    """Return the resident memory of a process that exists."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def left_behind() -> set[str]:
-    """Everything in /dev/shm and in the temporary folder."""
+def list_leftovers() -> set[str]:
+    """Return everything in /dev/shm and in the temporary folder."""
     return {str(path) for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())) for path in folder.iterdir()}  # noqa: S108
 
 
-@click.command(help="Run a campaign of so many cases, or for so long, and watch its workers.")
+@click.command(help="Run a long campaign, and observe its workers.")
 @click.option("--examples", type=click.IntRange(min=100), help="Default: 20,000 without --time.")
 @click.option("--time", "seconds", type=Duration(), help="As for foldproof fuzz: 90s, 10m, 1h.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
@@ -144,22 +147,22 @@ def left_behind() -> set[str]:
 )
 @click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
 def main(examples: int | None, seconds: float | None, seed: int, count: int, sample: float, fold: str | None) -> None:
-    """Print the tables; exit with 1 if anything is not as it should be."""
+    """Print the tables; exit with 1 if anything is wrong."""
     console, watch = Console(width=120, highlight=False), Watch()
     os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp()
-    before, config = left_behind(), CheckConfig(fold=fold, complete=fold is None, sample=sample)
+    before, config = list_leftovers(), CheckConfig(fold=fold, complete=fold is None, sample=sample)
     examples = 20_000 if examples is None and seconds is None else examples
     settings = Settings(config=config, seed=seed, examples=examples, seconds=seconds, workers=count)
     with WorkerPool(config, count, draws=True) as pool:
         pool.start()
         summary = run(settings, pool, watch)
-    time.sleep(1.0)  # the last worker is being waited for
-    new = sorted(left_behind() - before)
+    time.sleep(1.0)  # wait for the last worker to end
+    new = sorted(list_leftovers() - before)
     print_summary(console, summary, "")
     if not watch.moments:
-        raise click.ClickException("the campaign ended without a result: nothing was watched")
+        raise click.ClickException("the campaign ended without a result, so nothing was observed")
     table = Table(
-        "worker", "samples", "MB settled", "MB at the end", "MB most", "grew", "files", "maps", title="workers"
+        "worker", "samples", "MB settled", "MB at the end", "MB maximum", "MB growth", "files", "maps", title="workers"
     )
     growths = []
     for pid, samples in watch.samples.items():
@@ -179,14 +182,16 @@ def main(examples: int | None, seconds: float | None, seed: int, count: int, sam
     rates = watch.rates()
     console.print("cases/s by quarter: " + ", ".join(f"{rate:.1f}" for rate in rates))
     console.print(f"last quarter / first quarter: {rates[-1] / rates[0]:.3f}")
-    console.print(f"most growth of a worker: {max(growths):.1f} MB (at most {MOST_GROWTH_MB:.0f})")
-    console.print(f"left behind: {', '.join(new) or 'nothing'}")
+    console.print(f"maximum growth of a worker: {max(growths):.1f} MB (limit: {MOST_GROWTH_MB:.0f})")
+    console.print(f"left over: {', '.join(new) or 'nothing'}")
     raise SystemExit(1 if summary.failures or max(growths) > MOST_GROWTH_MB or new else 0)
 
 
 def over_time(watch: Watch) -> Table:
-    """Cases per second and memory, part by part."""
-    table = Table("from s", "to s", "cases", "cases/s", "MB coordinator", "MB workers, mean", "most", title="over time")
+    """Return the table of cases per second and memory, part by part."""
+    table = Table(
+        "from s", "to s", "cases", "cases/s", "MB coordinator", "MB workers, mean", "maximum", title="over time"
+    )
     for first, last, part in watch.periods():
         done, took = last.cases - first.cases, max(last.seconds - first.seconds, 1e-9)
         together = [moment.worker_megabytes for moment in part]

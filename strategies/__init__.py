@@ -1,4 +1,4 @@
-"""Hypothesis strategies for cases. Plural nouns; everything drawn is a possible case.
+"""Hypothesis strategies for cases. Each one is a plural noun, and each drawn case is valid.
 
 from foldproof import check, strategies
 

@@ -1,4 +1,4 @@
-"""Spatial axes, valid by construction: the window is drawn first, then a length that it fits into."""
+"""Strategies for spatial axes. They draw the window first, then a length that it fits, so that each axis is valid."""
 
 from functools import cache
 
@@ -14,14 +14,14 @@ MOST_DILATION = {1: 3, 2: 3, 3: 2}
 
 @cache
 def pad_widths(*, max_width: int = 4) -> st.SearchStrategy[Widths]:
-    """Explicit widths >= 0: one side, both sides, alike or different, as wide as a kernel or wider; (0, 0) too."""
+    """Draw explicit widths >= 0: none, one side or both, alike or not, as wide as a kernel or wider."""
     side = st.sampled_from([1, 0, 2, 0, 1, min(3, max_width), max_width])
     return st.tuples(side, side)
 
 
 @cache
 def crops(*, max_width: int = 2) -> st.SearchStrategy[Widths]:
-    """Explicit widths with at least one negative side."""
+    """Draw explicit widths with at least one negative side."""
     negative = st.integers(-max_width, -1)
     either = st.integers(-max_width, max_width)
     return st.one_of(st.tuples(negative, either), st.tuples(either, negative))
@@ -29,7 +29,7 @@ def crops(*, max_width: int = 2) -> st.SearchStrategy[Widths]:
 
 @cache
 def paddings() -> st.SearchStrategy[Widths]:
-    """Own paddings: none (half of them), alike, asymmetric, wider than the kernel."""
+    """Draw the consumer's own padding: none (half of the draws), symmetric, asymmetric, wider than the kernel."""
     side = st.sampled_from([1, 0, 2, 0, 5])
     return st.one_of(st.just((0, 0)), st.tuples(side, side))
 
@@ -43,7 +43,15 @@ def axes(
     transposed: bool = False,
     pads_kernel: bool = False,
 ) -> st.SearchStrategy[Axis]:
-    """Axes of an op with ``rank`` spatial axes whose windows fit. ``pads_kernel``: the pad widens the kernel."""
+    """Draw an axis whose windows fit.
+
+    Args:
+        rank: The number of spatial axes of the op, which bounds the sizes.
+        pad: The widths of the pad (default: ``pad_widths()``).
+        padding: The consumer's own padding (default: ``paddings()``).
+        transposed: Whether the op is a transposed convolution.
+        pads_kernel: Whether the pad widens the kernel instead of the data.
+    """
     return _axes(rank=rank, pad=pad, padding=padding, transposed=transposed, pads_kernel=pads_kernel)
 
 
@@ -70,7 +78,7 @@ def _axes(
     added = 0 if pads_kernel else sum(widths)
     if transposed:
         return _transposed(draw, kernel, stride, dilation, widths, own, slack, taps, added)
-    # Without data of its own an axis shows nothing, hence at least 1; crops need something to cut.
+    # An axis needs at least one element of data to show anything; crops need something to cut.
     least = max(1, -min(widths) + 1, -added + 1)
     size = max(least, extent - added - sum(own) + slack)
     return Axis(size=size, pad=widths, kernel=kernel, stride=stride, dilation=dilation, padding=own)
@@ -87,10 +95,10 @@ def _transposed(
     taps: int,
     added: int,
 ) -> Axis:
-    """A transposed convolution crops its result by its padding.
+    """Draw the axis of a transposed convolution, whose padding crops the result.
 
-    So a pad of p folds where the padding is at least p * stride, which most are drawn to be; and no padding may crop
-    all that the result has.
+    A pad of p folds where the padding is at least p * stride: most draws satisfy that. No padding crops
+    the whole result.
     """
     size = max(1, 1 - added, 1 + slack // stride)
     absorbs = added > 0 and draw(st.sampled_from([True, True, False]))

@@ -1,8 +1,8 @@
-"""Boundaries: the smallest cases on either side of one condition, for conditions that random sizes seldom meet.
+"""Boundaries: the smallest cases on both sides of a condition that random sizes seldom meet.
 
-    legal draft --one axis, one step or one value that sits on the boundary--> Draft
+    legal CaseBuilder --one axis, one step or one value on the boundary--> CaseBuilder
 
-Each was added because a defect of that kind outlived the aims of the other modules (``foldproof mutants``).
+Each boundary was added because a mutant survived the other scenarios (``foldproof mutants``).
 """
 
 from dataclasses import replace
@@ -10,14 +10,13 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from foldproof.case import Axis, Pad, Step, dtypes, ops
-from foldproof.strategies.builder import CaseBuilder, dequantized, legal
-from foldproof.strategies.chains import Steps, fits, neutral, settle, step
-from foldproof.strategies.moves import permute
+from foldproof.strategies.builder import CaseBuilder, dequantized_pad, legal_pad
+from foldproof.strategies.chains import Steps, add_permute, fits, neutral_value, settle, step
 
 
-def _bare(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> CaseBuilder:
-    """A legal draft whose axes are short, and padded by no attribute."""
-    return legal(draw, spec, dtype=dtype, axes=[draw(_SHORT) for _ in range(spec.rank)])
+def _short_pad(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> CaseBuilder:
+    """Draw a legal pad with short axes and no own padding."""
+    return legal_pad(draw, spec, dtype=dtype, axes=[draw(_SHORT) for _ in range(spec.rank)])
 
 
 _SHORT = st.builds(
@@ -31,28 +30,28 @@ _SHORT = st.builds(
 # --- average pools: what is counted -------------------------------------------------------------------
 
 
-def one_side_excluded(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Own padding on one side of an axis, which the divisor leaves out; the explicit zeros on the other are counted."""
+def one_excluded_side(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw own padding on one side, which the divisor excludes. The explicit zeros of the other side count."""
     axes = [draw(_SHORT) for _ in range(spec.rank)]
     own, pad = draw(st.sampled_from([((0, 1), (1, 0)), ((0, 1), (1, 0)), ((1, 0), (0, 1))]))
     axes[draw(st.integers(0, spec.rank - 1))] = Axis(size=draw(st.integers(2, 4)), pad=pad, kernel=2, padding=own)
-    builder = legal(draw, spec, axes=axes)
+    builder = legal_pad(draw, spec, axes=axes)
     builder.axes, builder.count_include_pad = axes, False
     return builder
 
 
-def overhanging(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """ceil_mode with a last window that overhangs: what it divides by, and whether padding makes another one."""
+def overhang(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw ceil_mode with a last window that overhangs: its divisor decides, or whether padding adds a window."""
     pad, kernel, stride = draw(st.sampled_from([((1, 0), 3, 2), ((0, 1), 3, 2), ((1, 1), 2, 2), ((0, 2), 3, 3)]))
     size = draw(st.integers(2, 6))
     size += (size + sum(pad) - kernel) % stride == 0
     return _with_ceil(draw, spec, Axis(size=size, pad=pad, kernel=kernel, stride=stride))
 
 
-def overhanging_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The same, where own padding takes away some of the pad, and a fold would keep the number of windows.
+def overhang_after_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw an overhanging last window after own padding that crops a part of the pad.
 
-    What the last window divides by changes only if padding was not counted.
+    A fold keeps the number of windows. The divisor of the last window changes only if padding was not counted.
     """
     builder = _with_ceil(draw, spec, draw(st.sampled_from(_OVERHANGING_CROPS)))
     builder.count_include_pad = draw(st.sampled_from([False, False, False, True]))
@@ -60,7 +59,7 @@ def overhanging_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def _windows_alike(axis: Axis, extent: int) -> bool:
-    """Whether windows that span ``extent`` elements are as many if the pad becomes padding."""
+    """Return whether a fold keeps the number of windows that span ``extent`` elements."""
     own, pad = axis.padding, axis.pad
     merged = (own[0] + pad[0], own[1] + pad[1])
     apart = ops.window_count(axis.size + sum(pad), extent, axis.stride, own, ceil_mode=True)
@@ -68,7 +67,7 @@ def _windows_alike(axis: Axis, extent: int) -> bool:
 
 
 def _overhangs_alike(axis: Axis) -> bool:
-    """Whether the last window overhangs, and there are as many windows if the pad becomes padding."""
+    """Return whether the last window overhangs and a fold keeps the number of windows."""
     exact = (axis.size + sum(axis.padding) + sum(axis.pad) - axis.kernel) % axis.stride == 0
     return _windows_alike(axis, axis.kernel) and not exact
 
@@ -82,8 +81,8 @@ _OVERHANGING_CROPS = [
 ]
 
 
-def dilated_ceil(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """ceil_mode and dilation: a window spans more than its kernel says, and that decides."""
+def ceil_mode_and_dilation(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw ceil_mode with dilation, where the dilated extent of the window decides."""
     return _with_ceil(draw, spec, draw(st.sampled_from(_DILATED)))
 
 
@@ -102,7 +101,7 @@ _DILATED = [
 def _with_ceil(draw: st.DrawFn, spec: ops.Op, axis: Axis) -> CaseBuilder:
     axes = [Axis(size=draw(st.integers(1, 3))) for _ in range(spec.rank)]
     axes[draw(st.integers(0, spec.rank - 1))] = axis
-    builder = legal(draw, spec, axes=axes)
+    builder = legal_pad(draw, spec, axes=axes)
     builder.axes, builder.ceil_mode = axes, True
     return builder
 
@@ -114,63 +113,63 @@ SIGNED = tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")
 
 
 def _one(draw: st.DrawFn, spec: ops.Op, padded: Axis) -> tuple[int, list[Axis]]:
-    """Axes of which one is padded, and its place: more often the last one than another."""
+    """Return axes of which one is padded, and its index: the last one most often."""
     i = draw(st.sampled_from([spec.rank - 1, *range(spec.rank)]))
     axes = [Axis(size=3, kernel=2) for _ in range(spec.rank)]
     axes[i] = padded
     return i, axes
 
 
-def window_of_border(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A window that holds nothing but the border, along one axis, be it the first or not."""
+def window_of_border_alone(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw an axis, the first or another, with a window that holds only the border."""
     pad = draw(st.sampled_from([(2, 0), (0, 2), (2, 1)]))
     _, axes = _one(draw, spec, Axis(size=draw(st.integers(2, 3)), pad=pad, kernel=2))
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(SIGNED)), axes=axes)
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(SIGNED)), axes=axes)
     builder.producers, builder.pad = [step("relu")], Pad()
     return builder
 
 
 def last_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """-0.0 after data of zeros: of equal values the last one wins, and it has another sign."""
+    """Draw a border of -0.0 after data of zeros: max_pool returns the last of equal values, and the sign differs."""
     pads = st.sampled_from([(0, 1), (1, 1)])
     axes = [Axis(size=draw(st.integers(2, 3)), pad=draw(pads), kernel=2) for _ in range(spec.rank)]
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)), axes=axes)
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)), axes=axes)
     builder.producers, builder.pad = [step("relu")], Pad(value=-0.0)
     builder.channels, builder.batch = 3, 2
     return builder
 
 
-def other_pad_in_front(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """relu, a pad of another value, a pad of 0: what the first one adds is data, and lies below the border."""
+def other_pad_before(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw relu, a pad of another value and a pad of 0. The first border is data that lies below the second."""
     before = draw(st.booleans())
     i, axes = _one(draw, spec, Axis(size=3, pad=(2, 0) if before else (0, 2), kernel=2))
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(SIGNED)), axes=axes)
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(SIGNED)), axes=axes)
     builder.producers, builder.pad = [step("relu")], Pad(value=draw(st.sampled_from([-5.0, -1.0])))
     builder.steps = [Step(kind="pad", widths=((spec.spatial[i], *((1, 0) if before else (0, 1))),))]
     return builder
 
 
-def lowest_finite(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The lowest finite value, which a max_pool starts from, and no infinity."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
+def lowest_finite_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw the lowest finite value. A max_pool starts from it, but it is not an infinity."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
     starts_at = "float32" if builder.dtype == "bfloat16" else builder.dtype
     builder.pad = Pad(value=-dtypes.HIGHEST[starts_at])
     return builder
 
 
-def lowest_beside(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The lowest value, along batch and channels too: what stays in a smaller pad has a value that is not 0."""
-    builder = _bare(draw, spec)
+def lowest_value_beside(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw the lowest value along batch and channels too. The smaller pad that stays has a value that is not 0."""
+    builder = _short_pad(draw, spec)
     batch, channel = draw(st.sampled_from([((0, 1), (0, 0)), ((1, 0), (0, 1)), ((0, 1), (1, 0))]))
     builder.pad = replace(builder.pad, batch=batch, channel=channel)
     return builder
 
 
 def signs_of_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A pad of 0.0 and one of -0.0: equal, and not the same."""
+    """Draw a pad of 0.0 and one of -0.0: equal values with other bits."""
     pads = st.sampled_from([(1, 1), (1, 0), (2, 0)])
     axes = [Axis(size=draw(st.integers(1, 3)), pad=draw(pads)) for _ in range(spec.rank)]
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)), axes=axes)
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)), axes=axes)
     inner, outer = draw(st.sampled_from([(0.0, -0.0), (-0.0, 0.0)]))
     builder.pad = Pad(value=inner)
     builder.steps = [Step(kind="pad", value=outer, widths=((draw(st.sampled_from(spec.spatial)), 1, 0),))]
@@ -192,14 +191,14 @@ _ONE_STEP: tuple[tuple[float, Steps], ...] = (
     (1.5, (step("round"), step("subtract", 2.0))),
 )
 _TINY = (("float32", 2.0**-30), ("float16", 2.0**-14))
-"""(dtype, a value that is lost in it beside 1, but not in float64)"""
+"""(dtype, a value that is lost beside 1 in that dtype, but not in float64)"""
 
 _RUN_TIME = (step("add", 3.0), step("subtract", 1.0), step("maximum", 2.0), step("minimum", -2.0))
 
 
 def one_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """One step, or two, on either side of what maps the pad value to 0."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "float32", "float64", "float16", "int32"])))
+    """Draw one step or two, on both sides of a chain that maps the pad value to 0."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float32", "float64", "float16", "int32"])))
     possible = [(v, made) for v, made in _ONE_STEP if all(fits(one, builder.dtype) for one in made)]
     value, made = draw(st.sampled_from([(v, m) for v, m in possible if builder.dtype in dtypes.FLOATS or v == int(v)]))
     builder.pad = Pad(value=value)
@@ -208,26 +207,26 @@ def one_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def vanishing(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A value that a convolution makes 0 when it casts its operand to out_dtype, and one that stays."""
-    builder = _bare(draw, spec, dtype="float64")
+def value_lost_in_cast(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a value that becomes 0 when a convolution casts it to out_dtype, or one that does not."""
+    builder = _short_pad(draw, spec, dtype="float64")
     builder.out_dtype, builder.pad = "float32", Pad(value=draw(st.sampled_from([1e-60, -1e-60, 2.0**-150, 2.0**-149])))
     return builder
 
 
-def below_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A negative value, of which relu makes 0."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64", "int8"])))
+def value_below_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a negative value that relu maps to 0."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64", "int8"])))
     builder.pad = Pad(value=draw(st.sampled_from([-3.0, -1.0, -128.0])))
     builder.steps = [step("relu")]
     settle(builder)
     return builder
 
 
-def rounded_away(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A value that is 0 after the steps because each of them rounds."""
+def value_lost_in_rounding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a value that is 0 after the steps because each step rounds."""
     dtype, tiny = draw(st.sampled_from(_TINY))
-    builder = _bare(draw, spec, dtype=dtype)
+    builder = _short_pad(draw, spec, dtype=dtype)
     builder.pad = Pad(value=draw(st.sampled_from([tiny, -tiny])))
     first, second = draw(st.sampled_from([("add", "subtract"), ("subtract", "add")]))
     number = draw(st.sampled_from([1.0, 3.0]))
@@ -237,16 +236,16 @@ def rounded_away(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def run_time_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """An operand that only the run knows, and that does not leave 0 at 0."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "float64", "int32"])))
+    """Draw an operand known only at run time that does not map 0 to 0."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float64", "int32"])))
     builder.steps = [replace(draw(st.sampled_from(_RUN_TIME)), constant=False)]
     settle(builder)
     return builder
 
 
-def one_of_channels(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """An operand that moves the border in one channel, be it the first, the last or one between."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64"])))
+def operand_of_one_channel(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw an operand that moves the border in exactly one channel: the first, the last or one between."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64"])))
     builder.channels = max(3, builder.channels // builder.groups) * builder.groups
     which = draw(st.integers(0, builder.channels - 1))
     operand = tuple(float(i == which) for i in range(builder.channels))
@@ -255,9 +254,9 @@ def one_of_channels(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def along_padded(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """An operand that follows a padded axis, and that keeps 0 at 0 all the same."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
+def operand_along_padded_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw an operand that varies along a padded axis and still maps 0 to 0."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
     i = draw(st.integers(0, spec.rank - 1))
     axis = builder.axes[i]
     operand = tuple(float(1 + j) for j in range(axis.size + sum(axis.pad)))
@@ -269,9 +268,9 @@ def along_padded(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 # --- moved axes ---------------------------------------------------------------------------------------
 
 
-def channels_moved(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A dequantize for each channel, whose axis is another one after the permute that follows."""
-    builder = dequantized(draw, spec)
+def moved_channel_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a per-channel dequantize before a permute, so that its axis is another one afterwards."""
+    builder = dequantized_pad(draw, spec)
     builder.channels = max(2, builder.channels // builder.groups) * builder.groups
     [one] = builder.steps
     scale = tuple((1.0, 0.5)[i % 2] for i in range(builder.channels))
@@ -283,9 +282,9 @@ def channels_moved(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def axis_inserted(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A spatial axis of one element, not the first of all, that is inserted after the pad."""
-    builder = _bare(draw, spec)
+def inserted_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a spatial axis of one element that is inserted after the pad, not before all others."""
+    builder = _short_pad(draw, spec)
     i = draw(st.integers(1, spec.rank - 1))
     builder.axes[i] = Axis()
     after = builder.data_layout or spec.data_layout
@@ -298,8 +297,8 @@ def axis_inserted(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def corners(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A pad of another axis, with another value, over the border that a spatial pad made."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
+    """Draw a pad of the channels with another value, which covers a part of the first border."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
     builder.groups = builder.filters = 1
     value = draw(st.sampled_from([3.0, -2.0]))
     builder.steps = [Step(kind="pad", value=value, widths=(("C", *draw(st.sampled_from([(0, 1), (1, 0)]))),))]
@@ -308,8 +307,8 @@ def corners(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def nested_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A pad, and one that crops, with a value that adds nothing: as wide, or wider by one."""
-    builder = _bare(draw, spec)
+    """Draw a pad and a crop after it that adds nothing: as wide as the pad, narrower, or wider by one."""
+    builder = _short_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     builder.axes[i] = Axis(size=4, pad=draw(st.sampled_from([(1, 2), (2, 1)])), kernel=2)
     widths = draw(st.sampled_from([(-1, 0), (0, -1), (-2, 0), (-3, 0), (0, -3), (-3, 1)]))
@@ -319,12 +318,12 @@ def nested_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def cropped_again(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A pad of any value, and after some step one that crops what it added; at an end without a pad it adds one.
+def crop_after_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad of any value and, perhaps after a step, a pad that crops it again or adds a width at another end.
 
-    Not to be cancelled where an operand of the step varies along the axis.
+    They must not cancel where an operand of the step varies along the axis.
     """
-    builder = _bare(draw, spec)
+    builder = _short_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     before, after = draw(st.sampled_from([(1, 0), (0, 2), (2, 1)]))
     builder.axes = [replace(axis, pad=(0, 0), padding=(0, 0)) for axis in builder.axes]
@@ -334,16 +333,16 @@ def cropped_again(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     builder.steps = list(draw(st.sampled_from([(along,), (along,), (step("relu"),), (along,), ()])))
     fewer = draw(st.sampled_from([0, 0, 1]))
     widths = (-before + fewer if before > 1 else -before or fewer, -after)
-    builder.steps.append(Step(kind="pad", value=neutral(builder), widths=((spec.spatial[i], *widths),)))
+    builder.steps.append(Step(kind="pad", value=neutral_value(builder), widths=((spec.spatial[i], *widths),)))
     settle(builder)
     if draw(st.booleans()):
-        permute(builder)
+        add_permute(builder)
     return builder
 
 
-def corrected(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Integers of another value: strides, dilation, groups, own padding, a value for each channel."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["int8", "int8", "int16", "uint8"])))
+def corrected_integers(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw integers of another value: strides, dilation, groups, own padding, one value per channel."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["int8", "int8", "int16", "uint8"])))
     builder.weight_dtype = ""
     builder.axes = [
         replace(axis, size=axis.size + 3, kernel=2, stride=draw(_STRIDES), dilation=draw(st.integers(1, 2)))
@@ -354,9 +353,7 @@ def corrected(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     builder.pad = Pad(value=draw(st.sampled_from([3.0, 100.0, 1.0])))
     builder.groups = draw(st.sampled_from([2, 2, 1]))
     builder.channels, builder.filters = 2 * builder.groups, 2 * builder.groups
-    if builder.groups > 1 or draw(
-        st.booleans()
-    ):  # with one value for all channels, any group's border is every group's
+    if builder.groups > 1 or draw(st.booleans()):  # one value for all channels would hide a confusion of groups
         builder.steps = [Step(kind="minimum", operand=tuple(float(1 + j) for j in range(builder.channels)))]
     builder.constant_weight = draw(st.booleans())
     builder.out_dtype = "int32"
@@ -367,8 +364,8 @@ _STRIDES = st.sampled_from([2, 3, 1])
 
 
 def floats_of_another_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A correction of floats would round: several channels, and real numbers as inputs."""
-    builder = _bare(draw, spec, dtype=draw(st.sampled_from(["float32", "float64"])))
+    """Draw floats of another value: several channels and real inputs, so that a correction rounds."""
+    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float64"])))
     builder.pad = Pad(value=draw(st.sampled_from([3.0, -1.5])))
     builder.groups, builder.channels, builder.filters = 1, 4, 2
     builder.out_dtype = ""
@@ -376,18 +373,18 @@ def floats_of_another_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def channel_of_zeros(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Channels of zeros on one side, which may go with their weights: the other side's are others."""
-    builder = _bare(draw, spec)
+def channels_of_zeros(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw channels of zeros on one side, whose weights can be sliced away. The other side's weights differ."""
+    builder = _short_pad(draw, spec)
     builder.groups, builder.channels, builder.filters = 1, 2, 2
     builder.pad = Pad(channel=draw(st.sampled_from([(1, 0), (0, 1), (2, 1)])))
     builder.constant_weight = True
     return builder
 
 
-def unknown_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Nothing but a pad, and lengths that the types leave open."""
-    builder = _bare(draw, spec)
+def open_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw nothing but a pad, and lengths that the types leave open."""
+    builder = _short_pad(draw, spec)
     letters = tuple("N" if spec.transposed else "N" + spec.spatial)
     builder.symbolic = draw(st.sampled_from([letters, ("N",), letters[-1:]]))
     return builder

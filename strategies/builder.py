@@ -1,6 +1,6 @@
-"""Legal cases being drawn: a pad that may be folded, for each rule that would fold it.
+"""``CaseBuilder``, a mutable case, and the legal pads that scenarios start from: one function per kind.
 
-draw -> Draft (channels and sizes those before the pad) -> finished() -> Case, small enough to run fast
+draw -> CaseBuilder (channels and sizes before the pad) -> build() -> Case, small enough to run fast
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from foldproof.strategies.axes import axes as spatial_axes
 from foldproof.strategies.axes import crops
 
 MOST_MACS = 10_000
-"""Multiply-adds of a case at most, about; small cases compile and run fast, and show the same defects."""
+"""The approximate upper limit of multiply-adds. Small cases run fast and show the same defects."""
 
 NARROW = ("int8", "uint8", "int16")
-"""Integers whose sums TVM widens where a pool pads."""
+"""Integers whose sums TVM widens if a pool pads."""
 
 _ONE_AND_TWO = st.just((1, 2))
 
 
 @dataclass
 class CaseBuilder:
-    """A case being drawn. ``channels`` and sizes are those before the pad."""
+    """A case under construction. ``channels`` and sizes are those before the pad."""
 
     draw: st.DrawFn
     spec: ops.Op
@@ -51,19 +51,19 @@ class CaseBuilder:
 
     @property
     def operand_dtype(self) -> str:
-        """dtype after the steps."""
+        """The dtype after the steps."""
         dtype = self.dtype
         for step in (*self.producers, *self.steps):
             dtype = step.result_dtype(dtype)
         return dtype
 
-    def finished(self) -> Case:
-        """The case, with fills and seed, and few enough multiply-adds."""
+    def build(self) -> Case:
+        """Return the case, with drawn fills and seed, reduced to few enough multiply-adds."""
         self._vary()
         fits = self.spec.transposed or self.pad.operand == "weight"
         case = Case(
             op=self.spec.name,
-            axes=tuple(self.axes if fits else map(_fitted, self.axes)),
+            axes=tuple(self.axes if fits else map(_fit, self.axes)),
             dtype=self.dtype,
             pad=self.pad,
             producers=tuple(self.producers),
@@ -84,10 +84,10 @@ class CaseBuilder:
             fills=self.fills or self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
         )
-        return cheaper(case)
+        return reduce_cost(case)
 
     def _vary(self) -> None:
-        """Now and then another form of the pad, a constant weight, an unknown batch: no matter to what is legal."""
+        """Sometimes draw another form of the pad, a constant weight or an unknown batch. Legality stays the same."""
         if self.pad.mode in MODES and self.draw(st.sampled_from([False] * 7 + [True])):
             self.pad = replace(self.pad, form="call_tir")
         if self.spec.weighted and self.draw(st.sampled_from([False] * 7 + [True])):
@@ -102,16 +102,16 @@ class CaseBuilder:
         return any(step.source and "N" not in step.source for step in self.steps)
 
 
-def _fitted(axis: Axis, *, widens_kernel: bool = False) -> Axis:
-    """The axis, long enough for a window, and for what negative own padding crops; the pad may be the kernel's."""
+def _fit(axis: Axis, *, widens_kernel: bool = False) -> Axis:
+    """Lengthen the axis until a window fits, after crops by negative own padding. The pad may widen the kernel."""
     extent = (axis.kernel - 1 + (sum(axis.pad) if widens_kernel else 0)) * axis.dilation + 1
     padded = axis.size + (0 if widens_kernel else sum(axis.pad))
     cropped = padded + sum(min(0, own) for own in axis.padding)
     return replace(axis, size=axis.size + max(0, extent - padded - sum(axis.padding), 1 - cropped))
 
 
-def cheaper(case: Case) -> Case:
-    """Fewer filters, less batch, shorter axes, until the case costs little enough."""
+def reduce_cost(case: Case) -> Case:
+    """Reduce filters, batch and axes until at most ``MOST_MACS`` multiply-adds are left, as far as that is possible."""
     if case.macs > MOST_MACS and case.filters > case.groups:
         case = replace(case, filters=case.groups)
     if case.macs > MOST_MACS and not any(step.axis == "N" for step in case.steps):
@@ -119,24 +119,24 @@ def cheaper(case: Case) -> Case:
     fixed = {step.axis for step in case.steps} | {width[0] for step in case.steps for width in step.widths}
     for i, (letter, axis) in enumerate(case.lettered_axes):
         if case.macs > MOST_MACS and letter not in fixed:
-            case = replace(case, axes=case.axes[:i] + (_shorter(case, axis),) + case.axes[i + 1 :])
+            case = replace(case, axes=case.axes[:i] + (_shorten(case, axis),) + case.axes[i + 1 :])
     return case
 
 
-def _shorter(case: Case, axis: Axis) -> Axis:
-    """The axis with a window or two, and its pad still legal; a longer dilation only costs."""
+def _shorten(case: Case, axis: Axis) -> Axis:
+    """Shorten the axis to one window or two, with a legal pad. A long dilation stays."""
     mirrored = case.pad.mode in MIRRORED_MODES
     least = max(1, 1 - min(axis.pad), 1 - sum(axis.pad), max(axis.pad) + 1 if mirrored else 0)
     short = replace(axis, size=min(axis.size, least))
     if case.spec.transposed:
         return replace(short, size=axis.size) if sum(axis.padding) else short
-    return axis if case.ceil_mode else _fitted(short, widens_kernel=case.pads_weight)
+    return axis if case.ceil_mode else _fit(short, widens_kernel=case.pads_weight)
 
 
 # --- legal cases --------------------------------------------------------------------------------------
 
 
-def legal(
+def legal_pad(
     draw: st.DrawFn,
     spec: ops.Op,
     *,
@@ -144,10 +144,10 @@ def legal(
     ordered: bool = True,
     axes: Sequence[Axis] | None = None,
 ) -> CaseBuilder:
-    """A pad that may be folded: constant, neutral, spatial widths >= 0, at least one of them above 0.
+    """Draw a pad that may be folded: constant, neutral, spatial widths >= 0 and at least one above 0.
 
-    Whatever is drawn here and thrown away by the caller costs time, and gives Hypothesis the same case again: a caller
-    with a dtype or ``axes`` of its own gives them.
+    A caller that needs a dtype or ``axes`` of its own passes them. To draw and discard costs time, and makes Hypothesis
+    draw equal cases.
     """
     dtype = draw(values.operand_dtypes()) if dtype is None else dtype
     drawn = list(axes or ()) or [_axis(draw, spec) for _ in range(spec.rank)]
@@ -174,7 +174,7 @@ def _axis(draw: st.DrawFn, spec: ops.Op) -> Axis:
 
 
 def _draw_weight(builder: CaseBuilder, *, ordered: bool) -> None:
-    """Channels, filters and groups (one, several, depthwise), kernel layout, output dtype."""
+    """Draw channels, filters, groups (one, several, depthwise), kernel layout and output dtype."""
     draw, spec = builder.draw, builder.spec
     builder.groups = draw(st.sampled_from([1, 1, 2, 3]))
     builder.channels = builder.groups * draw(st.integers(1, 2))
@@ -185,14 +185,9 @@ def _draw_weight(builder: CaseBuilder, *, ordered: bool) -> None:
         builder.weight_dtype = "int8"
 
 
-def plain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A neutral value, and nothing special."""
-    return legal(draw, spec)
-
-
-def identity(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """All widths 0, whatever the mode and value: such a pad is deleted."""
-    builder = legal(draw, spec)
+def identity_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad whose widths are all 0, with any mode and value. A pass deletes it."""
+    builder = legal_pad(draw, spec)
     builder.axes = [replace(axis, pad=(0, 0), size=axis.size + sum(axis.pad)) for axis in builder.axes]
     mode = draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))
     value = draw(values.nonzeros(builder.dtype)) if mode == "constant" else 0.0
@@ -200,12 +195,12 @@ def identity(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def dequantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Pad with the zero point before a dequantize, which maps it to exactly 0.0."""
+def dequantized_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad of the zero point before a dequantize, which maps it to exactly 0.0."""
     dtype = draw(values.operand_dtypes(quantized=True))
-    builder = legal(draw, spec, dtype=dtype)
+    builder = legal_pad(draw, spec, dtype=dtype)
     zero_point = draw(values.zero_points(dtype))
-    # int32 holds every zero point; the narrower dtypes those of their own sign.
+    # int32 holds every zero point; the narrower dtypes hold those of their own sign.
     fitting = [z for z in dtypes.ZERO_POINT_DTYPES if dtypes.int_range(z)[0] <= zero_point <= dtypes.int_range(z)[1]]
     per_channel = draw(st.booleans())
     scale = draw(st.sampled_from([1.0, 0.5, 0.25, 2.0, 0.1]))
@@ -224,36 +219,36 @@ def dequantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def ceil_kept(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """ceil_mode, where the windows stay the same when the pad becomes padding."""
-    builder = legal(draw, spec)
+def ceil_with_same_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw ceil_mode where a fold keeps the number of windows."""
+    builder = legal_pad(draw, spec)
     builder.ceil_mode = True
     builder.axes = [with_ceil(axis, changes=False) for axis in builder.axes]
     return builder
 
 
 def crop_alone(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A crop where nothing is padded again: padding that is negative. What is not added may have any value."""
+    """Draw a crop without own padding, which becomes negative padding. What is not added may have any value."""
     quantized = spec.family != "max_pool" and draw(st.sampled_from([False, False, True]))
-    builder = dequantized(draw, spec) if quantized else legal(draw, spec)
+    builder = dequantized_pad(draw, spec) if quantized else legal_pad(draw, spec)
     builder.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in builder.axes]
-    cropped(builder)
+    crop_axis(builder)
     if not any(width > 0 for axis in builder.axes for width in axis.pad):
         builder.pad = replace(builder.pad, value=draw(values.nonzeros(builder.dtype)))
     return builder
 
 
 def same_widths_out_of_order(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A layout whose attributes TVM reads in two ways, with widths that mean the same in both."""
-    builder = legal(draw, spec, ordered=False)
+    """Draw a layout whose attributes TVM reads in two ways, with widths that mean the same in both."""
+    builder = legal_pad(draw, spec, ordered=False)
     widths = builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2)
     builder.axes = [replace(axis, pad=widths, size=axis.size + sum(axis.pad)) for axis in builder.axes]
     return builder
 
 
-def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Own padding that crops: after a pad it takes away some of what was added, so that the sum is right."""
-    builder = legal(draw, spec)
+def own_padding_that_crops(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw own padding that crops a part of the explicit pad, so that adding both is right."""
+    builder = legal_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     own = draw(crops())
     axis = builder.axes[i]
@@ -265,16 +260,16 @@ def cropping_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-def cancelling_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A narrow integer average whose own padding takes away all that the pad adds: none is left to widen its sum."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+def cancelled_padding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw an average of narrow integers whose own padding crops the whole pad, so that nothing widens its sum."""
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(NARROW)))
     builder.axes = [replace(axis, padding=(-axis.pad[0], -axis.pad[1])) for axis in builder.axes]
     return builder
 
 
 def narrow_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """An integer average whose sum TVM would widen with the first padding of the pool's own."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(NARROW)))
+    """Draw an average of narrow integers without own padding. TVM would widen its sum with the first one."""
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(NARROW)))
     builder.axes = [replace(axis, padding=(0, 0), size=axis.size + max(0, sum(axis.padding))) for axis in builder.axes]
     return builder
 
@@ -282,8 +277,8 @@ def narrow_average(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 # --- geometry that a rule depends on ------------------------------------------------------------------
 
 
-def cropped(builder: CaseBuilder) -> None:
-    """A negative width on one axis, the data longer by as much."""
+def crop_axis(builder: CaseBuilder) -> None:
+    """Make a width of one axis negative, and lengthen the data by as much."""
     i = builder.draw(st.integers(0, builder.spec.rank - 1))
     sides = builder.draw(crops())
     axis = builder.axes[i]
@@ -292,15 +287,15 @@ def cropped(builder: CaseBuilder) -> None:
 
 
 def with_ceil(axis: Axis, *, changes: bool) -> Axis:
-    """The same axis, with stride and trailing pad such that a fold under ceil_mode keeps, or loses, a window."""
+    """Return the axis with a stride and a trailing pad for which a ceil_mode fold keeps, or loses, a window."""
     before, after = axis.pad
     extent = (axis.kernel - 1) * axis.dilation + 1
-    # A window that starts in the trailing pad, where only a pad about as wide as a window leaves room, is lost.
+    # A window that starts in the trailing pad is lost, which needs a pad about as wide as a window.
     afters = range(after, max(after, extent) + 3) if changes else (after, 1, 0)
     for own in (axis.padding, (axis.padding[0], 0)):
         for after, longer, stride in product(afters, range(6), (max(2, axis.stride), 3, 2)):
             candidate = replace(axis, size=axis.size + longer, stride=stride, pad=(before, after), padding=own)
-            if _fitted(candidate) == candidate and _ceil_changes(candidate) == changes:
+            if _fit(candidate) == candidate and _ceil_changes(candidate) == changes:
                 return candidate
     raise AssertionError(f"no neighbour of {axis} where ceil_mode changes: {changes}")
 

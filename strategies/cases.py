@@ -1,8 +1,8 @@
-"""Cases: what a case aims at (a rule, or a refusal) is drawn first, by weights that were measured, then what fits it.
+"""Strategies for whole cases: draw a scenario by measured weights first, then an op and sizes that fit it.
 
-    aim --draw--> Draft (a legal case) --break one condition--> Case
+    scenario --draw--> CaseBuilder (a legal case) --violate one condition--> Case
 
-A refusal's case is a legal one with exactly one condition broken, so that a pass which forgets that condition folds it.
+A case that must not be folded is a legal one with exactly one violation. A pass that forgets that condition folds it.
 """
 
 from functools import cache
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from foldproof.case import Case, ops
 from foldproof.strategies import chain_violations, variants, violations
-from foldproof.strategies.builder import legal
+from foldproof.strategies.builder import legal_pad
 from foldproof.strategies.scenarios import FOLDABLE, SCENARIOS, UNFOLDABLE, Scenario
 from foldproof.strategies.values import member_of
 
 Choices = st.SearchStrategy[tuple[Scenario, st.SearchStrategy[ops.Op]]]
-"""Aims, each with the ops that it fits. Made once: a new sampled_from hashes all that it samples from."""
+"""Scenarios, each with the ops that it fits. Cached, because each new ``sampled_from`` hashes all its elements."""
 
 
 def _fitting(
@@ -38,55 +38,81 @@ def _weighted(names: tuple[str, ...]) -> Choices:
 
 
 def scenario_cases(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> st.SearchStrategy[Case]:
-    """Cases of the named ops that aim at one of ``aims``, drawn uniformly."""
-    return _chosen(_uniform(scenarios, names))
+    """Draw cases of the named ops from one of ``scenarios``, uniformly."""
+    return _scenario_cases(_uniform(scenarios, names))
 
 
 @st.composite
-def _chosen(draw: st.DrawFn, choices: Choices) -> Case:
+def _scenario_cases(draw: st.DrawFn, choices: Choices) -> Case:
     scenario, specs = draw(choices)
-    return _drawn(draw, scenario, draw(specs))
+    return _draw_case(draw, scenario, draw(specs))
 
 
-def _drawn(draw: st.DrawFn, scenario: Scenario, spec: ops.Op) -> Case:
+def _draw_case(draw: st.DrawFn, scenario: Scenario, spec: ops.Op) -> Case:
     builder = scenario.start(draw, spec)
     if scenario.violate is not None:
         scenario.violate(builder)
-    return builder.finished()
+    return builder.build()
 
 
 @st.composite
-def _mixed(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
-    """Several conditions broken at once, where they go together; what no aim describes."""
+def _mixed_cases(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
+    """Draw cases with several violations at once, as far as they go together. No scenario describes them."""
     spec = ops.BY_NAME[draw(st.sampled_from(names))]
-    builder = legal(draw, spec, ordered=False)
-    for broken in (chain_violations.any_steps, violations.unknown_mode, violations.other_value, variants.widened):
+    builder = legal_pad(draw, spec, ordered=False)
+    for violate in (
+        chain_violations.add_any_steps,
+        violations.use_unknown_mode,
+        violations.use_other_value,
+        variants.pad_batch_or_channels,
+    ):
         if draw(st.booleans()):
-            broken(builder)
+            violate(builder)
     if spec.pools:
         builder.ceil_mode = draw(st.booleans())
-    return builder.finished()
+    return builder.build()
 
 
-def _names(given: tuple[str, ...]) -> tuple[str, ...]:
+def _check_names(given: tuple[str, ...]) -> tuple[str, ...]:
     for name in given:
         if name not in ops.BY_NAME:
-            raise ValueError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
+            raise ValueError(f"unknown op {name!r}; expected one of {', '.join(ops.NAMES)}")
     return given or ops.NAMES
 
 
 def foldable_cases(*names: str) -> st.SearchStrategy[Case]:
-    """Cases of the named ops (all, if none is named) whose pad may be folded. Raises ValueError for an unknown op."""
-    return scenario_cases(FOLDABLE, _names(names))
+    """Draw cases whose pad may be folded.
+
+    Args:
+        names: Ops, for example ``"conv2d"`` (default: all).
+
+    Raises:
+        ValueError: For an unknown op.
+    """
+    return scenario_cases(FOLDABLE, _check_names(names))
 
 
 def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
-    """Legal cases of the named ops with exactly one condition broken: the pad must stay, but for lucky geometry."""
-    return scenario_cases(UNFOLDABLE, _names(names))
+    """Draw legal cases with exactly one violation. Their pad must stay, except where the sizes hide the violation.
+
+    Args:
+        names: Ops, for example ``"conv2d"`` (default: all).
+
+    Raises:
+        ValueError: For an unknown op.
+    """
+    return scenario_cases(UNFOLDABLE, _check_names(names))
 
 
 def cases(*names: str) -> st.SearchStrategy[Case]:
-    """Cases of the named ops: nineteen in twenty aim at something, the others have several conditions broken."""
-    chosen = _names(names)
-    kinds = (_chosen(_weighted(chosen)), _mixed(chosen))
+    """Draw cases of all kinds: 19 of 20 follow a scenario, the others have several violations.
+
+    Args:
+        names: Ops, for example ``"conv2d"`` (default: all).
+
+    Raises:
+        ValueError: For an unknown op.
+    """
+    chosen = _check_names(names)
+    kinds = (_scenario_cases(_weighted(chosen)), _mixed_cases(chosen))
     return st.sampled_from([0] * 19 + [1]).flatmap(lambda kind: kinds[kind])

@@ -1,6 +1,6 @@
-"""Conditions of chains to break, one each: the steps, the second pad, or what stands before the pad.
+"""Violations of one condition each, in chains: in the steps, in a second pad, or in what is before the pad.
 
-As in ``foldproof.strategies.violations``, what stays is such that the fold would otherwise be legal.
+As in ``foldproof.strategies.violations``, the fold would be legal otherwise.
 """
 
 from dataclasses import replace
@@ -10,21 +10,29 @@ from hypothesis import strategies as st
 from foldproof.case import Axis, Pad, Step, dtypes
 from foldproof.strategies import values
 from foldproof.strategies.builder import CaseBuilder
-from foldproof.strategies.chains import CLIP, fits, neutral, settle, step, ungroup, zero_keepers
-from foldproof.strategies.moves import move
-from foldproof.strategies.violations import mirrored
+from foldproof.strategies.chains import (
+    CLIP,
+    add_rearrangement,
+    fits,
+    neutral_value,
+    settle,
+    step,
+    ungroup,
+    zero_keepers,
+)
+from foldproof.strategies.violations import mirror
 
 INF, NAN = float("inf"), float("nan")
 
 
-def not_mapped(builder: CaseBuilder) -> None:
-    """The same chain, but it ends with a number beside the neutral one."""
-    builder.steps = [*builder.steps[:3], builder.draw(st.sampled_from(_moving(builder)))]
+def end_off_neutral(builder: CaseBuilder) -> None:
+    """Replace the end of the chain with a step that moves the border off the neutral value."""
+    builder.steps = [*builder.steps[:3], builder.draw(st.sampled_from(_moving_steps(builder)))]
     settle(builder)
 
 
-def _moving(builder: CaseBuilder) -> list[Step]:
-    """Steps that make another value of 0, and of the lowest one."""
+def _moving_steps(builder: CaseBuilder) -> list[Step]:
+    """Return steps that change 0, and the lowest value."""
     if builder.spec.family == "max_pool":
         unsigned = builder.operand_dtype.startswith("u")
         zero = [] if unsigned else [step("relu"), step("maximum", 0.0)]
@@ -32,8 +40,8 @@ def _moving(builder: CaseBuilder) -> list[Step]:
     return [step("add", 1.0), step("subtract", 3.0), step("maximum", 2.0), Step(kind="clip", low=1.0, high=6.0)]
 
 
-def second_channel(builder: CaseBuilder) -> None:
-    """An operand along the channels that leaves the border neutral in the first one only."""
+def change_second_channel(builder: CaseBuilder) -> None:
+    """Add an operand that keeps the border neutral in the first channel only."""
     builder.channels = max(2, builder.channels // builder.groups) * builder.groups
     others = (1.0,) * (builder.channels - 1)
     if builder.spec.family == "max_pool":
@@ -48,8 +56,8 @@ def second_channel(builder: CaseBuilder) -> None:
     settle(builder)
 
 
-def varying_operand(builder: CaseBuilder) -> None:
-    """A constant operand that follows a padded axis: there are no values for what the border was."""
+def vary_operand(builder: CaseBuilder) -> None:
+    """Add a constant operand that varies along a padded axis. It has no elements for the border of the folded case."""
     padded = [i for i, axis in enumerate(builder.axes) if any(axis.pad)]
     i = builder.draw(st.sampled_from(padded))
     length = builder.axes[i].size + sum(builder.axes[i].pad)
@@ -59,8 +67,8 @@ def varying_operand(builder: CaseBuilder) -> None:
     settle(builder)
 
 
-def run_time_operand(builder: CaseBuilder) -> None:
-    """A step of the chain whose operand only the run knows: it may be NaN, or anything."""
+def make_operand_run_time(builder: CaseBuilder) -> None:
+    """Add a step whose operand is known only at run time. It may be NaN."""
     kinds = ["minimum"] if builder.spec.family == "max_pool" else ["multiply", "divide", "minimum", "add"]
     if builder.operand_dtype in dtypes.INTEGERS:
         kinds = [kind for kind in kinds if kind != "divide"]
@@ -70,8 +78,8 @@ def run_time_operand(builder: CaseBuilder) -> None:
     settle(builder)
 
 
-def unclipped_cast(builder: CaseBuilder) -> None:
-    """A cast to integers that may be out of range, whatever the border is: TVM leaves such data open."""
+def cast_unclipped(builder: CaseBuilder) -> None:
+    """Add a cast to integers that may be out of range. TVM leaves such data unspecified."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     out_dtype = builder.draw(st.sampled_from(["int8", "int16", "int32"]))
     builder.steps = [step("round"), Step(kind="astype", out_dtype=out_dtype)]
@@ -93,8 +101,8 @@ _NOT_FINITE: tuple[tuple[float, tuple[Step, ...]], ...] = (
 )
 
 
-def not_finite(builder: CaseBuilder) -> None:
-    """NaN or an infinity at some step, which is not what a hasty evaluation makes of it."""
+def use_not_finite(builder: CaseBuilder) -> None:
+    """Use NaN or an infinity at some step, where a careless evaluation is wrong."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     value, steps = builder.draw(st.sampled_from(_NOT_FINITE))
     builder.pad = replace(builder.pad, value=value)
@@ -102,8 +110,8 @@ def not_finite(builder: CaseBuilder) -> None:
     settle(builder)
 
 
-def zero_times_infinity(builder: CaseBuilder) -> None:
-    """Zeros along the channels, or known at run time only: TVM makes NaN of an infinity there, not 0."""
+def multiply_infinity_by_zero(builder: CaseBuilder) -> None:
+    """Multiply an infinity by zeros, along the channels or at run time. The result is NaN, not 0."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.channels = max(2, builder.channels // builder.groups) * builder.groups
     alone = builder.draw(st.booleans())
@@ -113,16 +121,16 @@ def zero_times_infinity(builder: CaseBuilder) -> None:
     settle(builder)
 
 
-def rounded_product(builder: CaseBuilder) -> None:
-    """A border that is 0 only if its product is rounded before the sum: a target may contract the two."""
+def round_product(builder: CaseBuilder) -> None:
+    """Use a border that is 0 only if the product is rounded before the sum. A target may fuse the two."""
     builder.dtype = "float32"
     builder.pad = replace(builder.pad, value=3.0)
     builder.steps = [step("multiply", 0.1), step("subtract", 0.30000001192092896)]
     settle(builder)
 
 
-def other_zero_points(builder: CaseBuilder) -> None:
-    """quantize and dequantize whose zero points differ, in all channels or in one."""
+def change_zero_points(builder: CaseBuilder) -> None:
+    """Make the zero points of quantize and dequantize differ, in all channels or in the last one."""
     low, high = dtypes.int_range(builder.steps[-1].zero_point_dtype)
     points = list(builder.steps[-1].zero_point)
     which = range(len(points)) if builder.draw(st.booleans()) else [len(points) - 1]
@@ -132,8 +140,8 @@ def other_zero_points(builder: CaseBuilder) -> None:
     builder.steps[-1] = replace(builder.steps[-1], zero_point=tuple(points))
 
 
-def into_integers(builder: CaseBuilder) -> None:
-    """A quantize whose zero point is not 0, before a consumer of integers, which pads with 0."""
+def quantize_into_integers(builder: CaseBuilder) -> None:
+    """Quantize with a zero point that is not 0 before a consumer of integers, which pads with 0."""
     builder.steps = [replace(builder.steps[0], zero_point=tuple(z or 3 for z in builder.steps[0].zero_point))]
     settle(builder)
 
@@ -141,35 +149,35 @@ def into_integers(builder: CaseBuilder) -> None:
 # --- more pads ----------------------------------------------------------------------------------------
 
 
-def other_nested_value(builder: CaseBuilder) -> None:
-    """The second pad, or the first, has another value than what is neutral there."""
+def change_nested_value(builder: CaseBuilder) -> None:
+    """Give the second pad a value that is not neutral there."""
     pad = builder.steps[-1]
     others = [1.0, 3.0] if builder.spec.family != "max_pool" else [1.0, 6.0]
     builder.steps[-1] = replace(pad, value=builder.draw(st.sampled_from(others)))
 
 
-def other_channel_value(builder: CaseBuilder) -> None:
-    """A pad of the channels whose value is not neutral: at the corners it overwrites what the spatial pad made."""
+def change_channel_value(builder: CaseBuilder) -> None:
+    """Give a pad of the channels a value that is not neutral. It covers the spatial border at the corners."""
     builder.steps[-1] = replace(builder.steps[-1], value=builder.draw(st.sampled_from([1.0, 2.0])))
 
 
-def cropped_then_padded(builder: CaseBuilder) -> None:
-    """A crop that a second pad fills again with what is neutral: some data is gone."""
+def crop_then_pad(builder: CaseBuilder) -> None:
+    """Crop, then pad with the neutral value: data is lost."""
     letter, i = _one_axis(builder)
     axis = builder.axes[i]
     builder.axes[i] = replace(axis, pad=(-1, 0), size=axis.size + sum(axis.pad) + 1)
-    builder.steps = [*builder.steps[:2], Step(kind="pad", value=_neutral_behind(builder, 2), widths=((letter, 1, 0),))]
+    builder.steps = [*builder.steps[:2], Step(kind="pad", value=_neutral_after(builder, 2), widths=((letter, 1, 0),))]
     settle(builder)
 
 
-def crop_between(builder: CaseBuilder) -> None:
-    """A pad, a crop of more than that, and a pad again: the widths cancel, but data is gone."""
+def crop_between_pads(builder: CaseBuilder) -> None:
+    """Pad, crop more than that, and pad again: the widths cancel, but data is lost."""
     letter, i = _one_axis(builder)
     builder.axes[i] = replace(builder.axes[i], pad=(1, 0), size=builder.axes[i].size + sum(builder.axes[i].pad) + 1)
     builder.steps = [
         *builder.steps[:2],
-        Step(kind="pad", value=_neutral_behind(builder, 2), widths=((letter, -2, 0),)),
-        Step(kind="pad", value=_neutral_behind(builder, 2), widths=((letter, 1, 0),)),
+        Step(kind="pad", value=_neutral_after(builder, 2), widths=((letter, -2, 0),)),
+        Step(kind="pad", value=_neutral_after(builder, 2), widths=((letter, 1, 0),)),
     ]
     settle(builder)
 
@@ -179,50 +187,50 @@ def _one_axis(builder: CaseBuilder) -> tuple[str, int]:
     return builder.spec.spatial[i], i
 
 
-def _neutral_behind(builder: CaseBuilder, count: int) -> float:
-    """What the consumer pads with, if only so many steps are kept."""
-    return neutral(replace(builder, steps=builder.steps[:count]))
+def _neutral_after(builder: CaseBuilder, count: int) -> float:
+    """Return the neutral value after only ``count`` steps."""
+    return neutral_value(replace(builder, steps=builder.steps[:count]))
 
 
-def any_steps(builder: CaseBuilder) -> None:
-    """Steps that keep the border neutral or move it, and pads between them, as it comes."""
+def add_any_steps(builder: CaseBuilder) -> None:
+    """Add steps that keep the border neutral, steps that move it, and pads, in any order."""
     for _ in range(builder.draw(st.integers(1, 3))):
         choices = ("keep", "keep", "move", "pad")
         what = builder.draw(st.sampled_from(choices))
         if what == "pad":
             widths = ((builder.spec.spatial[-1], *builder.draw(st.sampled_from([(1, 0), (0, 2), (0, 0), (-1, 1)]))),)
-            value = builder.draw(st.sampled_from([neutral(builder), 1.0]))
+            value = builder.draw(st.sampled_from([neutral_value(builder), 1.0]))
             builder.steps.append(Step(kind="pad", value=value, widths=widths))
         elif what == "move":
-            moving = [one for one in _moving(builder) if fits(one, builder.operand_dtype)]
+            moving = [one for one in _moving_steps(builder) if fits(one, builder.operand_dtype)]
             builder.steps.append(builder.draw(st.sampled_from(moving)))
         else:
             builder.steps.append(builder.draw(zero_keepers(builder.operand_dtype)))
     if builder.draw(st.booleans()):
-        move(builder)
+        add_rearrangement(builder)
     settle(builder)
 
 
 # --- a producer bounded below -------------------------------------------------------------------------
 
 
-def window_in_border(builder: CaseBuilder) -> None:
-    """A window that lies wholly in the border, whose maximum is the pad value and not the lowest one."""
+def put_window_in_border(builder: CaseBuilder) -> None:
+    """Make a window lie wholly in the border. Its maximum is then the pad value, not the lowest value."""
     builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.axes[0] = Axis(
         size=max(2, builder.axes[0].size), pad=builder.draw(st.sampled_from([(2, 0), (0, 3)])), kernel=2
     )
 
 
-def minus_zero(builder: CaseBuilder) -> None:
-    """-0.0 where the data is bounded by 0.0: among equals the last one wins, and their signs differ."""
+def use_minus_zero(builder: CaseBuilder) -> None:
+    """Pad with -0.0 where 0.0 bounds the data: max_pool returns the last of equal values, and the signs differ."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.pad = Pad(value=-0.0)
     builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=builder.draw(st.sampled_from([2, 3])))
 
 
-def unbounded(builder: CaseBuilder) -> None:
-    """A producer that is not bounded by 0: 0 wins over negative data."""
+def unbound_producer(builder: CaseBuilder) -> None:
+    """Use a producer that does not bound the data by 0, so that 0 wins over negative data."""
     builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.producers = [builder.draw(st.sampled_from([step("round"), step("minimum", 0.0), step("maximum", -3.0)]))]
     builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=2)
@@ -231,10 +239,10 @@ def unbounded(builder: CaseBuilder) -> None:
 # --- what a correction term folds ---------------------------------------------------------------------
 
 
-def integer_value(builder: CaseBuilder) -> None:
-    """Another value than 0 into a convolution of integers: it folds with a term that does not depend on the data.
+def use_integer_value(builder: CaseBuilder) -> None:
+    """Pad a convolution of integers with another value than 0. It folds with a correction independent of the data.
 
-    The weight is constant or not; the value the same in all channels or, after a step, one for each.
+    The weight is constant or not. The value is the same in all channels or, after a step, one per channel.
     """
     builder.dtype = builder.draw(st.sampled_from(["int8", "uint8", "int16", "int32"]))
     builder.weight_dtype = ""
@@ -249,31 +257,31 @@ def integer_value(builder: CaseBuilder) -> None:
 
 
 def _restrict(builder: CaseBuilder) -> None:
-    """An output dtype of integers that the table has for this input."""
+    """Reset an output dtype that the table does not list for this input."""
     if builder.out_dtype not in values.OUT_DTYPES[builder.dtype]:
         builder.out_dtype = ""
 
 
-def other_value_as_call_tir(builder: CaseBuilder) -> None:
-    """Another value than the neutral one in the form of the ONNX frontend."""
+def use_other_value_in_call_tir(builder: CaseBuilder) -> None:
+    """Use a value that is not neutral in the form of the ONNX frontend."""
     wrong = values.above_lowest if builder.spec.family == "max_pool" else values.nonzeros
     builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)), form="call_tir")
 
 
-def batch_of_other_value(builder: CaseBuilder) -> None:
-    """Batch or channel widths beside the spatial ones, with a value that is not neutral: all of it stays."""
+def pad_batch_with_other_value(builder: CaseBuilder) -> None:
+    """Pad batch or channels too, with a value that is not neutral. The whole pad stays."""
     ungroup(builder)
     wrong = values.above_lowest if builder.spec.family == "max_pool" else values.nonzeros
     batch, channel = builder.draw(st.sampled_from([((0, 1), (0, 0)), ((0, 0), (0, 1))]))
     builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)), batch=batch, channel=channel)
 
 
-def mirrored_call_tir(builder: CaseBuilder) -> None:
-    """A PrimFunc that mirrors, and whose border is no wider than the data allows."""
-    mirrored(builder, mode=builder.draw(st.sampled_from(["reflect", "circular"])))
+def mirror_call_tir(builder: CaseBuilder) -> None:
+    """Use a PrimFunc that mirrors, with a border no wider than the data allows."""
+    mirror(builder, mode=builder.draw(st.sampled_from(["reflect", "circular"])))
     builder.pad = replace(builder.pad, form="call_tir")
 
 
-def mirrored_chain(builder: CaseBuilder) -> None:
-    """A mirrored border through a chain that would map a constant one to what is neutral."""
-    mirrored(builder, mode=builder.draw(st.sampled_from(["reflect", "replicate", "circular"])))
+def mirror_chain(builder: CaseBuilder) -> None:
+    """Mirror the border before a chain that would map a constant border to the neutral value."""
+    mirror(builder, mode=builder.draw(st.sampled_from(["reflect", "replicate", "circular"])))

@@ -1,9 +1,9 @@
-"""Legal cases with steps that compute between the pad and its consumer.
+"""Legal cases with steps between the pad and its consumer.
 
-    legal draft --steps through which the pad value becomes what the consumer pads with--> Draft
+    legal CaseBuilder --steps that map the pad value to the neutral value--> CaseBuilder
 
-Every step is one of a few written ones, so that a chain is legal by construction: it keeps 0 at 0 (or the lowest value
-the lowest), or turns the pad value into it.
+Chains use written steps only, so that they are legal by construction. A step keeps the neutral value, or makes it of
+the pad value.
 """
 
 from dataclasses import replace
@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 from foldproof.case import Step, dtypes, ops
 from foldproof.case.step import BINARY, TAKES
 from foldproof.strategies import values
-from foldproof.strategies.builder import CaseBuilder, legal
-from foldproof.strategies.moves import move
+from foldproof.strategies.builder import CaseBuilder, legal_pad
 
 Steps = tuple[Step, ...]
 
 MOST_MORE = 3
-"""Steps after the first one of a chain, at most."""
+"""The upper limit of steps after the first one."""
 
 
 def step(kind: str, *operand: float, swapped: bool = False) -> Step:
-    """A binary step, or one of a kind without numbers."""
+    """Return a binary step with these operands, or a step of a kind without numbers."""
     return Step(kind=kind, operand=operand, swapped=swapped) if operand else Step(kind=kind)
 
 
@@ -73,7 +72,7 @@ _KEEPING_LOWEST = (
     step("ceil"),
     step("trunc"),
 )
-_KEEPING_LOWEST_FLOATS = (  # of -inf
+_KEEPING_LOWEST_FLOATS = (  # these keep -inf
     step("multiply", 0.5),
     step("divide", 4.0),
     step("add", 1.0),
@@ -118,7 +117,7 @@ _TO_ZERO_FLOATS: tuple[tuple[float, Steps], ...] = (
 
 
 def fits(one: Step, dtype: str) -> bool:
-    """Whether TVM has the step for ``dtype``, its numbers included."""
+    """Return whether TVM has the step for ``dtype``, including its numbers."""
     numbers = (*(one.operand if one.kind in BINARY else ()), *((one.low, one.high) if one.kind == "clip" else ()))
     if dtype in dtypes.INTEGERS:
         low, high = dtypes.int_range(dtype)
@@ -130,21 +129,21 @@ def fits(one: Step, dtype: str) -> bool:
 
 @cache
 def zero_keepers(dtype: str) -> st.SearchStrategy[Step]:
-    """Steps that make 0 of 0 in ``dtype``."""
+    """Draw steps that map 0 to 0 in ``dtype``."""
     found = _KEEPING_ZERO + (_KEEPING_ZERO_FLOATS if dtype in dtypes.FLOATS else ())
     return st.sampled_from([one for one in found if fits(one, dtype)])
 
 
 @cache
 def lowest_keepers(dtype: str) -> st.SearchStrategy[Step]:
-    """Steps that keep what never wins in a max_pool: -inf in floats, the lowest value in integers."""
+    """Draw steps that keep what never wins in a max_pool: -inf in floats, the lowest value in integers."""
     found = _KEEPING_LOWEST + (_KEEPING_LOWEST_FLOATS if dtype in dtypes.FLOATS else ())
     return st.sampled_from([one for one in found if fits(one, dtype)])
 
 
 @cache
 def zero_makers(dtype: str) -> st.SearchStrategy[tuple[float, Steps]]:
-    """Pad values of ``dtype`` with steps that make 0 of them."""
+    """Draw pad values of ``dtype`` with steps that map them to 0."""
     found = _TO_ZERO
     if dtype in dtypes.FLOATS:
         found += _TO_ZERO_SIGNED + _TO_ZERO_FLOATS
@@ -156,26 +155,26 @@ def zero_makers(dtype: str) -> st.SearchStrategy[tuple[float, Steps]]:
 # --- through elementwise steps ------------------------------------------------------------------------
 
 
-def kept_neutral(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A neutral value that each of one to four steps leaves neutral; now and then one of them moves axes."""
-    builder = computed(draw, spec)
+def neutral_chain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw one to four steps that keep the neutral value; sometimes one that rearranges axes."""
+    builder = elementwise_chain(draw, spec)
     if len(builder.steps) <= MOST_MORE and draw(st.sampled_from([False, False, False, True])):
-        move(builder)
+        add_rearrangement(builder)
     return builder
 
 
-def computed(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A neutral value that each of one to four elementwise steps leaves neutral."""
-    builder = legal(draw, spec)
+def elementwise_chain(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw one to four elementwise steps that keep the neutral value."""
+    builder = legal_pad(draw, spec)
     if spec.family == "max_pool" and builder.dtype in dtypes.FLOATS:
         builder.pad = replace(builder.pad, value=float("-inf"))
     add_keepers(builder, draw(st.integers(1, 1 + MOST_MORE)))
     return builder
 
 
-def made_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A value that one or two steps turn into 0, and others keep there."""
-    builder = legal(draw, spec)
+def chain_to_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a value that one or two steps map to 0, and further steps that keep it there."""
+    builder = legal_pad(draw, spec)
     value, made = draw(zero_makers(builder.dtype))
     builder.pad = replace(builder.pad, value=value)
     builder.steps = list(made)
@@ -184,7 +183,7 @@ def made_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def add_keepers(builder: CaseBuilder, count: int) -> None:
-    """So many more steps that keep the border's value; numbers along the channels now and then."""
+    """Add ``count`` steps that keep the value of the border, sometimes with one number per channel."""
     keepers = lowest_keepers if builder.spec.family == "max_pool" else zero_keepers
     for _ in range(count):
         one = builder.draw(keepers(builder.operand_dtype))
@@ -193,7 +192,7 @@ def add_keepers(builder: CaseBuilder, count: int) -> None:
 
 
 def _along_channels(builder: CaseBuilder, one: Step) -> Step:
-    """The step with numbers of each channel, which keep 0 at 0 (and -inf at -inf) alike."""
+    """Sometimes return the step with one number per channel, each of which keeps 0 (and -inf)."""
     spread = one.kind in ("multiply", "divide") and one.operand[0] > 0 and builder.channels > 1
     if not spread or not builder.draw(st.sampled_from([False, False, True])):
         return one
@@ -203,7 +202,7 @@ def _along_channels(builder: CaseBuilder, one: Step) -> Step:
 
 
 def settle(builder: CaseBuilder) -> None:
-    """A weight and a result of dtypes that go with what the steps made."""
+    """Draw the dtypes of weight and result, and further outputs, to fit the steps."""
     builder.weight_dtype = ""
     if builder.spec.weighted:
         builder.out_dtype = builder.draw(st.sampled_from(values.OUT_DTYPES[builder.operand_dtype]))
@@ -213,9 +212,9 @@ def settle(builder: CaseBuilder) -> None:
 # --- through quantization and casts -------------------------------------------------------------------
 
 
-def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Zero through quantize and dequantize with the same zero point; or a zero point of 0, and integers after."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.DEQUANTIZED_DTYPES)))
+def quantize_and_dequantize(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw quantize and dequantize with one zero point, or a zero point of 0 before a consumer of integers."""
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.DEQUANTIZED_DTYPES)))
     out_dtype = draw(st.sampled_from(dtypes.REQUANTIZED_DTYPES))
     back = spec.family == "avg_pool" or draw(st.booleans())
     zero_point = draw(values.zero_points(out_dtype)) if back else 0
@@ -237,10 +236,12 @@ def requantized(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Floats that a clip keeps within int8, cast to it; with a rounding between, or the clip before the pad."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
+    """Draw floats that a clip keeps in the range of int8 and a cast to integers, perhaps with a rounding between."""
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
     rounding = draw(st.sampled_from(ROUNDING))
-    wide = ["int32"] if spec.family == "avg_pool" else ["int8", "int32", "int16"]  # it widens the sum of narrow ones
+    wide = (
+        ["int32"] if spec.family == "avg_pool" else ["int8", "int32", "int16"]
+    )  # an average widens the sum of narrower ones
     cast = Step(kind="astype", out_dtype=draw(st.sampled_from(wide)))
     chains: tuple[Steps, ...] = ((CLIP, cast), (CLIP, rounding, cast), (rounding, CLIP, cast), (cast,))
     chain = draw(st.sampled_from(chains))
@@ -251,8 +252,8 @@ def cast_in_range(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 
 def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The quantized ResNet: pad, multiply, round, clip, cast to int8; a pad of the channels is before it instead."""
-    builder = legal(draw, spec, dtype=draw(st.sampled_from(["float32", "float16"])))
+    """Draw the stem of a quantized ResNet (pad, multiply, round, clip, cast to int8), perhaps with padded channels."""
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float16"])))
     cast = Step(kind="astype", out_dtype="int8")
     builder.steps = [step("multiply", 128.0), step("round"), CLIP, cast]
     if builder.groups == 1:
@@ -262,11 +263,44 @@ def quantized_stem(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
-# --- what drafts of any kind need ----------------------------------------------------------------------
+# --- steps that rearrange axes ------------------------------------------------------------------------
 
 
-def neutral(builder: CaseBuilder) -> float:
-    """What the consumer pads with, in the dtype of its operand."""
+def add_permute(builder: CaseBuilder) -> None:
+    """Insert a permute from a standard layout, or from its reverse."""
+    first, last = "NC" + builder.spec.spatial, "N" + builder.spec.spatial + "C"
+    after = builder.data_layout or builder.spec.data_layout
+    sources = [layout for layout in (first, last, last[::-1], first[::-1]) if layout != after]
+    insert_step(builder, Step(kind="permute_dims", source=builder.draw(st.sampled_from(sources))))
+
+
+def add_rearrangement(builder: CaseBuilder) -> None:
+    """Insert a step that rearranges axes or removes an axis of one element."""
+    if builder.draw(st.booleans()):
+        add_permute(builder)
+    else:
+        add_unit_axis_removal(builder)
+
+
+def add_unit_axis_removal(builder: CaseBuilder) -> None:
+    """Insert a step that removes an axis of one element."""
+    after = builder.data_layout or builder.spec.data_layout
+    place = builder.draw(st.integers(0, len(after)))
+    kind = builder.draw(st.sampled_from(["squeeze", "reshape"]))
+    insert_step(builder, Step(kind=kind, source=after[:place] + "U" + after[place:]))
+
+
+def insert_step(builder: CaseBuilder, moved: Step) -> None:
+    """Insert a step at a random place of the chain."""
+    place = builder.draw(st.integers(0, len(builder.steps)))
+    builder.steps.insert(place, moved)
+
+
+# --- values that builders share ------------------------------------------------------------------------
+
+
+def neutral_value(builder: CaseBuilder) -> float:
+    """Return what the consumer pads with, in the dtype of its operand."""
     if builder.spec.family != "max_pool":
         return 0.0
     dtype = builder.operand_dtype
@@ -274,6 +308,6 @@ def neutral(builder: CaseBuilder) -> float:
 
 
 def ungroup(builder: CaseBuilder) -> None:
-    """One group, which any number of channels divides into."""
+    """Reduce the groups to one, which every number of channels is divisible by."""
     if builder.groups > 1:
         builder.filters, builder.groups = max(1, builder.filters // builder.groups), 1

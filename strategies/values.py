@@ -1,9 +1,9 @@
-"""Plain values: pad values, dtypes, layouts, zero points, fills.
+"""Strategies for plain values: pad values, dtypes, layouts, zero points, fills.
 
-Only ``sampled_from``, booleans and integers within +-99 are drawn: Hypothesis mixes literals that it finds in the
-user's modules into wider integers and into floats, so that importing a pass would change the cases of a seed. A
-``sampled_from`` draws an integer too, so one of more than 100 values is a ``member_of``. Each strategy is made once:
-Hypothesis validates every new one, which would take a third of the time of a draw.
+Invariant: only ``sampled_from``, booleans and integers within +-99 are drawn. Hypothesis mixes literals of the user's
+modules into wider integers and floats, so that importing a pass would change the cases of a seed. ``sampled_from``
+draws an integer too, so ``member_of`` replaces it for more than 100 values. Each strategy is cached, because
+Hypothesis validates every new one, which would take a third of the drawing time.
 """
 
 import math
@@ -19,10 +19,10 @@ from foldproof.case.records import require
 SEEDS = st.integers(0, 99)
 
 UNKNOWN_MODES = ("edge", "symmetric", "Constant")
-"""Strings that TVM takes for ``constant``."""
+"""Strings that TVM treats as ``constant``."""
 
 UNDERFLOWING = {"float16": 1e-9, "float32": 1e-60, "bfloat16": 1e-60}
-"""Values that are 0 in the dtype of the tensor, but not as the double that the attribute holds."""
+"""Values that are 0 in the dtype of the tensor, but not as the double of the attribute."""
 
 NEARLY_LOWEST = (
     ("float32", -dtypes.HIGHEST["float16"]),
@@ -48,12 +48,12 @@ OUT_DTYPES = {
     "int32": ("", "int64"),
     "int64": ("",),
 }
-"""Output dtypes of a convolution per dtype of its data, the usual one first; '' is the data's."""
+"""Output dtypes of a convolution per dtype of its data, the usual one first; '' is the dtype of the data."""
 
 
 @cache
 def operand_dtypes(*, quantized: bool = False) -> st.SearchStrategy[str]:
-    """dtypes of the data, the usual one first."""
+    """Draw dtypes of the data, the usual one first."""
     return st.sampled_from(dtypes.QUANTIZED_DTYPES if quantized else dtypes.DTYPES)
 
 
@@ -61,9 +61,10 @@ T = TypeVar("T")
 
 
 def member_of(values: Sequence[T]) -> st.SearchStrategy[T]:
-    """``sampled_from`` for up to 300 values: two integers choose, each value as often as any other within 3 %.
+    """Draw one of up to 300 values, each with the same probability within 3 %.
 
-    Raises ValueError for more.
+    Raises:
+        ValueError: For more than 300 values.
     """
     if len(values) <= 100:
         return st.sampled_from(values)
@@ -76,9 +77,9 @@ _DIGITS = st.integers(0, 99)
 
 @cache
 def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
-    """Data layouts; half of them the standard one or channels last.
+    """Draw data layouts; half of the draws are the standard one or channels last.
 
-    ``ordered`` keeps the spatial letters of a convolution in the order D, H, W; elsewhere TVM contradicts itself
+    ``ordered`` keeps the spatial letters of a convolution in the order D, H, W. TVM contradicts itself for other orders
     (``foldproof.ir.relax.known_issues``). Pools are right in every order.
     """
     every = (spec.data_layout,) if spec.transposed else spec.data_layouts  # Relax takes no other
@@ -91,7 +92,7 @@ def data_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str
 
 @cache
 def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[str]:
-    """Kernel layouts, see ``data_layouts``; '' for pools."""
+    """Draw kernel layouts, see ``data_layouts``; '' for pools."""
     every = (spec.kernel_layout,) if spec.transposed else spec.kernel_layouts
     if ordered:
         every = tuple(layout for layout in every if spec.spatial_order(layout) == spec.spatial)
@@ -102,7 +103,7 @@ def kernel_layouts(spec: ops.Op, *, ordered: bool = True) -> st.SearchStrategy[s
 
 @cache
 def zeros(dtype: str) -> st.SearchStrategy[float]:
-    """Pad values that are 0 in ``dtype``: 0.0, -0.0, fractions that truncate, values that underflow."""
+    """Draw pad values that are 0 in ``dtype``: 0.0, -0.0, fractions that truncate, values that underflow."""
     values = [0.0, -0.0]
     if dtype in dtypes.INTEGERS:
         values += [0.5, 0.99] + ([] if dtype.startswith("u") else [-0.5, -0.99])
@@ -115,7 +116,7 @@ def zeros(dtype: str) -> st.SearchStrategy[float]:
 
 @cache
 def nonzeros(dtype: str) -> st.SearchStrategy[float]:
-    """Pad values that are not 0 in ``dtype``: small, fractions, extremes, infinities and NaN."""
+    """Draw pad values that are not 0 in ``dtype``: small, fractions, extremes, infinities and NaN."""
     if dtype in dtypes.INTEGERS:
         low, high = dtypes.int_range(dtype)
         most = float(high if high < 2**53 else 2**53)
@@ -130,7 +131,7 @@ def nonzeros(dtype: str) -> st.SearchStrategy[float]:
 
 @cache
 def lowest(dtype: str) -> st.SearchStrategy[float]:
-    """Pad values that never win in a max_pool of ``dtype``."""
+    """Draw pad values that never win in a max_pool of ``dtype``."""
     if dtype in dtypes.INTEGERS:
         return st.sampled_from([float(dtypes.int_range(dtype)[0])])
     if dtype == "bfloat16":
@@ -140,7 +141,7 @@ def lowest(dtype: str) -> st.SearchStrategy[float]:
 
 @cache
 def above_lowest(dtype: str) -> st.SearchStrategy[float]:
-    """Pad values that win in a max_pool of small enough data, the neighbour of the lowest one among them."""
+    """Draw pad values that win in a max_pool of small enough data; the neighbour of the lowest value is one of them."""
     if dtype in dtypes.INTEGERS:
         low, high = dtypes.int_range(dtype)
         return st.sampled_from(
@@ -152,7 +153,7 @@ def above_lowest(dtype: str) -> st.SearchStrategy[float]:
 
 @cache
 def zero_points(dtype: str) -> st.SearchStrategy[int]:
-    """Zero points that data of ``dtype`` can hold; never 0 alone, so that confusing them with 0 shows."""
+    """Draw zero points that ``dtype`` can hold; not only 0, so that a confusion with 0 shows."""
     if dtype == "uint8":
         return st.sampled_from([3, 128, 1, 255, 0, 130])
     return st.sampled_from([3, -5, 1, -128, 127, 0])
@@ -160,7 +161,7 @@ def zero_points(dtype: str) -> st.SearchStrategy[int]:
 
 @cache
 def fills(family: str) -> st.SearchStrategy[tuple[str, ...]]:
-    """One to three fills; what shows padding comes first. NaN is drawn rarely: TVM leaves it open in max_pool."""
+    """Draw one to three fills, first one that exposes padding. NaN is rare: TVM leaves it unspecified in max_pool."""
     first = "negative" if family == "max_pool" else "integers"
     second = st.sampled_from(["negative", "extremes", "reals", "specials", "integers"])
     third = st.sampled_from(["", "reals", "specials", "extremes", "", "negative", "", "nans"])

@@ -1,51 +1,60 @@
-"""Legal cases whose axes move, whose pads are several or have another form; open lengths, constant weights, bounds."""
+"""Legal cases with rearranged axes, several pads, other forms of the pad, open lengths, constant weights or bounds."""
 
 from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from foldproof.case import Axis, Pad, Step, ops
-from foldproof.strategies.builder import CaseBuilder, dequantized, identity, legal
-from foldproof.strategies.chains import computed, kept_neutral, neutral, settle, step, ungroup
-from foldproof.strategies.moves import drop_unit, permute, put_in
+from foldproof.strategies.builder import CaseBuilder, dequantized_pad, identity_pad, legal_pad
+from foldproof.strategies.chains import (
+    add_permute,
+    add_unit_axis_removal,
+    elementwise_chain,
+    insert_step,
+    neutral_chain,
+    neutral_value,
+    settle,
+    step,
+    ungroup,
+)
 
 
-def permuted(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The pad in another layout than the consumer's, as ConvertLayout leaves it; elementwise steps around."""
-    builder = computed(draw, spec)
+def permuted_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad in another layout than the consumer's, as ConvertLayout leaves it, among elementwise steps."""
+    builder = elementwise_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.integers(0, 2))]
     settle(builder)
-    permute(builder)
-    if draw(st.sampled_from([False, False, True])):  # there and back
+    add_permute(builder)
+    if draw(st.sampled_from([False, False, True])):  # and the inverse of it
         builder.steps.insert(0, Step(kind="permute_dims", source=builder.data_layout or spec.data_layout))
     return builder
 
 
 def unit_axes(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Axes of one element that are inserted, or taken away, between pad and consumer."""
-    builder = computed(draw, spec)
+    """Draw axes of one element that a step inserts or removes between pad and consumer."""
+    builder = elementwise_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.integers(0, 2))]
     settle(builder)
     if draw(st.booleans()):
         after = builder.data_layout or spec.data_layout
         kind = draw(st.sampled_from(["expand_dims", "reshape"]))
-        put_in(builder, Step(kind=kind, source=after.replace(_without_length(builder), "")))
+        insert_step(builder, Step(kind=kind, source=after.replace(_without_length(builder), "")))
     else:
-        drop_unit(builder)
+        add_unit_axis_removal(builder)
     return builder
 
 
 def _without_length(builder: CaseBuilder) -> str:
-    """The letter of an axis that has come to be of one element, without a pad: another than the one that is padded."""
-    idle = [i for i, axis in enumerate(builder.axes) if not any(axis.pad)]
-    if builder.spec.rank > 1 and not idle:
-        # A transposed convolution crops what a pad adds by its padding, which goes with it.
+    """Make an axis have one element and no pad, not the padded one, and return its letter."""
+    unpadded = [i for i, axis in enumerate(builder.axes) if not any(axis.pad)]
+    if builder.spec.rank > 1 and not unpadded:
+        # The padding of a transposed convolution crops what the pad adds, so both go.
         own = (0, 0) if builder.spec.transposed else builder.axes[1].padding
         builder.axes[1] = replace(builder.axes[1], pad=(0, 0), padding=own)
         builder.axes[0] = replace(builder.axes[0], pad=builder.axes[0].pad if any(builder.axes[0].pad) else (1, 2))
-        idle = [1]
+        unpadded = [1]
     if builder.spec.rank > 1 and builder.draw(st.booleans()):
-        i = idle[0]
+        i = unpadded[0]
         before = max(0, builder.axes[i].padding[0])
         builder.axes[i] = Axis(padding=(before, 0)) if not builder.spec.transposed else Axis()
         if builder.spec.family == "avg_pool":
@@ -58,37 +67,37 @@ def _without_length(builder: CaseBuilder) -> str:
 # --- more pads ----------------------------------------------------------------------------------------
 
 
-def nested(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A second pad with the value that the first one has there; elementwise steps between now and then."""
-    builder = kept_neutral(draw, spec)
+def nested_pads(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a second pad with the value that the first border has there, perhaps after elementwise steps."""
+    builder = neutral_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.sampled_from([0, 0, 1, 2]))]
     settle(builder)
     letter = draw(st.sampled_from(spec.spatial))
     sides = draw(st.sampled_from([(1, 0), (0, 2), (1, 1)]))
-    builder.steps.append(Step(kind="pad", value=neutral(builder), widths=((letter, *sides),)))
+    builder.steps.append(Step(kind="pad", value=neutral_value(builder), widths=((letter, *sides),)))
     return builder
 
 
-def nested_channels(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A pad of the channels, or of the batch, between a spatial pad and the consumer: it stays."""
-    builder = kept_neutral(draw, spec)
+def nested_channel_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad of the channels between a spatial pad and the consumer. It stays."""
+    builder = neutral_chain(draw, spec)
     builder.steps = builder.steps[: draw(st.integers(0, 2))]
     ungroup(builder)
     settle(builder)
     widths = (("C", *draw(st.sampled_from([(0, 1), (1, 0), (0, 2)]))),)
-    builder.steps.append(Step(kind="pad", value=neutral(builder), widths=widths))
+    builder.steps.append(Step(kind="pad", value=neutral_value(builder), widths=widths))
     return builder
 
 
 def partial_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Widths of the batch, or of the channels, beside the spatial ones: those stay in a smaller pad."""
-    builder = legal(draw, spec)
-    widened(builder)
+    """Draw widths of batch or channels beside the spatial ones. They stay in a smaller pad."""
+    builder = legal_pad(draw, spec)
+    pad_batch_or_channels(builder)
     return builder
 
 
-def widened(builder: CaseBuilder) -> None:
-    """Widths of the batch or of the channels, whatever else the pad has."""
+def pad_batch_or_channels(builder: CaseBuilder) -> None:
+    """Add widths of batch or channels to the pad."""
     if builder.draw(st.booleans()):
         builder.pad = replace(builder.pad, batch=builder.draw(st.sampled_from([(0, 1), (1, 0)])))
     else:
@@ -99,43 +108,45 @@ def widened(builder: CaseBuilder) -> None:
 # --- other forms --------------------------------------------------------------------------------------
 
 
-def as_call_tir(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """The pad as the ONNX frontend has it; also before a chain, idle, and of channels."""
-    starts = [legal, identity, partial_pad, kept_neutral] + ([] if spec.family == "max_pool" else [dequantized])
+def call_tir_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad in the form of the ONNX frontend: also before a chain, with widths 0, and of channels."""
+    starts = [legal_pad, identity_pad, partial_pad, neutral_chain] + (
+        [] if spec.family == "max_pool" else [dequantized_pad]
+    )
     builder = draw(st.sampled_from(starts))(draw, spec)
     builder.pad = replace(builder.pad, form="call_tir")
     return builder
 
 
-def symbolic(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Lengths that the types leave open: of the batch, of a spatial axis, of all of them."""
-    builder = draw(st.sampled_from([legal, kept_neutral]))(draw, spec)
+def symbolic_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw lengths that the types leave open: of the batch, of a spatial axis, of all of them."""
+    builder = draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec)
     letters = tuple("N" if spec.transposed else "N" + spec.spatial)
     builder.symbolic = draw(st.sampled_from([letters, ("N",), letters[-1:]]))
     return builder
 
 
 def constant_weight(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """A weight that the pass can read."""
-    builder = draw(st.sampled_from([legal, kept_neutral]))(draw, spec)
+    """Draw a weight that the pass can read."""
+    builder = draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec)
     builder.constant_weight = True
     return builder
 
 
-def bounded_below(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """relu, pad with 0, max_pool (the stem of Keras' ResNet): no window lies wholly in the border, so 0 never wins."""
-    builder = legal(draw, spec)
+def bounded_producer(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw relu, pad with 0, max_pool (the stem of Keras' ResNet). No window lies in the border: 0 never wins."""
+    builder = legal_pad(draw, spec)
     bound = [step("relu"), step("maximum", 0.0), Step(kind="clip", low=0.0, high=6.0), step("abs")]
     builder.producers = [draw(st.sampled_from(bound))]
     builder.pad = Pad()
-    builder.axes = [_reaching_data(axis) for axis in builder.axes]
+    builder.axes = [_reach_data(axis) for axis in builder.axes]
     if not any(any(axis.pad) for axis in builder.axes):
         builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=3)
     return builder
 
 
-def _reaching_data(axis: Axis) -> Axis:
-    """The axis with a border that no window of it lies in, and no own padding."""
+def _reach_data(axis: Axis) -> Axis:
+    """Narrow the border so that no window lies in it, without own padding."""
     reaches = axis.kernel > 1 and axis.dilation == 1
     before, after = (min(width, 1) if reaches else 0 for width in axis.pad)
     size = axis.size + sum(axis.pad) + max(0, sum(axis.padding))

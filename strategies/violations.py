@@ -1,7 +1,6 @@
-"""Conditions to break: each takes a legal draft and breaks exactly one thing, so that a pass which forgets it folds.
+"""Violations: each function changes a legal case so that exactly one condition fails.
 
-A name says what is wrong afterwards. The value, the widths and the rest stay such that the fold would otherwise be
-legal.
+The rest stays legal, so that a pass that forgets this condition folds the pad.
 """
 
 from dataclasses import replace
@@ -11,65 +10,65 @@ from hypothesis import strategies as st
 from foldproof.case import Pad, dtypes
 from foldproof.strategies import values
 from foldproof.strategies.axes import axes as spatial_axes
-from foldproof.strategies.builder import CaseBuilder, cropped, with_ceil
+from foldproof.strategies.builder import CaseBuilder, crop_axis, with_ceil
 
 _ONE_BEFORE = st.just((1, 0))
 
 
-def mirrored(builder: CaseBuilder, *, mode: str) -> None:
-    """Another mode, whose border is no wider than the data allows. The value stays neutral."""
+def mirror(builder: CaseBuilder, *, mode: str) -> None:
+    """Use another mode, with a border no wider than the data allows. The value stays neutral."""
     reach = 1 if mode == "reflect" else 0
     builder.axes = [replace(a, size=max(a.size, max(a.pad) + reach)) for a in builder.axes]
     builder.pad = replace(builder.pad, mode=mode)
 
 
-def unknown_mode(builder: CaseBuilder) -> None:
-    """A mode that TVM does not know, and takes for "constant"."""
+def use_unknown_mode(builder: CaseBuilder) -> None:
+    """Use a mode that TVM does not know and treats as "constant"."""
     builder.pad = replace(builder.pad, mode=builder.draw(st.sampled_from(values.UNKNOWN_MODES)))
 
 
-def other_value(builder: CaseBuilder) -> None:
-    """A value that the consumer does not pad with."""
+def use_other_value(builder: CaseBuilder) -> None:
+    """Use a value that the consumer does not pad with."""
     wrong = values.above_lowest if builder.spec.family == "max_pool" else values.nonzeros
     builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)))
 
 
-def zero_into_max_pool(builder: CaseBuilder) -> None:
-    """0, which a max_pool of negative data would take for its maximum."""
+def pad_max_pool_with_zero(builder: CaseBuilder) -> None:
+    """Pad a max_pool with 0, which would win over negative data."""
     builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
     builder.pad = replace(builder.pad, value=0.0)
 
 
-def nearly_lowest(builder: CaseBuilder) -> None:
-    """The neighbour of the lowest value, or the lowest value of a narrower dtype."""
+def use_nearly_lowest(builder: CaseBuilder) -> None:
+    """Use the neighbour of the lowest value, or the lowest value of a narrower dtype."""
     builder.dtype, value = builder.draw(st.sampled_from(values.NEARLY_LOWEST))
     builder.pad = replace(builder.pad, value=value)
 
 
-def fraction(builder: CaseBuilder) -> None:
-    """A float that would be 0 if it were truncated, as integers are."""
+def use_fraction(builder: CaseBuilder) -> None:
+    """Use a float that would be 0 if it were truncated, as integers are."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))
     builder.out_dtype = builder.weight_dtype = ""
     builder.pad = replace(builder.pad, value=builder.draw(st.sampled_from([0.5, -0.5, 0.25, 0.99, -0.75])))
 
 
-def crop_padded_again(builder: CaseBuilder) -> None:
-    """A crop with own padding after it, which fills with neutral values what the crop took away."""
-    cropped(builder)
+def crop_before_own_padding(builder: CaseBuilder) -> None:
+    """Crop before own padding, which would replace the cropped data with neutral values."""
+    crop_axis(builder)
     for i, axis in enumerate(builder.axes):
         own = tuple(max(1, p) if width < 0 else p for width, p in zip(axis.pad, axis.padding, strict=True))
         builder.axes[i] = replace(axis, padding=(own[0], own[1])) if not builder.spec.transposed else axis
     builder.count_include_pad = builder.spec.family == "avg_pool"
 
 
-def batch_padded(builder: CaseBuilder) -> None:
-    """The batch axis is padded instead, which no padding attribute says."""
+def pad_batch(builder: CaseBuilder) -> None:
+    """Pad the batch axis instead, which no padding attribute can express."""
     _unpad(builder)
     builder.pad = replace(builder.pad, batch=builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])))
 
 
-def channel_padded(builder: CaseBuilder) -> None:
-    """Channels alone are added by the pad, so that the consumer sees more than the data has."""
+def pad_channels(builder: CaseBuilder) -> None:
+    """Pad only the channels, so that the consumer reads more channels than the data has."""
     _unpad(builder)
     more = builder.draw(st.sampled_from([(0, 1), (1, 0), (1, 2)]))
     builder.pad = replace(builder.pad, channel=more)
@@ -78,18 +77,18 @@ def channel_padded(builder: CaseBuilder) -> None:
 
 
 def _unpad(builder: CaseBuilder) -> None:
-    """No spatial axis is padded; each is as long as it was with its border."""
+    """Remove the spatial widths and lengthen each axis by as much."""
     builder.axes = [replace(axis, pad=(0, 0), size=max(1, axis.size + sum(axis.pad))) for axis in builder.axes]
 
 
-def weight_padded(builder: CaseBuilder) -> None:
-    """The same pad on the weight operand; also on its channels, whose padding is no attribute either."""
+def pad_weight(builder: CaseBuilder) -> None:
+    """Pad the weight operand instead of the data."""
     rank, transposed = builder.spec.rank, builder.spec.transposed
     padded = spatial_axes(rank=rank, pad=_ONE_BEFORE, transposed=transposed, pads_kernel=True)
     axes = [builder.draw(spatial_axes(rank=rank, transposed=transposed, pads_kernel=True)) for _ in builder.axes]
     if not any(any(axis.pad) for axis in axes):
         axes[0] = builder.draw(padded)
-    # A transposed convolution spreads each element over the whole padded kernel: a wide one is dear enough undilated.
+    # A transposed convolution spreads each element over the whole padded kernel: wide ones stay undilated.
     wide = [transposed and sum(axis.pad) > 3 for axis in axes]
     builder.axes = [
         replace(axis, dilation=1, padding=(0, 0)) if is_wide else axis for axis, is_wide in zip(axes, wide, strict=True)
@@ -97,21 +96,21 @@ def weight_padded(builder: CaseBuilder) -> None:
     builder.pad = Pad(operand="weight")
 
 
-def padding_excluded(builder: CaseBuilder) -> None:
-    """Own padding that the divisor leaves out; the explicit zeros are counted."""
+def exclude_padding(builder: CaseBuilder) -> None:
+    """Add own padding that the divisor excludes, whereas the explicit zeros count."""
     builder.count_include_pad = False
     i = builder.draw(st.integers(0, builder.spec.rank - 1))
     own = builder.draw(st.sampled_from([(1, 0), (0, 1), (1, 1), (0, 2)]))
     builder.axes[i] = replace(builder.axes[i], padding=own)
 
 
-def ceil_changed(builder: CaseBuilder) -> None:
-    """ceil_mode, where a fold loses the last window of the first axis."""
+def lose_first_window(builder: CaseBuilder) -> None:
+    """Set ceil_mode where a fold loses the last window of the first axis."""
     _lose_window(builder, 0)
 
 
-def ceil_changed_later(builder: CaseBuilder) -> None:
-    """ceil_mode, where a fold loses the last window of another axis than the first."""
+def lose_later_window(builder: CaseBuilder) -> None:
+    """Set ceil_mode where a fold loses the last window of another axis than the first."""
     _lose_window(builder, builder.draw(st.integers(1, builder.spec.rank - 1)))
 
 
@@ -120,8 +119,8 @@ def _lose_window(builder: CaseBuilder, which: int) -> None:
     builder.axes = [with_ceil(axis, changes=i == which) for i, axis in enumerate(builder.axes)]
 
 
-def out_of_order(builder: CaseBuilder) -> None:
-    """A layout whose attributes TVM reads in two ways, with widths that differ between the axes."""
+def reorder_axes(builder: CaseBuilder) -> None:
+    """Use a layout whose attributes TVM reads in two ways, with widths that differ between the axes."""
     spec, draw = builder.spec, builder.draw
     swapped = [layout for layout in spec.data_layouts if spec.spatial_order(layout) != spec.spatial]
     builder.data_layout = draw(st.sampled_from(swapped))
@@ -129,8 +128,8 @@ def out_of_order(builder: CaseBuilder) -> None:
         builder.axes[0] = replace(builder.axes[0], pad=(builder.axes[0].pad[0], builder.axes[0].pad[1] + 1))
 
 
-def requantized(builder: CaseBuilder) -> None:
-    """The pad value is a neighbour of the zero point, or 0, or its negative."""
+def change_zero_point(builder: CaseBuilder) -> None:
+    """Replace the pad value with a neighbour of the zero point, 0, or its negative."""
     [step] = builder.steps
     low, high = dtypes.int_range(builder.dtype)
     zero_point = step.zero_point[0]
@@ -139,8 +138,8 @@ def requantized(builder: CaseBuilder) -> None:
     builder.pad = replace(builder.pad, value=float(builder.draw(st.sampled_from(wrong))))
 
 
-def other_sign(builder: CaseBuilder) -> None:
-    """The zero point has the bits of the pad value, but not its sign: 255 and -1 are the same byte."""
+def change_zero_point_sign(builder: CaseBuilder) -> None:
+    """Give the zero point the bits of the pad value, but another sign: 255 and -1 are the same byte."""
     [step] = builder.steps
     builder.dtype = builder.draw(st.sampled_from(["int8", "uint8"]))
     byte = builder.draw(st.sampled_from([255, 128, 130]))
@@ -152,8 +151,8 @@ def other_sign(builder: CaseBuilder) -> None:
     builder.steps = [replace(step, zero_point=points, zero_point_dtype=zero_point_dtype)]
 
 
-def one_channel_requantized(builder: CaseBuilder) -> None:
-    """One channel, not the first, has another zero point than the pad value."""
+def change_one_zero_point(builder: CaseBuilder) -> None:
+    """Give one channel, not the first, another zero point than the pad value."""
     [step] = builder.steps
     per_group = max(2, builder.channels // builder.groups)
     builder.channels = builder.groups * per_group
@@ -164,8 +163,8 @@ def one_channel_requantized(builder: CaseBuilder) -> None:
     builder.steps = [replace(step, zero_point=tuple(points), scale=scale)]
 
 
-def runtime_quantized(builder: CaseBuilder) -> None:
-    """A parameter of the function: whatever a pass assumes of it, another value stands there at run time."""
+def make_zero_point_run_time(builder: CaseBuilder) -> None:
+    """Make scale and zero point parameters of the function, so that any value can occur at run time."""
     [step] = builder.steps
     highest = dtypes.int_range(step.zero_point_dtype)[1]
     other = step.zero_point[0] + (1 if step.zero_point[0] < highest else -1)
@@ -173,8 +172,8 @@ def runtime_quantized(builder: CaseBuilder) -> None:
     builder.steps = [replace(step, constant=False, zero_point=points)]
 
 
-def varying_along_padded(builder: CaseBuilder) -> None:
-    """The scale or the zero points follow a padded axis."""
+def vary_along_padded_axis(builder: CaseBuilder) -> None:
+    """Make the scale, or the zero points too, vary along a padded axis."""
     letters = [letter for letter, axis in zip(builder.spec.spatial, builder.axes, strict=True) if any(axis.pad)]
     letter = builder.draw(st.sampled_from(letters))
     axis = builder.axes[builder.spec.spatial.index(letter)]

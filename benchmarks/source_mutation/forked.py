@@ -1,4 +1,4 @@
-"""Work in a process of its own, which may end or hang without harm to this one."""
+"""Run work in a forked process, which may end or hang without harm to this one."""
 
 import multiprocessing
 import os
@@ -6,13 +6,13 @@ import resource
 from collections.abc import Callable
 from typing import TypeVar
 
-ShardResult = TypeVar("ShardResult")
+T = TypeVar("T")
 
 
-def in_fork(work: Callable[[], ShardResult], *, seconds: float, megabytes: int) -> ShardResult | None:
-    """What ``work`` returns in a fork of this process; None if that was lost, or took over ``seconds`` of wall clock.
+def in_fork(work: Callable[[], T], *, seconds: float, megabytes: int) -> T | None:
+    """Return the result of ``work`` in a fork of this process; None if the fork died or took over ``seconds``.
 
-    The fork has so many MB of address space, and no output: TVM warns of half of what changed passes make.
+    The fork has ``megabytes`` of address space and no output, because TVM warns about many changed passes.
     """
     context = multiprocessing.get_context("fork")
     answers, ours = context.Pipe(duplex=False)
@@ -27,7 +27,7 @@ def in_fork(work: Callable[[], ShardResult], *, seconds: float, megabytes: int) 
     process.start()
     ours.close()
     try:
-        found: ShardResult | None = answers.recv() if answers.poll(seconds) else None
+        found: T | None = answers.recv() if answers.poll(seconds) else None
     except EOFError:
         found = None
     process.kill()

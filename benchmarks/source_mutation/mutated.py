@@ -1,9 +1,9 @@
-"""``foldproof.fold`` with every change that mutmut can make to it, one of which is on at a time.
+"""``foldproof.fold`` with every change that mutmut can make, one of which is switched on at a time.
 
-    source --mutmut--> each function, and its changed copies --import hook--> modules --switched--> one pass of many
+    source --mutmut--> each function and its changed copies --import hook--> modules --switched--> one of many passes
 
-Call ``install`` before anything imports ``foldproof.fold``. mutmut writes the copies; which of them runs, and which
-functions a pass reached, is decided here, in one process, so that a case goes through thousands of passes.
+Call ``install`` before anything imports ``foldproof.fold``. mutmut writes the copies. This module decides which copy
+runs and records which functions a pass reached, in one process, so that a case goes through thousands of passes.
 """
 
 import importlib.abc
@@ -23,12 +23,12 @@ from mutmut.mutation.file_mutation import mutate_file_contents
 
 PACKAGE = "foldproof.fold"
 BY_TVM = "class FoldExplicitPadding:"
-"""TVM wraps this class, and its methods cannot be switched."""
+"""TVM wraps this class, so that its methods cannot be switched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A function with one change. ``function`` names the unchanged one, ``lines`` are the changed ones as of a diff."""
+    """A function with one change. ``function`` names the unchanged one, ``lines`` is the diff."""
 
     name: str
     function: str
@@ -44,7 +44,7 @@ _on: str | None = None
 
 @contextmanager
 def switched(name: str) -> Iterator[None]:
-    """The change of this name is on."""
+    """Switch on the change of this name."""
     global _on
     _on = name
     try:
@@ -54,7 +54,7 @@ def switched(name: str) -> Iterator[None]:
 
 
 def install() -> None:
-    """From now on ``foldproof.fold`` is imported with all changes, and ``CHANGES`` fills."""
+    """Import ``foldproof.fold`` with all changes from now on; ``CHANGES`` fills."""
     if PACKAGE in sys.modules:
         raise RuntimeError(f"{PACKAGE} is imported already, unchanged")
     mutmut.mutation.trampoline.wrap_in_trampoline = _switch
@@ -62,7 +62,7 @@ def install() -> None:
 
 
 def _switch(copies: dict[str, Any], is_classmethod: bool = False) -> Callable[[Any], Any]:
-    """In place of mutmut's: the decorator of each changed function. ``copies`` are filled after it."""
+    """Replace mutmut's decorator of each changed function. ``copies`` are filled afterwards."""
 
     def decorated(function: Any) -> Any:
         name = ""
@@ -106,14 +106,14 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             function = mutant.rpartition("_")[0]
             before, after = (_source(lines, spans[copy], copy) for copy in (f"{function}_orig", mutant))
             name = f"{module.__name__}.{mutant}"
-            CHANGES[name] = Change(name, f"{module.__name__}.{function}", _difference(before, after))
+            CHANGES[name] = Change(name, f"{module.__name__}.{function}", _diff(before, after))
         exec(compile(changed.code, file, "exec"), module.__dict__)  # noqa: S102, this is what a loader does
 
 
 def _source(lines: list[str], span: Any, name: str) -> list[str]:
-    """The lines of a copy, with a name that is the same for all copies. Spans count from 1, their end included."""
+    """Return the lines of a copy, with one name for all copies. Spans count from 1, their end included."""
     return [line.replace(name, "f") for line in lines[span.start - 1 : span.end]]
 
 
-def _difference(before: list[str], after: list[str]) -> tuple[str, ...]:
+def _diff(before: list[str], after: list[str]) -> tuple[str, ...]:
     return tuple(line for line in ndiff(before, after) if line[0] in "-+")

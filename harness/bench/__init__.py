@@ -1,1 +1,1 @@
-"""What a case costs, by pipeline and by stage."""
+"""The cost of a case, per pipeline and per stage."""

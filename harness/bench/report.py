@@ -1,4 +1,4 @@
-"""The report of ``foldproof bench``: ratios to the naive mode, where the time goes, what workers and fills bring."""
+"""The report of ``foldproof bench``: speed per mode, CPU time per stage, and the effect of fills and workers."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -11,11 +11,17 @@ from foldproof.bench.rounds import MODES, STAGES, Race, Round, peak_megabytes
 
 
 def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]) -> None:
-    """The tables."""
+    """Print the tables.
+
+    Args:
+        console: Where to print.
+        rounds: What each round took.
+        races: What the campaigns with one worker and with two took; may be empty.
+    """
     cases = sum(r.cases for r in rounds)
-    console.print(_modes(rounds, f"{cases} cases in {len(rounds)} rounds: CPU time of a case, everything included"))
+    console.print(_modes(rounds, f"CPU time per case ({cases} cases, {len(rounds)} rounds)"))
     console.print(_stages(rounds))
-    console.print(f"four fills instead of one: {_percent(extra_fills(rounds))} more of building, compiling and running")
+    console.print(f"four fills instead of one: {_percent(extra_fills(rounds))} more CPU time to build, compile and run")
     if races:
         ratios = [race.ratio for race in races]
         rates = ", ".join(
@@ -25,13 +31,18 @@ def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]
                 ("two workers", [race.two for race in races]),
             )
         )
-        console.print(f"campaigns of {races[0].cases} cases by wall clock: {rates}: {_spread(ratios)}x")
+        console.print(
+            f"campaigns of {races[0].cases} cases, wall clock: {rates}; two workers are {_spread(ratios)} times as fast"
+        )
     own, worker = peak_megabytes()
-    console.print(f"peak memory: {own:.0f} MB here, {worker:.0f} MB in a worker")
+    console.print(f"peak memory: {own:.0f} MB in this process, {worker:.0f} MB in a worker")
 
 
 def summary(rounds: Sequence[Round], races: Sequence[Race]) -> dict[str, Any]:
-    """The last line of ``--json``: medians over rounds. ``ratio_two_workers`` is None where no race was run."""
+    """Return the last line of ``--json``: medians over rounds.
+
+    ``ratio_two_workers`` is None without races. Times are CPU milliseconds per case, memory is in MiB.
+    """
     own, worker = peak_megabytes()
     return {
         "event": "summary",
@@ -48,7 +59,7 @@ def summary(rounds: Sequence[Round], races: Sequence[Race]) -> dict[str, Any]:
 
 
 def record(found: Round | Race) -> dict[str, Any]:
-    """A round or a race as a line of ``--json``."""
+    """Return a round or a race as a line of ``--json``."""
     if isinstance(found, Race):
         return {"event": "race", "cases": found.cases, "one": round(found.one, 3), "two": round(found.two, 3)}
     return {
@@ -61,12 +72,12 @@ def record(found: Round | Race) -> dict[str, Any]:
 
 
 def extra_fills(rounds: Sequence[Round]) -> float:
-    """The share that three more fills add, 0.1 is 10 %: over all rounds, since it is small."""
+    """Return the share of CPU time that three more fills add (0.1 is 10 %), over all rounds together."""
     return sum(r.four_fills for r in rounds) / sum(r.one_fill for r in rounds) - 1
 
 
 def stages(rounds: Sequence[Round], mode: str) -> dict[str, float]:
-    """Mean CPU milliseconds per case of each stage that a mode has, the rest under ``other``."""
+    """Return the mean CPU milliseconds per case of each stage of a mode. ``other`` is the rest."""
     cases = sum(r.cases for r in rounds)
     spent = {"draw": sum(r.drawing for r in rounds)}
     spent |= {name: sum(r.stages[mode].get(name, 0.0) for r in rounds) for name, _, _ in STAGES}
@@ -92,7 +103,7 @@ def _modes(rounds: Sequence[Round], title: str) -> Table:
 
 
 def _stages(rounds: Sequence[Round]) -> Table:
-    title = "where it goes: mean CPU ms per case"
+    title = "mean CPU ms per case, by stage"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("stage")
     by_mode = {mode.name: stages(rounds, mode.name) for mode in MODES}
@@ -105,7 +116,7 @@ def _stages(rounds: Sequence[Round]) -> Table:
 
 def _spread(ratios: Sequence[float]) -> str:
     low, high = _quartiles(ratios)
-    return f"{median(ratios):.2f} ({low:.2f} to {high:.2f}) "
+    return f"{median(ratios):.2f} ({low:.2f} to {high:.2f})"
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float]:

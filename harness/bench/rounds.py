@@ -1,11 +1,11 @@
-"""What a case costs, by pipeline and by stage: naive, default and fast, one at a time and in batches, in one run.
+"""The cost of a case, per pipeline and per stage: naive, default and fast, one at a time and in batches.
 
-    round:          draw cases -> each mode checks them, in turns -> CPU seconds per case -> ratios of the same round
-    race of shards: the same campaign with one worker and with two, in turns -> wall-clock seconds -> their ratio
+    round: draw cases -> each mode checks them, in turns -> CPU seconds per case -> ratios of the same round
+    race:  the same campaign with one worker and with two, in turns -> wall-clock seconds -> their ratio
 
-Shared machines are noisy, so only ratios within a round are compared, and CPU time counts, that of child processes
-included: what runs beside it does not. Every mode pays for drawing the case, for all oracles, and for the sample that
-both pipelines run. How workers scale is a matter of wall-clock time, and only as true as the machine is idle.
+Shared machines are noisy. So only ratios within a round are compared, and CPU time counts, with that of child
+processes. Every mode pays for drawing, for all oracles, and for the sample that both pipelines run. How workers scale
+is measured in wall-clock time, which is only right on an idle machine.
 """
 
 import resource
@@ -29,12 +29,14 @@ from foldproof.generation.shards import FIRST_SHARD_EXAMPLES, SHARD_EXAMPLES, sh
 from foldproof.workers.pool import WorkerPool
 
 WARM_UP_CASES = {"naive": 2, "default": 2, "fast": FIRST_SHARD_EXAMPLES}
-"""Before anything is timed, by pipeline. A process that judges 2,400 cases has compared the PrimFuncs of nearly all
-operators with TVM's after its first shard (``targets.legalize``).
+"""Cases before anything is timed, per pipeline.
+
+After its first shard, a process has compared the PrimFuncs of nearly all operators with TVM's (``targets.legalize``).
+A process checks 2,400 cases.
 """
 
 WARM_UP_EXAMPLES = 48
-"""Enough that both workers have loaded TVM and compiled something."""
+"""Cases before a race, so that both workers have loaded TVM and compiled something."""
 
 RACE_EXAMPLES = 400
 
@@ -56,7 +58,7 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("oracle: reference", "foldproof.checking.execution", "compare_with_reference"),
     ("oracle: legality", "foldproof.oracle.legality", "legality"),
 )
-"""What is timed: a name, and where the function stands that does it. A stage within a stage counts for itself alone."""
+"""The stages that are timed: a name, and the function that does the work. A nested stage counts only for itself."""
 
 COMPILED = ("build", "legalize", "read the graph", "lower", "LLVM", "object, load", "run")
 """The stages of building, compiling and running through the fast pipeline."""
@@ -64,7 +66,7 @@ COMPILED = ("build", "legalize", "read the graph", "lower", "LLVM", "object, loa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """A way to check cases: through which pipeline, ``together`` in a batch or one at a time."""
+    """A way to check cases: the pipeline, and whether cases are checked ``together`` in a batch or one at a time."""
 
     name: str
     pipeline: str
@@ -82,14 +84,14 @@ FILLS = (
     Mode(name="integers", pipeline="fast", together=True),
     Mode(name="integers+negative+extremes+reals", pipeline="fast", together=True),
 )
-"""Named by the inputs that each compiled case is run on."""
+"""Modes named by the inputs that each compiled case runs on."""
 
 
 @dataclass(kw_only=True)
 class Round:
-    """What a round took, in CPU seconds: ``drawing`` and each mode for all its ``cases``, and its stages.
+    """The CPU seconds of a round: ``drawing``, and each mode for all its ``cases``, in total and per stage.
 
-    ``one_fill`` and ``four_fills`` are building, compiling and running alone, with as many inputs per case.
+    ``one_fill`` and ``four_fills`` are only building, compiling and running, with as many inputs per case.
     """
 
     cases: int
@@ -100,35 +102,45 @@ class Round:
     four_fills: float = 0.0
 
     def ms(self, mode: str) -> float:
-        """CPU milliseconds per case, drawing included."""
+        """Return the CPU milliseconds per case, drawing included."""
         return 1e3 * (self.drawing + self.seconds[mode]) / self.cases
 
     def ratio(self, mode: str) -> float:
-        """How many times as fast as the naive mode."""
+        """Return how many times as fast as the naive mode a mode is."""
         return self.ms("naive") / self.ms(mode)
 
 
 def rounds(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Round]:
-    """Rounds until ``seconds`` of wall-clock time are over, at least one. Raises UsageError."""
+    """Yield rounds until ``seconds`` of wall-clock time are over, at least one.
+
+    Args:
+        config: The pass, the target and the share of cases that both pipelines run.
+        ops: Names of ops (empty: all).
+        seed: The seed of the cases.
+        seconds: The budget.
+
+    Raises:
+        UsageError: If pass or target cannot be loaded.
+    """
     from foldproof.core.loading import load_fold
     from foldproof.ir.relax.targets import parse_target
 
     fold = load_fold(config.fold)
     target = parse_target(config.target)
-    # What one mode compiled, another must not find: the fast pipeline remembers by target.
+    # The fast pipeline caches by target, so each mode has a target of its own.
     targets = {mode.name: replace(target.with_pipeline(mode.pipeline), name=mode.name) for mode in (*MODES, *FILLS)}
     strategy = strategy_of(ops, None)
     run = _Runner(fold, targets, config)
     started = time.monotonic()
     run.warm_up(draw(strategy, FIRST_SHARD_EXAMPLES, shard_seed(seed, 0)))
-    for number, (cases, drawing) in enumerate(_drawn(strategy, seed)):
+    for number, (cases, drawing) in enumerate(_draw_batches(strategy, seed)):
         yield run.round(cases, drawing, MODES[number % 2 :] + MODES[: number % 2])
         if time.monotonic() - started > seconds:
             return
 
 
-def _drawn(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Case], float]]:
-    """Batches, each with its share of the CPU seconds that drawing its shard took. Shards are those of a campaign."""
+def _draw_batches(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Case], float]]:
+    """Yield batches, each with its share of the CPU seconds that its shard took to draw, as in a campaign."""
     for shard in range(1, 1_000_000):
         before = cpu_seconds()
         cases = draw(strategy, SHARD_EXAMPLES, shard_seed(seed, shard))
@@ -140,7 +152,7 @@ def _drawn(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Cas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
-    """Wall-clock seconds of the same campaign, judged by one worker and by two."""
+    """Wall-clock seconds of the same campaign with one worker and with two."""
 
     cases: int
     one: float
@@ -153,7 +165,17 @@ class Race:
 
 
 def races(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: float) -> Iterator[Race]:
-    """Races until ``seconds`` of wall-clock time are over, at least one. Raises UsageError."""
+    """Yield races until ``seconds`` of wall-clock time are over, at least one.
+
+    Args:
+        config: As for ``rounds``.
+        ops: Names of ops (empty: all).
+        seed: The seed of the cases.
+        seconds: The budget.
+
+    Raises:
+        UsageError: If pass or target cannot be loaded.
+    """
 
     def seconds_of(pool: WorkerPool, race: int, examples: int) -> float:
         settings = Settings(
@@ -178,10 +200,10 @@ class _Runner:
     """Checks the cases of a round in each mode."""
 
     def __init__(self, fold: Any, targets: dict[str, Any], config: CheckConfig) -> None:
-        self._fold, self._targets, self._question = fold, targets, config
+        self._fold, self._targets, self._config = fold, targets, config
 
     def warm_up(self, cases: list[Case]) -> None:
-        """Everything is loaded, and was compiled once, after it."""
+        """Load everything and compile it once."""
         for mode in (*MODES, *FILLS):
             some = cases[: WARM_UP_CASES[mode.pipeline]]
             for start in range(0, len(some), BATCH_CASES):
@@ -190,32 +212,32 @@ class _Runner:
     def round(self, cases: list[Case], drawing: float, modes: Sequence[Mode]) -> Round:
         result = Round(cases=len(cases), drawing=drawing)
         for mode in modes:
-            _forget()
-            with timed(STAGES) as stages:
+            _clear_caches()
+            with time_stages(STAGES) as stages:
                 before = cpu_seconds()
-                self._check(mode.name, cases, together=mode.together, sample=self._question.sample)
+                self._check(mode.name, cases, together=mode.together, sample=self._config.sample)
                 result.seconds[mode.name] = cpu_seconds() - before
             result.stages[mode.name] = stages
-        result.one_fill, result.four_fills = (self._compiled(mode.name, cases) for mode in FILLS)
+        result.one_fill, result.four_fills = (self._time_compilation(mode.name, cases) for mode in FILLS)
         return result
 
     def _check(self, mode: str, cases: Sequence[Case], *, together: bool, sample: float) -> None:
         from foldproof.checking.batch import check_batch
 
         for group in [cases] if together else [[case] for case in cases]:
-            check_batch(group, self._fold, self._targets[mode], complete=self._question.complete, sample=sample)
+            check_batch(group, self._fold, self._targets[mode], complete=self._config.complete, sample=sample)
 
-    def _compiled(self, mode: str, cases: Sequence[Case]) -> float:
-        """Seconds of building, compiling and running with the fills that ``mode`` names."""
-        _forget()
-        with timed(STAGES) as stages:
+    def _time_compilation(self, mode: str, cases: Sequence[Case]) -> float:
+        """Return the CPU seconds to build, compile and run with the fills that ``mode`` names."""
+        _clear_caches()
+        with time_stages(STAGES) as stages:
             filled = [replace(case, fills=tuple(mode.split("+"))) for case in cases]
             self._check(mode, filled, together=True, sample=0.0)
         return sum(stages[name] for name in COMPILED)
 
 
-def _forget() -> None:
-    """What an oracle said of a case is remembered, and would come free to all modes but the first."""
+def _clear_caches() -> None:
+    """Clear the cache of the oracles, which would save all modes but the first their work."""
     from foldproof.oracle.preimage import compute_preimage
 
     compute_preimage.cache_clear()
@@ -225,24 +247,24 @@ def _forget() -> None:
 
 
 def peak_megabytes() -> tuple[float, float]:
-    """The most memory that this process held, and that any one which it started and that has ended did."""
+    """Return the peak memory of this process, and of any child process that has ended, in MiB."""
     own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_maxrss / 1024, ended.ru_maxrss / 1024  # Linux counts in KiB
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and of those that it started and that have ended, a linker for example."""
+    """Return the CPU seconds of this process and of its child processes that have ended, for example a linker."""
     own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
 
 @contextmanager
-def timed(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
-    """CPU seconds of each stage while the context lasts, those of stages within it not counted twice."""
+def time_stages(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
+    """Measure the CPU seconds of each stage while the context lasts. Nested stages are not counted twice."""
     spent: dict[str, float] = defaultdict(float)
     inner = [0.0]
 
-    def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **options: Any) -> Any:
             before = cpu_seconds()
             inner.append(0.0)
@@ -258,5 +280,5 @@ def timed(stages: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, float]]:
     with ExitStack() as patches:
         for name, module, attribute in stages:
             home = resolve_name(module)
-            patches.enter_context(patch.object(home, attribute, watched(name, getattr(home, attribute))))
+            patches.enter_context(patch.object(home, attribute, wrap(name, getattr(home, attribute))))
         yield spent

@@ -1,8 +1,8 @@
-"""Defective passes, and how fast the harness kills them: ``foldproof mutants``.
+"""Defective passes (mutants), and how fast the harness kills them: ``foldproof mutants``.
 
     foldproof fuzz --pass foldproof.mutants:begin_end_swapped --complete
 
-Nothing that a user imports imports this. Each defect is an attribute of this module: a function that makes the pass.
+Each mutant is an attribute of this module: a function that makes the pass. Nothing that users import imports this room.
 """
 
 from typing import Any
@@ -37,9 +37,9 @@ _KINDS = (
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
-"""All of them, those that were held out last."""
+"""All mutants; the held-out ones come last."""
 
-PLANTED = (
+REPRESENTATIVES = (
     "value_ignored",
     "zero_instead_of_zero_point",
     "first_zero_point_only",
@@ -55,7 +55,7 @@ PLANTED = (
     "shared_pad_removed",
     "stale_type",
 )
-"""One of each kind that comparable passes had, by name: these go through the command line, too."""
+"""One mutant per kind of defect that comparable passes had, by name. Tests run them through the command line too."""
 
 BY_NAME: dict[str, Mutant] = {mutant.name: mutant for mutant in MUTANTS}
 

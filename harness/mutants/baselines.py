@@ -1,10 +1,10 @@
-"""Three ways of testing that people use, to compare with: their inputs, their cases, their tolerance.
+"""Three common methods of testing, to compare with: their cases, their inputs, their tolerance.
 
-    cases --each pass--> distinct modules --one batch--> run on one input, compared within a tolerance
+    cases --each pass--> distinct modules --one batch--> run on one input, compare within a tolerance
 
-Written from their descriptions. An output that differs by more than the tolerance kills, and a pass or a compiler that
-raises; nothing else is looked at: no fold that was missed, no type, no module that is ill formed. As for the harness,
-the fast pipeline compiles, whose kernels are TVM's.
+Written from their descriptions. An output that differs by more than the tolerance kills, and so does an exception of
+the pass or of TVM. A baseline does not look for missed folds, wrong types or ill-formed modules. As for the harness,
+the fast pipeline compiles, with TVM's kernels.
 """
 
 import math
@@ -19,8 +19,8 @@ from foldproof.case import MODES, Axis, Case, Pad, Step, dtypes, ops
 from foldproof.checking.failures import Failure, failure
 from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.targets import Program, Target, compile_batch
+from foldproof.mutants.distinct_modules import DistinctModule, Passes, apply_all
 from foldproof.mutants.kill_matrix import RIGHT, Kills
-from foldproof.mutants.through import Distinct, Passes, fold_all
 from foldproof.oracle.fills import inputs, parameters
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -28,7 +28,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A way of testing: ``cases`` draws up to so many; inputs of floats are uniform in ``low`` to ``high``."""
+    """A method of testing. ``cases`` draws up to a number of cases; float inputs are uniform in ``low`` to ``high``."""
 
     name: str
     text: str
@@ -39,7 +39,7 @@ class Baseline:
     atol: float = 0.0
 
     def draw(self, budget: int, seed: int) -> list[Case]:
-        """The cases of a seed, in their order."""
+        """Draw up to ``budget`` cases of a seed, in order."""
         return list(self.cases(Random(seed), budget))  # noqa: S311, no secret
 
 
@@ -49,7 +49,7 @@ LOWEST = -math.inf
 
 
 def _relay_matrix(random: Random, budget: int) -> Iterator[Case]:
-    """3 own paddings x 3 pads, the same on every axis, ndim 1 to 3, channels first and last, default strides."""
+    """Return 3 own paddings x 3 pads, equal on all axes, for 1 to 3 axes, channels first and last, default strides."""
     made = 0
     for own, pad in [(own, pad) for own in ((0, 0), (2, 0), (0, 2)) for pad in ((0, 0), (1, 1), (1, 0))]:
         for spec in ops.OPS:
@@ -71,7 +71,7 @@ def _relay_matrix(random: Random, budget: int) -> Iterator[Case]:
 
 
 def _nnsmith(random: Random, budget: int) -> Iterator[Case]:
-    """A constant pad of 0.5 before a conv2d, float32, NCHW, with a scalar stride and a scalar padding."""
+    """Draw a constant pad of 0.5 before a conv2d, float32, NCHW, with a scalar stride and a scalar padding."""
     for _ in range(budget):
         kernels = [random.randint(1, 4) for _ in range(2)]
         stride, padding, dilation = random.randint(1, 3), random.randint(0, 2), random.randint(1, 2)
@@ -91,7 +91,7 @@ def _nnsmith(random: Random, budget: int) -> Iterator[Case]:
 
 
 def _uniform(random: Random, budget: int) -> Iterator[Case]:
-    """Every field drawn uniformly, whatever the others are; what no graph can hold is drawn again."""
+    """Draw every field uniformly and independently. Draw again what is not a valid case."""
     made = 0
     while made < budget:
         try:
@@ -106,7 +106,7 @@ _STEPS = ("relu", "negative", "abs", "clip", "add", "subtract", "multiply", "max
 
 
 def _any_case(random: Random) -> Case:
-    """Raises ValueError if the fields do not go together."""
+    """Draw the fields. Raises ValueError if they do not fit together."""
     spec, choice = random.choice(ops.OPS), random.choice
     groups = choice((1, 2)) if spec.weighted else 1
     fields: dict[str, Any] = {"filters": groups * choice((1, 2)), "groups": groups} if spec.weighted else {}
@@ -185,41 +185,49 @@ BY_BASELINE = {baseline.name: baseline for baseline in BASELINES}
 # --- comparison ---------------------------------------------------------------------------------------
 
 
-def compared(baseline: Baseline, cases: Sequence[Case], passes: Passes, target: Target, seed: int) -> list[Kills]:
-    """The kills of each case, as this way of testing sees them."""
-    rows = [fold_all(replace(case, seed=seed), passes, form=False) for case in cases]
+def find_kills(baseline: Baseline, cases: Sequence[Case], passes: Passes, target: Target, seed: int) -> list[Kills]:
+    """Return the kills of each case by a baseline.
+
+    Args:
+        baseline: The method of testing.
+        cases: Cases as the baseline draws them.
+        passes: The mutants and the bundled pass, which is called ``RIGHT``.
+        target: The parsed target.
+        seed: The seed of the inputs.
+    """
+    rows = [apply_all(replace(case, seed=seed), passes, form=False) for case in cases]
     pairs = [each for row in rows for each in row.distinct]
-    programs = _compiled(pairs, target)
+    programs = _compile(pairs, target)
     for each, program in zip(pairs, programs, strict=True):
         each.failure = program if isinstance(program, Failure) else _compare(baseline, each, program)
     return [_kills(row.failures, row.distinct) for row in rows]
 
 
-def _kills(failures: Kills, distinct: Sequence[Distinct]) -> Kills:
-    """Nobody looks whether the input was mutated; what the bundled pass gets, too, kills nothing."""
+def _kills(failures: Kills, distinct: Sequence[DistinctModule]) -> Kills:
+    """Return the failures that a baseline sees. A failure of the bundled pass too kills nothing."""
     found = {name: failed for name, failed in failures.items() if failed.kind == "CompileError"}
     found |= {name: each.failure for each in distinct if each.failure is not None for name in each.names}
     bundled = found.pop(RIGHT, None)
     return {} if bundled is not None else found
 
 
-def _compiled(pairs: Sequence[Distinct], target: Target) -> list[Program | Failure]:
-    """All at once, or each alone if one of them does not compile."""
+def _compile(pairs: Sequence[DistinctModule], target: Target) -> list[Program | Failure]:
+    """Compile all modules in one batch, or each alone if one of them does not compile."""
     modules = [{"unfolded": each.unfolded, "folded": each.folded} for each in pairs]
     try:
         return list(compile_batch(modules, target))
     except Exception:  # noqa: BLE001, each is compiled again, alone
-        return [_alone(each, both, target) for each, both in zip(pairs, modules, strict=True)]
+        return [_compile_alone(each, both, target) for each, both in zip(pairs, modules, strict=True)]
 
 
-def _alone(each: Distinct, modules: Mapping[str, Any], target: Target) -> Program | Failure:
+def _compile_alone(each: DistinctModule, modules: Mapping[str, Any], target: Target) -> Program | Failure:
     try:
         return compile_batch([modules], target)[0]
     except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds
         return failure("CompileError", each.case, "folded", f"TVM raised {type(error).__name__}")
 
 
-def _compare(baseline: Baseline, each: Distinct, program: Program) -> Failure | None:
+def _compare(baseline: Baseline, each: DistinctModule, program: Program) -> Failure | None:
     given = parameters(each.case, _inputs(baseline, each.case))
     try:
         want, got = program.run("unfolded", given), program.run("folded", given)
@@ -235,16 +243,16 @@ def _close(baseline: Baseline, got: Array, want: Array) -> bool:
 
 
 def _inputs(baseline: Baseline, case: Case) -> dict[str, Array]:
-    """What the function takes, with the data and weights of this way of testing; a constant weight is the graph's."""
+    """Return the arguments of the function, with data and weights of this baseline. Constant weights stay."""
     arrays = inputs(case, case.fills[0], SEMANTICS)
     generator = np.random.Generator(np.random.PCG64(case.seed))
     for name in ("x", "w"):
         if name in arrays:
-            arrays[name] = _uniformly(baseline, generator, arrays[name])
+            arrays[name] = _draw_uniform(baseline, generator, arrays[name])
     return arrays
 
 
-def _uniformly(baseline: Baseline, generator: np.random.Generator, like: Array) -> Array:
+def _draw_uniform(baseline: Baseline, generator: np.random.Generator, like: Array) -> Array:
     if np.issubdtype(like.dtype, np.integer):
         return np.asarray(generator.integers(0, 10, like.shape), like.dtype)
     return np.asarray(generator.uniform(baseline.low, baseline.high, like.shape), like.dtype)

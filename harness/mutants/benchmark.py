@@ -1,9 +1,9 @@
-"""The benchmark: seeds of random cases through the kill matrix, counted per defect, and the baselines beside it.
+"""The benchmark: cases of several seeds through the kill matrix, counted per mutant, and the baselines.
 
-    seed -> workers: cases -> batches -> workers: matrix -> kills, in the order drawn -> Tally per defect
+    seed -> workers: cases -> batches -> workers: kill matrix -> kills, in the order drawn -> Tally per mutant
 
-Law: a case counts at its place in the order drawn, whichever worker is first, so that a seed gives the same numbers
-again. Counting goes on when a defect is dead: the kill rate is one per case.
+Invariant: a case counts at its place in the order drawn, whichever worker is first. So a seed gives the same numbers
+again. Cases count after the first kill too, which gives the kill rate.
 """
 
 import time
@@ -29,15 +29,15 @@ from foldproof.workers.processes import WorkerDied
 
 BATCH_CASES = 8
 HARNESS = "foldproof"
-"""The way of testing that is measured, beside the baselines."""
+"""The name of the method that is measured, beside those of the baselines."""
 
 BATCH_SECONDS = 120.0
-"""Time limit of a batch, which takes about a second on an idle machine."""
+"""The time limit of a batch, in seconds. A batch takes about one second on an idle machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run: which defects, how many cases for each of ``seeds`` seeds from ``seed`` on."""
+    """What to run: the mutants by name, ``budget`` cases per seed, ``seeds`` seeds from ``seed`` on."""
 
     names: tuple[str, ...]
     budget: int = 1000
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(kw_only=True)
 class Result:
-    """What was counted. ``shrunk`` has the small case of each defect that was killed."""
+    """What was counted. ``shrunk`` has the small case of each killed mutant."""
 
     plan: Plan
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -70,22 +70,28 @@ class Result:
 
 
 class Listener:
-    """Told what happens; the report subclasses it. ``stopped`` says that the user wants an end, as for a campaign."""
+    """Receives what happens; the report is a subclass. ``stopped`` is set when the user asks for an end."""
 
     stopped = False
 
-    def counted(self, way: str, seed: int, number: int) -> None:
-        """So many cases of a seed are counted, by the harness or a baseline."""
+    def on_count(self, way: str, seed: int, number: int) -> None:
+        """``number`` cases of a seed are counted, by the harness or a baseline."""
 
-    def killed(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
-        """A defect is killed for the first time by this seed."""
+    def on_kill(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
+        """This seed killed a mutant for the first time."""
 
-    def shrunk(self, name: str, shrunk: ShrinkResult) -> None:
-        """The case of a defect is small."""
+    def on_shrink(self, name: str, shrunk: ShrinkResult) -> None:
+        """The case of a mutant was shrunk."""
 
 
 def run(plan: Plan, pool: WorkerPool, listener: Listener) -> Result:
-    """Run the benchmark to its end. The judge must be started. Ctrl-C ends it early, and the result says so."""
+    """Run the benchmark. Ctrl-C ends it early, and the result records that.
+
+    Args:
+        plan: What to run.
+        pool: Started workers.
+        listener: Receives progress.
+    """
     result = Result(plan=plan, tallies={name: Tally(name=name) for name in plan.names})
     if plan.baselines:
         for baseline in BASELINES:
@@ -118,8 +124,8 @@ def _count(tallies: dict[str, Tally], way: str, seed: int, kills: Iterator[Kills
     for number, found in enumerate(kills, 1):
         for name, tally in tallies.items():
             if tally.add(seed, number, found.get(name)):
-                listener.killed(way, seed, number, name, found[name])
-        listener.counted(way, seed, number)
+                listener.on_kill(way, seed, number, name, found[name])
+        listener.on_count(way, seed, number)
         if listener.stopped:
             raise KeyboardInterrupt
 
@@ -127,7 +133,7 @@ def _count(tallies: dict[str, Tally], way: str, seed: int, kills: Iterator[Kills
 # --- jobs ---------------------------------------------------------------------------------------------
 
 Kill = Callable[[list[Case], tuple[str, ...]], Any]
-"""Schedules cases through defects in a worker: a future of the kills of each."""
+"""Schedules cases and mutants in a worker; returns a future of the kills of each case."""
 
 
 def _by_harness(pool: WorkerPool) -> Kill:
@@ -135,11 +141,13 @@ def _by_harness(pool: WorkerPool) -> Kill:
 
 
 def _by_baseline(pool: WorkerPool, baseline: Baseline, seed: int) -> Kill:
-    return lambda cases, names: pool.schedule(jobs.kill_as, baseline.name, cases, names, seed, seconds=BATCH_SECONDS)
+    return lambda cases, names: pool.schedule(
+        jobs.kill_by_baseline, baseline.name, cases, names, seed, seconds=BATCH_SECONDS
+    )
 
 
 def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
-    """The kills of each case, in order, with enough jobs under way that no worker waits."""
+    """Yield the kills of each case, in order, with enough jobs scheduled to keep all workers busy."""
     batches = iter(partial(_batch, iter(cases)), [])
     waiting: deque[tuple[list[Case], Any]] = deque()
     while True:
@@ -147,33 +155,33 @@ def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
             waiting.append((batch, kill(batch, plan.names)))
         if not waiting:
             return
-        yield from _answers(kill, *waiting.popleft(), plan.names)
+        yield from _collect(kill, *waiting.popleft(), plan.names)
 
 
 def _batch(cases: Iterator[Case]) -> list[Case]:
     return list(islice(cases, BATCH_CASES))
 
 
-def _answers(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...]) -> list[Kills]:
-    """What a job answers. If its worker died or hung, its cases are asked alone, and then its defects."""
+def _collect(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...]) -> list[Kills]:
+    """Return the kills of a job. If its worker died or hung, retry its cases one by one, then fewer mutants."""
     try:
         found: list[Kills] = future.result()
         return found
     except (WorkerDied, TimeoutError) as error:
         if len(cases) > 1:
-            return [each for case in cases for each in _answers(kill, [case], kill([case], names), names)]
-        return [_lost(kill, cases[0], names, error)]
+            return [each for case in cases for each in _collect(kill, [case], kill([case], names), names)]
+        return [_blame(kill, cases[0], names, error)]
 
 
-def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> Kills:
-    """Whose fault it is that a worker is lost to a case: nobody's, if the bundled pass loses it, too."""
+def _blame(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> Kills:
+    """Find the mutants that lose a worker on a case. If the bundled pass loses it too, none is to blame."""
     if len(names) == 1:
         kind = "TargetTimeout" if isinstance(error, TimeoutError) else "TargetCrashed"
         return {names[0]: failure(kind, case, "worker lost", "the process that compiled and ran the case was lost")}
     found: Kills = {}
     for half in (names[: len(names) // 2], names[len(names) // 2 :]):
         if half:
-            found |= _answers(kill, [case], kill([case], half), half)[0]
+            found |= _collect(kill, [case], kill([case], half), half)[0]
     return found
 
 
@@ -181,11 +189,11 @@ def _lost(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> K
 
 
 def _shrink(plan: Plan, pool: WorkerPool, tally: Tally, result: Result, listener: Listener) -> None:
-    """The small case of a defect, found by asking ``check`` about its pass."""
+    """Shrink the case of a mutant, by ``check`` of its pass."""
     assert tally.failure is not None
     config = CheckConfig(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
-    asked = pool.asking(config)
-    [found] = asked.ask([tally.failure.case])
+    checks = pool.asking(config)
+    [found] = checks.ask([tally.failure.case])
     if isinstance(found, Failure):
-        result.shrunk[tally.name] = shrink(found, asked, seconds=plan.shrink_seconds)
-        listener.shrunk(tally.name, result.shrunk[tally.name])
+        result.shrunk[tally.name] = shrink(found, checks, seconds=plan.shrink_seconds)
+        listener.on_shrink(tally.name, result.shrunk[tally.name])

@@ -1,4 +1,4 @@
-"""Defects of reading a pad that is a call_tir to a PrimFunc."""
+"""Mutants: how a pad that is a call_tir of a PrimFunc is read."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,34 +10,34 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import fold as pass_module
 from foldproof.fold import primfunc
 from foldproof.fold.facts import PadFacts, Widths
-from foldproof.mutants.mutant import BARE, Mutant, killer
-from foldproof.mutants.operators import patched, retyped
+from foldproof.mutants.mutant import BARE, Mutant, witness_case
+from foldproof.mutants.operators import patch_pass, retype
 
 
 def prim_widths_swapped() -> Fold:
-    """The widths of both sides are read from the wrong sides of the PrimFunc's condition."""
+    """The pass swaps the widths before and after in the condition of the PrimFunc."""
 
     def swapped(*args: Any) -> tuple[Widths, ...] | None:
         widths = _widths(*args)
         return None if widths is None else tuple((after, before) for before, after in widths)
 
     _widths = primfunc._widths
-    return retyped(patched(primfunc, _widths=swapped))
+    return retype(patch_pass(primfunc, _widths=swapped))
 
 
 def prim_value_taken_for_zero() -> Fold:
-    """The fill value of the PrimFunc is not read."""
+    """The pass does not read the fill value of the PrimFunc."""
 
     def zero(function: Any) -> PadFacts | None:
         facts = _read(function)
         return None if facts is None else replace(facts, value=0)
 
     _read = primfunc.read_prim_pad
-    return retyped(patched(pass_module, read_prim_pad=zero))
+    return retype(patch_pass(pass_module, read_prim_pad=zero))
 
 
 def prim_func_removed_while_called() -> Fold:
-    """The PrimFunc of a folded pad goes, although another call of it is left."""
+    """The pass removes the PrimFunc of a folded pad, although another call of it remains."""
 
     def without(mod: tvm.IRModule, pads: Any) -> tvm.IRModule:
         for global_var, facts in pads.read.items():
@@ -45,16 +45,16 @@ def prim_func_removed_while_called() -> Fold:
                 del mod[global_var]
         return mod
 
-    return patched(pass_module, _without_unused=without)
+    return patch_pass(pass_module, _without_unused=without)
 
 
 def call_tir_ignored() -> Fold:
-    """Only ``relax.nn.pad`` is a pad."""
-    return patched(pass_module, read_prim_pad=lambda function: None)
+    """The pass recognizes only ``relax.nn.pad`` as a pad."""
+    return patch_pass(pass_module, read_prim_pad=lambda function: None)
 
 
 def prim_mirror_taken_for_constant() -> Fold:
-    """A PrimFunc that mirrors is read as one that pads with 0, half of the difference on either side."""
+    """The pass reads a mirroring PrimFunc as a pad with 0, half of the difference on each side."""
 
     def constant(function: Any) -> PadFacts | None:
         facts = _read(function)
@@ -65,26 +65,26 @@ def prim_mirror_taken_for_constant() -> Fold:
         return replace(facts, mode="constant", widths=tuple((n // 2, n - n // 2) for n in more))
 
     _read = primfunc.read_prim_pad
-    return retyped(patched(pass_module, read_prim_pad=constant))
+    return retype(patch_pass(pass_module, read_prim_pad=constant))
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(kind="call_tir", make=prim_widths_swapped, witness=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(kind="call_tir", make=prim_widths_swapped, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
     Mutant(
         kind="call_tir",
         make=prim_value_taken_for_zero,
-        witness=killer("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
+        witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir", value=3.0)),
     ),
     Mutant(
         kind="call_tir",
         make=prim_func_removed_while_called,
-        witness=killer("conv1d", BARE, pad=Pad(form="call_tir"), extra_outputs=("returned",)),
+        witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"), extra_outputs=("returned",)),
     ),
-    Mutant(kind="call_tir", make=call_tir_ignored, witness=killer("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(kind="call_tir", make=call_tir_ignored, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
     Mutant(
         kind="call_tir",
         make=prim_mirror_taken_for_constant,
-        witness=killer("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
+        witness=witness_case("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of chains: what a step makes of the border, and where its axes go."""
+"""Mutants: how steps change the border, and where they put axes."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,33 +14,33 @@ from foldproof.fold import reader as site
 from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
 from foldproof.fold.propagation import Border, bounded
 from foldproof.fold.values import INTEGER_BITS, int_range
-from foldproof.mutants.mutant import BARE, H, Mutant, W, killer
-from foldproof.mutants.operators import believing, patched, retyped, with_steps
+from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
+from foldproof.mutants.operators import misread_site, patch_pass, retype, with_steps
 
 # --- values -------------------------------------------------------------------------------------------
 
 
 def border_not_evaluated() -> Fold:
-    """The pad value is taken to pass every elementwise step as it is."""
+    """The pass ignores what elementwise steps make of the pad value."""
 
     def evaluated(border: Border, step: Step) -> Border | Refused:
         return replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step), fusible=False)
 
-    return retyped(patched(steps, _evaluated=evaluated))
+    return retype(patch_pass(steps, _evaluated=evaluated))
 
 
 def clip_not_evaluated() -> Fold:
-    """The pad value is taken to lie within the bounds of every clip."""
-    return retyped(patched(values, clipped=lambda value, low, high, dtype: value))
+    """The pass ignores the bounds of a clip."""
+    return retype(patch_pass(values, clipped=lambda value, low, high, dtype: value))
 
 
 def relu_not_evaluated() -> Fold:
-    """A negative pad value is taken to pass a relu as it is."""
-    return retyped(patched(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
+    """The pass ignores that a relu changes a negative pad value."""
+    return retype(patch_pass(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
 
 
 def step_rounding_ignored() -> Fold:
-    """The border is computed in doubles, whatever each step rounds to."""
+    """The pass computes the border in double precision and ignores the rounding of each step."""
 
     def exact(value: float, dtype: str) -> float | None:
         if dtype not in INTEGER_BITS:
@@ -48,28 +48,28 @@ def step_rounding_ignored() -> Fold:
         low, high = int_range(dtype)
         return value if low <= value <= high else None
 
-    return retyped(patched(values, _result=exact))
+    return retype(patch_pass(values, _result=exact))
 
 
 # --- operands -----------------------------------------------------------------------------------------
 
 
 def first_operand_only() -> Fold:
-    """Of an operand with a number for each channel, only the first is looked at."""
+    """The pass reads only the first number of a per-channel operand."""
 
     def first(step: Step) -> Step:
         if not isinstance(step, Binary) or not step.other.flat:
             return step
         return replace(step, other=replace(step.other, flat=step.other.flat[:1] * len(step.other.flat)))
 
-    return believing(lambda site: with_steps(site, first))
+    return misread_site(lambda site: with_steps(site, first))
 
 
 _NEUTRAL = {"multiply": 1.0, "divide": 1.0, "add": 0.0, "subtract": 0.0, "maximum": float("-inf")}
 
 
 def runtime_operand_ignored() -> Fold:
-    """An operand that only the run knows is taken to change nothing."""
+    """The pass ignores an operand known only at run time."""
 
     def assumed(step: Step) -> Step:
         if not isinstance(step, Binary) or step.other.flat is not None or step.other.shape is None:
@@ -77,11 +77,11 @@ def runtime_operand_ignored() -> Fold:
         neutral = _NEUTRAL.get(step.op, float("inf"))
         return replace(step, other=Operand(shape=(1,) * len(step.other.shape), flat=(neutral,)))
 
-    return believing(lambda site: with_steps(site, assumed))
+    return misread_site(lambda site: with_steps(site, assumed))
 
 
 def varying_operand_moved() -> Fold:
-    """An operand that follows a padded axis is taken to be the same everywhere."""
+    """The pass takes an operand that varies along a padded axis for a uniform one."""
 
     def uniform(site: Site) -> Site:
         padded = {axis for axis, sides in enumerate(site.pad.widths or ()) if any(sides)}
@@ -96,24 +96,24 @@ def varying_operand_moved() -> Fold:
 
         return with_steps(site, first)
 
-    return believing(uniform)
+    return misread_site(uniform)
 
 
 # --- axes ---------------------------------------------------------------------------------------------
 
 
 def permute_not_mapped() -> Fold:
-    """The widths keep their places after a permute."""
+    """The pass keeps the order of the widths across a permute."""
 
     def rearranged(border: Border, step: Rearranged) -> Border:
         return border if step.op == "permute_dims" else _rearranged(border, step)
 
     _rearranged = steps._rearranged
-    return retyped(patched(steps, _rearranged=rearranged))
+    return retype(patch_pass(steps, _rearranged=rearranged))
 
 
-def axis_read_behind_permute() -> Fold:
-    """The axis of a quantize or dequantize is read in the layout that a permute after it makes."""
+def axis_read_after_permute() -> Fold:
+    """The pass reads the axis of a quantize or dequantize in the layout after the next permute."""
 
     def misplaced(site: Site) -> Site:
         order = next((step.origin for step in site.steps if isinstance(step, Rearranged)), None)
@@ -125,11 +125,11 @@ def axis_read_behind_permute() -> Fold:
 
         return with_steps(site, moved)
 
-    return believing(misplaced)
+    return misread_site(misplaced)
 
 
 def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
-    """The operand with its axis number i counted after the permute, and so meant for another axis before it."""
+    """Return the operand with its axes counted as after the permute, so that it means another axis before it."""
     shape = [1] * len(origin)
     for axis, length in enumerate(operand.shape or ()):
         if length not in (None, 1) and (place := origin[axis]) is not None:
@@ -137,18 +137,18 @@ def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
     return replace(operand, shape=tuple(shape))
 
 
-def inserted_axis_in_front() -> Fold:
-    """A unit axis is taken to be inserted before all others."""
+def inserted_axis_first() -> Fold:
+    """The pass takes an inserted unit axis for the first axis."""
 
     def origin(call: ir.Call) -> list[int | None]:
         new = len(call.attrs.axis)
         return [*([None] * new), *range(int(call.ty.ndim) - new)]
 
-    return retyped(patched(site, _ORIGINS={**site._ORIGINS, "expand_dims": origin}))
+    return retype(patch_pass(site, _ORIGINS={**site._ORIGINS, "expand_dims": origin}))
 
 
 def reshape_target_stale() -> Fold:
-    """A reshape that now reads the data still makes the shape that it made after the pad."""
+    """A reshape that reads unpadded data keeps its padded target shape."""
 
     def again(body: Any, var: Any, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:
         call, old = _again(body, var, step, index, operand, ty), body.values[var]
@@ -157,14 +157,14 @@ def reshape_target_stale() -> Fold:
         return ir.Call(call.op, [call.args[0], old.args[1]], call.attrs, call.ty_args, call.span, call.ty)
 
     _again = rewrite._again
-    return retyped(patched(rewrite, _again=again))
+    return retype(patch_pass(rewrite, _again=again))
 
 
 # --- the table ----------------------------------------------------------------------------------------
 
 
 def _conv(*chain: CaseStep, value: float = 0.0, **fields: Any) -> Case:
-    return killer("conv1d", BARE, pad=Pad(value=value), steps=chain, **fields)
+    return witness_case("conv1d", BARE, pad=Pad(value=value), steps=chain, **fields)
 
 
 _PERMUTED = (CaseStep(kind="permute_dims", source="NHWC"),)
@@ -193,11 +193,11 @@ MUTANTS: tuple[Mutant, ...] = (
         make=varying_operand_moved,
         witness=_conv(CaseStep(kind="multiply", operand=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), axis="W")),
     ),
-    Mutant(kind="chain", make=permute_not_mapped, witness=killer("conv2d", H, W, steps=_PERMUTED)),
+    Mutant(kind="chain", make=permute_not_mapped, witness=witness_case("conv2d", H, W, steps=_PERMUTED)),
     Mutant(
         kind="chain",
-        make=axis_read_behind_permute,
-        witness=killer(
+        make=axis_read_after_permute,
+        witness=witness_case(
             "conv2d",
             Axis(size=4, kernel=2),
             Axis(size=4, pad=(1, 0), kernel=2),
@@ -209,13 +209,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         kind="chain",
-        make=inserted_axis_in_front,
-        witness=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
+        make=inserted_axis_first,
+        witness=witness_case("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="expand_dims", source="NCH"),)),
     ),
     Mutant(
         kind="chain",
         make=reshape_target_stale,
-        witness=killer("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
+        witness=witness_case("conv2d", BARE, Axis(size=1), steps=(CaseStep(kind="reshape", source="NCH"),)),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of what the pass does by option: corrections of borders that are not zero, slices of zero channels."""
+"""Mutants: the options of the pass, which correct borders that are not 0 and slice channels of zeros."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,9 @@ from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import correction, rewrite
 from foldproof.fold.facts import Values
-from foldproof.mutants.altered import CORRECTING, SLICING, options
-from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Mutant, killer
-from foldproof.mutants.operators import changed, patched
+from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Mutant, witness_case
+from foldproof.mutants.operators import patch_pass, rebuild_call
+from foldproof.mutants.patched_pass import CORRECTING, SLICING, options
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -20,62 +20,62 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # --- corrections --------------------------------------------------------------------------------------
 
 
-def _terming(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
-    """The term is that of another border."""
+def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
+    """Compute the correction of another border."""
 
     def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
         return _term(call, wrong(call, border), padding, weight)
 
     _term = correction.term
-    return patched(correction, fold=CORRECTING, term=term)
+    return patch_pass(correction, fold=CORRECTING, term=term)
 
 
 def correction_of_first_channel() -> Fold:
-    """The correction takes the value of the first channel for that of all."""
-    return _terming(lambda call, border: Values((1,) * len(border.shape), border.flat[:1]))
+    """The correction uses the value of the first channel for all channels."""
+    return _change_border(lambda call, border: Values((1,) * len(border.shape), border.flat[:1]))
 
 
 def correction_groups_forgotten() -> Fold:
-    """The correction takes the values of the first group for those of all."""
+    """The correction uses the values of the first group for all groups."""
 
     def first(call: ir.Call, border: Values) -> Values:
         groups = int(call.attrs.groups)
         return border if border.uniform else Values(border.shape, border.flat[: len(border.flat) // groups] * groups)
 
-    return _terming(first)
+    return _change_border(first)
 
 
 def correction_of_own_padding() -> Fold:
-    """The correction takes the convolution's own zeros for border, too."""
+    """The correction also counts the zeros of own padding as border."""
 
     def with_own_padding(mask: Array, call: ir.Call) -> Array:
         padded: Array = _with_own_padding(mask - 1, call) + 1
         return padded
 
     _with_own_padding = correction._with_own_padding
-    return patched(correction, fold=CORRECTING, _with_own_padding=with_own_padding)
+    return patch_pass(correction, fold=CORRECTING, _with_own_padding=with_own_padding)
 
 
 def correction_strides_forgotten() -> Fold:
-    """The correction is that of a convolution with stride 1."""
+    """The correction ignores the strides."""
 
     def slide(kernel: Array, mask: Array, call: ir.Call) -> Array:
         strides = [int(stride) for stride in call.attrs.strides]
-        dense = _slide(kernel, mask, changed(call, call.args, strides=[1] * len(strides)))
+        dense = _slide(kernel, mask, rebuild_call(call, call.args, strides=[1] * len(strides)))
         counts = _slide(kernel, mask, call).shape[1:]
         return dense[(slice(None), *(slice(count) for count in counts))]
 
     _slide = correction._slide
-    return patched(correction, fold=CORRECTING, _slide=slide)
+    return patch_pass(correction, fold=CORRECTING, _slide=slide)
 
 
 def corrected_floats() -> Fold:
-    """Floats are corrected without being asked, which rounds."""
+    """The pass corrects floats without the option for it, which rounds."""
     return options(nonzero="correct-inexact")
 
 
 def correction_corners_counted_twice() -> Fold:
-    """The correction sums the borders of the axes, so that the corners count more than once."""
+    """The correction adds the borders of the axes, and so counts corners more than once."""
 
     def mask(lengths: list[int], sides: list[tuple[int, int]]) -> np.ndarray[Any, Any]:
         found = np.zeros(lengths, np.int64)
@@ -84,20 +84,20 @@ def correction_corners_counted_twice() -> Fold:
         return found
 
     _mask = correction._mask
-    return patched(correction, fold=CORRECTING, _mask=mask)
+    return patch_pass(correction, fold=CORRECTING, _mask=mask)
 
 
 # --- slices -------------------------------------------------------------------------------------------
 
 
 def slice_of_the_wrong_side() -> Fold:
-    """The weight is sliced as if the zero channels stood at its other end."""
+    """The pass slices the weight at the wrong end of the channels."""
 
     def sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
         return _sliced(call, weight, channels[::-1])
 
     _sliced = rewrite._sliced
-    return patched(rewrite, fold=SLICING, _sliced=sliced)
+    return patch_pass(rewrite, fold=SLICING, _sliced=sliced)
 
 
 # --- the table ----------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def slice_of_the_wrong_side() -> Fold:
 
 def _integers(*axes: Axis, **fields: Any) -> Case:
     given = {"dtype": "int8", "out_dtype": "int32", "pad": Pad(value=3.0), "constant_weight": True, **fields}
-    return killer(f"conv{len(axes)}d", *axes, **given)
+    return witness_case(f"conv{len(axes)}d", *axes, **given)
 
 
 _BY_CHANNEL = (Step(kind="minimum", operand=(1.0, 2.0)),)
@@ -138,7 +138,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         kind="correction",
         make=corrected_floats,
-        witness=killer(
+        witness=witness_case(
             "conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(value=3.0), channels=3, fills=("reals",), seed=43
         ),
         right=CORRECT,
@@ -146,14 +146,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         kind="slice",
         make=slice_of_the_wrong_side,
-        witness=killer("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
+        witness=witness_case("conv1d", BARE, pad=Pad(channel=(1, 0)), channels=2, constant_weight=True),
         right=SLICE,
     ),
     Mutant(
         kind="correction",
         make=correction_corners_counted_twice,
-        witness=killer("conv2d", BARE, BARE, dtype="int8", out_dtype="int32", pad=Pad(value=3.0), constant_weight=True),
+        witness=witness_case(
+            "conv2d", BARE, BARE, dtype="int8", out_dtype="int32", pad=Pad(value=3.0), constant_weight=True
+        ),
         right=CORRECT,
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""Defects of the rewriting: attributes, types, other readers, the module itself."""
+"""Mutants: how the graph is rewritten: attributes, types, other readers, the module itself."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,74 +15,82 @@ from foldproof.fold.facts import PadFacts
 from foldproof.fold.reader import PAD, op_name, read_pad, shape_of
 from foldproof.fold.rewrite import Path
 from foldproof.ir.relax.build import MAIN
-from foldproof.mutants.altered import BUNDLED
-from foldproof.mutants.mutant import BARE, Mutant, killer, quantized
-from foldproof.mutants.operators import changed, each, flat, patched, rebuilding, with_types_anew, without_pads
+from foldproof.mutants.mutant import BARE, Mutant, quantized_witness, witness_case
+from foldproof.mutants.operators import (
+    change_attributes,
+    change_functions,
+    flatten,
+    infer_types,
+    patch_pass,
+    rebuild_call,
+    remove_pads,
+)
+from foldproof.mutants.patched_pass import BUNDLED
 
 
 def attributes_lost() -> Fold:
-    """The rebuilt consumer has dilation 1."""
-    return rebuilding(lambda call: {"dilation": [1 for _ in call.attrs.dilation]})
+    """The new consumer has dilation 1."""
+    return change_attributes(lambda call: {"dilation": [1 for _ in call.attrs.dilation]})
 
 
 def strides_lost() -> Fold:
-    """The rebuilt consumer has stride 1."""
-    return rebuilding(lambda call: {"strides": [1 for _ in call.attrs.strides]})
+    """The new consumer has stride 1."""
+    return change_attributes(lambda call: {"strides": [1 for _ in call.attrs.strides]})
 
 
 def groups_lost() -> Fold:
-    """The rebuilt convolution has one group."""
-    return rebuilding(lambda call: {"groups": 1} if hasattr(call.attrs, "groups") else {})
+    """The new convolution has one group."""
+    return change_attributes(lambda call: {"groups": 1} if hasattr(call.attrs, "groups") else {})
 
 
 def out_dtype_lost() -> Fold:
-    """The rebuilt convolution accumulates in the dtype of its data."""
-    return rebuilding(lambda call: {"out_dtype": None} if hasattr(call.attrs, "out_dtype") else {})
+    """The new convolution accumulates in the dtype of its data."""
+    return change_attributes(lambda call: {"out_dtype": None} if hasattr(call.attrs, "out_dtype") else {})
 
 
 def raises_on_groups() -> Fold:
-    """Grouped convolutions are met with an exception instead of a refusal."""
+    """The pass raises an exception for grouped convolutions."""
 
     def ungrouped(call: ir.Call) -> dict[str, Any]:
         if getattr(call.attrs, "groups", 1) != 1:
             raise NotImplementedError("groups")
         return {}
 
-    return rebuilding(ungrouped)
+    return change_attributes(ungrouped)
 
 
 def stale_type() -> Fold:
-    """The dequantize that now reads the data keeps the type that it had after the pad."""
+    """A dequantize that reads unpadded data keeps its padded type."""
 
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
         return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
 
     _types = rewrite._types
-    return patched(rewrite, _types=stale)
+    return patch_pass(rewrite, _types=stale)
 
 
 def shared_pad_removed() -> Fold:
-    """The folded pad goes, although something else reads it."""
+    """The pass removes a folded pad that something else reads."""
 
     def buried(body: Body, unread: list[relax.Var]) -> None:
         for var in unread:
             if body._removable(var):
                 body.dead[var] = True
 
-    return patched(Body, _bury=buried)
+    return patch_pass(Body, _bury=buried)
 
 
 def returned_pad_removed() -> Fold:
-    """Whatever else uses the folded pad gets its input instead."""
+    """Every other reader of a folded pad reads its input instead."""
 
     def bypassed(function: relax.Function) -> relax.Function:
-        return without_pads(function, lambda body, var, pad: True)
+        return remove_pads(function, lambda body, var, pad: True)
 
-    return lambda mod: each(BUNDLED(mod), bypassed, but=mod)
+    return lambda mod: change_functions(BUNDLED(mod), bypassed, but=mod)
 
 
 def input_mutated() -> Fold:
-    """The module is changed in place."""
+    """The pass changes its input module."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         for name, function in BUNDLED(mod).functions_items():
@@ -93,7 +101,7 @@ def input_mutated() -> Fold:
 
 
 def not_idempotent() -> Fold:
-    """Every run leaves another mark."""
+    """Every run adds another mark."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         runs = int(mod[MAIN].attrs["runs"]) if mod[MAIN].attrs and "runs" in mod[MAIN].attrs else 0
@@ -105,7 +113,7 @@ def not_idempotent() -> Fold:
 
 
 def weight_pad_folded() -> Fold:
-    """A pad on the weight operand is folded like one on the data."""
+    """The pass folds a pad of the weight like a pad of the data."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         out = BUNDLED(mod).clone()
@@ -116,7 +124,7 @@ def weight_pad_folded() -> Fold:
             out.update_func(name, body.rebuilt())
         return out
 
-    return lambda mod: with_types_anew(fold(mod), mod)
+    return lambda mod: infer_types(fold(mod), mod)
 
 
 def _fold_weight_pad(body: Body, var: relax.Var) -> None:
@@ -126,37 +134,37 @@ def _fold_weight_pad(body: Body, var: relax.Var) -> None:
         layout, padding = str(call.attrs.kernel_layout), [int(width) for width in call.attrs.padding]
         widths = read_pad(pad).widths or ()
         sides = [widths[layout.index(letter)] for letter in "DHW" if letter in layout]
-        more = [own + width for own, width in zip(padding, flat(sides), strict=True)]
-        body.replace(var, changed(call, [call.args[0], pad.args[0]], padding=more))
+        more = [own + width for own, width in zip(padding, flatten(sides), strict=True)]
+        body.replace(var, rebuild_call(call, [call.args[0], pad.args[0]], padding=more))
 
 
 def shared_step_rewritten() -> Fold:
-    """A step after the pad that others read too is rewritten for all of them, instead of computed twice."""
+    """The pass rewrites a step with several readers for all of them."""
 
     def bypassed(function: relax.Function) -> relax.Function:
-        return without_pads(function, lambda body, var, pad: all(body.step(user) for user, _ in body.users(var)))
+        return remove_pads(function, lambda body, var, pad: all(body.step(user) for user, _ in body.users(var)))
 
-    return lambda mod: each(BUNDLED(mod), bypassed, but=mod)
+    return lambda mod: change_functions(BUNDLED(mod), bypassed, but=mod)
 
 
 def shared_pad_refused() -> Fold:
-    """A pad with another reader stays before its consumer, too."""
+    """The pass refuses a pad with another reader."""
 
     def paths(body: Body, operand: Any) -> Iterator[Path]:
         return (path for path in _paths(body, operand) if len(body.users(path.pad)) == 1)
 
     _paths = rewrite._paths
-    return patched(rewrite, _paths=paths)
+    return patch_pass(rewrite, _paths=paths)
 
 
-def idle_pad_kept() -> Fold:
-    """Pads whose widths are all 0 stay."""
-    kept = patched(rewrite, _drop_identities=lambda folding, body: iter(()))
-    return patched(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
+def identity_pad_kept() -> Fold:
+    """The pass keeps pads whose widths are all 0."""
+    kept = patch_pass(rewrite, _drop_identities=lambda folding, body: iter(()))
+    return patch_pass(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
 
 
 def symbolic_refused() -> Fold:
-    """Pads of tensors with a symbolic length stay."""
+    """The pass refuses tensors with a symbolic length."""
 
     def refused(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
         lengths = shape_of(call) or []
@@ -164,54 +172,58 @@ def symbolic_refused() -> Fold:
             return None
         return Refused(Kind.SYMBOLIC, "a length is symbolic")
 
-    return patched(rewrite, _refused_by_type=refused)
+    return patch_pass(rewrite, _refused_by_type=refused)
 
 
-def idle_mirror_kept() -> Fold:
-    """Of pads whose widths are all 0, only constant ones are deleted."""
+def identity_mirror_kept() -> Fold:
+    """The pass keeps mirroring pads whose widths are all 0."""
 
     def constant(body: Any, var: Any) -> PadFacts | None:
         facts = _pad(body, var)
         return (
-            replace(facts, mode="idle", widths=None)
+            replace(facts, mode="other", widths=None)
             if facts and facts.is_identity and facts.mode != "constant"
             else facts
         )
 
     _pad = Body.pad
-    return patched(Body, pad=constant)
+    return patch_pass(Body, pad=constant)
 
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
-        kind="graph", make=attributes_lost, witness=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, dilation=2))
+        kind="graph",
+        make=attributes_lost,
+        witness=witness_case("conv1d", Axis(size=6, pad=(1, 2), kernel=2, dilation=2)),
     ),
-    Mutant(kind="graph", make=strides_lost, witness=killer("conv1d", Axis(size=6, pad=(1, 2), kernel=2, stride=2))),
-    Mutant(kind="graph", make=groups_lost, witness=killer("conv1d", BARE, channels=4, filters=2, groups=2)),
-    Mutant(kind="graph", make=out_dtype_lost, witness=killer("conv1d", BARE, dtype="int8", out_dtype="int32")),
-    Mutant(kind="graph", make=raises_on_groups, witness=killer("conv1d", BARE, channels=2, filters=2, groups=2)),
-    Mutant(kind="graph", make=stale_type, witness=quantized(value=3.0, zero_point=(3,))),
-    Mutant(kind="graph", make=shared_pad_removed, witness=killer("conv1d", BARE, extra_outputs=("read",))),
-    Mutant(kind="graph", make=returned_pad_removed, witness=killer("conv1d", BARE, extra_outputs=("returned",))),
-    Mutant(kind="graph", make=input_mutated, witness=killer("conv1d", BARE)),
-    Mutant(kind="graph", make=not_idempotent, witness=killer("conv1d", BARE)),
+    Mutant(
+        kind="graph", make=strides_lost, witness=witness_case("conv1d", Axis(size=6, pad=(1, 2), kernel=2, stride=2))
+    ),
+    Mutant(kind="graph", make=groups_lost, witness=witness_case("conv1d", BARE, channels=4, filters=2, groups=2)),
+    Mutant(kind="graph", make=out_dtype_lost, witness=witness_case("conv1d", BARE, dtype="int8", out_dtype="int32")),
+    Mutant(kind="graph", make=raises_on_groups, witness=witness_case("conv1d", BARE, channels=2, filters=2, groups=2)),
+    Mutant(kind="graph", make=stale_type, witness=quantized_witness(value=3.0, zero_point=(3,))),
+    Mutant(kind="graph", make=shared_pad_removed, witness=witness_case("conv1d", BARE, extra_outputs=("read",))),
+    Mutant(kind="graph", make=returned_pad_removed, witness=witness_case("conv1d", BARE, extra_outputs=("returned",))),
+    Mutant(kind="graph", make=input_mutated, witness=witness_case("conv1d", BARE)),
+    Mutant(kind="graph", make=not_idempotent, witness=witness_case("conv1d", BARE)),
     Mutant(
         kind="graph",
         make=weight_pad_folded,
-        witness=killer("conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(operand="weight")),
+        witness=witness_case("conv1d", Axis(size=6, pad=(0, 1), kernel=2), pad=Pad(operand="weight")),
     ),
     Mutant(
         kind="graph",
         make=shared_step_rewritten,
-        witness=killer("conv1d", BARE, steps=(Step(kind="relu"),), extra_outputs=("step",)),
+        witness=witness_case("conv1d", BARE, steps=(Step(kind="relu"),), extra_outputs=("step",)),
     ),
-    Mutant(kind="graph", make=shared_pad_refused, witness=killer("conv1d", BARE, extra_outputs=("returned",))),
-    Mutant(kind="graph", make=idle_pad_kept, witness=killer("max_pool1d", Axis(size=4, kernel=2))),
-    Mutant(kind="graph", make=symbolic_refused, witness=killer("conv1d", BARE, symbolic=("N",))),
+    Mutant(kind="graph", make=shared_pad_refused, witness=witness_case("conv1d", BARE, extra_outputs=("returned",))),
+    Mutant(kind="graph", make=identity_pad_kept, witness=witness_case("max_pool1d", Axis(size=4, kernel=2))),
+    Mutant(kind="graph", make=symbolic_refused, witness=witness_case("conv1d", BARE, symbolic=("N",))),
     Mutant(
         kind="graph",
-        make=idle_mirror_kept,
-        witness=killer("conv1d", Axis(size=4, kernel=2), pad=Pad(mode="reflect")),
+        make=identity_mirror_kept,
+        witness=witness_case("conv1d", Axis(size=4, kernel=2), pad=Pad(mode="reflect")),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

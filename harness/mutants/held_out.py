@@ -1,4 +1,7 @@
-"""Ten defects that were written last. Law: nothing is ever tuned to them, so that they tell what tuning is worth."""
+"""Ten mutants that were written last.
+
+Invariant: nothing is ever tuned to them, so that they show the effect of tuning.
+"""
 
 from dataclasses import replace
 from math import floor
@@ -12,20 +15,30 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Outcome, correction, pooling, rules, values
 from foldproof.fold.facts import Binary, Clip, Site
 from foldproof.fold.propagated import Propagated
-from foldproof.mutants.altered import CORRECTING
-from foldproof.mutants.mutant import BARE, CORRECT, Mutant, killer
-from foldproof.mutants.operators import believing, changed, concluding, patched, rebuilding, retyped, with_steps
+from foldproof.mutants.mutant import BARE, CORRECT, Mutant, witness_case
+from foldproof.mutants.operators import (
+    change_attributes,
+    change_outcome,
+    misread_site,
+    patch_pass,
+    rebuild_call,
+    retype,
+    with_steps,
+)
+from foldproof.mutants.patched_pass import CORRECTING
 
 # --- widths and geometry ------------------------------------------------------------------------------
 
 
 def crop_clamped_at_zero() -> Fold:
-    """Padding that would be negative becomes 0."""
-    return concluding(lambda _, folded: replace(folded, padding=tuple(max(width, 0) for width in folded.padding or ())))
+    """The pass replaces negative padding by 0."""
+    return change_outcome(
+        lambda _, folded: replace(folded, padding=tuple(max(width, 0) for width in folded.padding or ()))
+    )
 
 
 def transposed_scaled_by_dilation() -> Fold:
-    """The widths of a transposed convolution are scaled by its dilation."""
+    """The pass scales the widths of a transposed convolution by its dilation."""
 
     def scaled(site: Site, folded: Folded) -> Outcome:
         consumer = site.consumer
@@ -34,26 +47,26 @@ def transposed_scaled_by_dilation() -> Fold:
         sides = zip(consumer.padding, folded.padding, consumer.strides * 2, consumer.dilation * 2, strict=True)
         return replace(folded, padding=tuple(own - (own - new) // stride * by for own, new, stride, by in sides))
 
-    return concluding(scaled)
+    return change_outcome(scaled)
 
 
 def kept_widths_swapped() -> Fold:
-    """The widths that stay in a smaller pad change sides."""
+    """The pass swaps the sides of the widths that stay in a smaller pad."""
 
     def swapped(_: Site, folded: Folded) -> Outcome:
         kept = folded.kept
         return folded if kept is None else replace(folded, kept=tuple((after, before) for before, after in kept))
 
-    return concluding(swapped)
+    return change_outcome(swapped)
 
 
 def dilation_lost() -> Fold:
     """The folded consumer has dilation 1."""
-    return rebuilding(lambda call: {"dilation": [1] * len(call.attrs.dilation)})
+    return change_attributes(lambda call: {"dilation": [1] * len(call.attrs.dilation)})
 
 
 def window_check_without_dilation() -> Fold:
-    """Whether a window holds data is looked at as if its dilation were 1."""
+    """The pass ignores the dilation when it checks whether a window holds data."""
 
     def dense(propagated: Propagated) -> bool:
         consumer = propagated.site.consumer
@@ -61,58 +74,58 @@ def window_check_without_dilation() -> Fold:
         return _holds(replace(propagated, site=replace(propagated.site, consumer=alone)))
 
     _holds = pooling.every_window_holds_data
-    return retyped(patched(rules, every_window_holds_data=dense))
+    return retype(patch_pass(rules, every_window_holds_data=dense))
 
 
 # --- steps --------------------------------------------------------------------------------------------
 
 
 def minimum_evaluated_as_maximum() -> Fold:
-    """Of the pad value and the operand of a minimum, the larger one is taken."""
-    return believing(
+    """The pass evaluates a minimum as a maximum."""
+    return misread_site(
         lambda site: with_steps(site, lambda step: replace(step, op="maximum") if step.op == "minimum" else step)
     )
 
 
 def operands_swapped() -> Fold:
-    """An operand on the left is taken for one on the right: c / x for x / c."""
-    return believing(
+    """The pass swaps the operands of a binary step: x / c for c / x."""
+    return misread_site(
         lambda site: with_steps(site, lambda step: replace(step, swapped=False) if isinstance(step, Binary) else step)
     )
 
 
 def rounds_half_up() -> Fold:
-    """A half is rounded up, not to the even neighbour."""
+    """The pass rounds a half up instead of to even."""
 
     def half_up(value: float, dtype: str) -> float:
         return float(floor(value + 0.5))
 
-    return retyped(patched(values, UNARY={**values.UNARY, "round": half_up}))
+    return retype(patch_pass(values, UNARY={**values.UNARY, "round": half_up}))
 
 
 def bounded_by_the_upper_bound() -> Fold:
-    """The data after a clip is taken to be at least its upper bound."""
+    """The pass takes the upper bound of a clip for the lower bound."""
 
     def lie(site: Site) -> Site:
         producers = (replace(step, low=step.high) if isinstance(step, Clip) else step for step in site.producers)
         return replace(site, producers=tuple(producers))
 
-    return believing(lie)
+    return misread_site(lie)
 
 
 # --- corrections --------------------------------------------------------------------------------------
 
 
 def correction_dilation_forgotten() -> Fold:
-    """The correction is that of a convolution with dilation 1."""
+    """The correction ignores the dilation."""
 
     def slide(kernel: np.ndarray[Any, Any], mask: np.ndarray[Any, Any], call: ir.Call) -> np.ndarray[Any, Any]:
-        dense = _slide(kernel, mask, changed(call, call.args, dilation=[1] * len(call.attrs.dilation)))
+        dense = _slide(kernel, mask, rebuild_call(call, call.args, dilation=[1] * len(call.attrs.dilation)))
         counts = _slide(kernel, mask, call).shape[1:]
         return dense[(slice(None), *(slice(count) for count in counts))]
 
     _slide = correction._slide
-    return patched(correction, fold=CORRECTING, _slide=slide)
+    return patch_pass(correction, fold=CORRECTING, _slide=slide)
 
 
 # --- the table ----------------------------------------------------------------------------------------
@@ -122,55 +135,55 @@ MUTANTS: tuple[Mutant, ...] = (
         held_out=True,
         kind="widths",
         make=crop_clamped_at_zero,
-        witness=killer("conv1d", Axis(size=4, pad=(-1, 0), kernel=2)),
+        witness=witness_case("conv1d", Axis(size=4, pad=(-1, 0), kernel=2)),
     ),
     Mutant(
         held_out=True,
         kind="transposed",
         make=transposed_scaled_by_dilation,
-        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
+        witness=witness_case("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
     ),
     Mutant(
         held_out=True,
         kind="partial",
         make=kept_widths_swapped,
-        witness=killer("conv1d", BARE, pad=Pad(channel=(0, 1))),
+        witness=witness_case("conv1d", BARE, pad=Pad(channel=(0, 1))),
     ),
     Mutant(
         held_out=True,
         kind="graph",
         make=dilation_lost,
-        witness=killer("conv1d", Axis(size=5, pad=(1, 1), kernel=2, dilation=2)),
+        witness=witness_case("conv1d", Axis(size=5, pad=(1, 1), kernel=2, dilation=2)),
     ),
     Mutant(
         held_out=True,
         kind="bounded",
         make=window_check_without_dilation,
-        witness=killer("max_pool1d", Axis(pad=(1, 1), kernel=2, dilation=2), producers=(Step(kind="relu"),)),
+        witness=witness_case("max_pool1d", Axis(pad=(1, 1), kernel=2, dilation=2), producers=(Step(kind="relu"),)),
     ),
     Mutant(
         held_out=True,
         kind="chain",
         make=minimum_evaluated_as_maximum,
-        witness=killer("conv1d", BARE, pad=Pad(value=3.0), steps=(Step(kind="minimum", operand=(0.0,)),)),
+        witness=witness_case("conv1d", BARE, pad=Pad(value=3.0), steps=(Step(kind="minimum", operand=(0.0,)),)),
     ),
     Mutant(
         held_out=True,
         kind="chain",
         make=operands_swapped,
-        witness=killer("conv1d", BARE, steps=(Step(kind="divide", operand=(2.0,), swapped=True),)),
+        witness=witness_case("conv1d", BARE, steps=(Step(kind="divide", operand=(2.0,), swapped=True),)),
     ),
     Mutant(
         held_out=True,
         kind="chain",
         make=rounds_half_up,
-        witness=killer("conv1d", BARE, pad=Pad(value=0.5), steps=(Step(kind="round"),)),
+        witness=witness_case("conv1d", BARE, pad=Pad(value=0.5), steps=(Step(kind="round"),)),
     ),
     Mutant(
         held_out=True,
         kind="bounded",
         make=bounded_by_the_upper_bound,
-        witness=killer(
+        witness=witness_case(
             "max_pool1d",
             Axis(size=4, pad=(1, 1), kernel=2),
             dtype="int32",
@@ -182,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
         held_out=True,
         kind="correction",
         make=correction_dilation_forgotten,
-        witness=killer(
+        witness=witness_case(
             "conv1d",
             Axis(size=5, pad=(1, 1), kernel=2, dilation=2),
             dtype="int8",
@@ -193,4 +206,4 @@ MUTANTS: tuple[Mutant, ...] = (
         right=CORRECT,
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

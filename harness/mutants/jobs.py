@@ -1,4 +1,4 @@
-"""What happens in a worker process: a few cases through the kill matrix, or through a baseline."""
+"""The jobs of a worker process: a few cases through the kill matrix, or through a baseline."""
 
 from functools import cache
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from foldproof.case import Case
 from foldproof.ir.relax.targets import parse_target
 from foldproof.mutants import BY_NAME
-from foldproof.mutants.baselines import BY_BASELINE, compared
+from foldproof.mutants.baselines import BY_BASELINE, find_kills
+from foldproof.mutants.distinct_modules import Passes
 from foldproof.mutants.kill_matrix import RIGHT, Kills, kill_matrix
 from foldproof.mutants.mutant import BUNDLED
-from foldproof.mutants.through import Passes
 
 
 def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:
-    """The kills of each case by the harness."""
+    """Return the kills of each case by the harness."""
     return kill_matrix(cases, _passes(names), _target())
 
 
-def kill_as(baseline: str, cases: list[Case], names: tuple[str, ...], seed: int) -> list[Kills]:
-    """The kills of each case by a baseline."""
-    return compared(BY_BASELINE[baseline], cases, _passes(names), _target(), seed)
+def kill_by_baseline(baseline: str, cases: list[Case], names: tuple[str, ...], seed: int) -> list[Kills]:
+    """Return the kills of each case by a baseline."""
+    return find_kills(BY_BASELINE[baseline], cases, _passes(names), _target(), seed)
 
 
 @cache

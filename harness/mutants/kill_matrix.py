@@ -1,10 +1,10 @@
-"""The kill matrix: a case through all defects, each distinct module compiled and run once against the one reference.
+"""The kill matrix: cases x mutants. Each distinct module is compiled and run once, against one reference.
 
-    case --through--> distinct modules --one batch--> programs --conclude--> kills
+    case --apply_all--> distinct modules --one batch--> programs --conclude--> kills
 
-Law: a defect is killed by a case if ``check(case, its pass, complete=True)`` raises a failure of the pass, another one
-than the bundled pass gets. What runs goes through the fast pipeline; where the default one differs, ``check`` would
-call it a PipelineDisagreement (tests/mutants/test_mutants.py compares the two on every defect).
+Invariant: a case kills a mutant if ``check(case, its pass, complete=True)`` raises a failure that blames the pass and
+that the bundled pass does not have. Modules run through the fast pipeline. Where the default pipeline differs,
+``check`` would raise PipelineDisagreement; tests/mutants/test_kill_matrix.py compares the two for every mutant.
 """
 
 from collections.abc import Sequence
@@ -15,39 +15,46 @@ from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
 from foldproof.ir.base import Program, Target
 from foldproof.ir.relax.ir import RELAX
-from foldproof.mutants.through import Distinct, Folded, Passes, fold_all
+from foldproof.mutants.distinct_modules import CaseModules, DistinctModule, Passes, apply_all
 from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
 
 BLAMING = tuple(kind for kind in KINDS if kind not in (OracleDisagreement, PipelineDisagreement, HarnessError))
-"""Failures that blame the pass. Those that blame TVM or the harness kill nothing."""
+"""Failures that blame the pass. Failures that blame TVM or the harness kill nothing."""
 
 RIGHT = ""
-"""The name of the bundled pass among those that are wrong."""
+"""The name of the bundled pass among the passes."""
 
 Kills = dict[str, Failure]
-"""Name of a defect -> the failure of its pass."""
+"""Name of a mutant -> the failure of its pass."""
 
 
 def kill_matrix(
     cases: Sequence[Case], passes: Passes, target: Target, options: PassOptions = NO_OPTIONS
 ) -> list[Kills]:
-    """The kills of each case. ``RIGHT`` is one of the passes, all of which make these ``promises``."""
-    through = [fold_all(case, passes) for case in cases]
+    """Return the kills of each case.
+
+    Args:
+        cases: The cases.
+        passes: The mutants and the bundled pass, which is called ``RIGHT``.
+        target: The parsed target.
+        options: The options that all these passes have.
+    """
+    rows = [apply_all(case, passes) for case in cases]
     evidence = {case: Evidence(case, RELAX) for case in cases}
     ready = [
-        (each, _prepared(each, evidence[each.case], options))
-        for row in through
+        (each, _prepare(each, evidence[each.case], options))
+        for row in rows
         for each in row.distinct
         if each.failure is None and each.names
     ]
-    programs = _compiled([prepared for _, prepared in ready], target)
+    programs = _compile([prepared for _, prepared in ready], target)
     for i, (each, prepared) in enumerate(ready):
-        each.failure = _concluded(prepared, target, programs.get(i))
-    return [kills_of(row) for row in through]
+        each.failure = _conclude(prepared, target, programs.get(i))
+    return [select_kills(row) for row in rows]
 
 
-def kills_of(row: Folded) -> Kills:
-    """The failures that blame a pass, and which the bundled one does not have."""
+def select_kills(row: CaseModules) -> Kills:
+    """Return the failures that blame a pass and that the bundled pass does not have."""
     found = row.failures | {name: each.failure for each in row.distinct if each.failure for name in each.names}
     right = found.pop(RIGHT, None)
     return {
@@ -57,12 +64,12 @@ def kills_of(row: Folded) -> Kills:
     }
 
 
-def _prepared(each: Distinct, evidence: Evidence, options: PassOptions) -> Prepared:
+def _prepare(each: DistinctModule, evidence: Evidence, options: PassOptions) -> Prepared:
     return prepared_from(evidence, each.unfolded, each.folded, complete=True, options=options)
 
 
-def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
-    """The program of each, by its place; none if one of them does not compile, which then shows alone."""
+def _compile(prepared: Sequence[Prepared], target: Target) -> dict[int, Program]:
+    """Compile all in one batch: index -> program. Empty if one of them does not compile."""
     places = [i for i, each in enumerate(prepared) if each.modules]
     try:
         programs = RELAX.compile([prepared[i].modules for i in places], target)
@@ -71,7 +78,7 @@ def _compiled(prepared: Sequence[Prepared], target: Target) -> dict[int, Program
     return dict(zip(places, programs, strict=True))
 
 
-def _concluded(prepared: Prepared, target: Target, program: Program | None) -> Failure | None:
+def _conclude(prepared: Prepared, target: Target, program: Program | None) -> Failure | None:
     try:
         conclude(prepared, target, program=program)
     except Failure as found:

@@ -1,6 +1,6 @@
-"""Defect: a pass that is wrong on purpose, and the case that proves it.
+"""Mutant: a pass with a deliberate defect, and the case that proves it.
 
-Law: on ``killed_by`` the pass of ``make`` fails ``check(..., complete=True)``, where that of ``right`` passes.
+Invariant: on ``witness`` the pass of ``make`` fails ``check(..., complete=True)``, and the pass of ``right`` passes.
 """
 
 from collections.abc import Callable
@@ -12,28 +12,29 @@ from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import FoldExplicitPadding
 
-Make = Callable[[], Fold]
-"""Makes a pass."""
+MakePass = Callable[[], Fold]
+"""A function that makes a pass."""
 
-BUNDLED: Make = cast(Make, FoldExplicitPadding)
-CORRECT: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
-SLICE: Make = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
+BUNDLED: MakePass = cast(MakePass, FoldExplicitPadding)
+CORRECT: MakePass = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
+SLICE: MakePass = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One defective pass. ``kind`` is the rule, or the part of the pass, that it spoils.
+    """One defective pass.
 
-    ``make`` makes the pass; its name is that of the defect, its docstring says what is wrong. ``upstream`` is the issue
-    of the project that had it, where one is known. ``right`` makes the pass without the defect: the bundled one, with
-    options where the defect needs them. A ``held_out`` defect was written last, and is never used to tune strategies.
+    ``kind`` is the rule, or the part of the pass, that has the defect. ``make`` makes the pass: its name is the name of
+    the mutant, its docstring the defect. ``witness`` is a case that kills the mutant. ``upstream`` is the issue of the
+    project that had the defect, if it is known. ``right`` makes the same pass without the defect. A
+    ``held_out`` mutant was written last and is never used to tune strategies.
     """
 
     kind: str
-    make: Make
+    make: MakePass
     witness: Case
     upstream: str = ""
-    right: Make = BUNDLED
+    right: MakePass = BUNDLED
     held_out: bool = False
 
     @property
@@ -42,7 +43,7 @@ class Mutant:
 
     @property
     def text(self) -> str:
-        """What is wrong, in a sentence."""
+        """The defect, in a sentence."""
         return " ".join((self.make.__doc__ or "").split())
 
 
@@ -53,12 +54,12 @@ W = Axis(size=5, pad=(0, 1), kernel=3, padding=(2, 0))
 BARE = Axis(size=4, pad=(1, 2), kernel=2)
 
 
-def killer(op: str, *axes: Axis, **fields: Any) -> Case:
-    """A case on data that is all negative, unless ``fields`` say otherwise."""
+def witness_case(op: str, *axes: Axis, **fields: Any) -> Case:
+    """Return a case with negative data, unless ``fields`` say otherwise."""
     return Case(**{"op": op, "axes": axes, "fills": ("negative",), **fields})
 
 
-def quantized(*, value: float, dtype: str = "int8", channels: int = 1, **step: Any) -> Case:
-    """A conv1d after a dequantize."""
+def quantized_witness(*, value: float, dtype: str = "int8", channels: int = 1, **step: Any) -> Case:
+    """Return a conv1d after a dequantize."""
     steps = (Step(**{"zero_point_dtype": dtype, **step}),)
-    return killer("conv1d", BARE, dtype=dtype, pad=Pad(value=value), steps=steps, channels=channels)
+    return witness_case("conv1d", BARE, dtype=dtype, pad=Pad(value=value), steps=steps, channels=channels)

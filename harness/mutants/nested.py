@@ -1,4 +1,4 @@
-"""Defects of pads of pads, and of pads that go in part."""
+"""Mutants: pads of pads, and pads of which a part stays."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,64 +13,64 @@ from foldproof.fold import propagation as steps
 from foldproof.fold.facts import Padded, PadFacts, Site
 from foldproof.fold.propagation import Border
 from foldproof.fold.values import cast
-from foldproof.mutants.mutant import BARE, Mutant, killer
-from foldproof.mutants.operators import concluding, patched, retyped
+from foldproof.mutants.mutant import BARE, Mutant, witness_case
+from foldproof.mutants.operators import change_outcome, patch_pass, retype
 
 # --- pads of pads -------------------------------------------------------------------------------------
 
 
-def _merging(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
-    """Neighbours become one whatever the forgiven refusals say."""
+def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
+    """Merge two pads although these refusals forbid it."""
 
     def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
         return (refused for refused in _refusals(inner, outer) if not forgives(refused, inner, outer))
 
     _refusals = rules.Nested.refusals
-    return retyped(patched(rules.Nested, refusals=staticmethod(refusals)))
+    return retype(patch_pass(rules.Nested, refusals=staticmethod(refusals)))
 
 
 def nested_values_not_compared() -> Fold:
-    """A pad of a pad becomes one, although their values differ."""
-    return _merging(lambda refused, inner, outer: refused.kind == Kind.VALUE)
+    """The pass merges two pads with different values."""
+    return _forgive(lambda refused, inner, outer: refused.kind == Kind.VALUE)
 
 
 def nested_signs_of_zero_not_compared() -> Fold:
-    """Pads of 0.0 and -0.0 become one."""
+    """The pass merges pads of 0.0 and -0.0."""
 
     def equal(refused: Refused, inner: PadFacts, outer: PadFacts) -> bool:
         return refused.kind == Kind.VALUE and cast(inner.value, inner.dtype) == cast(outer.value, outer.dtype)
 
-    return _merging(equal)
+    return _forgive(equal)
 
 
 def nested_crop_summed() -> Fold:
-    """A crop and the pad after it become their sum, which brings back what was cropped."""
-    return _merging(lambda refused, inner, outer: refused.kind == Kind.CROP)
+    """The pass adds the widths of a crop and of the pad after it, which restores cropped data."""
+    return _forgive(lambda refused, inner, outer: refused.kind == Kind.CROP)
 
 
 def nested_corner_ignored() -> Fold:
-    """What a pad of another axis puts over the border is forgotten."""
+    """The pass forgets what a pad of another axis puts over the border."""
 
     def padded(border: Border, step: Padded) -> Border | Refused:
         after = _padded(border, step)
         return after if isinstance(after, Refused) else replace(after, values=border.values)
 
     _padded = steps._padded
-    return retyped(patched(steps, _padded=padded))
+    return retype(patch_pass(steps, _padded=padded))
 
 
 def nested_value_of_the_outer() -> Fold:
-    """A pad of a pad gets the value of the outer one, even if that one only crops."""
+    """Two merged pads have the value of the outer one, even if that one only crops."""
 
     def merged(inner: PadFacts, outer: PadFacts) -> PadFacts:
         return replace(_merged(inner, outer), value=outer.value)
 
     _merged = rules.Nested.merged
-    return retyped(patched(rules.Nested, merged=staticmethod(merged)))
+    return retype(patch_pass(rules.Nested, merged=staticmethod(merged)))
 
 
 def cancelled_at_the_other_end() -> Fold:
-    """What a crop takes of a pad, after other ops, goes from the other end of the pad."""
+    """A crop after other ops shortens the other end of the pad."""
 
     def pads(inner: Padded, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
         found = _pads(inner, between, outer)
@@ -81,29 +81,29 @@ def cancelled_at_the_other_end() -> Fold:
         return replace(found[0], widths=widths), found[1]
 
     _pads = rules.Cancelled.pads
-    return retyped(patched(rules.Cancelled, pads=staticmethod(pads)))
+    return retype(patch_pass(rules.Cancelled, pads=staticmethod(pads)))
 
 
 def varying_operand_cancelled() -> Fold:
-    """An operand between that varies along the axis does not keep what a crop takes away."""
-    return patched(rules, other_operands=lambda step: ())
+    """The pass cancels a pad and a crop although an operand between them varies along the axis."""
+    return patch_pass(rules, other_operands=lambda step: ())
 
 
 # --- pads that go in part -----------------------------------------------------------------------------
 
 
 def rebuilt_pad_value_lost() -> Fold:
-    """The smaller pad that stays, and the one that two became, have the value 0."""
+    """Every pad that the pass writes has the value 0."""
 
     def pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
         return _pad_call(source, replace(pad, value=0.0), like, ty)
 
     _pad_call = rewrite._pad_call
-    return patched(rewrite, _pad_call=pad_call)
+    return patch_pass(rewrite, _pad_call=pad_call)
 
 
 def partial_batch_lost() -> Fold:
-    """Of the widths that stay, those of the batch are lost."""
+    """The widths of the batch are lost in the smaller pad."""
 
     def lost(site: Site, folded: Folded) -> Outcome:
         at = site.consumer.layout.index("N")
@@ -112,16 +112,16 @@ def partial_batch_lost() -> Fold:
         kept = tuple((0, 0) if axis == at else sides for axis, sides in enumerate(folded.kept))
         return replace(folded, kept=kept if any(map(any, kept)) else None)
 
-    return concluding(lost)
+    return change_outcome(lost)
 
 
 def partial_refused() -> Fold:
-    """A pad of batch or channels beside the spatial axes stays whole."""
+    """The pass refuses a pad of batch or channels beside the spatial axes."""
 
     def whole(site: Site, folded: Folded) -> Outcome:
         return folded if folded.kept is None else Refused(Kind.CHANNEL, "the pad changes the channels")
 
-    return concluding(whole)
+    return change_outcome(whole)
 
 
 # --- the table ----------------------------------------------------------------------------------------
@@ -135,45 +135,47 @@ RELU = Step(kind="relu")
 ALONG = Step(kind="add", operand=(1.0, 2.0, 3.0), axis="W")
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(kind="nested", make=nested_values_not_compared, witness=killer("conv1d", BARE, steps=_again(3.0, 1, 0))),
+    Mutant(
+        kind="nested", make=nested_values_not_compared, witness=witness_case("conv1d", BARE, steps=_again(3.0, 1, 0))
+    ),
     Mutant(
         kind="nested",
         make=nested_signs_of_zero_not_compared,
-        witness=killer("max_pool1d", Axis(size=3, pad=(1, 0)), pad=Pad(value=0.0), steps=_again(-0.0, 1, 0)),
+        witness=witness_case("max_pool1d", Axis(size=3, pad=(1, 0)), pad=Pad(value=0.0), steps=_again(-0.0, 1, 0)),
     ),
     Mutant(
         kind="nested",
         make=nested_crop_summed,
-        witness=killer("conv1d", Axis(size=6, pad=(-1, 0), kernel=2), steps=_again(0.0, 1, 0)),
+        witness=witness_case("conv1d", Axis(size=6, pad=(-1, 0), kernel=2), steps=_again(0.0, 1, 0)),
     ),
     Mutant(
         kind="nested",
         make=nested_corner_ignored,
-        witness=killer("conv1d", BARE, steps=_again(3.0, 0, 1, letter="C")),
+        witness=witness_case("conv1d", BARE, steps=_again(3.0, 0, 1, letter="C")),
     ),
     Mutant(
         kind="partial",
         make=rebuilt_pad_value_lost,
-        witness=killer("max_pool1d", BARE, pad=Pad(value=float("-inf"), channel=(0, 1))),
+        witness=witness_case("max_pool1d", BARE, pad=Pad(value=float("-inf"), channel=(0, 1))),
     ),
-    Mutant(kind="partial", make=partial_batch_lost, witness=killer("conv1d", BARE, pad=Pad(batch=(0, 1)))),
-    Mutant(kind="partial", make=partial_refused, witness=killer("conv1d", BARE, pad=Pad(channel=(0, 1)))),
+    Mutant(kind="partial", make=partial_batch_lost, witness=witness_case("conv1d", BARE, pad=Pad(batch=(0, 1)))),
+    Mutant(kind="partial", make=partial_refused, witness=witness_case("conv1d", BARE, pad=Pad(channel=(0, 1)))),
     Mutant(
         kind="nested",
         make=cancelled_at_the_other_end,
-        witness=killer(
+        witness=witness_case(
             "conv1d", Axis(size=4, pad=(2, 1), kernel=2), pad=Pad(value=3.0), steps=(RELU, *_again(0.0, -1, 0))
         ),
     ),
     Mutant(
         kind="nested",
         make=varying_operand_cancelled,
-        witness=killer("conv1d", Axis(size=2, pad=(1, 0)), steps=(ALONG, *_again(0.0, -1, 0))),
+        witness=witness_case("conv1d", Axis(size=2, pad=(1, 0)), steps=(ALONG, *_again(0.0, -1, 0))),
     ),
     Mutant(
         kind="nested",
         make=nested_value_of_the_outer,
-        witness=killer("conv1d", BARE, steps=(Step(kind="pad", value=3.0, widths=(("W", -1, 0),)),)),
+        witness=witness_case("conv1d", BARE, steps=(Step(kind="pad", value=3.0, widths=(("W", -1, 0),)),)),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

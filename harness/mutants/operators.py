@@ -1,9 +1,8 @@
-"""How to spoil the bundled pass: one function of it replaced while it runs, or its result changed.
+"""Operators that make a mutant of the bundled pass: replace one function while it runs, or change its result.
 
-    site --lie--> site --decide--> Outcome --conclusion--> Outcome --rebuild--> call
+    site --misread_site--> site --decide--> Outcome --change_outcome--> Outcome --change_attributes--> call
 
-Most defects are the pass with one precondition dropped, one fact of a site misread, or one step of the arithmetic or of
-the rebuilding changed.
+Most mutants drop one precondition, misread one fact of a site, or change one step of the arithmetic or of the rewrite.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from foldproof.fold.facts import Operand, Options, PadFacts, Quantization, Site,
 from foldproof.fold.propagated import Propagated, common, crops, propagate
 from foldproof.fold.reader import read_pad
 from foldproof.fold.rules import decide
-from foldproof.mutants.altered import BUNDLED, Spoilt
+from foldproof.mutants.patched_pass import BUNDLED, PatchedPass
 
 Sides = list[Widths]
 """(before, after) of every spatial axis, in the order of the padding attribute."""
@@ -32,41 +31,41 @@ _with_padding = rewrite._with_padding
 # --- functions of the pass ----------------------------------------------------------------------------
 
 
-def patched(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
-    """``fold`` with attributes of ``owner`` replaced while it runs."""
+def patch_pass(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
+    """Return ``fold`` with attributes of ``owner`` replaced while it runs."""
     patches = tuple((owner, name, replacement) for name, replacement in replacements.items())
-    if isinstance(fold, Spoilt):
+    if isinstance(fold, PatchedPass):
         return replace(fold, patches=(*fold.patches, *patches))
-    return Spoilt(base=fold, patches=patches)
+    return PatchedPass(base=fold, patches=patches)
 
 
-def retyped(fold: Fold) -> Fold:
-    """The types that the folded consumer has now: those of a pass that makes it with a BlockBuilder."""
-    assert isinstance(fold, Spoilt)
-    return replace(fold, after=with_types_anew)
+def retype(fold: Fold) -> Fold:
+    """Return ``fold`` with inferred types in its result, as of a pass that builds calls with a BlockBuilder."""
+    assert isinstance(fold, PatchedPass)
+    return replace(fold, after=infer_types)
 
 
-def with_types_anew(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
-    """What changed, with all its types inferred."""
-    return each(folded, without_pads, but=module)
+def infer_types(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
+    """Infer all types of the functions that changed."""
+    return change_functions(folded, remove_pads, but=module)
 
 
 # --- what the rules are asked, and answer -------------------------------------------------------------
 
 
-def deciding(wrong: Callable[[Site], Outcome]) -> Fold:
-    """Another answer to each site."""
+def replace_decision(wrong: Callable[[Site], Outcome]) -> Fold:
+    """Decide on each site with ``wrong``."""
     patches = ((rewrite, "decide", lambda site, options: wrong(site)),)
-    return Spoilt(base=BUNDLED, patches=patches, after=with_types_anew, wrong=wrong)
+    return PatchedPass(base=BUNDLED, patches=patches, after=infer_types, wrong=wrong)
 
 
-def believing(lie: Callable[[Site], Site]) -> Fold:
-    """The rules are asked about another site."""
-    return deciding(lambda site: decide(lie(site)))
+def misread_site(lie: Callable[[Site], Site]) -> Fold:
+    """Give the rules a wrong site."""
+    return replace_decision(lambda site: decide(lie(site)))
 
 
-def without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
-    """The rules without the preconditions of these kinds."""
+def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
+    """Remove the preconditions of these kinds from the rules, ``where`` it holds."""
 
     def kept(site: Site, refusals: Iterator[Refused]) -> Refused | None:
         return next((r for r in refusals if r.kind not in kinds or not where(site, r)), None)
@@ -84,46 +83,48 @@ def without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, 
         refused = kept(site, crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
         return refused or _with_kept(rule.fold(propagated), propagated)
 
-    return deciding(lenient)
+    return replace_decision(lenient)
 
 
 def _with_kept(folded: Folded, propagated: Propagated) -> Folded:
-    folded = replace(folded, border=None)  # a rule that takes a border for zero makes up for nothing
+    folded = replace(folded, border=None)  # a rule that takes a border for zero corrects nothing
     return replace(folded, kept=propagated.kept) if any(map(any, propagated.kept)) else folded
 
 
-def concluding(change: Callable[[Site, Folded], Outcome]) -> Fold:
-    """The rules fold what they should, to something else."""
+def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Fold:
+    """Change the outcome of sites that are folded."""
 
     def wrong(site: Site) -> Outcome:
         outcome = decide(site)
         return change(site, outcome) if isinstance(outcome, Folded) and outcome.padding is not None else outcome
 
-    return deciding(wrong)
+    return replace_decision(wrong)
 
 
-def adding(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
-    """Another sum of own padding and widths."""
-    return concluding(lambda site, folded: replace(folded, padding=flat(wrong(own_padding(site), pad_widths(site)))))
+def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
+    """Replace the sum of own padding and widths."""
+    return change_outcome(
+        lambda site, folded: replace(folded, padding=flatten(wrong(own_padding(site), pad_widths(site))))
+    )
 
 
 # --- what is rebuilt ----------------------------------------------------------------------------------
 
 
-def rebuilding(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
-    """The folded consumer gets other attributes besides its padding."""
+def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
+    """Change attributes of the folded consumer besides its padding."""
 
     def wrong(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
         rebuilt = _with_padding(call, operand, weights, outcome, ty=ty)
-        return changed(rebuilt, rebuilt.args, **change(rebuilt))
+        return rebuild_call(rebuilt, rebuilt.args, **change(rebuilt))
 
-    return retyped(patched(rewrite, _with_padding=wrong))
+    return retype(patch_pass(rewrite, _with_padding=wrong))
 
 
-def each(
+def change_functions(
     mod: tvm.IRModule, change: Callable[[relax.Function], relax.Function], *, but: tvm.IRModule | None = None
 ) -> tvm.IRModule:
-    """``mod`` with every function changed, ``but`` those of another module."""
+    """Change every function of ``mod``, except those of ``but``."""
     out = mod.clone()
     for name, function in mod.functions_items():
         if isinstance(function, relax.Function) and not (but and function.same_as(but[name])):
@@ -131,10 +132,10 @@ def each(
     return out
 
 
-def without_pads(
+def remove_pads(
     function: relax.Function, chosen: Callable[[Body, relax.Var, PadFacts], bool] = lambda body, var, pad: False
 ) -> relax.Function:
-    """The function without the chosen pads: what uses them reads their input. All types are inferred anew."""
+    """Remove the chosen pads: their readers read the input instead. All types are inferred again."""
     body = Body(function, lambda _: None)
     removed = {pad for pad in body.pads if chosen(body, pad, read_pad(body.values[pad]))}
     return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
@@ -142,7 +143,7 @@ def without_pads(
 
 @mutator
 class _Retype(PyExprMutator):  # type: ignore[misc]
-    """Infer all types anew, without the pads in ``removed``."""
+    """Infers all types again, without the pads in ``removed``."""
 
     def __init__(self, removed: Any) -> None:
         super().__init__()
@@ -156,12 +157,12 @@ class _Retype(PyExprMutator):  # type: ignore[misc]
             super().visit_var_binding_(binding)
 
     def visit_call_(self, call: ir.Call) -> ir.Call:
-        """The call without its type."""
+        """Remove the type of the call, so that it is inferred."""
         return ir.Call(call.op, [self.visit_expr(arg) for arg in call.args], call.attrs, call.ty_args)
 
 
-def changed(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
-    """The call with other operands and attributes."""
+def rebuild_call(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
+    """Return the call with other operands and attributes."""
     attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
     node = ir.make_node(call.op.attrs_type_key, **attrs | attributes)
     return ir.Call(call.op, args, node, call.ty_args, call.span, call.ty)
@@ -171,39 +172,39 @@ def changed(call: ir.Call, args: Any, **attributes: Any) -> ir.Call:
 
 
 def own_padding(site: Site) -> Sides:
-    """The consumer's own padding."""
+    """Return the consumer's own padding."""
     padding, rank = site.consumer.padding, len(site.consumer.spatial)
     return list(zip(padding[:rank], padding[rank:], strict=True))
 
 
 def pad_widths(site: Site) -> Sides:
-    """The widths of the pad along the spatial axes, as if nothing stood in between."""
+    """Return the spatial widths of the pad, as if no step were between."""
     assert site.pad.widths is not None
     return [site.pad.widths[site.consumer.layout.index(letter)] for letter in site.consumer.spatial]
 
 
-def flat(sides: Sides) -> tuple[int, ...]:
-    """In the order of the attribute."""
+def flatten(sides: Sides) -> tuple[int, ...]:
+    """Return the sides in the order of the padding attribute."""
     return tuple(before for before, _ in sides) + tuple(after for _, after in sides)
 
 
-def total(own: Sides, widths: Sides) -> Sides:
-    """The right sum."""
+def add_sides(own: Sides, widths: Sides) -> Sides:
+    """Return the right sum."""
     return [(b + before, a + after) for (b, a), (before, after) in zip(own, widths, strict=True)]
 
 
 def with_value(site: Site, value: float) -> Site:
-    """The site with another pad value."""
+    """Return the site with another pad value."""
     return replace(site, pad=replace(site.pad, value=value))
 
 
 def with_steps(site: Site, change: Callable[[Step], Step]) -> Site:
-    """The site with other steps."""
+    """Return the site with changed steps."""
     return replace(site, steps=tuple(map(change, site.steps)))
 
 
 def with_zero_points(site: Site, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> Site:
-    """The site with other zero points in its quantize and dequantize."""
+    """Return the site with changed zero points in quantize and dequantize."""
 
     def other(step: Step) -> Step:
         if not isinstance(step, Quantization) or step.zero_point.flat is None:

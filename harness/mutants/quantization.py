@@ -1,4 +1,4 @@
-"""Defects of scales and zero points."""
+"""Mutants: scales and zero points."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,37 +8,37 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Kind, Outcome
 from foldproof.fold.facts import Operand, Quantization, Site, Step
 from foldproof.fold.rules import decide
-from foldproof.mutants.mutant import BARE, Mutant, killer, quantized
-from foldproof.mutants.operators import believing, deciding, with_zero_points, without
+from foldproof.mutants.mutant import BARE, Mutant, quantized_witness, witness_case
+from foldproof.mutants.operators import drop_preconditions, misread_site, replace_decision, with_zero_points
 
 
 def quantized_value_ignored() -> Fold:
-    """Any pad value before a quantized consumer is taken for the neutral one."""
-    return without(Kind.QUANTIZATION)
+    """The pass folds any pad value before a quantized consumer."""
+    return drop_preconditions(Kind.QUANTIZATION)
 
 
 def zero_instead_of_zero_point() -> Fold:
-    """The value before a dequantize is compared with 0."""
-    return believing(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
+    """The pass compares the value before a dequantize with 0."""
+    return misread_site(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
 
 
 def first_zero_point_only() -> Fold:
-    """Only the first of the per-channel zero points is looked at."""
-    return believing(lambda site: with_zero_points(site, lambda points: points[:1]))
+    """The pass reads only the first of the per-channel zero points."""
+    return misread_site(lambda site: with_zero_points(site, lambda points: points[:1]))
 
 
 def zero_point_wrong_sign() -> Fold:
-    """Value and zero point are compared as bytes: 255 passes for -1."""
+    """The pass compares value and zero point as bytes: 255 equals -1."""
 
     def as_bytes(site: Site) -> Site:
         value = site.pad.value
         return with_zero_points(site, lambda points: tuple(value if (p - value) % 256 == 0 else p for p in points))
 
-    return believing(as_bytes)
+    return misread_site(as_bytes)
 
 
 def absent_value_taken_as_match() -> Fold:
-    """A zero point that is not constant is taken for the pad value."""
+    """The pass takes a zero point that is not constant for the pad value."""
 
     def assumed(site: Site) -> Site:
         def known(step: Any) -> Any:
@@ -50,11 +50,11 @@ def absent_value_taken_as_match() -> Fold:
 
         return replace(site, steps=tuple(map(known, site.steps)))
 
-    return believing(assumed)
+    return misread_site(assumed)
 
 
 def nonconstant_dereferenced() -> Fold:
-    """A zero point that is a parameter of the function is read like a constant."""
+    """The pass reads a zero point that is a parameter of the function like a constant."""
 
     def careless(site: Site) -> Outcome:
         for step in site.steps:
@@ -62,11 +62,11 @@ def nonconstant_dereferenced() -> Fold:
                 max(step.zero_point.flat)  # type: ignore[arg-type]  # the defect
         return decide(site)
 
-    return deciding(careless)
+    return replace_decision(careless)
 
 
 def varying_parameters_moved() -> Fold:
-    """A dequantize whose parameters follow a padded axis is moved before the pad as it is."""
+    """The pass moves a dequantize before the pad although its parameters vary along a padded axis."""
 
     def uniform(site: Site) -> Site:
         def first(operand: Operand) -> Operand:
@@ -79,11 +79,11 @@ def varying_parameters_moved() -> Fold:
 
         return replace(site, steps=tuple(map(flattened, site.steps)))
 
-    return believing(uniform)
+    return misread_site(uniform)
 
 
 def quantize_dequantize_taken_for_identity() -> Fold:
-    """A quantize and the dequantize after it are taken to cancel, whatever their zero points."""
+    """The pass cancels a quantize and the dequantize after it, whatever their zero points are."""
 
     def cancelled(site: Site) -> Site:
         kept: list[Step] = []
@@ -94,7 +94,7 @@ def quantize_dequantize_taken_for_identity() -> Fold:
                 kept.append(step)
         return replace(site, steps=tuple(kept))
 
-    return believing(cancelled)
+    return misread_site(cancelled)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -102,38 +102,40 @@ MUTANTS: tuple[Mutant, ...] = (
         kind="quantization",
         upstream="apache/tvm#11127",
         make=quantized_value_ignored,
-        witness=quantized(value=3.0, zero_point=(4,)),
+        witness=quantized_witness(value=3.0, zero_point=(4,)),
     ),
-    Mutant(kind="quantization", make=zero_instead_of_zero_point, witness=quantized(value=0.0, zero_point=(3,))),
+    Mutant(kind="quantization", make=zero_instead_of_zero_point, witness=quantized_witness(value=0.0, zero_point=(3,))),
     Mutant(
-        kind="quantization", make=first_zero_point_only, witness=quantized(value=3.0, zero_point=(3, 4), channels=2)
+        kind="quantization",
+        make=first_zero_point_only,
+        witness=quantized_witness(value=3.0, zero_point=(3, 4), channels=2),
     ),
     Mutant(
         kind="quantization",
         upstream="google/XNNPACK#8647",
         make=zero_point_wrong_sign,
-        witness=quantized(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
+        witness=quantized_witness(value=255.0, dtype="uint8", zero_point=(-1,), zero_point_dtype="int8"),
     ),
     Mutant(
         kind="quantization",
         make=absent_value_taken_as_match,
-        witness=quantized(value=0.0, zero_point=(3,), constant=False),
+        witness=quantized_witness(value=0.0, zero_point=(3,), constant=False),
     ),
     Mutant(
         kind="quantization",
         upstream="apache/tvm#14445",
         make=nonconstant_dereferenced,
-        witness=quantized(value=3.0, zero_point=(3,), constant=False),
+        witness=quantized_witness(value=3.0, zero_point=(3,), constant=False),
     ),
     Mutant(
         kind="quantization",
         make=varying_parameters_moved,
-        witness=quantized(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
+        witness=quantized_witness(value=3.0, zero_point=(3,), scale=(1.0, 0.5, 2.0, 1.0, 0.5, 2.0, 1.0), axis="W"),
     ),
     Mutant(
         kind="quantization",
         make=quantize_dequantize_taken_for_identity,
-        witness=killer(
+        witness=witness_case(
             "conv1d",
             BARE,
             steps=(
@@ -143,4 +145,4 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,4 +1,4 @@
-"""The table of the benchmark, its JSON lines, and its progress."""
+"""The report of ``foldproof mutants``: progress lines, tables, and lines of ``--json``."""
 
 import math
 import time
@@ -15,33 +15,33 @@ from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.mutants import BY_NAME
 from foldproof.mutants.benchmark import HARNESS, Listener, Plan, Result
-from foldproof.mutants.tally import Tally, finite, middle
+from foldproof.mutants.tally import Tally, finite_or_none, median_of_medians
 
 QUIET_SECONDS = 30.0
 WIDTH = 160
-"""Columns of the table, however narrow the terminal: rows that are cut say nothing."""
+"""Columns of the tables at least, also on a narrower terminal, so that no cell is cut."""
 
 Write = Callable[[dict[str, Any]], None]
-"""Appends a JSON line."""
+"""A function that appends an object to the file of ``--json``."""
 
 
 class Progress(Listener):
-    """Writes each first kill as a JSON line when it comes, and now and then a line for a person."""
+    """Write the first kill of each mutant and seed as a line of ``--json``, and print a line every 30 s."""
 
     def __init__(self, console: Console, plan: Plan, write: Write) -> None:
         self._console, self._plan, self._write = console, plan, write
         self._started = self._last = time.monotonic()
 
-    def counted(self, way: str, seed: int, number: int) -> None:
-        """A line every half minute, and one at the end of a seed."""
+    def on_count(self, way: str, seed: int, number: int) -> None:
+        """Print a line every 30 s, and one at the end of a seed."""
         now = time.monotonic()
         if number == self._plan.budget or now - self._last > QUIET_SECONDS:
             self._last = now
             line = f"{way}, seed {seed}: {number}/{self._plan.budget} cases, {now - self._started:.0f} s"
             self._console.print(line, style="dim", markup=False)
 
-    def killed(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
-        """One line of JSON."""
+    def on_kill(self, way: str, seed: int, number: int, name: str, failure: Failure) -> None:
+        """Write a line of ``--json``."""
         self._write(
             {
                 "event": "kill",
@@ -54,8 +54,8 @@ class Progress(Listener):
             }
         )
 
-    def shrunk(self, name: str, shrunk: ShrinkResult) -> None:
-        """One line of JSON."""
+    def on_shrink(self, name: str, shrunk: ShrinkResult) -> None:
+        """Write a line of ``--json``."""
         self._write({"event": "shrunk", "defect": name, **_shrunk_record(shrunk)})
 
 
@@ -72,10 +72,10 @@ def _shrunk_record(shrunk: ShrinkResult) -> dict[str, Any]:
 
 
 def print_result(console: Console, result: Result) -> None:
-    """The table, those that were held out apart, the shrunk cases, a closing line."""
+    """Print the tables (held-out mutants in one of their own), the shrunk cases and a closing line."""
     tallies = list(result.tallies.values())
     wide = Console(file=console.file, highlight=False, width=max(console.width, WIDTH))
-    for title, held_out in (("defects", False), ("held out: written last, not used for tuning", True)):
+    for title, held_out in (("mutants", False), ("held-out mutants (written last, never used for tuning)", True)):
         chosen = [tally for tally in tallies if BY_NAME[tally.name].held_out is held_out]
         if chosen:
             wide.print(_table(title, chosen, result))
@@ -88,10 +88,10 @@ def print_result(console: Console, result: Result) -> None:
 
 def _table(title: str, tallies: list[Tally], result: Result) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("defect", no_wrap=True)
-    for column in ("killed", "median", "worst", "kills per 100 cases"):
+    table.add_column("mutant", no_wrap=True)
+    for column in ("seeds that kill", "median cases", "worst", "kills per 100 cases [95 %]"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("symptom", no_wrap=True)
+    table.add_column("most frequent failure", no_wrap=True)
     for name in result.baselines:
         table.add_column(name, justify="right", no_wrap=True)
     budget = result.plan.budget
@@ -117,12 +117,12 @@ def _baseline_cell(tally: Tally, budget: int) -> str:
 
 
 def _number(number: float, budget: int) -> str:
-    """Cases; a fraction is the median of an even number of seeds."""
+    """Return a number of cases as text. A fraction is the median of an even number of seeds."""
     return f">{budget}" if math.isinf(number) else f"{number:g}"
 
 
 def _shrunk_line(shrunk: ShrinkResult) -> str:
-    size = "1-minimal" if shrunk.minimal else "shrunk as far as its time allowed"
+    size = "1-minimal" if shrunk.minimal else "not minimal (the time for shrinking ended)"
     return f"{shrunk.failure.fingerprint}, {size} after {shrunk.tried} cases in {shrunk.seconds:.1f} s"
 
 
@@ -132,15 +132,15 @@ def _closing(result: Result) -> Text:
     parts = [
         f"{len(result.killed)} of {len(tallies)} defects killed by each of {plan.seeds} seeds "
         f"(from {plan.seed}) within {plan.budget} cases",
-        f"median {_number(middle(tallies), plan.budget)}, "
+        f"median {_number(median_of_medians(tallies), plan.budget)}, "
         f"worst {_number(max((t.worst for t in tallies), default=math.inf), plan.budget)}",
     ]
     for name, of in result.baselines.items():
-        parts.append(f"{name} {sum(tally.killed for tally in of.values())}")
+        parts.append(f"{name} kills {sum(tally.killed for tally in of.values())}")
     if result.shrunk:
         minimal = sum(shrunk.minimal for shrunk in result.shrunk.values())
         parts.append(
-            f"{minimal} of {len(result.shrunk)} cases 1-minimal, shrunk in {_shrink_seconds(result)} s (median)"
+            f"{minimal} of {len(result.shrunk)} shrunk cases 1-minimal, median {_shrink_seconds(result)} s each"
         )
     parts.append(f"{result.seconds:.1f} s" + (", interrupted" if result.interrupted else ""))
     good = len(result.killed) == len(tallies) and not result.interrupted
@@ -151,7 +151,7 @@ def _closing(result: Result) -> Text:
 
 
 def records(result: Result) -> list[dict[str, Any]]:
-    """The lines of the end: a row per defect and way of testing, then the summary."""
+    """Return the last lines of ``--json``: one per mutant and method of testing, then the summary."""
     ways = {HARNESS: result.tallies, **result.baselines}
     rows: list[dict[str, Any]] = []
     for way, tallies in ways.items():
@@ -192,6 +192,6 @@ def _totals(tallies: list[Tally]) -> dict[str, Any]:
     return {
         "defects": len(tallies),
         "killed": sum(tally.killed for tally in tallies),
-        "median_cases": finite(middle(tallies)),
-        "worst_cases": finite(max((tally.worst for tally in tallies), default=math.inf)),
+        "median_cases": finite_or_none(median_of_medians(tallies)),
+        "worst_cases": finite_or_none(max((tally.worst for tally in tallies), default=math.inf)),
     }

@@ -1,4 +1,4 @@
-"""Defects of transposed convolutions."""
+"""Mutants: transposed convolutions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,59 +11,67 @@ from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused
 from foldproof.fold.facts import Site
 from foldproof.fold.rules import decide
-from foldproof.mutants.mutant import Mutant, killer
-from foldproof.mutants.operators import concluding, deciding, flat, own_padding, pad_widths, rebuilding, without
+from foldproof.mutants.mutant import Mutant, witness_case
+from foldproof.mutants.operators import (
+    change_attributes,
+    change_outcome,
+    drop_preconditions,
+    flatten,
+    own_padding,
+    pad_widths,
+    replace_decision,
+)
 
 
 def transposed_crop_not_scaled() -> Fold:
-    """The pad of a transposed convolution is taken from its padding without the stride."""
-    return _transposing(lambda own, width: own - width)
+    """The pass subtracts the pad of a transposed convolution without the stride."""
+    return _change_transposed(lambda own, width: own - width)
 
 
 def transposed_padding_added() -> Fold:
-    """A transposed convolution is folded like a forward one."""
-    return _transposing(lambda own, width: own + width)
+    """The pass adds the pad of a transposed convolution to its padding."""
+    return _change_transposed(lambda own, width: own + width)
 
 
 def output_padding_lost() -> Fold:
-    """The rebuilt transposed convolution has no output_padding."""
+    """The new transposed convolution has no output_padding."""
 
     def lost(call: ir.Call) -> dict[str, Any]:
         return {"output_padding": [0 for _ in call.attrs.strides]} if hasattr(call.attrs, "output_padding") else {}
 
-    return rebuilding(lost)
+    return change_attributes(lost)
 
 
 def transposed_growth_clamped() -> Fold:
-    """A padding that the fold makes negative, which grows the result of a transposed convolution, becomes 0."""
+    """The pass replaces negative padding of a transposed convolution, which grows its result, by 0."""
 
     def clamped(site: Site, folded: Folded) -> Outcome:
         if site.consumer.family != "conv_transpose" or folded.padding is None:
             return folded
         return replace(folded, padding=tuple(max(0, width) for width in folded.padding))
 
-    return concluding(clamped)
+    return change_outcome(clamped)
 
 
 def transposed_value_ignored() -> Fold:
-    """Any pad value before a transposed convolution is taken for 0."""
+    """The pass folds any pad value before a transposed convolution."""
     kinds = (Kind.VALUE, Kind.QUANTIZATION)
-    return without(*kinds, where=lambda site, _: site.consumer.family == "conv_transpose")
+    return drop_preconditions(*kinds, where=lambda site, _: site.consumer.family == "conv_transpose")
 
 
-def _transposing(wrong: Callable[[int, int], int]) -> Fold:
+def _change_transposed(wrong: Callable[[int, int], int]) -> Fold:
     def fold(site: Site) -> Outcome:
         folded = decide(site)
         if site.consumer.family != "conv_transpose" or isinstance(folded, Refused) or site.pad.is_identity:
             return folded
-        padding = tuple(map(wrong, flat(own_padding(site)), flat(pad_widths(site))))
+        padding = tuple(map(wrong, flatten(own_padding(site)), flatten(pad_widths(site))))
         return replace(folded, padding=padding) if min(padding) >= 0 else folded
 
-    return deciding(fold)
+    return replace_decision(fold)
 
 
 def transposed_first_stride_only() -> Fold:
-    """The widths of every axis of a transposed convolution are scaled by the first stride."""
+    """The pass scales the widths of every axis by the first stride."""
 
     def scaled(site: Site, folded: Folded) -> Outcome:
         consumer = site.consumer
@@ -72,7 +80,7 @@ def transposed_first_stride_only() -> Fold:
         pairs = zip(consumer.padding, folded.padding, consumer.strides * 2, strict=True)
         return replace(folded, padding=tuple(own + (new - own) // by * consumer.strides[0] for own, new, by in pairs))
 
-    return concluding(scaled)
+    return change_outcome(scaled)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -80,38 +88,40 @@ MUTANTS: tuple[Mutant, ...] = (
         kind="transposed",
         upstream="OpenVINO",
         make=transposed_crop_not_scaled,
-        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
+        witness=witness_case("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
     ),
     Mutant(
         kind="transposed",
         make=transposed_padding_added,
-        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=4, padding=(1, 0))),
+        witness=witness_case("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=4, padding=(1, 0))),
     ),
     Mutant(
         kind="transposed",
         make=output_padding_lost,
-        witness=killer(
+        witness=witness_case(
             "conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0), output_padding=1)
         ),
     ),
     Mutant(
         kind="transposed",
         make=transposed_growth_clamped,
-        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2)),
+        witness=witness_case("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2)),
     ),
     Mutant(
         kind="transposed",
         make=transposed_value_ignored,
-        witness=killer("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), pad=Pad(value=3.0)),
+        witness=witness_case(
+            "conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)), pad=Pad(value=3.0)
+        ),
     ),
     Mutant(
         kind="transposed",
         make=transposed_first_stride_only,
-        witness=killer(
+        witness=witness_case(
             "conv2d_transpose",
             Axis(size=4, pad=(1, 0), kernel=3, padding=(1, 0)),
             Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0)),
         ),
     ),
 )
-"""A row each."""
+"""The mutants of this module."""

@@ -1,1 +1,1 @@
-"""What people look at: a case in a few lines, the live progress of a campaign, its closing tables."""
+"""Reports for people: the live progress of a campaign, its closing report, one case, and a corpus."""

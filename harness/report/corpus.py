@@ -1,4 +1,4 @@
-"""``foldproof corpus stats``: how many cases of a corpus have what."""
+"""``foldproof corpus stats``: the number of cases per op, rule, refusal, dtype and layout."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,28 +9,34 @@ from rich.table import Table
 from foldproof.corpus.coverage import layout_class, outcomes
 from foldproof.corpus.entry import Entry
 
+PARTS = ("op", "folded", "refused", "expected", "dtype", "layout", "failure")
+"""The parts of the table, in order."""
+
 
 def print_stats(console: Console, entries: Iterable[Entry]) -> None:
-    """A table: op, rule, refusal, dtype and layout, each with the number of cases; the total below."""
+    """Print a table with a row per op, rule, refusal, expectation, dtype, layout and failure, and the total.
+
+    A case counts once in each row that it belongs to.
+    """
     counts: dict[str, Counter[str]] = {}
     total = 0
     for entry in entries:
         total += 1
-        for part, name in set(_parts(entry)):
+        for part, name in set(_rows_of(entry)):
             counts.setdefault(part, Counter())[name] += 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("by", style="bold")
-    table.add_column("what")
+    table.add_column("part", style="bold")
+    table.add_column("value")
     table.add_column("cases", justify="right")
-    for part in ("op", "folded", "refused", "expected", "dtype", "layout", "failure"):
+    for part in PARTS:
         for i, (name, n) in enumerate(counts.get(part, Counter()).most_common()):
             table.add_row("" if i else part, name, str(n))
     table.add_row("all", "", str(total), style="bold")
     console.print(table)
 
 
-def _parts(entry: Entry) -> Iterator[tuple[str, str]]:
-    """(part of the table, row) of all that an entry counts for."""
+def _rows_of(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Yield (part, value) of every row that counts the entry."""
     case = entry.case
     yield "op", case.op
     for outcome in outcomes(entry):

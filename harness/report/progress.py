@@ -1,4 +1,4 @@
-"""Live progress of a campaign: a bar and a line that are rewritten on a terminal, a line a minute elsewhere."""
+"""The live progress of a campaign: a bar and a line on a terminal, otherwise a line per minute."""
 
 import time
 from datetime import timedelta
@@ -15,12 +15,15 @@ from foldproof.campaign.campaign import Listener
 from foldproof.campaign.summary import DistinctFailure, Summary
 
 QUIET_SECONDS = 60.0
-ROOM_FOR_A_BAR = 120
-"""Columns of a terminal that shows a bar beside the line."""
+BAR_COLUMNS = 120
+"""Columns that a terminal needs to show a bar beside the line."""
 
 
 class Progress(Listener):
-    """Shows cases, cases/s, shares, failures and the time left while a campaign runs. Use as a context manager."""
+    """Show cases, cases/s, shares, failures and the time left while a campaign runs. A context manager.
+
+    Args of the constructor: where to print, and the budgets of the campaign (wall-clock seconds, cases) or None.
+    """
 
     def __init__(self, console: Console, *, seconds: float | None, examples: int | None) -> None:
         self._console, self._seconds, self._examples = console, seconds, examples
@@ -39,7 +42,7 @@ class Progress(Listener):
             self._live.stop()
 
     def progressed(self, summary: Summary) -> None:
-        """Rewrite the line, or print one when a minute has passed."""
+        """Rewrite the line on a terminal; otherwise print one per minute."""
         if self._live:
             self._live.update(self._bar(summary))
         elif time.monotonic() - self._last_line >= QUIET_SECONDS:
@@ -47,13 +50,13 @@ class Progress(Listener):
             self._console.print(self._line(summary), soft_wrap=True)
 
     def found(self, found: DistinctFailure) -> None:
-        """Say at once what was found; the shrunk case follows at the end."""
+        """Print a new failure at once. The closing report has the shrunk case."""
         self._console.print(
             Text(f"found {found.failure.fingerprint}: {found.failure.detail}", style="red"), soft_wrap=True
         )
 
     def shrinking(self, found: DistinctFailure) -> None:
-        """Say what is being shrunk."""
+        """Show which failure is being shrunk."""
         text = Text(f"shrinking {found.failure.fingerprint} ...", style="dim")
         if self._live:
             self._live.update(text)
@@ -61,7 +64,7 @@ class Progress(Listener):
             self._console.print(text)
 
     def _bar(self, summary: Summary) -> Table | Text:
-        if self._console.width < ROOM_FOR_A_BAR:
+        if self._console.width < BAR_COLUMNS:
             return self._line(summary)
         left = self._left(summary)
         share = None if left is None else summary.seconds / max(summary.seconds + left, 1e-9)
@@ -70,7 +73,10 @@ class Progress(Listener):
         return row
 
     def _left(self, summary: Summary) -> float | None:
-        """Seconds until the first of the budgets is used up, at the pace so far; None without one, or before a case."""
+        """Return the seconds until the first budget ends, at the rate so far.
+
+        None without a budget, or before the first case.
+        """
         ends = [] if self._seconds is None else [self._seconds - summary.seconds]
         if self._examples and summary.cases_per_second:
             ends.append((self._examples - summary.executed) / summary.cases_per_second)

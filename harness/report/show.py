@@ -1,4 +1,4 @@
-"""``foldproof show``: a case, its TVMScript before and after the pass, the reason of each site, and the verdict."""
+"""``foldproof show``: a case, its TVMScript before and after the pass, the outcome of each site, and the result."""
 
 from typing import Any
 
@@ -16,7 +16,18 @@ from foldproof.ir.base import IR, Module, Pass, ir_of
 
 
 def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:
-    """Print everything about a case; whether it passed."""
+    """Print a case, both modules, the outcome of each site and the result of ``check``.
+
+    Args:
+        console: Where to print.
+        entry: The case, with its note and what its file records.
+        fold: The pass.
+        target: The parsed target.
+        complete: Whether a missed legal fold is a failure.
+
+    Returns:
+        Whether the case passed.
+    """
     case = entry.case
     console.print(Text(describe(case), style="cyan"), soft_wrap=True)
     console.print(Text(f"  {case!r}"), soft_wrap=True)
@@ -33,8 +44,8 @@ def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: b
     console.print(Rule("before"))
     console.print(_source(ir, before))
     _show_after(console, before, fold, ir)
-    console.print(Rule("verdict"))
-    console.print(Text(f"the fold is {evidence.legality} by the NumPy meaning of the case"))
+    console.print(Rule("result"))
+    console.print(Text(f"the fold is {evidence.legality}, by the NumPy reference"))
     return _show_verdict(console, entry, fold, target, complete=complete)
 
 
@@ -44,7 +55,7 @@ def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> None:
         after = fold(ir.clone(before))
         explain = getattr(fold, "explain", None)
         sites: Any = explain(before) if callable(explain) else ()
-    except (Exception, SystemExit) as error:  # noqa: BLE001, any pass can raise anything; the verdict below reports it as a failure
+    except (Exception, SystemExit) as error:  # noqa: BLE001, a pass can raise anything; the result below reports it as a failure
         console.print(Text(f"the pass raised {ir.short_error(error)}", style="red"))
         return
     console.print(Text("unchanged") if ir.same(before, after) else _source(ir, after))

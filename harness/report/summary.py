@@ -1,7 +1,7 @@
-"""The end of a campaign: a table op x outcome, what was counted, and each distinct failure with its replay line."""
+"""The closing report of a campaign: a table of outcomes per op, counters, and each distinct failure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -11,15 +11,36 @@ from rich.text import Text
 from foldproof.campaign.summary import RERUNS, DistinctFailure, Summary
 from foldproof.case import ops
 from foldproof.case.describe import describe
+from foldproof.oracle.legality import Legality
 
 OUTCOMES = ("folded", "refused", "failed", "known", "in doubt", "not executed")
 
+MEANINGS = {
+    "known": "a failure that the list of known failures (--known) contains. It does not fail the campaign.",
+    "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
+    "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
+    Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
+    Legality.THIS_SHAPE_ONLY: "the fold is right for the lengths of this case, but not for every length.",
+    Legality.UNKNOWN_MODE: "TVM treats the mode as constant or as a copy, but does not guarantee it.",
+    Legality.NEEDS_NO_FMA: "the fold is right unless the target fuses a multiplication and an addition.",
+    Legality.UNSPECIFIED: "the fold is right for every value that TVM specifies.",
+}
+"""The report's own words, each with its meaning. The report explains those that occur."""
+
 
 def print_summary(console: Console, summary: Summary, replay_options: str) -> None:
-    """The whole closing report."""
+    """Print the whole closing report.
+
+    Args:
+        console: Where to print.
+        summary: The counts and failures of the campaign.
+        replay_options: What to append to each replay line, for example `` --pass MODULE:ATTR``.
+    """
     if summary.by_op:
-        console.print(_outcomes(summary))
-    counted = _counted(summary)
+        console.print(_outcome_table(summary))
+    for word in _words(summary):
+        console.print(Text(f"{word}: {MEANINGS[word]}", style="dim"), soft_wrap=True)
+    counted = _counter_table(summary)
     if counted.row_count:
         console.print(counted)
     for found in summary.failures.values():
@@ -27,7 +48,7 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
     console.print(_closing_line(summary), soft_wrap=True)
 
 
-def _outcomes(summary: Summary) -> Table:
+def _outcome_table(summary: Summary) -> Table:
     table = Table(title="op x outcome", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("op")
     outcomes = OUTCOMES if summary.unsupported else OUTCOMES[:-1]
@@ -43,19 +64,28 @@ def _outcomes(summary: Summary) -> Table:
     return table
 
 
-def _counted(summary: Summary) -> Table:
-    """Rules, refusals and what was neither passed nor failed, with how many cases showed each."""
+def _words(summary: Summary) -> Iterator[str]:
+    """Yield the words of ``MEANINGS`` that the report uses, in the order of that table."""
+    used = {name for name, n in summary.legality.items() if n}
+    used |= {"known"} if summary.known else set()
+    used |= {"in doubt"} if summary.in_doubt else set()
+    used |= {"known issue"} if summary.known_issues else set()
+    return (word for word in MEANINGS if word in used)
+
+
+def _counter_table(summary: Summary) -> Table:
+    """Return a row per counter: rules, refusals, legality, what is in doubt, and how cases were compiled."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column()
     rows: tuple[tuple[str, Counter[str]], ...] = (
         ("rules", summary.rules),
         ("refusals", summary.reasons),
-        ("where a pad was left, the fold is", summary.legality),
-        ("in doubt: TVM leaves it undefined", summary.undefined),
-        ("in doubt: known defects of TVM", summary.known_issues),
-        ("not executed: the IR cannot express it", summary.unsupported),
-        ("left to the default pipeline", summary.fallbacks),
+        ("legality where a pad stays", summary.legality),
+        ("in doubt: undefined by TVM", summary.undefined),
+        ("in doubt: known issue of TVM", summary.known_issues),
+        ("not executed: not supported by the IR", summary.unsupported),
+        ("compiled by the default pipeline", summary.fallbacks),
         ("known failures", summary.known),
     )
     for title, counter in rows:
@@ -71,7 +101,12 @@ def _number(n: int) -> str:
 
 
 def failure_text(found: DistinctFailure, replay_options: str) -> RenderableType:
-    """A failure as a person wants it: what, the smallest case, how to run it again."""
+    """Return the report of one failure: what failed, the smallest case, and how to run it again.
+
+    Args:
+        found: The failure, shrunk or not, saved or not.
+        replay_options: What to append to the replay line.
+    """
     failure = found.smallest
     times = "once" if found.count == 1 else f"{found.count} times"
     lines = [Text(f"{failure.fingerprint}, seen {times}", style="bold red"), Text(f"  {failure.detail}")]
@@ -86,7 +121,7 @@ def failure_text(found: DistinctFailure, replay_options: str) -> RenderableType:
 
 
 def print_known(console: Console, gone: Sequence[Path]) -> None:
-    """What is to be said of known failures: those that fail no more can leave the list."""
+    """Print a line per known failure that no longer fails, so that it can be removed from the list."""
     for path in gone:
         console.print(Text(f"known failure {path} no longer fails", style="bold"), soft_wrap=True)
 
@@ -94,7 +129,7 @@ def print_known(console: Console, gone: Sequence[Path]) -> None:
 def _shrunk_line(found: DistinctFailure) -> str:
     if found.shrunk is None:
         return "not shrunk"
-    size = "1-minimal" if found.shrunk.minimal else "shrunk as far as its time allowed"
+    size = "1-minimal" if found.shrunk.minimal else "not minimal (the time for shrinking ended)"
     return (
         f"{size} after {found.shrunk.tried} cases in {found.shrunk.seconds:.1f} s; "
         f"reproduced {found.reproduced}/{RERUNS} in fresh processes"
@@ -105,7 +140,7 @@ def _closing_line(summary: Summary) -> Text:
     kinds = len(summary.failures)
     verdict = f"{kinds} distinct failure{'s' if kinds != 1 else ''}" if kinds else "no failure"
     interrupted = ", interrupted" if summary.interrupted else ""
-    resumed = f", {summary.resumed} of them before" if summary.resumed else ""
+    resumed = f" ({summary.resumed} of them resumed from the journal)" if summary.resumed else ""
     text = (
         f"{summary.executed} cases{resumed} in {summary.seconds:.1f} s ({summary.cases_per_second:.1f} cases/s), "
         f"seed {summary.seed}: {verdict}{interrupted}"

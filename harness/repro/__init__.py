@@ -1,1 +1,1 @@
-"""Standalone scripts that reproduce a failure."""
+"""Reproducers: standalone scripts that show a failure without foldproof and without the pass."""

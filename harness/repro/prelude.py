@@ -1,6 +1,6 @@
-"""What a reproducer does: ``foldproof.repro.script`` copies these functions into it, so they know TVM and NumPy alone.
+"""The functions of a reproducer: ``foldproof.repro.script`` copies them, so they import only TVM and NumPy.
 
-Each ends the process: the last line is ``FAILED: ...`` with exit code 1, or ``ok: ...`` with 0.
+Invariant: each script ends with the line ``FAILED: ...`` and exit code 1, or ``ok: ...`` and exit code 0.
 """
 
 import sys
@@ -22,14 +22,14 @@ NAMES: Any = {}
 
 
 def finish(failed: str = "", ok: str = "") -> NoReturn:
-    """The last line, and the exit code that goes with it."""
+    """Print the last line, and exit with its exit code."""
     print(f"FAILED: {failed}" if failed else f"ok: {ok}", flush=True)
     sys.exit(1 if failed else 0)
 
 
 @contextmanager
 def report_errors(stage: str) -> Iterator[None]:
-    """What TVM raises at this stage is what the script shows."""
+    """Report an exception of TVM in this stage as the failure."""
     try:
         yield
     except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds, all of which are shown
@@ -40,7 +40,7 @@ def report_errors(stage: str) -> Iterator[None]:
 
 
 def compile_main(name: str, module: Any) -> Any:
-    """The function ``main`` of a module, through TVM's default pipeline."""
+    """Return the function ``main`` of a module, compiled by TVM's default pipeline."""
     with (
         report_errors(f"compiling {name}"),
         tvm.transform.PassContext(opt_level=3, config={"tirx.disable_assert": True}),
@@ -50,16 +50,16 @@ def compile_main(name: str, module: Any) -> Any:
 
 
 def run(name: str, function: Any, arrays: Any) -> list[Any]:
-    """The outputs as arrays."""
+    """Return the outputs as arrays."""
     with report_errors(f"running {name}"):
         out = function(*(tvm.runtime.tensor(array, tvm.device(DEVICE)) for array in arrays))
         return [tensor.numpy() for tensor in ([out] if isinstance(out, tvm.runtime.Tensor) else out)]
 
 
-def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str:
-    """How an output differs, bit by bit (any NaN is as good as another), in words; empty if it does not.
+def difference(got: Any, want: Any, comparable: Any = True, bound: Any = 0.0) -> str:
+    """Describe how an output differs, bit by bit; empty if it does not. Any NaN equals any other.
 
-    Elements that are not ``judged`` are left open by TVM. ``bound`` is the proven error of a sum, 0 where it is exact.
+    Only ``comparable`` elements count; TVM leaves the others unspecified. ``bound`` is the proven error of a sum.
     """
     if got.shape != want.shape:
         return f"out has shape {got.shape}, but should have {want.shape}"
@@ -72,7 +72,7 @@ def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str
         same = ((a == b) & (np.signbit(a) == np.signbit(b))) | (np.isnan(a) & np.isnan(b))
         with np.errstate(all="ignore"):
             same |= (np.asarray(bound) > 0) & (np.abs(a - b) <= bound)
-    wrong = ~same & judged
+    wrong = ~same & comparable
     if not wrong.any():
         return ""
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -81,15 +81,15 @@ def difference(got: Any, want: Any, judged: Any = True, bound: Any = 0.0) -> str
 
 
 def compare(before: Any, after: Any) -> NoReturn:
-    """Run both functions on the same inputs."""
+    """Run both functions on the same inputs, and compare."""
     first, second = compile_main("Before", before), compile_main("After", after)
     for fill, arrays in INPUTS.items():
         wants, gots = run("Before", first, arrays), run("After", second, arrays)
         if len(gots) != len(wants):
             finish(failed=f"After returns {len(gots)} tensors, Before {len(wants)}")
         for i, (got, want) in enumerate(zip(gots, wants, strict=True)):
-            opened = UNSPECIFIED.get((fill, i))
-            message = difference(got, want, True if opened is None else ~opened)
+            unspecified = UNSPECIFIED.get((fill, i))
+            message = difference(got, want, True if unspecified is None else ~unspecified)
             if message:
                 print(f"inputs {fill!r}, output {i}\nBefore:\n{want}\nAfter:\n{got}")
                 finish(failed=f"After, {message}")
@@ -97,21 +97,21 @@ def compare(before: Any, after: Any) -> NoReturn:
 
 
 def compare_with_reference(before: Any) -> NoReturn:
-    """Run the function, and compare with what NumPy says that it means."""
+    """Run the function, and compare with the values of the NumPy reference."""
     function = compile_main("Before", before)
     for fill, arrays in INPUTS.items():
-        for i, (got, (want, judged, bound)) in enumerate(
+        for i, (got, (want, comparable, bound)) in enumerate(
             zip(run("Before", function, arrays), EXPECTED[fill], strict=True)
         ):
-            message = difference(got, want, judged, bound)
+            message = difference(got, want, comparable, bound)
             if message:
                 print(f"inputs {fill!r}, output {i}\nNumPy:\n{want}\nBefore:\n{got}")
                 finish(failed=f"Before, {message}")
-    finish(ok="Before returns what NumPy says")
+    finish(ok="Before returns the values of the NumPy reference")
 
 
 def compare_types(before: Any, after: Any) -> NoReturn:
-    """What both functions say they return."""
+    """Compare the return types of both functions."""
     want, got = before["main"].ret_ty, after["main"].ret_ty
     if not tvm_ffi.structural_equal(want, got):
         finish(failed=f"After returns {got}, but should return {want}")
@@ -119,7 +119,7 @@ def compare_types(before: Any, after: Any) -> NoReturn:
 
 
 def compare_modules(before: Any, after: Any) -> NoReturn:
-    """Whether both are the same module."""
+    """Compare both modules."""
     if not tvm_ffi.structural_equal(before, after):
         print(before, after, sep="\n\n")
         finish(failed="Before and After should be the same module")
@@ -127,7 +127,7 @@ def compare_modules(before: Any, after: Any) -> NoReturn:
 
 
 def check_well_formed(after: Any) -> NoReturn:
-    """What TVM objects to."""
+    """Report what TVM rejects in the module."""
     with report_errors("well_formed(After)"):
         relax.analysis.well_formed(after)
     if "main" not in after:
@@ -136,7 +136,7 @@ def check_well_formed(after: Any) -> NoReturn:
 
 
 def check_parses(text: str) -> NoReturn:
-    """A module that is no module: TVM refuses the text that it writes of it itself, well formed or not."""
+    """Report that TVM cannot parse the text that it prints for the module."""
     print(text)
     names = {"I": tvm.script.ir, "R": tvm.script.relax, "T": tvm.script.tirx, "inf": np.inf, "nan": np.nan, **NAMES}
     with report_errors("parsing After"):
@@ -145,17 +145,17 @@ def check_parses(text: str) -> NoReturn:
 
 
 def compare_missed(after: Any, folded: Any) -> NoReturn:
-    """Whether what the pass left and what it could have made return the same bits, further outputs left out."""
+    """Compare the result of the pass with a legal fold of it, without extra outputs."""
     print(after, folded, sep="\n\n")
     first, second = compile_main("After", after), compile_main("Folded", folded)
     for arrays in INPUTS.values():
         message = difference(run("Folded", second, arrays)[0], run("After", first, arrays)[0])
         if message:
-            finish(ok=f"Folded, {message}: so no fold was missed")
-    finish(failed="After has a pad that Folded does without, and their results have the same bits")
+            finish(ok=f"Folded, {message}; the pass missed no fold")
+    finish(failed="After has a pad, Folded does without it, and their results have the same bits")
 
 
 def show(module: Any, message: str) -> NoReturn:
-    """Nothing to run: the module, and what was said of it."""
+    """Print the module and the recorded message: there is nothing to run."""
     print(module)
     finish(failed=f"{message} (recorded: there is nothing to run without the pass)")

@@ -1,8 +1,8 @@
-"""A standalone Python script that shows a failure: it needs TVM and NumPy, but neither foldproof nor the pass.
+"""Standalone Python scripts that show a failure. They need TVM and NumPy, but neither foldproof nor the pass.
 
-    case, pass -> modules before and after, inputs -> TVMScript, literals, functions of standalone.py
+    case, pass -> modules before and after, inputs -> TVMScript, literals, functions of prelude.py
 
-Law: the script ends with ``FAILED: ...`` and exit code 1 where the failure shows, with ``ok: ...`` and 0 where not.
+Invariant: a script ends with ``FAILED: ...`` and exit code 1 if the failure shows, otherwise with ``ok: ...`` and 0.
 """
 
 import inspect
@@ -27,7 +27,7 @@ from foldproof.ir.relax.targets import Target
 from foldproof.oracle.fills import inputs, parameters
 from foldproof.oracle.legality import legal_folds
 from foldproof.oracle.reference import outputs
-from foldproof.repro import prelude as prelude
+from foldproof.repro import prelude
 from foldproof.repro.environment import describe_environment
 from foldproof.repro.reproducer import CannotReproduce
 
@@ -39,9 +39,9 @@ _RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.difference)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a script shows: ``modules`` by name, and ``arguments``, go to ``ending``, a function of standalone.py.
+    """What a script shows: ``ending``, a function of prelude.py, gets ``modules`` by name and ``arguments``.
 
-    ``told`` says it in words; ``data`` are statements that bind what the ending reads.
+    ``claim`` describes it in a sentence. ``data`` are statements that bind what the ending reads.
     """
 
     claim: str
@@ -53,149 +53,162 @@ class Scene:
 
 
 def write_script(case: Case, fold: Fold, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
-    """The text of a script that shows ``result``, which came of ``case``, ``fold`` and ``target``. Raises NoScript."""
+    """Return the text of a script that shows the result of a case.
+
+    Args:
+        case: The case.
+        fold: The pass.
+        target: The target that the result is from.
+        result: What ``check`` returned or raised.
+        fold_name: The name of the pass, for the header.
+
+    Raises:
+        CannotReproduce: If no script can show it.
+    """
     if isinstance(result, Failure):
-        scene = _SCENES.get(result.kind, _unshown)(case, fold, result)
+        scene = _SCENES.get(result.kind, _refuse)(case, fold, result)
     else:
-        scene = _passed(case, fold)
+        scene = _show_passed(case, fold)
     try:
         sources = [exact_source(module, name) for name, module in scene.modules.items()]
     except NotExact as error:
         raise CannotReproduce(str(error)) from error
     parts = [
-        _settings(target),
+        _write_settings(target),
         *scene.data,
         *(part.code(check_well_formed=scene.ending is not prelude.check_well_formed) for part in sources),
-        *(_code(function) for function in (*scene.functions, scene.ending)),
-        f'if __name__ == "__main__":\n    {_call(sources, scene)}',
+        *(_copy_source(function) for function in (*scene.functions, scene.ending)),
+        f'if __name__ == "__main__":\n    {_write_call(sources, scene)}',
     ]
     code = "\n\n\n".join(parts)
-    return "\n\n".join([_header(case, target, result, scene, fold_name), _imports(code), code]) + "\n"
+    return "\n\n".join([_write_header(case, target, result, scene, fold_name), _select_imports(code), code]) + "\n"
 
 
 # --- what is shown, by the kind of failure ------------------------------------------------------------
 
 
-def _passed(case: Case, fold: Fold) -> Scene:
-    before, after = _folded(case, fold)
+def _show_passed(case: Case, fold: Fold) -> Scene:
+    before, after = _apply(case, fold)
     known = find_known_issue(RELAX, case)
     if ir.same(before, after) or known is not None:
-        return _referred(case, f"a known defect of TVM: {known.text}" if known else "the pass leaves Before as it is")
-    return _compared(case, before, after, "the pass turned Before into After")
+        return _compare_with_reference(
+            case, f"a known issue of TVM: {known.text}" if known else "the pass does not change Before"
+        )
+    return _compare(case, before, after, "the pass turned Before into After")
 
 
-def _run(case: Case, fold: Fold, failure: Failure) -> Scene:
-    """Both functions, or the only one where the pass changed nothing."""
-    before, after = _folded(case, fold)
+def _show_run(case: Case, fold: Fold, failure: Failure) -> Scene:
+    """Compare both functions, or run the only one if the pass changed nothing."""
+    before, after = _apply(case, fold)
     if ir.same(before, after):
-        return _referred(case, "the pass leaves Before as it is")
-    return _compared(case, before, after, "the pass turned Before into After")
+        return _compare_with_reference(case, "the pass does not change Before")
+    return _compare(case, before, after, "the pass turned Before into After")
 
 
-def _mistyped(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_wrong_type(case: Case, fold: Fold, failure: Failure) -> Scene:
     if failure.symptom != "return type":
-        return _run(case, fold, failure)
-    before, after = _folded(case, fold)
+        return _show_run(case, fold, failure)
+    before, after = _apply(case, fold)
     modules = {"Before": before, "After": after}
     claim = "the pass turned Before into After, which should return the same type"
     return Scene(claim=claim, ending=prelude.compare_types, modules=modules, functions=_SHARED)
 
 
-def _ill_formed(case: Case, fold: Fold, failure: Failure) -> Scene:
-    _, after = _folded(case, fold)
+def _show_ill_formed(case: Case, fold: Fold, failure: Failure) -> Scene:
+    _, after = _apply(case, fold)
     claim = "the pass returned After, which is not well formed"
     try:
         exact_source(after, "After")
     except NotParsed:
-        return _unparsed(write_source(after, "After"), claim)
+        return _show_unparsed(write_source(after, "After"), claim)
     return Scene(claim=claim, ending=prelude.check_well_formed, modules={"After": after}, functions=_SHARED)
 
 
-def _unparsed(after: Source, claim: str) -> Scene:
+def _show_unparsed(after: Source, claim: str) -> Scene:
     lengths = "".join(f', "{name}": TypeVar("{name}")' for name in after.lengths)
-    data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quoted(after.parsed)}")
+    data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quote(after.parsed)}")
     return Scene(claim=claim, ending=prelude.check_parses, arguments=("AFTER",), data=data, functions=_SHARED)
 
 
-def _quoted(text: str) -> str:
-    """A string over several lines; TVMScript has neither backslashes nor triple quotes, or it is no pretty text."""
+def _quote(text: str) -> str:
+    """Return the source of a string, over several lines if it has no backslashes and no triple quotes."""
     return repr(text) if "\\" in text or '"""' in text else f'"""\\\n{text}\n"""'
 
 
-def _mutated(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_mutated_input(case: Case, fold: Fold, failure: Failure) -> Scene:
     given = build(case)
     fold(given)
     modules = {"Before": build(case), "After": given}
-    claim = "the pass was given Before, and left After in its place"
+    claim = "the pass changed its input, which was Before, to After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
-def _repeated(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_second_run(case: Case, fold: Fold, failure: Failure) -> Scene:
     once = fold(build(case))
     modules = {"Before": once, "After": fold(once.clone())}
-    claim = "the pass returned Before, and turned that into After when applied again"
+    claim = "the pass returned Before; applied to Before, it returned After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
-def _missed(case: Case, fold: Fold, failure: Failure) -> Scene:
-    _, after = _folded(case, fold)
+def _show_missed_fold(case: Case, fold: Fold, failure: Failure) -> Scene:
+    _, after = _apply(case, fold)
     claim = "the pass left After, which has a pad that can be folded for every input"
     for right in islice(legal_folds(case, SEMANTICS), 1):
         modules = {"After": after, "Folded": build(right, with_pad=False)}
-        return Scene(claim=claim, ending=prelude.compare_missed, modules=modules, data=(_inputs(case),))
-    return _only_shown({"After": after}, claim, failure)
+        return Scene(claim=claim, ending=prelude.compare_missed, modules=modules, data=(_write_inputs(case),))
+    return _show_module({"After": after}, claim, failure)
 
 
-def _uncompiled(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_compile_error(case: Case, fold: Fold, failure: Failure) -> Scene:
     if failure.symptom == "pass":
-        return _only_shown(
-            {"Before": build(case)}, "the pass raised, or returned no module, when given Before", failure
-        )
+        return _show_module({"Before": build(case)}, "the pass raised on Before, or did not return a module", failure)
     if failure.symptom.endswith("unfolded"):
-        return _referred(case, "TVM raises on Before, which the pass has not seen")
-    return _run(case, fold, failure)
+        return _compare_with_reference(case, "TVM raises on Before, the module without any pass")
+    return _show_run(case, fold, failure)
 
 
-def _disagreed(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_disagreement(case: Case, fold: Fold, failure: Failure) -> Scene:
     if failure.symptom.startswith("folded"):
-        before, after = _folded(case, fold)
-        return _compared(case, before, after, "After is the right fold of Before, and TVM executes one of them wrongly")
-    return _referred(case, "TVM and the NumPy reference disagree on Before, which the pass has not seen")
+        before, after = _apply(case, fold)
+        return _compare(case, before, after, "After is the right fold of Before, but TVM executes one of them wrongly")
+    return _compare_with_reference(case, "TVM and the NumPy reference disagree on Before, the module without any pass")
 
 
-def _unshown(case: Case, fold: Fold, failure: Failure) -> Scene:
-    raise CannotReproduce(f"a {failure.kind} is one of foldproof itself, which no script without it shows")
+def _refuse(case: Case, fold: Fold, failure: Failure) -> Scene:
+    raise CannotReproduce(
+        f"a {failure.kind} is a failure of foldproof itself; a script without foldproof cannot show it"
+    )
 
 
 _SCENES: dict[str, Callable[[Case, Fold, Failure], Scene]] = {
-    "Miscompile": _run,
-    "WrongType": _mistyped,
-    "IllFormed": _ill_formed,
-    "InputMutated": _mutated,
-    "NotIdempotent": _repeated,
-    "MissedFold": _missed,
-    "CompileError": _uncompiled,
-    "TargetCrashed": _run,
-    "TargetTimeout": _run,
-    "OracleDisagreement": _disagreed,
+    "Miscompile": _show_run,
+    "WrongType": _show_wrong_type,
+    "IllFormed": _show_ill_formed,
+    "InputMutated": _show_mutated_input,
+    "NotIdempotent": _show_second_run,
+    "MissedFold": _show_missed_fold,
+    "CompileError": _show_compile_error,
+    "TargetCrashed": _show_run,
+    "TargetTimeout": _show_run,
+    "OracleDisagreement": _show_disagreement,
 }
 
 
-def _folded(case: Case, fold: Fold) -> tuple[ir.Module, ir.Module]:
+def _apply(case: Case, fold: Fold) -> tuple[ir.Module, ir.Module]:
     return build(case), fold(build(case))
 
 
-def _compared(case: Case, before: ir.Module, after: ir.Module, claim: str) -> Scene:
-    data = (_inputs(case), _opened(case))
+def _compare(case: Case, before: ir.Module, after: ir.Module, claim: str) -> Scene:
+    data = (_write_inputs(case), _write_unspecified(case))
     return Scene(claim=claim, ending=prelude.compare, modules={"Before": before, "After": after}, data=data)
 
 
-def _referred(case: Case, claim: str) -> Scene:
+def _compare_with_reference(case: Case, claim: str) -> Scene:
     ending, modules = prelude.compare_with_reference, {"Before": build(case)}
-    return Scene(claim=claim, ending=ending, modules=modules, data=(_inputs(case), _expected(case)))
+    return Scene(claim=claim, ending=ending, modules=modules, data=(_write_inputs(case), _write_expected(case)))
 
 
-def _only_shown(modules: dict[str, ir.Module], claim: str, failure: Failure) -> Scene:
+def _show_module(modules: dict[str, ir.Module], claim: str, failure: Failure) -> Scene:
     message = " ".join(failure.detail.split())
     return Scene(claim=claim, ending=prelude.show, modules=modules, arguments=(repr(message),), functions=_SHARED)
 
@@ -203,8 +216,8 @@ def _only_shown(modules: dict[str, ir.Module], claim: str, failure: Failure) -> 
 # --- data ---------------------------------------------------------------------------------------------
 
 
-def _inputs(case: Case) -> str:
-    """INPUTS: fill -> the arguments, in order."""
+def _write_inputs(case: Case) -> str:
+    """Return INPUTS: fill -> the arguments, in order."""
     lines = ["INPUTS = {"]
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
@@ -214,8 +227,8 @@ def _inputs(case: Case) -> str:
     return "\n".join([*lines, "}"])
 
 
-def _opened(case: Case) -> str:
-    """UNSPECIFIED: (fill, output) -> the elements that TVM leaves open, where there are any."""
+def _write_unspecified(case: Case) -> str:
+    """Return UNSPECIFIED: (fill, output) -> the elements that TVM leaves unspecified, if any."""
     lines = [
         f"    ({fill!r}, {i}): {array_source(want.unspecified)},"
         for fill in case.fills
@@ -225,15 +238,15 @@ def _opened(case: Case) -> str:
     return "\n".join(["UNSPECIFIED = {", *lines, "}"]) if lines else "UNSPECIFIED: Any = {}"
 
 
-def _expected(case: Case) -> str:
-    """EXPECTED: fill -> (value, which elements are judged, error bound) of each output."""
+def _write_expected(case: Case) -> str:
+    """Return EXPECTED: fill -> (value, mask of comparable elements, absolute error bound) of each output."""
     lines = ["EXPECTED = {"]
     for fill in case.fills:
         lines.append(f"    {fill!r}: [")
         for want in outputs(case, inputs(case, fill, SEMANTICS), SEMANTICS):
-            judged = "True" if want.defined.all() else array_source(want.defined)
+            comparable = "True" if want.defined.all() else array_source(want.defined)
             bound = array_source(want.bound) if want.bound.any() else "0.0"
-            lines.append(f"        ({array_source(want.value)}, {judged}, {bound}),")
+            lines.append(f"        ({array_source(want.value)}, {comparable}, {bound}),")
         lines.append("    ],")
     return "\n".join([*lines, "}"])
 
@@ -241,14 +254,15 @@ def _expected(case: Case) -> str:
 # --- text ---------------------------------------------------------------------------------------------
 
 
-def _header(case: Case, target: Target, result: Failure | Verdict, scene: Scene, fold_name: str) -> str:
+def _write_header(case: Case, target: Target, result: Failure | Verdict, scene: Scene, fold_name: str) -> str:
     title = f"{result.fingerprint}: {result.detail}" if isinstance(result, Failure) else "no failure"
     lines = [
         *title.splitlines(),
         "",
         f"{scene.claim[0].upper()}{scene.claim[1:]}.",
-        "The last line says FAILED with exit code 1 if that shows to be wrong, or ok with 0 if not. This needs",
-        "apache-tvm and numpy (for bfloat16 ml_dtypes, which apache-tvm brings along), neither foldproof nor the pass.",
+        "The last line is FAILED, with exit code 1, if the failure shows; otherwise it is ok, with exit code 0.",
+        "The script needs apache-tvm and numpy, and for bfloat16 ml_dtypes, which apache-tvm installs. It needs",
+        "neither foldproof nor the pass.",
         "",
         f"pass {fold_name}, target {target.name}",
         *describe(case).splitlines(),
@@ -283,21 +297,21 @@ _IMPORTS = (
 )
 
 
-def _imports(code: str) -> str:
-    """Those whose name is read in ``code``."""
+def _select_imports(code: str) -> str:
+    """Return the imports whose name is read in ``code``."""
     named = code.replace("bfloat16", "ml_dtypes")
     return "\n".join(line for line in _IMPORTS if not line or re.search(rf"\b{line.split()[-1]}\b", named))
 
 
-def _settings(target: Target) -> str:
+def _write_settings(target: Target) -> str:
     kind = target.tvm_target.kind.name
     return f"TARGET = {target.spec!r}\nDEVICE = {'cpu' if kind in ('llvm', 'c') else kind!r}"
 
 
-def _code(function: Callable[..., Any]) -> str:
+def _copy_source(function: Callable[..., Any]) -> str:
     return re.sub(r"  # noqa: .*", "", inspect.getsource(function).strip())
 
 
-def _call(sources: list[Source], scene: Scene) -> str:
+def _write_call(sources: list[Source], scene: Scene) -> str:
     arguments = [*(part.name for part in sources), *scene.arguments]
     return f"{scene.ending.__name__}({', '.join(arguments)})"

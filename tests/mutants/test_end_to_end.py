@@ -1,7 +1,6 @@
-"""Planted defects, through the command line: found, shrunk to a 1-minimal case, saved, replayed.
+"""Mutants through the command line: found, shrunk to a 1-minimal case, saved, replayed.
 
-``make test`` takes one, ``make slow`` one defect of each kind; ``tests/mutants/test_mutants.py`` shows that each of all
-the others differs.
+``make test`` runs one, ``make slow`` one mutant per kind. ``tests/mutants/test_mutants.py`` checks all of them.
 """
 
 import json
@@ -24,13 +23,13 @@ def foldproof(*args, cwd):
 
 
 QUICK = ("stale_type",)
-"""What ``make test`` takes; ``make slow`` has the others."""
+"""What ``make test`` runs; ``make slow`` runs the others."""
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.PLANTED]
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.REPRESENTATIVES]
 )
-def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
+def test_a_mutant_is_found_shrunk_saved_and_replayed(name, tmp_path):
     spec = f"foldproof.mutants:{name}"
     budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)
     run = foldproof("fuzz", "--pass", spec, *budget, "--corpus", "found", "--json", "log", cwd=tmp_path)
@@ -54,13 +53,13 @@ def test_a_planted_defect_is_found_shrunk_saved_and_replayed(name, tmp_path):
 
 
 def assert_reproducer(folder, found, printed):
-    """The script stands beside the case, and showed the failure, unless that was the pass raising."""
+    """The script is beside the case, and is confirmed, except if the pass raised."""
     assert found["script"] == found["path"].replace(".case.json", ".repro.py")
     assert (folder / found["script"]).exists()
     raised = found["fingerprint"].endswith("/pass")
     assert found["script_confirmed"] is not raised
-    told = "not confirmed: without the pass there is nothing to run" if raised else "confirmed in a fresh process"
-    assert f"reproducer: {found['script']} ({told})" in printed
+    outcome = "not confirmed: without the pass there is nothing to run" if raised else "confirmed in a fresh process"
+    assert f"reproducer: {found['script']} ({outcome})" in printed
 
 
 def assert_1_minimal(path, name, fingerprint):

@@ -1,6 +1,4 @@
-"""The list of reasons for changes of the source that nothing kills:
-benchmarks/source_mutation/equivalent_mutants.py.
-"""
+"""benchmarks/source_mutation/equivalent_mutants.py: the reasons why changes of the source survive."""
 
 import json
 import subprocess
@@ -15,7 +13,7 @@ STRICT = {
     "state": "no difference",
     "lines": ["- d = dict(zip(a, b, strict=True))", "+ d = dict(zip(a, b, strict=None))"],
 }
-ELSEWHERE = {"name": "foldproof.fold.elsewhere.x_f__mutmut_1", "state": "no difference", "lines": ["- a", "+ b"]}
+UNKNOWN = {"name": "foldproof.fold.unknown.x_f__mutmut_1", "state": "no difference", "lines": ["- a", "+ b"]}
 
 
 def reasons(path, *rows):
@@ -23,15 +21,15 @@ def reasons(path, *rows):
     return subprocess.run([sys.executable, SCRIPT, path, "--list"], capture_output=True, text=True, timeout=60)
 
 
-def test_each_change_that_lives_has_the_first_reason_that_fits(tmp_path):
+def test_each_surviving_change_has_the_first_reason_that_fits(tmp_path):
     message = reasons(tmp_path / "score.json", KILLED, STRICT)
     assert message.returncode == 0, message.stderr
     assert "| 1 | equivalent | `zip(..., strict=True)` guards lengths" in message.stdout
     assert "propagated.arrive: d = dict(zip(a, b, strict=True)) -> d = dict(zip(a, b, strict=None))" in message.stdout
-    assert message.stdout.endswith("1 live: 1 equivalent, 0 not told apart\n")
+    assert message.stdout.endswith("1 surviving: 1 equivalent, 0 not distinguished\n")
 
 
-def test_a_change_without_a_reason_is_told(tmp_path):
-    message = reasons(tmp_path / "score.json", KILLED, ELSEWHERE)
+def test_a_change_without_a_reason_is_reported(tmp_path):
+    message = reasons(tmp_path / "score.json", KILLED, UNKNOWN)
     assert message.returncode == 1
-    assert "| 1 | not told apart | no reason is known |" in message.stdout
+    assert "| 1 | not distinguished | no reason is known |" in message.stdout

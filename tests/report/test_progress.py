@@ -1,12 +1,15 @@
-"""foldproof.report.progress: what a campaign shows while it runs."""
+"""foldproof.report.progress: what a campaign shows while it runs. Lines are snapshots."""
 
 import io
 import re
 
 import pytest
 from rich.console import Console
+from tests.support.snapshots import assert_snapshot
 
-from foldproof.campaign.summary import Summary
+from foldproof.campaign.summary import DistinctFailure, Summary
+from foldproof.case import Axis, Case
+from foldproof.checking.failures import failure
 from foldproof.report import progress
 from foldproof.report.progress import Progress
 
@@ -72,3 +75,19 @@ def test_without_a_budget_the_bar_only_moves_and_a_narrow_terminal_has_none():
     [bar] = bar_of(summary(100, 10.0)).columns[0].cells
     assert bar.pulse
     assert "cases/s" in str(bar_of(summary(100, 10.0), width=80))
+
+
+def test_progress_lines(monkeypatch):
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    file = io.StringIO()
+    case = Case(op="conv1d", axes=(Axis(pad=(1, 0)),))
+    found = DistinctFailure(failure=failure("Miscompile", case, "values", "out[0] = 1.0, but should be 0.0"))
+    counted = Summary(seed=0, executed=120, seconds=10.0, folded=70, refused=45)
+    with Progress(Console(file=file, width=160), seconds=None, examples=None) as live:
+        live.progressed(counted)
+        live.found(found)
+        live.shrinking(found)
+    with Progress(Console(file=file, width=160), seconds=60.0, examples=400) as live:
+        counted.failures[found.failure.fingerprint] = found
+        live.progressed(counted)
+    assert_snapshot("report-progress", file.getvalue())

@@ -12,6 +12,7 @@ from pathlib import Path
 import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import pytest
+from tests.support.snapshots import assert_snapshot
 
 from foldproof import check, mutants
 from foldproof.case import Axis, Case, Pad, Step
@@ -22,7 +23,6 @@ from foldproof.fold import FoldExplicitPadding
 from foldproof.ir.relax.build import build
 from foldproof.ir.relax.source import NotParsed, exact_source
 from foldproof.ir.relax.targets import parse_target
-from foldproof.repro.reproducer import Reproducer, write_reproducer
 from foldproof.repro.script import CannotReproduce, write_script
 
 TARGET = parse_target("llvm")
@@ -89,28 +89,21 @@ def witness(name):
     return mutant.witness, mutant.make()
 
 
-SHOWN = {
-    "value_ignored": "FAILED: After, out[0,0,0] = 8.0, but should be -7.0 (3 of 6 elements)",
-    "first_zero_point_only": "FAILED: After, out[0,0,0] = 83.0, but should be 90.0 (3 of 6 elements)",
-    "ceil_mode_ignored": "FAILED: After returns R.Tensor((1, 1, 2), ",
-    "stale_type": "FAILED: well_formed(After) raised TypeError: ",
-    "shared_pad_removed": "FAILED: parsing After raised DiagnosticError: ",
-    "input_mutated": "FAILED: Before and After should be the same module",
-    "not_idempotent": "FAILED: Before and After should be the same module",
-    "raises_on_groups": "FAILED: the pass raised RuntimeError: groups (recorded: there is nothing to run ",
-}
-
-
-def test_a_planted_defect_is_shown_without_foldproof_and_without_the_pass(tmp_path):
-    found = ends({name: written(*witness(name)) for name in SHOWN}, tmp_path)
-    for name, message in SHOWN.items():
-        code, last = found[name]
-        assert code == 1, name
-        assert last.startswith(message), last
+SHOWN = (
+    "value_ignored",
+    "first_zero_point_only",
+    "ceil_mode_ignored",
+    "stale_type",
+    "shared_pad_removed",
+    "input_mutated",
+    "not_idempotent",
+    "raises_on_groups",
+)
+"""Mutants of which each has another kind of failure, or of script."""
 
 
 @pytest.mark.slow
-def test_every_planted_defect_has_a_script_that_shows_it(tmp_path):
+def test_every_mutant_has_a_script_that_shows_its_failure(tmp_path):
     scripts = {}
     for name in mutants.BY_NAME:
         case, fold = witness(name)
@@ -140,9 +133,9 @@ def test_defects_of_tvm_and_missed_folds_are_shown(tmp_path):
     assert found["not compiled"][1].startswith("FAILED: compiling Before raised InternalError: Check failed: ")
     assert found["missed"] == (
         1,
-        "FAILED: After has a pad that Folded does without, and their results have the same bits",
+        "FAILED: After has a pad, Folded does without it, and their results have the same bits",
     )
-    assert found["agreed"] == (0, "ok: Before returns what NumPy says")
+    assert found["agreed"] == (0, "ok: Before returns the values of the NumPy reference")
 
 
 # --- what passes --------------------------------------------------------------------------------------
@@ -179,7 +172,7 @@ def test_what_passes_ends_with_ok(tmp_path):
 # --- the text -----------------------------------------------------------------------------------------
 
 
-def test_the_header_says_what_it_shows_and_on_what_it_was_written():
+def test_the_header_names_the_failure_and_the_environment():
     text = written(*witness("mode_ignored"))
     header = [line for line in text.splitlines() if line.startswith("#")]
     assert header[0].startswith("# Miscompile/conv/values: folded, conv1d NCW/OIW float32, fill 'negative': out[0,0,0]")
@@ -188,7 +181,7 @@ def test_the_header_says_what_it_shows_and_on_what_it_was_written():
         assert any(name in line for line in header), name
 
 
-def test_it_holds_no_path_of_this_machine_and_imports_what_it_reads_only():
+def test_a_script_has_no_path_of_this_machine_and_imports_only_what_it_reads():
     text = written(PLAIN, BUNDLED)
     for path in (str(Path.cwd()), str(Path.home()), sys.prefix):
         assert path not in text
@@ -204,9 +197,41 @@ def test_both_modules_can_be_read():
     assert text.count("R.nn.conv1d(") == 2
 
 
-def test_what_only_foldproof_shows_has_no_script():
+def header(text):
+    """The header up to the environment."""
+    return text[: text.index("# Written with")]
+
+
+def test_each_kind_of_result_is_shown_without_foldproof_and_without_the_pass(tmp_path):
+    """The header, the exit code and the last line of each kind of script."""
+    blamed = failure("OracleDisagreement", PLAIN, "values", "as if")
+    crashed = failure("TargetCrashed", PLAIN, "SIGSEGV", "the process that compiled and ran the case died: SIGSEGV")
+    refused = failure("CompileError", PLAIN, "unfolded", "TVM raised")
+    missed = replace(PLAIN, extra_outputs=("returned",))
+    known = Case(op="conv2d", axes=(AXIS, replace(AXIS, size=5)), data_layout="NCWH")
+    scripts = {
+        **{name: written(*witness(name)) for name in SHOWN},
+        "missed": written(missed, lambda module: module, result(missed, lambda module: module, complete=True)),
+        "oracle": written(PLAIN, BUNDLED, blamed),
+        "oracle, folded": written(PLAIN, BUNDLED, replace_symptom(blamed, "folded values")),
+        "crash": written(PLAIN, BUNDLED, crashed),
+        "unfolded": written(PLAIN, lambda module: module, refused),
+        "known issue": written(known, BUNDLED),
+        "no failure": written(PLAIN, BUNDLED),
+        "unchanged": written(PLAIN, lambda module: module),
+    }
+    last = ends(scripts, tmp_path)
+    texts = [f"{name}\n{header(text)}...\n[{last[name][0]}] {last[name][1]}" for name, text in scripts.items()]
+    assert_snapshot("repro-scripts", "\n\n".join(texts))
+
+
+def replace_symptom(found, symptom):
+    return failure(found.kind, found.case, symptom, found.detail)
+
+
+def test_a_failure_of_foldproof_itself_has_no_script():
     disagreement = failure("PipelineDisagreement", PLAIN, "values", "...")
-    with pytest.raises(CannotReproduce, match="a PipelineDisagreement is one of foldproof itself"):
+    with pytest.raises(CannotReproduce, match="a PipelineDisagreement is a failure of foldproof itself"):
         written(PLAIN, BUNDLED, disagreement)
 
 
@@ -218,7 +243,7 @@ def test_every_module_of_the_corpus_comes_back_from_its_source():
             assert exact_source(each, name).name == name  # it raises NotExact otherwise
 
 
-def test_a_module_that_is_none_does_not_come_back():
+def test_a_module_that_cannot_be_parsed_does_not_come_back():
     case, fold = witness("shared_pad_removed")
     with pytest.raises(NotParsed, match="TVMScript of After cannot be parsed"):
         exact_source(fold(build(case)), "After")
@@ -242,51 +267,6 @@ def bits_but_nan(array):
         return array.tobytes()
     with np.errstate(invalid="ignore"):  # a signalling NaN
         return np.where(np.isnan(array), np.array(nan, array.dtype), array).tobytes()
-
-
-# --- run before it is reported ------------------------------------------------------------------------
-
-
-def test_a_script_that_shows_the_failure_is_confirmed_and_one_that_does_not_is_not(tmp_path):
-    case, fold = witness("value_ignored")
-    found = result(case, fold)
-    path = tmp_path / "x.case.json"
-    shown = write_reproducer(path, "print('FAILED: After, out[0] = 1'); raise SystemExit(1)", found)
-    assert shown == Reproducer(path=tmp_path / "x.repro.py")
-    assert str(shown) == f"{tmp_path / 'x.repro.py'} (confirmed in a fresh process)"
-    for text, problem in {
-        "print('ok: the same')": "exit code 0, ok: the same",
-        "raise ValueError('bad')": "exit code 1, ValueError: bad",
-        "print('FAILED: compiling After'); raise SystemExit(1)": "exit code 1, FAILED: compiling After",
-        "import os; os.kill(os.getpid(), 11)": "died of SIGSEGV",
-    }.items():
-        assert write_reproducer(path, text, found).problem == problem
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "x.repro.py"]
-
-
-@pytest.mark.parametrize("problem", ["", "died of SIGSEGV"])
-@pytest.mark.parametrize("path", [None, Path("a/x.repro.py")])
-def test_a_record_says_what_came_of_a_script(path, problem):
-    shown = Reproducer(path=path, problem=problem)
-    assert Reproducer.from_dict(shown.to_dict()) == shown
-    assert shown.to_dict()["script_confirmed"] is (path is not None and not problem)
-
-
-def test_a_crash_is_confirmed_by_the_death_of_the_script(tmp_path):
-    case = corpus.load_entry(CORPUS / "avg_pool1d-ceil-mode-divides-by-zero.case.json").case
-    crashed = failure("TargetCrashed", case, "SIGFPE", "the process that compiled and ran the case died: SIGFPE")
-    shown = write_reproducer(tmp_path / "x.case.json", written(case, BUNDLED, crashed), crashed)
-    assert shown.confirmed, shown
-
-
-def test_a_hang_is_confirmed_by_a_script_that_does_not_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("foldproof.repro.reproducer.SCRIPT_SECONDS", 1.0)
-    hung = failure("TargetTimeout", PLAIN, "timeout", "no answer")
-    assert write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", hung).confirmed
-    missed = failure("MissedFold", PLAIN, "pad left", "...")
-    assert (
-        write_reproducer(tmp_path / "x.case.json", "import time; time.sleep(60)", missed).problem == "no end within 1 s"
-    )
 
 
 # --- the command line ---------------------------------------------------------------------------------
@@ -316,7 +296,7 @@ def test_show_prints_the_script_or_writes_it(saved, tmp_path):
 
 
 @pytest.mark.slow
-def test_show_says_in_a_line_why_there_is_no_script(saved, tmp_path):
+def test_show_reports_in_a_line_why_there_is_no_script(saved, tmp_path):
     (tmp_path / "deadly.py").write_text(
         "def dies(mod):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
     )

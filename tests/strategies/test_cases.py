@@ -1,4 +1,4 @@
-"""The strategies reach everything, stay small, and the same seed gives the same cases."""
+"""foldproof.strategies: cases reach everything, and the same seed gives the same cases."""
 
 import subprocess
 import sys
@@ -9,16 +9,14 @@ import pytest
 from tests.support.relax import legality
 
 from foldproof import strategies
-from foldproof.case import EXTRA_OUTPUTS, MODES, Axis, Case, dtypes, ops
-from foldproof.case.pad import FORMS, Pad
+from foldproof.case import EXTRA_OUTPUTS, MODES, Case, dtypes, ops
+from foldproof.case.pad import FORMS
 from foldproof.case.step import STEP_KINDS
 from foldproof.fold import Folded, FoldExplicitPadding, Kind
 from foldproof.generation.draw import draw
 from foldproof.generation.shards import shard_seed
 from foldproof.ir.relax.build import build
 from foldproof.oracle.legality import Legality
-from foldproof.strategies.builder import MOST_MACS, cheaper
-from foldproof.strategies.scenarios import FOLDABLE, SCENARIOS, UNFOLDABLE
 from foldproof.strategies.values import UNKNOWN_MODES
 
 INEXPRESSIBLE = {
@@ -103,7 +101,7 @@ def test_chains_have_every_kind_of_step_and_pads_every_form():
 
 
 @pytest.mark.slow
-def test_unfoldable_chains_have_what_the_run_alone_knows_and_several_pads():
+def test_unfoldable_chains_have_run_time_operands_and_several_pads():
     drawn = drawn_by("unfoldable_cases")
     assert any(not step.constant for case in drawn for step in case.steps if step.kind == "multiply")
     assert any(sum(step.kind == "pad" for step in case.steps) == 2 for case in drawn)
@@ -114,7 +112,7 @@ def test_unfoldable_chains_have_what_the_run_alone_knows_and_several_pads():
 def test_foldable_cases_reach_every_op_and_rule():
     counts = reached("foldable_cases")
     assert set(counts["op"]) == set(ops.NAMES)
-    assert set(counts["rule"]) == RULES - {"cancelled"}  # which is aimed at by a boundary, legal or not
+    assert set(counts["rule"]) == RULES - {"cancelled"}  # only boundaries reach it, legal or not
     assert {"constant", "reflect"} <= set(counts["mode"]) <= set(MODES)  # all-zero pads have any
 
 
@@ -146,21 +144,8 @@ def test_at_least_half_of_the_unfoldable_cases_are_illegal(op):
     assert answers[Legality.ILLEGAL] + answers[Legality.THIS_SHAPE_ONLY] >= answers.total() / 2, answers
 
 
-def test_every_aim_fits_some_op_and_every_op_has_both_kinds_of_aim():
-    assert all(any(scenario.fits(spec) for spec in ops.OPS) for scenario in SCENARIOS)
-    for spec in ops.OPS:
-        assert any(scenario.fits(spec) for scenario in FOLDABLE)
-        assert any(scenario.fits(spec) for scenario in UNFOLDABLE)
-
-
-def test_cases_are_small():
-    costs = sorted(case.macs for case in draw(strategies.cases(), 1000, 2))
-    assert costs[int(len(costs) * 0.98)] <= 2 * MOST_MACS
-    assert costs[-1] <= 10 * MOST_MACS
-
-
 def test_an_unknown_op_is_named_with_the_choices():
-    with pytest.raises(ValueError, match=r"op 'conv4d' is none of conv1d, conv2d"):
+    with pytest.raises(ValueError, match=r"unknown op 'conv4d'; expected one of conv1d, conv2d"):
         strategies.cases("conv4d")
 
 
@@ -212,10 +197,3 @@ print(sha256("".join(case.dumps() for case in draw(strategies.cases(), 200, 11))
 def test_a_case_of_one_process_is_that_of_another():
     cases = draw(strategies.cases(), 50, 5)
     assert [Case.from_json(case.to_json()) for case in cases] == cases
-
-
-def test_a_case_that_costs_too_much_keeps_a_window_of_the_padded_kernel():
-    axis = Axis(size=24, pad=(3, 4), kernel=4, dilation=2)
-    costly = Case(op="conv3d", axes=(axis, axis, axis), pad=Pad(operand="weight"), channels=2, filters=4)
-    assert costly.macs > MOST_MACS
-    assert cheaper(costly).axes[0] == Axis(size=21, pad=(3, 4), kernel=4, dilation=2)

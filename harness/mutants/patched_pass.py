@@ -1,8 +1,8 @@
-"""Spoilt: the bundled pass with functions of it replaced while it runs, and when that makes no difference.
+"""A patched pass: the bundled pass with functions replaced while it runs. A trace shows when that changes nothing.
 
-    module --bundled pass, every function spied on--> Run --> which spoilt passes make the same module
+    module --bundled pass, every function spied on--> Trace --> the patched passes that return the same module
 
-Law: where the pass calls no replaced function, or gets the same answers from it, the spoilt pass makes what it makes.
+Invariant: a patched pass returns what its base returns, if the base calls no replaced function or gets equal answers.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,13 +18,13 @@ from foldproof.ir.relax import module as ir
 
 
 def options(**chosen: str) -> Fold:
-    """The bundled pass by option."""
+    """Return the bundled pass with these options."""
     made: Any = FoldExplicitPadding(check_input=False, **chosen)  # type: ignore[arg-type]
     return made  # type: ignore[no-any-return]
 
 
 BUNDLED = options()
-"""What is spoilt. The harness asks itself whether a module is well formed."""
+"""The pass that mutants are made of. The harness itself checks whether a module is well formed."""
 
 CORRECTING = options(nonzero="correct")
 SLICING = options(channels="slice")
@@ -37,10 +37,10 @@ _DECIDE: Place = (rewrite, "decide")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spoilt:
-    """``base`` with (owner, name, replacement) each, and then ``after`` of its result and its input.
+class PatchedPass:
+    """A pass: ``base`` with each (owner, name, replacement), then ``after`` of its result and its input.
 
-    ``wrong`` is the answer to each site, where that is all that is replaced.
+    ``wrong`` decides on each site, if only the decision is replaced.
     """
 
     base: Fold
@@ -49,26 +49,26 @@ class Spoilt:
     wrong: Callable[[Site], Outcome] | None = None
 
     def __call__(self, module: ir.Module) -> ir.Module:
-        with _replaced(self.patches):
+        with _replace(self.patches):
             folded = self.base(module)
         return folded if self.after is None else self.after(folded, module)
 
-    def same_in(self, run: "Run") -> bool:
-        """Whether this pass does in ``run`` what its base does, but for ``after``."""
+    def agrees_with(self, run: "Trace") -> bool:
+        """Return whether this pass does in ``run`` what its base did, ``after`` aside."""
         if self.wrong is not None:
-            return all(_answer(self.wrong, site) == outcome for site, outcome in run.asked)
+            return all(_decide(self.wrong, site) == outcome for site, outcome in run.asked)
         return not any((id(owner), name) in run.called for owner, name, _ in self.patches)
 
 
 @contextmanager
-def _replaced(patches: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+def _replace(patches: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name, replacement in patches:
             stack.enter_context(patch.object(owner, name, replacement))
         yield
 
 
-def _answer(wrong: Callable[[Site], Outcome], site: Site) -> Outcome | None:
+def _decide(wrong: Callable[[Site], Outcome], site: Site) -> Outcome | None:
     try:
         return wrong(site)
     except Exception:  # noqa: BLE001, a defect that raises makes a difference, which its own run shows
@@ -79,17 +79,17 @@ def _answer(wrong: Callable[[Site], Outcome], site: Site) -> Outcome | None:
 
 
 @dataclass(slots=True)
-class Run:
-    """One run of a base: what it made, which places it ``called``, and which outcome it decided on for each site."""
+class Trace:
+    """One run of a base: its result, the functions it called, and its outcome for each site."""
 
     folded: ir.Module | None = None
     called: set[tuple[int, str]] = field(default_factory=set)
     asked: list[tuple[Site, Outcome]] = field(default_factory=list)
 
 
-def watched(base: Fold, module: ir.Module, places: Iterable[Place]) -> Run:
-    """The run of ``base`` on a module, with functions at ``places`` watched; what is no function counts as called."""
-    run = Run()
+def trace(base: Fold, module: ir.Module, places: Iterable[Place]) -> Trace:
+    """Run ``base`` on a module, with spies on the functions at ``places``. Other objects count as called."""
+    run = Trace()
     spies = []
     for owner, name in places:
         original = vars(owner)[name]
@@ -97,12 +97,12 @@ def watched(base: Fold, module: ir.Module, places: Iterable[Place]) -> Run:
             spies.append((owner, name, _spy(run, owner, name, original)))
         else:
             run.called.add((id(owner), name))
-    with _replaced(spies):
+    with _replace(spies):
         run.folded = base(module)
     return run
 
 
-def _spy(run: Run, owner: Any, name: str, original: Any) -> Any:
+def _spy(run: Trace, owner: Any, name: str, original: Any) -> Any:
     static = isinstance(original, staticmethod)
     function = original.__func__ if static else original
 
@@ -116,7 +116,7 @@ def _spy(run: Run, owner: Any, name: str, original: Any) -> Any:
     return staticmethod(spy) if static else spy
 
 
-def places_of(folds: Iterable[Fold]) -> list[Place]:
-    """All places that these passes replace, each once."""
-    found = {(id(o), name): (o, name) for f in folds if isinstance(f, Spoilt) for o, name, _ in f.patches}
+def patched_places(folds: Iterable[Fold]) -> list[Place]:
+    """Return all places that these passes replace, each once."""
+    found = {(id(o), name): (o, name) for f in folds if isinstance(f, PatchedPass) for o, name, _ in f.patches}
     return list(found.values())

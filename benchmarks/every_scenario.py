@@ -1,8 +1,8 @@
-"""So many cases of every aim of the strategies, each checked whole: a table of what they came to.
+"""Check cases of every scenario of the strategies, and print a table of the outcomes.
 
-    python benchmarks/every_aim.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--after AIM]
+    python benchmarks/every_scenario.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--after NAME]
 
-An aim is a rule of the bundled pass to reach, or one of its conditions to break. Exits with 1 if a case fails.
+A scenario reaches a rule of the bundled pass, or violates one of its conditions. Exits with 1 if a case fails.
 """
 
 from collections import Counter
@@ -24,8 +24,8 @@ from foldproof.workers.worker import Result
 BATCH = 8
 
 
-def cases_of(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
-    """``examples`` distinct cases, or as many as shards of twice that number hold."""
+def draw_scenario(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
+    """Draw ``examples`` distinct cases of a scenario, or fewer if four shards do not have as many."""
     drawn: dict[Case, None] = {}
     for shard in range(4):
         if len(drawn) < examples:
@@ -35,24 +35,26 @@ def cases_of(scenario: Scenario, number: int, *, examples: int, seed: int) -> li
     return list(drawn)[:examples]
 
 
-def judged(pool: WorkerPool, *, examples: int, seed: int, start: int = 0) -> Iterator[tuple[Scenario, list[Result]]]:
-    """The results of aim after aim; the cases of the next are drawn while the workers judge."""
+def check_scenarios(
+    pool: WorkerPool, *, examples: int, seed: int, start: int = 0
+) -> Iterator[tuple[Scenario, list[Result]]]:
+    """Yield the results of each scenario. The next cases are drawn while the workers check."""
     waiting: list[tuple[Scenario, list[Job]]] = []
     for number, scenario in enumerate(SCENARIOS[start:], start):
-        cases = cases_of(scenario, number, examples=examples, seed=seed)
+        cases = draw_scenario(scenario, number, examples=examples, seed=seed)
         waiting.append((scenario, [pool.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]))
         if len(waiting) > 1:
-            yield results_of(*waiting.pop(0))
-    yield from (results_of(scenario, jobs) for scenario, jobs in waiting)
+            yield collect_results(*waiting.pop(0))
+    yield from (collect_results(scenario, jobs) for scenario, jobs in waiting)
 
 
-def results_of(scenario: Scenario, jobs: list[Job]) -> tuple[Scenario, list[Result]]:
-    """A result per case, in order."""
+def collect_results(scenario: Scenario, jobs: list[Job]) -> tuple[Scenario, list[Result]]:
+    """Return a result per case, in order."""
     return scenario, [result for job in jobs for result in job.results()]
 
 
-def row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
-    """What the cases of an aim came to, as the cells of the table."""
+def format_row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
+    """Return the cells of a scenario's row."""
     verdicts = [result for result in results if not isinstance(result, Failure)]
     reasons = Counter(kind for verdict in verdicts for kind in {kind for kind, _ in verdict.reasons})
     rules = Counter(rule for verdict in verdicts for rule in set(verdict.rules))
@@ -68,29 +70,31 @@ def row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
     )
 
 
-@click.command(help="Check so many cases of every aim.")
+@click.command(help="Check cases of every scenario.")
 @click.option("--examples", default=500, show_default=True, type=click.IntRange(min=1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
-@click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
-@click.option("--after", type=click.Choice([scenario.name for scenario in SCENARIOS]), help="Go on after this aim.")
+@click.option("--pass", "fold", metavar="MODULE:ATTR", help="The pass to test (default: the bundled one).")
+@click.option(
+    "--after", type=click.Choice([scenario.name for scenario in SCENARIOS]), help="Start after this scenario."
+)
 def main(examples: int, seed: int, workers: int, fold: str | None, after: str | None) -> None:
-    """Print the table; the cases that failed below it."""
+    """Print the table and the failed cases."""
     console = Console(soft_wrap=True)
-    table = Table("aim", "cases", "folded", "in doubt", "failed", "most often")
+    table = Table("scenario", "cases", "folded", "in doubt", "failed", "most frequent")
     failures: list[Failure] = []
     start = 0 if after is None else 1 + [scenario.name for scenario in SCENARIOS].index(after)
     with WorkerPool(CheckConfig(fold=fold, complete=fold is None), workers) as pool:
         pool.start()
-        for scenario, results in judged(pool, examples=examples, seed=seed, start=start):
+        for scenario, results in check_scenarios(pool, examples=examples, seed=seed, start=start):
             found = [result for result in results if isinstance(result, Failure)]
             failures += found
-            table.add_row(*row(scenario, results))
-            console.print(*row(scenario, results), sep=" | ", highlight=False)
+            table.add_row(*format_row(scenario, results))
+            console.print(*format_row(scenario, results), sep=" | ", highlight=False)
             for failure in found[:3]:
                 console.print(f"{failure.fingerprint}: {failure}", markup=False, highlight=False)
     console.print(table)
-    console.print(f"{len(SCENARIOS) - start} aims, {len(failures)} failed cases")
+    console.print(f"{len(SCENARIOS) - start} scenarios, {len(failures)} failed cases")
     raise SystemExit(1 if failures else 0)
 
 
