@@ -8,7 +8,7 @@ numbers), ``body``, ``rewrite`` and ``correction`` edit. Nothing here needs the 
 
 from foldproof.fold.facts import Consumer, Folded, Kind, Outcome, Refused
 from foldproof.fold.fold import FoldExplicitPadding
-from foldproof.fold.rewrite import Report
+from foldproof.fold.report import Report
 
 
 def correcting() -> FoldExplicitPadding:

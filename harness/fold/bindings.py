@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from tvm import ir, relax
-from tvm.relax.expr import _update_type
 
 from foldproof.fold.facts import PadFacts, Step
 from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
@@ -59,7 +58,7 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
     return prim_pads(value.args[0]) if isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 else None
 
 
-class Body:
+class Bindings:
     """Bindings of a function, who uses what, and the edits to make."""
 
     def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
@@ -208,76 +207,6 @@ class Body:
         value = self.values.get(var)
         return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in STEPS
 
-    def rebuilt(self) -> relax.Function:
-        """The function with all edits made, or itself if there are none."""
-        if not (self.replaced or self.dead or self.aliases):
-            return self.function
-        return _with_body(self.function, self._sequence(self.function.body))
-
-    def _sequence(self, sequence: relax.SeqExpr) -> relax.SeqExpr:
-        blocks = [self._block(block) for block in sequence.blocks[:]]
-        result = self._substituted(sequence.body)
-        if _same(result, sequence.body) and all(map(_same, blocks, sequence.blocks)):
-            return sequence
-        new = relax.SeqExpr([block for block in blocks if len(block.bindings) > 0], result, sequence.span)
-        _update_type(new, sequence.ty)
-        return new
-
-    def _block(self, block: relax.BindingBlock) -> relax.BindingBlock:
-        bindings = [new for old in block.bindings[:] for new in self._binding(old)]
-        if len(bindings) == len(block.bindings) and all(map(_same, bindings, block.bindings[:])):
-            return block
-        return type(block)(bindings, block.span)
-
-    def _binding(self, binding: Any) -> Iterator[Any]:
-        var = binding.var
-        for new in self.preceding.get(var, ()):
-            yield from self._binding(new)
-        if var not in self.dead and not self._is_substituted(var):
-            old = binding.value
-            value = self._target(var) if var in self.aliases else self._substituted(self.replaced.get(var, old))
-            yield binding if _same(value, old) else _rebound(binding, value)
-        for new in self.inserted.get(var, ()):
-            yield from self._binding(new)
-
-    def _is_substituted(self, var: relax.Var) -> bool:
-        """Whether an alias is written instead of ``var`` everywhere.
-
-        Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
-        """
-        leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
-        return var in self.aliases and not leaves
-
-    def _target(self, expr: Any) -> Any:
-        while isinstance(expr, relax.Var) and expr in self.aliases:
-            expr = self.aliases[expr]
-        return expr
-
-    def _substituted(self, value: Any) -> Any:
-        """``value`` with aliases in place, types and spans kept; the very same object if nothing changes."""
-        if isinstance(value, relax.Var):
-            return self._target(value) if self._is_substituted(value) else value
-        if isinstance(value, relax.Function):
-            body = self._sequence(value.body)
-            return value if body.same_as(value.body) else _with_body(value, body)
-        if isinstance(value, relax.If):
-            parts = self._substituted(value.cond), self._sequence(value.true_branch), self._sequence(value.false_branch)
-            kept = all(map(_same, parts, (value.cond, value.true_branch, value.false_branch)))
-            return value if kept else _typed(relax.If(*parts, value.span), value)
-        if not self.aliases:
-            return value
-        if isinstance(value, ir.Call):
-            args = [self._substituted(arg) for arg in value.args]
-            kept = all(map(_same, args, value.args))
-            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
-        if isinstance(value, relax.Tuple):
-            fields = [self._substituted(field) for field in value.fields]
-            return value if all(map(_same, fields, value.fields)) else relax.Tuple(fields, value.span)
-        if isinstance(value, relax.TupleGetItem):
-            source = self._substituted(value.tuple_value)
-            return value if _same(source, value.tuple_value) else relax.TupleGetItem(source, value.index, value.span)
-        return value
-
 
 _PLAIN = (relax.Var, ir.GenericConst)
 
@@ -307,22 +236,3 @@ def _op_may_write(name: str) -> bool:
 
 
 _HARMLESS = ("relax.print", "relax.assert_op")
-
-
-def _rebound(binding: Any, value: Any) -> Any:
-    if isinstance(binding, relax.MatchCast):
-        return relax.MatchCast(binding.var, value, binding.ty, binding.span)
-    return relax.VarBinding(binding.var, value, binding.span)
-
-
-def _typed(new: Any, old: Any) -> Any:
-    _update_type(new, old.ty)
-    return new
-
-
-def _same(new: Any, old: Any) -> bool:
-    return bool(new.same_as(old))
-
-
-def _with_body(function: relax.Function, body: Any) -> relax.Function:
-    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs, function.span)

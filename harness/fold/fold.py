@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import tvm
-import tvm_ffi
-from tvm import ir, relax, tirx
+from tvm import ir, relax
 
-from foldproof.fold.facts import Consumer, Options, PadFacts
-from foldproof.fold.primfunc import read_prim_pad
-from foldproof.fold.rewrite import Folding, Report, fold_function
+from foldproof.fold.facts import Consumer, Options
+from foldproof.fold.pad_kernels import PadKernels, remove_unused
+from foldproof.fold.report import Report
+from foldproof.fold.rewrite import Folding, fold_function
 
 NONZERO = ("refuse", "correct", "correct-inexact")
 CHANNELS = ("keep", "slice")
@@ -144,7 +144,7 @@ class FoldExplicitPadding:
 
     def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:
         self._require(mod, check_input=check_input)
-        pads = _PrimPads(mod)
+        pads = PadKernels(mod)
         folded: dict[ir.GlobalVar, relax.Function] = {}
         reports: list[Report] = []
         for global_var, function in mod.functions_items():
@@ -158,9 +158,9 @@ class FoldExplicitPadding:
         out = mod.clone()
         for global_var, function in folded.items():
             out.update_func(global_var, function)
-        return _without_unused(out, pads), tuple(reports)
+        return remove_unused(out, pads), tuple(reports)
 
-    def _folding(self, global_var: ir.GlobalVar, pads: "_PrimPads") -> Folding:
+    def _folding(self, global_var: ir.GlobalVar, pads: PadKernels) -> Folding:
         return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)
 
     def _require(self, mod: Any, *, check_input: bool) -> None:
@@ -180,46 +180,3 @@ class FoldExplicitPadding:
 def _choose(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} {value!r} is none of {', '.join(choices)}")
-
-
-class _PrimPads:
-    """The PrimFuncs of a module that are pads, each read once. ``read`` are those that were asked for."""
-
-    def __init__(self, mod: tvm.IRModule) -> None:
-        self._mod = mod
-        self.read: dict[ir.GlobalVar, PadFacts | None] = {}
-
-    def __call__(self, global_var: ir.GlobalVar) -> PadFacts | None:
-        if global_var not in self.read:
-            function = self._mod.functions.get(global_var)
-            facts = read_prim_pad(function) if isinstance(function, tirx.PrimFunc) else None
-            self.read[global_var] = facts if facts is not None and _fits_nn_pad(facts) else None
-        return self.read[global_var]
-
-
-def _fits_nn_pad(facts: PadFacts) -> bool:
-    """Whether ``nn.pad``, which has its value as a double, can say what the kernel does: an int64 may be too long."""
-    return isinstance(facts.value, float) or float(facts.value) == facts.value
-
-
-def _without_unused(mod: tvm.IRModule, pads: _PrimPads) -> tvm.IRModule:
-    """Without the private pad PrimFuncs that nothing calls any more."""
-    candidates = [
-        global_var
-        for global_var, facts in pads.read.items()
-        if facts is not None and "global_symbol" not in (mod[global_var].attrs or {})
-    ]
-    if not candidates:
-        return mod
-    called = {name for function in mod.functions.values() for name in _called(function)}
-    for global_var in candidates:
-        if global_var not in called:
-            del mod[global_var]
-    return mod
-
-
-def _called(function: Any) -> list[Any]:
-    """The functions of the module that a function, of Relax or TIR, names."""
-    found: list[Any] = []
-    tvm_ffi.structural_walk(function, (ir.GlobalVar, found.append))
-    return found

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator
 
 from foldproof.fold.facts import Consumer, Kind, Refused, Widths
-from foldproof.fold.propagated import Propagated, summed
+from foldproof.fold.propagated import Propagated, sum_padding
 from foldproof.fold.values import INTEGER_BITS
 
 # --- windows and divisors -------------------------------------------------------------------------------
 
 
-def other_window_count(propagated: Propagated) -> Iterator[Refused]:
+def refuse_other_window_count(propagated: Propagated) -> Iterator[Refused]:
     """With ``ceil_mode`` the last window goes if it starts after the data and the begin padding.
 
     Padding is no data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
@@ -26,24 +26,24 @@ def other_window_count(propagated: Propagated) -> Iterator[Refused]:
         before, after = propagated.widths[letter]
         own_before, own_after = consumer.padding[i], consumer.padding[i + len(consumer.spatial)]
         window = ((consumer.kernel[i] - 1) * consumer.dilation[i] + 1, consumer.strides[i])
-        unfolded = _windows(padded, own_before, own_after, *window)
-        folded = _windows(padded - before - after, own_before + before, own_after + after, *window)
+        unfolded = _count_ceil_windows(padded, own_before, own_after, *window)
+        folded = _count_ceil_windows(padded - before - after, own_before + before, own_after + after, *window)
         if folded != unfolded:
             yield Refused(Kind.CEIL_MODE, f"with ceil_mode, axis {letter} would have {folded} windows, not {unfolded}")
 
 
-def _window_count(size: int, before: int, after: int, extent: int, stride: int, *, ceil_mode: bool) -> int:
+def _count_windows(size: int, before: int, after: int, extent: int, stride: int, *, ceil_mode: bool) -> int:
     room = size + before + after - extent
-    return _windows(size, before, after, extent, stride) if ceil_mode else room // stride + 1
+    return _count_ceil_windows(size, before, after, extent, stride) if ceil_mode else room // stride + 1
 
 
-def _windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
+def _count_ceil_windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
     """Windows with ``ceil_mode``."""
     count = -(-(size + before + after - extent) // stride) + 1
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
-def other_divisor(propagated: Propagated) -> Iterator[Refused]:
+def refuse_other_divisor(propagated: Propagated) -> Iterator[Refused]:
     """With ``ceil_mode`` the last window overhangs, and what it counts ends elsewhere when padding is counted.
 
     Not counted, it ends with the data, whatever own padding crops of that; counted, it ends with the padding
@@ -52,23 +52,23 @@ def other_divisor(propagated: Propagated) -> Iterator[Refused]:
     consumer = propagated.site.consumer
     if not consumer.ceil_mode or None in consumer.sizes:
         return
-    merged, counted = summed(propagated), propagated.adds or consumer.count_include_pad
+    merged, counted = sum_padding(propagated), propagated.adds or consumer.count_include_pad
     for i, letter in enumerate(consumer.spatial):
         padded, added = consumer.sizes[i] or 0, sum(propagated.widths[letter])
         window = (consumer.kernel[i], consumer.strides[i], consumer.dilation[i])
-        own = _sides(consumer.padding, i)
-        count = _windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
-        unfolded = _divisors(padded, own, window, count, counted=consumer.count_include_pad)
-        folded = _divisors(padded - added, _sides(merged, i), window, count, counted=counted)
+        own = _sides_of(consumer.padding, i)
+        count = _count_ceil_windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
+        unfolded = _list_divisors(padded, own, window, count, counted=consumer.count_include_pad)
+        folded = _list_divisors(padded - added, _sides_of(merged, i), window, count, counted=counted)
         if folded != unfolded:
             yield Refused(Kind.CEIL_MODE, f"with ceil_mode, windows of axis {letter} would divide by other counts")
 
 
-def _sides(padding: tuple[int, ...], i: int) -> Widths:
+def _sides_of(padding: tuple[int, ...], i: int) -> Widths:
     return (padding[i], padding[i + len(padding) // 2])
 
 
-def _divisors(size: int, padding: Widths, window: tuple[int, int, int], count: int, *, counted: bool) -> list[int]:
+def _list_divisors(size: int, padding: Widths, window: tuple[int, int, int], count: int, *, counted: bool) -> list[int]:
     kernel, stride, dilation = window
     divisors = []
     for index in range(count):
@@ -80,7 +80,7 @@ def _divisors(size: int, padding: Widths, window: tuple[int, int, int], count: i
     return divisors
 
 
-def other_sum(propagated: Propagated) -> Iterator[Refused]:
+def refuse_other_sum(propagated: Propagated) -> Iterator[Refused]:
     """TVM sums integers in their own dtype, wrapping, but in int32 at least where it pads: its zero is an int32.
 
     (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
@@ -90,7 +90,7 @@ def other_sum(propagated: Propagated) -> Iterator[Refused]:
     consumer, dtype = propagated.site.consumer, propagated.site.operand_dtype
     if dtype not in INTEGER_BITS or dtype in ("int32", "int64"):
         return
-    if _pads(consumer, consumer.padding) != _pads(consumer, summed(propagated)):
+    if _pads(consumer, consumer.padding) != _pads(consumer, sum_padding(propagated)):
         yield Refused(Kind.DTYPE, f"TVM sums {dtype} in {dtype} without padding, but widens the sum with it")
 
 
@@ -130,9 +130,9 @@ def every_window_holds_data(propagated: Propagated) -> bool:
         padded, (before, after) = consumer.sizes[i], propagated.widths[letter]
         if padded is None:
             return False
-        own = _sides(consumer.padding, i)
+        own = _sides_of(consumer.padding, i)
         extent = (consumer.kernel[i] - 1) * consumer.dilation[i] + 1
-        windows = _window_count(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
+        windows = _count_windows(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
         first, last = max(before, 0), padded - max(after, 0)
         for window in range(windows):
             start = window * consumer.strides[i] - own[0]

@@ -86,16 +86,16 @@ def read_consumer(value: Any, operand: int, place: str, *, elements: bool = Fals
         strides=tuple(int(s) for s in attrs.strides[:]),
         dilation=tuple(int(d) for d in attrs.dilation[:]),
         groups=1 if pools else int(attrs.groups),
-        channels=_length(lengths, layout.find("C")),
-        sizes=tuple(_length(lengths, layout.find(letter)) for letter in spatial),
+        channels=_length_of(lengths, layout.find("C")),
+        sizes=tuple(_length_of(lengths, layout.find(letter)) for letter in spatial),
         out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
-        weight="" if pools else _weight(value.args[1], attrs.out_dtype, elements=elements),
+        weight="" if pools else _read_weight(value.args[1], attrs.out_dtype, elements=elements),
     )
 
 
-def _weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
+def _read_weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
     """See ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
     dtype = str(value.ty.dtype)
     if dtype in INTEGER_BITS:
@@ -112,7 +112,7 @@ def _whole(width: Any) -> int | None:
     return int(width.value) if isinstance(width, tirx.IntImm) else None
 
 
-def _length(lengths: list[Any] | None, axis: int) -> int | None:
+def _length_of(lengths: list[Any] | None, axis: int) -> int | None:
     return None if axis < 0 or lengths is None or axis >= len(lengths) else _whole(lengths[axis])
 
 
@@ -150,46 +150,46 @@ def data_of_pad(call: ir.Call) -> Any:
 Reader = Callable[[str, ir.Call, Resolve], tuple[Step, int] | None]
 
 
-def _dtype(call: ir.Call) -> str:
+def _dtype_of(call: ir.Call) -> str:
     return str(call.ty.dtype)
 
 
-def _unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
+def _read_unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
     alpha = float(call.attrs.alpha) if name == "nn.leakyrelu" else 0.0
-    return Unary(op=name, dtype=_dtype(call), alpha=alpha), 0
+    return Unary(op=name, dtype=_dtype_of(call), alpha=alpha), 0
 
 
-def _binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
+def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
     """The data is the operand that something computes; the other is a constant, or a parameter of the function."""
     for data, other in ((0, 1), (1, 0)):
         operand = resolve(call.args[other])
         if isinstance(resolve(call.args[data]), ir.Call) and isinstance(operand, ir.GenericConst | relax.Var):
-            facts = _operand(operand, int(call.args[data].ty.ndim))
-            return Binary(op=name, dtype=_dtype(call), other=facts, swapped=data == 1), data
+            facts = _read_operand(operand, int(call.args[data].ty.ndim))
+            return Binary(op=name, dtype=_dtype_of(call), other=facts, swapped=data == 1), data
     return None
 
 
-def _clip(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
-    low, high = map(_immediate, call.args[1:])
-    return Clip(op=name, dtype=_dtype(call), low=low, high=high), 0
+def _read_clip(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
+    low, high = map(_read_immediate, call.args[1:])
+    return Clip(op=name, dtype=_dtype_of(call), low=low, high=high), 0
 
 
-def _immediate(value: Any) -> float | None:
+def _read_immediate(value: Any) -> float | None:
     return value.value if isinstance(value, tirx.IntImm | tirx.FloatImm) else None
 
 
-def _cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
-    return Cast(op=name, dtype=_dtype(call)), 0
+def _read_cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
+    return Cast(op=name, dtype=_dtype_of(call)), 0
 
 
-def _quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
+def _read_quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
     ndim = int(call.args[0].ty.ndim)
     axis = int(call.attrs.axis)
-    scale, zero_point = (_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
-    return Quantization(op=name, dtype=_dtype(call), scale=scale, zero_point=zero_point), 0
+    scale, zero_point = (_read_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
+    return Quantization(op=name, dtype=_dtype_of(call), scale=scale, zero_point=zero_point), 0
 
 
-def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
+def _read_operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
     """Facts of another operand; with ``axis``, its one axis is that of the data."""
     lengths = shape_of(value)
     if lengths is None or ndim < 0 or len(lengths) > (ndim if axis is None else 1):
@@ -200,25 +200,25 @@ def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
         shape[ndim - len(known) :] = known
     if axis is not None and known:
         shape[axis] = known[0]
-    return Operand(shape=tuple(shape), flat=_numbers(value.value) if isinstance(value, ir.GenericConst) else None)
+    return Operand(shape=tuple(shape), flat=_read_numbers(value.value) if isinstance(value, ir.GenericConst) else None)
 
 
-def _numbers(tensor: Any) -> tuple[float, ...] | None:
+def _read_numbers(tensor: Any) -> tuple[float, ...] | None:
     array = tensor.numpy().reshape(-1)
     return tuple(array.tolist()) if 0 < array.size <= MOST_ELEMENTS else None
 
 
-def _rearranged(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int] | None:
+def _read_rearranged(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int] | None:
     origin = _ORIGINS[name](call)
-    return None if origin is None else (Rearranged(op=name, dtype=_dtype(call), origin=tuple(origin)), 0)
+    return None if origin is None else (Rearranged(op=name, dtype=_dtype_of(call), origin=tuple(origin)), 0)
 
 
-def _permuted(call: ir.Call) -> list[int | None] | None:
+def _trace_permute_dims(call: ir.Call) -> list[int | None] | None:
     ndim, axes = int(call.ty.ndim), call.attrs.axes
     return None if ndim < 0 else [ndim - 1 - i if axes is None else int(axes[i]) % ndim for i in range(ndim)]
 
 
-def _expanded(call: ir.Call) -> list[int | None] | None:
+def _trace_expand_dims(call: ir.Call) -> list[int | None] | None:
     ndim = int(call.ty.ndim)
     if ndim < 0:
         return None
@@ -227,7 +227,7 @@ def _expanded(call: ir.Call) -> list[int | None] | None:
     return [None if axis in new else next(old) for axis in range(ndim)]
 
 
-def squeezed_axes(call: ir.Call) -> list[int] | None:
+def list_squeezed_axes(call: ir.Call) -> list[int] | None:
     """The axes that a ``squeeze`` removes; None where that depends on symbolic lengths."""
     ndim = int(call.args[0].ty.ndim)
     if call.attrs.axis is not None:
@@ -236,12 +236,12 @@ def squeezed_axes(call: ir.Call) -> list[int] | None:
     return None if lengths is None else [i for i, length in enumerate(lengths) if _whole(length) == 1]
 
 
-def _squeezed(call: ir.Call) -> list[int | None] | None:
-    gone = squeezed_axes(call)
+def _trace_squeeze(call: ir.Call) -> list[int | None] | None:
+    gone = list_squeezed_axes(call)
     return None if gone is None else [axis for axis in range(int(call.args[0].ty.ndim)) if axis not in gone]
 
 
-def _reshaped(call: ir.Call) -> list[int | None] | None:
+def _trace_reshape(call: ir.Call) -> list[int | None] | None:
     """Only where axes of length 1 come or go: the others stay in their order, each with its length."""
     old, new = shape_of(call.args[0]), shape_of(call)
     if old is None or new is None:
@@ -263,21 +263,21 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 _ORIGINS: dict[str, Callable[[ir.Call], list[int | None] | None]] = {
-    "permute_dims": _permuted,
-    "expand_dims": _expanded,
-    "squeeze": _squeezed,
-    "reshape": _reshaped,
+    "permute_dims": _trace_permute_dims,
+    "expand_dims": _trace_expand_dims,
+    "squeeze": _trace_squeeze,
+    "reshape": _trace_reshape,
 }
 
 _READERS: dict[str, Reader] = {
-    **dict.fromkeys(UNARY, _unary),
-    "nn.leakyrelu": _unary,
-    **dict.fromkeys(BINARY, _binary),
-    "clip": _clip,
-    "astype": _cast,
-    "dequantize": _quantization,
-    "quantize": _quantization,
-    **dict.fromkeys(_ORIGINS, _rearranged),
+    **dict.fromkeys(UNARY, _read_unary),
+    "nn.leakyrelu": _read_unary,
+    **dict.fromkeys(BINARY, _read_binary),
+    "clip": _read_clip,
+    "astype": _read_cast,
+    "dequantize": _read_quantization,
+    "quantize": _read_quantization,
+    **dict.fromkeys(_ORIGINS, _read_rearranged),
 }
 """Op (without "relax.") -> how to read it."""
 

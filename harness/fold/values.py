@@ -54,7 +54,7 @@ def cast(value: float, dtype: str) -> Value | None:
     range_of = "float32" if dtype == "bfloat16" else dtype
     if math.isfinite(value) and abs(value) > -_LOWEST[range_of]:
         return None
-    return rounded(value, dtype)
+    return round_to(value, dtype)
 
 
 def _to_integer(value: float, sign: str, bits: int) -> int | None:
@@ -67,10 +67,10 @@ def _to_integer(value: float, sign: str, bits: int) -> int | None:
 # --- rounding -----------------------------------------------------------------------------------------
 
 
-def rounded(value: float, dtype: str) -> float:
+def round_to(value: float, dtype: str) -> float:
     """To the nearest value of a float dtype, ties to even; beyond its range to an infinity."""
     if dtype == "bfloat16":
-        return _to_bfloat16(rounded(value, "float32"))
+        return _to_bfloat16(round_to(value, "float32"))
     try:
         return float(struct.unpack(_CODES[dtype], struct.pack(_CODES[dtype], value))[0])
     except OverflowError:
@@ -99,8 +99,8 @@ def _result(value: float, dtype: str) -> Value | None:
         return value if low <= value <= high else None
     if math.isnan(value):
         return None
-    nearest = rounded(value, dtype)
-    return nearest if dtype != "bfloat16" or nearest == rounded(value, "float32") else None
+    nearest = round_to(value, dtype)
+    return nearest if dtype != "bfloat16" or nearest == round_to(value, "float32") else None
 
 
 # --- one operand --------------------------------------------------------------------------------------
@@ -154,10 +154,10 @@ UNARY: dict[str, Callable[[Value, str], Value | None]] = {
 
 def leakyrelu(value: Value, alpha: float, dtype: str) -> Value | None:
     """``x > 0 ? x : x * alpha``, alpha rounded to the dtype."""
-    return value if value > 0 else _product(value, rounded(alpha, dtype), dtype)
+    return value if value > 0 else _product(value, round_to(alpha, dtype), dtype)
 
 
-def bound(value: float | None, dtype: str) -> Value | None:
+def cast_bound(value: float | None, dtype: str) -> Value | None:
     """A bound of clip in the dtype of what is clipped; None where it is unknown, or does not fit."""
     if value is None or math.isnan(value):
         return None
@@ -165,9 +165,9 @@ def bound(value: float | None, dtype: str) -> Value | None:
     return None if fits is None or (dtype in INTEGER_BITS and fits != value) else fits
 
 
-def clipped(value: Value, low: float | None, high: float | None, dtype: str) -> Value | None:
+def clip(value: Value, low: float | None, high: float | None, dtype: str) -> Value | None:
     """``max(min(x, high), low)``."""
-    least, most = bound(low, dtype), bound(high, dtype)
+    least, most = cast_bound(low, dtype), cast_bound(high, dtype)
     return None if least is None or most is None else max(min(value, most), least)
 
 
@@ -209,18 +209,18 @@ BINARY: dict[str, Callable[[Value, Value, str], Value | None]] = {
 ADDITIVE = ("add", "subtract")
 
 
-def inexact_product(a: Value, b: Value, dtype: str) -> bool:
+def is_inexact_product(a: Value, b: Value, dtype: str) -> bool:
     """Whether a product is rounded: a target with fused multiply-add may skip that if a sum follows."""
     if dtype in INTEGER_BITS or not (math.isfinite(a) and math.isfinite(b)):
         return False
-    product = rounded(a * b, dtype)
+    product = round_to(a * b, dtype)
     return math.isinf(product) or Fraction(product) != Fraction(a) * Fraction(b)
 
 
 # --- casts and quantization ---------------------------------------------------------------------------
 
 
-def converted(value: Value, source: str, dtype: str) -> Value | None:
+def convert(value: Value, source: str, dtype: str) -> Value | None:
     """``astype``: integers wrap, floats round, a float becomes an integer only if its whole part fits."""
     if dtype in FLOATS:
         return _result(float(value), dtype) if abs(value) < 2**53 or source in FLOATS else None
@@ -231,7 +231,7 @@ def converted(value: Value, source: str, dtype: str) -> Value | None:
     return low + (int(value) - low) % (high - low + 1)
 
 
-def dequantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
+def dequantize(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
     """``float32(int32(x) - zero_point) * scale``; float16 is clipped to its finite range and rounded.
 
     (TVM 0.27: relax/transform/legalize_ops/qdq.py.)
@@ -241,13 +241,13 @@ def dequantized(value: Value, scale: float, zero_point: Value, source: str, dtyp
     difference = _difference(value, zero_point, "int32")
     if difference is None or not math.isfinite(scale):
         return None
-    product = _product(rounded(float(difference), "float32"), scale, "float32")
+    product = _product(round_to(float(difference), "float32"), scale, "float32")
     if product is None or dtype == "float32":
         return product
-    return rounded(max(min(product, 65504.0), -65504.0), dtype)
+    return round_to(max(min(product, 65504.0), -65504.0), dtype)
 
 
-def quantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
+def quantize(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
     """``clip(round(x / scale) + zero_point)`` in float32, rounded half to even (same file)."""
     if source not in ("float32", "float16") or dtype not in INTEGER_BITS or not math.isfinite(scale):
         return None

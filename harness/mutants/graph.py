@@ -9,11 +9,13 @@ from tvm import ir, relax, tirx
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Refused, rewrite, rules
-from foldproof.fold.bindings import Body
+from foldproof.fold import Folded, Kind, Refused, moves, rewrite, rules, simplification
+from foldproof.fold import paths as paths_
+from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import PadFacts
+from foldproof.fold.paths import Path
 from foldproof.fold.reader import PAD, op_name, read_pad, shape_of
-from foldproof.fold.rewrite import Path
+from foldproof.fold.rebuild import rebuild
 from foldproof.ir.relax.build import MAIN
 from foldproof.mutants.altered import BUNDLED
 from foldproof.mutants.mutant import BARE, Mutant, killer, quantized
@@ -57,19 +59,19 @@ def stale_type() -> Fold:
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
         return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
 
-    _types = rewrite._types
-    return patched(rewrite, _types=stale)
+    _types = moves.infer_types
+    return patched(moves, infer_types=stale)
 
 
 def shared_pad_removed() -> Fold:
     """The folded pad goes, although something else reads it."""
 
-    def buried(body: Body, unread: list[relax.Var]) -> None:
+    def buried(body: Bindings, unread: list[relax.Var]) -> None:
         for var in unread:
             if body._removable(var):
                 body.dead[var] = True
 
-    return patched(Body, _bury=buried)
+    return patched(Bindings, _bury=buried)
 
 
 def returned_pad_removed() -> Fold:
@@ -110,16 +112,16 @@ def weight_pad_folded() -> Fold:
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         out = BUNDLED(mod).clone()
         for name, function in out.functions_items():
-            body = Body(function, lambda _: None)
+            body = Bindings(function, lambda _: None)
             for var in body.consumers:
                 _fold_weight_pad(body, var)
-            out.update_func(name, body.rebuilt())
+            out.update_func(name, rebuild(body))
         return out
 
     return lambda mod: with_types_anew(fold(mod), mod)
 
 
-def _fold_weight_pad(body: Body, var: relax.Var) -> None:
+def _fold_weight_pad(body: Bindings, var: relax.Var) -> None:
     call = body.values[var]
     pad: Any = body.value(call.args[1]) if len(call.args) > 1 else None
     if op_name(pad) == PAD:
@@ -142,29 +144,29 @@ def shared_step_rewritten() -> Fold:
 def shared_pad_refused() -> Fold:
     """A pad with another reader stays before its consumer, too."""
 
-    def paths(body: Body, operand: Any) -> Iterator[Path]:
+    def paths(body: Bindings, operand: Any) -> Iterator[Path]:
         return (path for path in _paths(body, operand) if len(body.users(path.pad)) == 1)
 
-    _paths = rewrite._paths
-    return patched(rewrite, _paths=paths)
+    _paths = paths_.find_paths
+    return patched(paths_, find_paths=paths)
 
 
 def idle_pad_kept() -> Fold:
     """Pads whose widths are all 0 stay."""
-    kept = patched(rewrite, _drop_identities=lambda folding, body: iter(()))
+    kept = patched(simplification, _drop_identities=lambda name, body: iter(()))
     return patched(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
 
 
 def symbolic_refused() -> Fold:
     """Pads of tensors with a symbolic length stay."""
 
-    def refused(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
+    def refused(body: Bindings, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
         lengths = shape_of(call) or []
         if all(isinstance(length, tirx.IntImm) for length in lengths):
             return None
         return Refused(Kind.SYMBOLIC, "a length is symbolic")
 
-    return patched(rewrite, _refused_by_type=refused)
+    return patched(rewrite, _refuse_by_type=refused)
 
 
 def idle_mirror_kept() -> Fold:
@@ -178,8 +180,8 @@ def idle_mirror_kept() -> Fold:
             else facts
         )
 
-    _pad = Body.pad
-    return patched(Body, pad=constant)
+    _pad = Bindings.pad
+    return patched(Bindings, pad=constant)
 
 
 MUTANTS: tuple[Mutant, ...] = (

@@ -8,7 +8,7 @@ from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, Refused, rewrite, rules
+from foldproof.fold import Folded, Kind, Outcome, Refused, moves, pad_pairs
 from foldproof.fold import propagation as steps
 from foldproof.fold.facts import Padded, PadFacts, Site
 from foldproof.fold.propagation import Border
@@ -25,8 +25,8 @@ def _merging(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
     def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
         return (refused for refused in _refusals(inner, outer) if not forgives(refused, inner, outer))
 
-    _refusals = rules.Nested.refusals
-    return retyped(patched(rules.Nested, refusals=staticmethod(refusals)))
+    _refusals = pad_pairs.Nested.refusals
+    return retyped(patched(pad_pairs.Nested, refusals=staticmethod(refusals)))
 
 
 def nested_values_not_compared() -> Fold:
@@ -55,18 +55,18 @@ def nested_corner_ignored() -> Fold:
         after = _padded(border, step)
         return after if isinstance(after, Refused) else replace(after, values=border.values)
 
-    _padded = steps._padded
-    return retyped(patched(steps, _padded=padded))
+    _padded = steps._pass_pad
+    return retyped(patched(steps, _pass_pad=padded))
 
 
 def nested_value_of_the_outer() -> Fold:
     """A pad of a pad gets the value of the outer one, even if that one only crops."""
 
-    def merged(inner: PadFacts, outer: PadFacts) -> PadFacts:
+    def merge(inner: PadFacts, outer: PadFacts) -> PadFacts:
         return replace(_merged(inner, outer), value=outer.value)
 
-    _merged = rules.Nested.merged
-    return retyped(patched(rules.Nested, merged=staticmethod(merged)))
+    _merged = pad_pairs.Nested.merge
+    return retyped(patched(pad_pairs.Nested, merge=staticmethod(merge)))
 
 
 def cancelled_at_the_other_end() -> Fold:
@@ -80,13 +80,13 @@ def cancelled_at_the_other_end() -> Fold:
         widths = tuple((old[0] - old[1] + new[1], old[1] - old[0] + new[0]) for old, new in both)
         return replace(found[0], widths=widths), found[1]
 
-    _pads = rules.Cancelled.pads
-    return retyped(patched(rules.Cancelled, pads=staticmethod(pads)))
+    _pads = pad_pairs.Cancelled.cancel
+    return retyped(patched(pad_pairs.Cancelled, cancel=staticmethod(pads)))
 
 
 def varying_operand_cancelled() -> Fold:
     """An operand between that varies along the axis does not keep what a crop takes away."""
-    return patched(rules, other_operands=lambda step: ())
+    return patched(pad_pairs, list_other_operands=lambda step: ())
 
 
 # --- pads that go in part -----------------------------------------------------------------------------
@@ -98,8 +98,8 @@ def rebuilt_pad_value_lost() -> Fold:
     def pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
         return _pad_call(source, replace(pad, value=0.0), like, ty)
 
-    _pad_call = rewrite._pad_call
-    return patched(rewrite, _pad_call=pad_call)
+    _pad_call = moves.build_pad
+    return patched(moves, build_pad=pad_call)
 
 
 def partial_batch_lost() -> Fold:

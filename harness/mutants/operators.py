@@ -15,10 +15,10 @@ from tvm import ir, relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, Refused, rewrite, rules
-from foldproof.fold.bindings import Body
+from foldproof.fold import Folded, Kind, Outcome, Refused, replacement, rewrite, rules
+from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import Operand, Options, PadFacts, Quantization, Site, Step, Widths
-from foldproof.fold.propagated import Propagated, common, crops, propagate
+from foldproof.fold.propagated import Propagated, propagate, refuse_common, refuse_crops
 from foldproof.fold.reader import read_pad
 from foldproof.fold.rules import decide
 from foldproof.mutants.altered import BUNDLED, Spoilt
@@ -26,7 +26,7 @@ from foldproof.mutants.altered import BUNDLED, Spoilt
 Sides = list[Widths]
 """(before, after) of every spatial axis, in the order of the padding attribute."""
 
-_with_padding = rewrite._with_padding
+_with_padding = replacement.replace_padding
 
 
 # --- functions of the pass ----------------------------------------------------------------------------
@@ -75,13 +75,13 @@ def without(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, 
         rule = next((rule for rule in rules.RULES if rule.family == site.consumer.family), None)
         if rule is None or site.pad.is_identity:
             return decide(site)
-        refused = kept(site, common(site))
+        refused = kept(site, refuse_common(site))
         if refused is not None:
             return refused
         propagated = propagate(site, site.consumer.spatial)
         if not isinstance(propagated, Propagated):
             return propagated
-        refused = kept(site, crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
+        refused = kept(site, refuse_crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
         return refused or _with_kept(rule.fold(propagated), propagated)
 
     return deciding(lenient)
@@ -117,7 +117,7 @@ def rebuilding(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
         rebuilt = _with_padding(call, operand, weights, outcome, ty=ty)
         return changed(rebuilt, rebuilt.args, **change(rebuilt))
 
-    return retyped(patched(rewrite, _with_padding=wrong))
+    return retyped(patched(replacement, replace_padding=wrong))
 
 
 def each(
@@ -132,10 +132,10 @@ def each(
 
 
 def without_pads(
-    function: relax.Function, chosen: Callable[[Body, relax.Var, PadFacts], bool] = lambda body, var, pad: False
+    function: relax.Function, chosen: Callable[[Bindings, relax.Var, PadFacts], bool] = lambda body, var, pad: False
 ) -> relax.Function:
     """The function without the chosen pads: what uses them reads their input. All types are inferred anew."""
-    body = Body(function, lambda _: None)
+    body = Bindings(function, lambda _: None)
     removed = {pad for pad in body.pads if chosen(body, pad, read_pad(body.values[pad]))}
     return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
 

@@ -8,12 +8,13 @@ from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, pooling, rules
+from foldproof.fold import Folded, Kind, Outcome, pool_rules, pooling
+from foldproof.fold import bounds as bounds_module
 from foldproof.fold import propagated as propagated
 from foldproof.fold import propagation as steps
+from foldproof.fold.bounds import Bounds
 from foldproof.fold.facts import PadFacts, Site, Widths
 from foldproof.fold.propagated import Propagated
-from foldproof.fold.propagation import Bounds
 from foldproof.fold.reader import op_name
 from foldproof.mutants.mutant import BARE, Mutant, killer
 from foldproof.mutants.operators import (
@@ -93,12 +94,12 @@ def integer_sum_widened() -> Fold:
 
 def ceil_divisor_ignored() -> Fold:
     """With ceil_mode the number of windows is compared, but not what the last one divides by."""
-    return retyped(patched(rules, other_divisor=lambda propagated: iter(())))
+    return retyped(patched(pool_rules, refuse_other_divisor=lambda propagated: iter(())))
 
 
 def window_in_border_folded() -> Fold:
     """A max_pool after a relu folds 0, although a window may hold nothing but the border."""
-    return retyped(patched(rules, every_window_holds_data=lambda propagated: True))
+    return retyped(patched(pool_rules, every_window_holds_data=lambda propagated: True))
 
 
 def minus_zero_folded() -> Fold:
@@ -108,7 +109,7 @@ def minus_zero_folded() -> Fold:
         bounds = propagated.border.bounds
         return bounds is not None and max(propagated.values.flat) <= bounds.low
 
-    return retyped(patched(rules, never_wins=never_wins))
+    return retyped(patched(pool_rules, never_wins=never_wins))
 
 
 def other_pads_out_of_bounds() -> Fold:
@@ -117,7 +118,9 @@ def other_pads_out_of_bounds() -> Fold:
     def unchanged(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
         return bounds
 
-    return retyped(patched(steps, fold=patched(propagated, including=unchanged), including=unchanged))
+    fold = patched(propagated, include_pad=unchanged)
+    fold = patched(steps, fold=fold, include_pad=unchanged)
+    return retyped(patched(bounds_module, fold=fold, include_pad=unchanged))
 
 
 def ceil_extent_without_dilation() -> Fold:
@@ -142,7 +145,7 @@ def window_checked_on_first_axis_only() -> Fold:
         return _holds(replace(propagated, site=alone, widths=widths))
 
     _holds = pooling.every_window_holds_data
-    return retyped(patched(rules, every_window_holds_data=first))
+    return retyped(patched(pool_rules, every_window_holds_data=first))
 
 
 MUTANTS: tuple[Mutant, ...] = (

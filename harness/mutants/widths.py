@@ -7,7 +7,7 @@ from tvm import relax
 from foldproof.case import Axis, Pad
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused
-from foldproof.fold.bindings import Body
+from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import PadFacts, Site
 from foldproof.fold.rules import decide
 from foldproof.mutants.altered import BUNDLED
@@ -100,7 +100,7 @@ def crop_summed() -> Fold:
 def only_begin_tested() -> Fold:
     """A pad is taken to do nothing if it has no width before it."""
 
-    def vain(body: Body, var: relax.Var, pad: PadFacts) -> bool:
+    def vain(body: Bindings, var: relax.Var, pad: PadFacts) -> bool:
         return not any(before for before, _ in pad.widths or ())
 
     return lambda mod: BUNDLED(each(mod, lambda function: without_pads(function, vain)))

@@ -657,7 +657,7 @@ def test_a_backend_says_what_it_takes():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "said"),
+    ("options", "error", "message"),
     [
         ({"nonzero": "yes"}, ValueError, "nonzero 'yes' is none of refuse, correct, correct-inexact"),
         ({"channels": True}, ValueError, "channels True is none of keep, slice"),

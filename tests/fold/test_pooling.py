@@ -10,10 +10,16 @@ from itertools import product
 
 import pytest
 
+from foldproof.fold.bounds import Bounds
 from foldproof.fold.facts import Consumer, Kind, PadFacts, Site, Unary
-from foldproof.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
+from foldproof.fold.pooling import (
+    every_window_holds_data,
+    never_wins,
+    refuse_other_divisor,
+    refuse_other_sum,
+    refuse_other_window_count,
+)
 from foldproof.fold.propagated import propagate
-from foldproof.fold.propagation import Bounds
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def pools(**choices):
 
 def test_a_fold_that_loses_or_gains_a_window_is_refused():
     def refused(pool):
-        found = bool(list(other_window_count(pool.propagated())))
+        found = bool(list(refuse_other_window_count(pool.propagated())))
         assert found == (len(pool.starts()) != len(pool.folded.starts())), pool
         return found
 
@@ -121,7 +127,7 @@ def test_a_fold_that_changes_a_divisor_is_refused(counted, least):
     padding, folded or not."""
 
     def refused(pool):
-        found = bool(list(other_divisor(pool.propagated())))
+        found = bool(list(refuse_other_divisor(pool.propagated())))
         starts, folded = pool.starts(), pool.folded
         if not pool.propagated().adds:  # a crop: the flag stays
             folded = replace(folded, counted=counted)
@@ -147,8 +153,8 @@ def test_unknown_lengths_are_refused_under_ceil_mode_only_and_hold_no_data():
         unknown = replace(
             propagated, site=replace(propagated.site, consumer=replace(propagated.site.consumer, sizes=(None,)))
         )
-        assert [refused.kind for refused in other_window_count(unknown)] == kinds
-        assert not list(other_divisor(unknown))
+        assert [refused.kind for refused in refuse_other_window_count(unknown)] == kinds
+        assert not list(refuse_other_divisor(unknown))
         assert not every_window_holds_data(unknown)
 
 
@@ -179,9 +185,9 @@ def test_a_window_without_data_is_seen():
 )
 def test_integers_keep_the_width_of_their_sums(own, pad, stride, ceil_mode, kinds):
     pool = Pool(data=6, pad=pad, own=own, kernel=2, stride=stride, dilation=1, ceil_mode=ceil_mode)
-    assert [refused.kind for refused in other_sum(pool.propagated(dtype="int8"))] == kinds
-    assert not list(other_sum(pool.propagated(dtype="int32")))
-    assert not list(other_sum(pool.propagated(dtype="float32")))
+    assert [refused.kind for refused in refuse_other_sum(pool.propagated(dtype="int8"))] == kinds
+    assert not list(refuse_other_sum(pool.propagated(dtype="int32")))
+    assert not list(refuse_other_sum(pool.propagated(dtype="float32")))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from foldproof.fold.facts import (
     Rearranged,
     Unary,
 )
-from foldproof.fold.reader import read_consumer, read_pad, read_step, squeezed_axes
+from foldproof.fold.reader import list_squeezed_axes, read_consumer, read_pad, read_step
 
 O = relax.op  # noqa: E741
 N = tirx.Var("n", "int64")
@@ -268,9 +268,9 @@ def test_what_has_no_type_of_a_tensor_is_no_step():
 
 
 def test_axes_that_a_squeeze_removes():
-    assert squeezed_axes(typed(O.squeeze(var((1, 3, 1))))) == [0, 2]
-    assert squeezed_axes(typed(O.squeeze(var((1, N, 1)), [-1]))) == [2]
-    assert squeezed_axes(typed(O.squeeze(var(None, ndim=3)))) is None
+    assert list_squeezed_axes(typed(O.squeeze(var((1, 3, 1))))) == [0, 2]
+    assert list_squeezed_axes(typed(O.squeeze(var((1, N, 1)), [-1]))) == [2]
+    assert list_squeezed_axes(typed(O.squeeze(var(None, ndim=3)))) is None
 
 
 def test_a_pad_is_read_as_a_step_with_the_lengths_of_what_it_pads():

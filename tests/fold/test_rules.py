@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from foldproof.fold import rules
+from foldproof.fold import pad_pairs, rules
 from foldproof.fold.facts import (
     Binary,
     Cast,
@@ -924,7 +924,10 @@ def padded2(*widths):
     ],
 )
 def test_what_a_pad_adds_and_a_later_one_crops_is_cancelled(inner, steps, outer, expected):
-    assert rules.Cancelled.pads(Padded(op="pad", dtype=inner.dtype, pad=inner, sizes=(4, 4)), steps, outer) == expected
+    assert (
+        pad_pairs.Cancelled.cancel(Padded(op="pad", dtype=inner.dtype, pad=inner, sizes=(4, 4)), steps, outer)
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -941,7 +944,7 @@ def test_what_a_pad_adds_and_a_later_one_crops_is_cancelled(inner, steps, outer,
 )
 def test_a_crop_is_cancelled_only_if_something_is_left_between(size, inner, outer, expected):
     padded = Padded(op="pad", dtype="float32", pad=pad(inner), sizes=(size,))
-    found = rules.Cancelled.pads(padded, (RELU2,), pad(outer))
+    found = pad_pairs.Cancelled.cancel(padded, (RELU2,), pad(outer))
     assert (found and tuple(each.widths for each in found)) == (expected and tuple((sides,) for sides in expected))
 
 

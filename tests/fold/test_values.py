@@ -102,10 +102,10 @@ def test_leakyrelu(dtype, alpha):
 @pytest.mark.parametrize("bounds", [(0, 6), (-127, 127), (0.5, 5.5), (2, 3)])
 def test_clip(dtype, bounds):
     if dtype == "uint8" and bounds[0] < 0:
-        assert values.clipped(3, *bounds, dtype) is None  # TVM refuses a negative bound there
+        assert values.clip(3, *bounds, dtype) is None  # TVM refuses a negative bound there
         return
     tensor, numbers = held(dtype)
-    claims = [values.clipped(number, *bounds, dtype) for number in numbers]
+    claims = [values.clip(number, *bounds, dtype) for number in numbers]
     fractional = dtype in values.INTEGER_BITS and bounds[0] != int(bounds[0])
     least = 0 if fractional else len(numbers)
     assert_claims(claims, executed(lambda x: relax.op.clip(x, *bounds), tensor), least=least)
@@ -144,7 +144,7 @@ def test_binary_ops_with_a_constant_that_tvm_may_simplify(name, constant):
 @pytest.mark.parametrize(("source", "target"), list(product(SAMPLES, repeat=2)))
 def test_astype(source, target):
     tensor, numbers = held(source)
-    claims = [values.converted(number, source, target) for number in numbers]
+    claims = [values.convert(number, source, target) for number in numbers]
     assert_claims(claims, executed(lambda x: relax.op.astype(x, target), tensor), least=4)
 
 
@@ -154,7 +154,7 @@ def test_astype(source, target):
 @pytest.mark.parametrize("zero_point", [0, 3, 127])
 def test_dequantize(dtype, out_dtype, scale, zero_point):
     tensor, numbers = held(dtype)
-    claims = [values.dequantized(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
+    claims = [values.dequantize(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
     parameters = relax.const(scale, "float32"), relax.const(zero_point, "int32")
     assert_claims(
         claims, executed(lambda x: relax.op.dequantize(x, *parameters, out_dtype=out_dtype), tensor), least=len(numbers)
@@ -167,7 +167,7 @@ def test_dequantize(dtype, out_dtype, scale, zero_point):
 @pytest.mark.parametrize("zero_point", [0, 3, -5])
 def test_quantize(dtype, out_dtype, scale, zero_point):
     tensor, numbers = held(dtype)
-    claims = [values.quantized(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
+    claims = [values.quantize(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
     parameters = relax.const(scale, "float32"), relax.const(zero_point, "int8")
     result = executed(lambda x: relax.op.quantize(x, *parameters, out_dtype=out_dtype), tensor)
     assert_claims(claims, result, least=len(numbers))
@@ -179,8 +179,8 @@ def test_what_overflows_or_is_no_number_is_not_claimed():
     assert values.BINARY["subtract"](INF, INF, "float32") is None
     assert values.BINARY["multiply"](0.0, INF, "float32") is None  # NaN, or 0 where TVM simplifies x * 0
     assert values.BINARY["divide"](1.0, 0.0, "float32") is None
-    assert values.converted(300.0, "float32", "int8") is None
-    assert values.converted(INF, "float32", "int32") is None
+    assert values.convert(300.0, "float32", "int8") is None
+    assert values.convert(INF, "float32", "int32") is None
     assert values.UNARY["sqrt"](-1.0, "float32") is None
     assert values.UNARY["tanh"](1.0, "float32") is None
     assert values.UNARY["abs"](-128, "int8") is None
@@ -192,7 +192,7 @@ def test_bfloat16_is_claimed_only_where_nothing_is_rounded():
     assert values.BINARY["add"](256.0, 1.0, "bfloat16") is None
     assert values.BINARY["add"](256.0, 2.0**-20, "bfloat16") == 256.0  # in float32, too
     assert values.UNARY["square"](2.0**-133, "bfloat16") == 0.0
-    assert values.converted(0.1, "float32", "bfloat16") is None
+    assert values.convert(0.1, "float32", "bfloat16") is None
 
 
 def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
@@ -225,8 +225,8 @@ def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
     ],
 )
 def test_a_product_that_was_rounded_is_known(a, b, dtype, inexact):
-    rounded = (a, b) if dtype in values.INTEGER_BITS else (values.rounded(a, dtype), values.rounded(b, dtype))
-    assert values.inexact_product(*rounded, dtype) is inexact
+    rounded = (a, b) if dtype in values.INTEGER_BITS else (values.round_to(a, dtype), values.round_to(b, dtype))
+    assert values.is_inexact_product(*rounded, dtype) is inexact
 
 
 LONG = 2**62 + 1
@@ -307,7 +307,7 @@ def test_leakyrelu_multiplies_what_is_not_positive(value, alpha, expected):
     ],
 )
 def test_a_bound_of_clip_in_the_dtype_of_its_data(value, dtype, expected):
-    assert values.bound(value, dtype) == expected
+    assert values.cast_bound(value, dtype) == expected
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_a_bound_of_clip_in_the_dtype_of_its_data(value, dtype, expected):
     ],
 )
 def test_casts_at_the_limits(value, source, dtype, expected):
-    assert values.converted(value, source, dtype) == expected
+    assert values.convert(value, source, dtype) == expected
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_casts_at_the_limits(value, source, dtype, expected):
     ],
 )
 def test_dequantize_at_the_limits(args, expected):
-    assert values.dequantized(*args) == expected
+    assert values.dequantize(*args) == expected
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_dequantize_at_the_limits(args, expected):
     ],
 )
 def test_quantize_at_the_limits(args, expected):
-    assert values.quantized(*args) == expected
+    assert values.quantize(*args) == expected
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_quantize_at_the_limits(args, expected):
     [(-1.0, -1.0), (-1.00390625, -1.0), (1.01171875, 1.015625), (-3.0e38, -3.00405527047391e38), (-INF, -INF)],
 )
 def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
-    assert values.rounded(single, "bfloat16") == expected
+    assert values.round_to(single, "bfloat16") == expected
 
 
 @pytest.mark.parametrize(
@@ -380,4 +380,4 @@ def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
     [(1e39, "float32", INF), (-1e39, "float32", -INF), (-65520.0, "float16", -INF), (65519.0, "float16", 65504.0)],
 )
 def test_rounding_beyond_the_range_gives_an_infinity(value, dtype, expected):
-    assert values.rounded(value, dtype) == expected
+    assert values.round_to(value, dtype) == expected

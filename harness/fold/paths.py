@@ -1,0 +1,88 @@
+"""The ways from a pad to what reads it, through the ops that a pad can pass.
+
+pad --> step --> step --> use
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tvm import ir, relax
+
+from foldproof.fold.bindings import Bindings, Use
+from foldproof.fold.facts import Step
+from foldproof.fold.reader import data_of_pad
+
+MOST_STEPS = 64
+"""No pad is looked for after more steps: graphs have a handful, and each consumer reads its chain again."""
+
+
+MOST_PRODUCERS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """A pad, and the steps from it to a consumer: (variable, facts, which operand is the data), in that order."""
+
+    pad: relax.Var
+    steps: tuple[tuple[relax.Var, Step, int], ...]
+
+    @property
+    def facts(self) -> tuple[Step, ...]:
+        return tuple(step for _, step, _ in self.steps)
+
+
+def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
+    """The pads before an operand, nearest first, each with the steps after it."""
+    steps: tuple[tuple[relax.Var, Step, int], ...] = ()
+    var = bindings.alias(operand)
+    while isinstance(var, relax.Var) and len(steps) < MOST_STEPS:
+        if bindings.pad(var) is not None:
+            yield Path(pad=var, steps=steps)
+        found = bindings.step(var)
+        if found is None:
+            return
+        steps = ((var, *found), *steps)
+        var = bindings.alias(data_operand(bindings.values[var], found[1]))
+
+
+def data_operand(call: ir.Call, index: int) -> Any:
+    return data_of_pad(call) if isinstance(call.args[0], ir.GlobalVar) else call.args[index]
+
+
+def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
+    """The steps that made ``source``, in the order of execution."""
+    producers: tuple[Step, ...] = ()
+    var = bindings.alias(source)
+    while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := bindings.step(var)) is not None:
+        producers = (found[0], *producers)
+        var = bindings.alias(data_operand(bindings.values[var], found[1]))
+    return producers
+
+
+def find_uses(bindings: Bindings, path: Path) -> Iterator[tuple[Path, Use]]:
+    """(path, use) for every use at the end of a path: steps whose result nothing reads are uses themselves."""
+    end = path.steps[-1][0] if path.steps else path.pad
+    for user, operand in find_users(bindings, end):
+        found = bindings.step(user) if user is not None and user not in bindings.dead else None
+        if user is not None and found is not None and _is_data(bindings, user, found[1], end, operand):
+            longer = Path(pad=path.pad, steps=(*path.steps, (user, *found)))
+            if len(longer.steps) < MOST_STEPS and (after := list(find_uses(bindings, longer))):
+                yield from after
+                continue
+        yield path, (user, operand)
+
+
+def _is_data(bindings: Bindings, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
+    """Whether ``var`` is what the step works on, and not another operand of it."""
+    return operand == index and bool(bindings.alias(data_operand(bindings.values[user], index)).same_as(var))
+
+
+def find_users(bindings: Bindings, var: relax.Var) -> Iterator[Use]:
+    names = [var]
+    while names:
+        for user, operand in bindings.users(names.pop(0)):
+            if user is not None and isinstance(bindings.values.get(user), relax.Var):
+                names.append(user)
+            elif user is None or user not in bindings.dead:
+                yield user, operand

@@ -1,0 +1,102 @@
+"""Pads that go before any consumer is asked: identities, pads of pads, and what one pad adds and another crops."""
+
+from collections.abc import Iterator
+
+from tvm import relax
+
+from foldproof.fold import moves, paths
+from foldproof.fold.bindings import Bindings, PrimPads
+from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
+from foldproof.fold.pad_pairs import Cancelled
+from foldproof.fold.paths import Path, find_users
+from foldproof.fold.rebuild import rebuild
+from foldproof.fold.report import Report, report_site
+from foldproof.fold.rules import Identity, merge
+
+
+def simplify_pads(
+    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report]
+) -> tuple[relax.Function, Bindings]:
+    """Pads that do nothing go, pads of pads become one, what one adds and another crops goes; until none is left."""
+    bindings = Bindings(function, prim_pads)
+    while True:
+        found = [*_drop_identities(name, bindings)]
+        if found:
+            function = rebuild(bindings)
+            bindings = Bindings(function, prim_pads)
+        merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
+        reports += [*found, *merged]
+        if not merged:
+            return function, bindings
+        function = rebuild(bindings)
+        bindings = Bindings(function, prim_pads)
+
+
+def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
+    """What reads a pad whose widths are all 0 reads its input."""
+    for var in bindings.pads:
+        pad = bindings.pad(var)
+        if pad is not None and pad.is_identity and not bindings.in_place:
+            bindings.aliases[var] = bindings.source(var)
+            yield report_site(bindings, name, var, None, Identity.fold())
+
+
+def _merge_nested(name: str, bindings: Bindings) -> Iterator[Report]:
+    for var in bindings.pads:
+        while (found := find_merge(bindings, var)) is not None:
+            inner, pad = found
+            bindings.replace(
+                var, moves.build_pad(bindings.source(inner), pad, bindings.values[var], bindings.values[var].ty)
+            )
+            yield report_site(bindings, name, inner, var, Folded("nested"))
+
+
+def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:
+    """A crop takes away what a pad has added, through the steps between: neither is done."""
+    for var in bindings.pads:
+        while (found := _find_cancellation(bindings, var)) is not None:
+            path, outcome, outer = found
+            operand = moves.move_operand(bindings, path, outcome, var, {})
+            bindings.replace(var, moves.build_pad(operand, outer, bindings.values[var], bindings.values[var].ty))
+            yield report_site(bindings, name, path.pad, var, outcome)
+
+
+def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
+    """The path from a pad to one that crops what it adds; what of the first stays, and the second without that crop."""
+    outer = bindings.pad(var)
+    assert outer is not None
+    if not _crops(outer) or var in bindings.dead or bindings.in_place:
+        return None
+    for path in paths.find_paths(bindings, bindings.source(var)):
+        inner = bindings.step(path.pad)
+        found = Cancelled.cancel(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
+        if found is not None and bindings.visible(bindings.source(path.pad), path.steps[0][0] if path.steps else var):
+            smaller, outer = found
+            return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
+    return None
+
+
+def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
+    """The pad that ``var`` pads again, and the one pad that does both.
+
+    A pad that others read stays for them, so that one pad for both saves none; unless ``var`` crops, which a transposed
+    convolution does not take.
+    """
+    outer = bindings.pad(var)
+    assert outer is not None
+    if bindings.in_place:
+        return None
+    inner_var = bindings.alias(bindings.source(var))
+    inner = bindings.pad(inner_var)
+    if inner is None:
+        return None
+    if len(list(find_users(bindings, inner_var))) != 1 and not _crops(outer):
+        return None
+    if not bindings.visible(bindings.source(inner_var), var):
+        return None
+    merged = merge(inner, outer)
+    return None if isinstance(merged, Refused) else (inner_var, merged)
+
+
+def _crops(pad: PadFacts) -> bool:
+    return any(width < 0 for sides in pad.widths or () for width in sides)
