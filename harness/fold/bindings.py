@@ -1,4 +1,4 @@
-"""The bindings of one Relax function: who binds what, who reads it, and the edits to make.
+"""The bindings of one Relax function: the value of each variable, its readers, and the edits to make.
 
 A consumer that changes keeps its variable, so whatever uses it, its type and its name stay as they are. A binding goes
 when an edit took its last use; every other binding, block and branch that nothing changed in is kept as it is. One walk
@@ -28,7 +28,7 @@ PrimPads = Callable[[ir.GlobalVar], PadFacts | None]
 
 
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
-    """Whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
+    """Return whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
     return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
 
 
@@ -49,7 +49,7 @@ def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
 
 
 def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
-    """The facts of a pad of either form; None of anything else."""
+    """Return the facts of a pad of either form, None for anything else."""
     if name == PAD:
         return read_pad(value)
     if name != CALL_TIR or len(value.args) != 2:
@@ -59,7 +59,7 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
 
 
 class Bindings:
-    """Bindings of a function, who uses what, and the edits to make."""
+    """The bindings of a function, the readers of each, and the edits to make."""
 
     def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
         self.function = function
@@ -121,45 +121,45 @@ class Bindings:
             self._users.setdefault(var, {})[_key(user, position)] = (user, position)
 
     def users(self, var: relax.Var) -> list[Use]:
-        """Who reads ``var``, in the order of the bindings."""
+        """Return the readers of ``var``, in the order of the bindings."""
         return list(self._users.get(var, {}).values())
 
     def value(self, expr: Any) -> Any:
-        """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
+        """Return the value that ``expr`` is bound to, through aliases, or ``expr`` itself."""
         name = self.alias(expr)
         value = self.values.get(name)
         return name if value is None else value
 
     def alias(self, expr: Any) -> Any:
-        """The variable that ``expr`` is another name of, or ``expr``."""
+        """Return the variable that ``expr`` is another name of, or ``expr``."""
         while isinstance(expr, relax.Var) and isinstance(self.values.get(expr), relax.Var):
             expr = self.values[expr]
         return expr
 
     def pad(self, var: Any) -> PadFacts | None:
-        """The facts of the pad that ``var`` is bound to, None if that is none."""
+        """Return the facts of the pad that ``var`` is bound to, None if it is not a pad."""
         return self._facts.get(var)
 
     def source(self, pad: relax.Var) -> Any:
-        """What the pad that ``pad`` is bound to pads."""
+        """Return the tensor that the pad ``pad`` pads."""
         if pad not in self._sources:
             self._sources[pad] = data_of_pad(self.values[pad])
         return self._sources[pad]
 
     def step(self, var: Any) -> tuple[Step, int] | None:
-        """The facts of the step that ``var`` is bound to, and which operand is its data; None if it is no step."""
+        """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None."""
         if var not in self._steps:
             self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
         return self._steps[var]
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
-        """Whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
+        """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
         if not isinstance(expr, relax.DataflowVar):
             return True
         return user is not None and self.home[expr].same_as(self.home[user])
 
     def replace(self, var: relax.Var, value: ir.Call) -> None:
-        """Bind ``var`` to ``value`` from now on; what only the old value read goes."""
+        """Bind ``var`` to ``value`` from now on, and remove what only the old value read."""
         unread = self._forget(var)
         self._sources.pop(var)
         self._steps.pop(var)
@@ -188,14 +188,14 @@ class Bindings:
         self._note_pad(op_name(value), var, value)
 
     def _forget(self, user: relax.Var) -> list[relax.Var]:
-        """The variables that ``user`` reads no more."""
+        """Remove ``user`` from the readers of its operands, and return these."""
         reads = self._reads[user]
         for var, position in reads:
             del self._users[var][_key(user, position)]
         return [var for var, _ in reads]
 
     def _bury(self, unread: list[relax.Var]) -> None:
-        """Pads, steps and aliases that nothing reads any more go, and what they alone read with them."""
+        """Remove the pads, steps and aliases that nothing reads any more, and then what only they read."""
         while unread:
             var = unread.pop()
             if not self._users.get(var) and var not in self.dead and self._removable(var):
@@ -203,7 +203,7 @@ class Bindings:
                 unread += self._forget(var)
 
     def _removable(self, var: relax.Var) -> bool:
-        """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
+        """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
         return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in STEPS
 
@@ -212,7 +212,7 @@ _PLAIN = (relax.Var, ir.GenericConst)
 
 
 def _operands(value: Any) -> list[tuple[relax.Var, int]]:
-    """The variables that a value reads, with the number of the operand where it is a call of variables."""
+    """Return the variables that a value reads, each with its operand number if the value is a call of variables."""
     if isinstance(value, relax.Var):
         return [(value, 0)]
     args = value.args[:] if isinstance(value, ir.Call) else [None]  # a slice is five times as fast as an iterator here
@@ -222,7 +222,7 @@ def _operands(value: Any) -> list[tuple[relax.Var, int]]:
 
 
 def _may_write(name: str, value: Any) -> bool:
-    """Whether a call may write into what it reads: in-place calls, and calls that TVM does not know to be pure."""
+    """Return whether a call may write into what it reads: it is in place, or TVM does not know it to be pure."""
     if name:
         return _op_may_write(name)
     if not isinstance(value, ir.Call):

@@ -9,7 +9,7 @@ from foldproof.fold.facts import Binary, Clip, Padded, PadFacts, Rearranged, Ste
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What is known of all elements of the data, none of which is NaN then. ``plus_zero``: no zero is -0.0."""
+    """Bounds of all elements of the data. With bounds, no element is NaN. ``plus_zero``: no zero is -0.0."""
 
     low: float
     high: float
@@ -17,7 +17,7 @@ class Bounds:
 
 
 def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None:
-    """Bounds of what ``step`` makes of data of ``dtype`` with such bounds (None: any value, NaN included)."""
+    """Return the bounds of the result of ``step`` on data of ``dtype``; None means any value, NaN included."""
     if isinstance(step, Rearranged):
         return bounds
     if isinstance(step, Padded):
@@ -42,7 +42,7 @@ def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None
 
 
 def include_pad(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
-    """Bounds of data that ``pad`` has added to along ``widths``: None if what it adds lies outside.
+    """Return the bounds of data that ``pad`` has extended along ``widths``, None if its value lies outside.
 
     Modes that mirror add nothing new; TVM takes every other one for "constant".
     """
@@ -65,12 +65,12 @@ def _range_of(dtype: str) -> Bounds | None:
 
 
 def _is_plus_zero(value: float) -> bool:
-    """A bound of 0.0 replaces a -0.0: the select of TVM's maximum takes its second operand on a tie."""
+    """Return whether a bound replaces -0.0 by 0.0: on a tie, TVM's maximum selects its second operand."""
     return value == 0 and math.copysign(1, value) > 0
 
 
 def find_bounds(dtype: str, producers: tuple[Step, ...]) -> Bounds | None:
-    """Bounds of a tensor of ``dtype`` that comes out of ``producers``."""
+    """Return the bounds of a tensor of ``dtype`` that ``producers`` compute."""
     bounds, before = _range_of(dtype), dtype
     if producers:
         bounds = None

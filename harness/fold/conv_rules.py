@@ -11,13 +11,17 @@ from foldproof.fold.values import FLOATS, INTEGER_BITS
 
 
 class IntoConv(Rule):
-    """``conv(pad(x), w, padding=p)`` is ``conv(x, w, padding=p + widths)``, and so through the steps in between.
+    """``conv(pad(x), w, padding=p)`` is ``conv(x, w, padding=p + widths)``, also through the steps between.
 
-    1. ``refuse_common`` and ``refuse_crops``: constant mode and widths, layouts understood, crops that commute
-    2. if anything is added: the value, as it arrives, is 0 or -0.0, what the convolution pads with (the sum starts at
-       +0.0, so the sign of a zero product is lost)
-    3. or, by option: the border is made up for by adding ``conv(border, w)``, exactly where integers are summed
-    4. by option: zero channels go with the weights that they meet, if those are finite (0 * inf is NaN) and not grouped
+        lv = nn.pad(x, (0, 0, 0, 0, 1, 2))
+        gv = conv1d(lv, w, padding=(3, 4))                ->    gv = conv1d(x, w, padding=(4, 6))
+
+    1. ``refuse_common`` and ``refuse_crops``: constant mode and widths, known layouts, crops that padding can express.
+    2. If anything is added: the value, as it reaches the consumer, is 0 or -0.0, which a convolution pads with (its sum
+       starts at +0.0, so that the sign of a zero product is lost).
+    3. Or, by option: ``conv(border, w)`` is added instead. That is exact where integers are summed.
+    4. By option: zero channels are removed with the weights that they meet. The convolution is not grouped, and these
+       weights are finite (0 * inf is NaN).
     """
 
     family = "conv"
@@ -50,10 +54,10 @@ class IntoConv(Rule):
 
 
 def _can_correct(propagated: Propagated, options: Options) -> bool:
-    """Whether a convolution of the border alone makes up for it.
+    """Return whether a convolution of the border alone replaces what the zeros of the padding lose.
 
-    Exactly: sums of integers, which wrap alike in any order. Floats round, hence the option of their own. Not where
-    types and kernel read the layout in two ways, since no term is of both.
+    Sums of integers are exact, since they wrap alike in any order. Floats round, hence their own option. Where type and
+    kernel read the layout in two ways, no term is right for both.
     """
     site, values = propagated.site, propagated.values
     if not _is_in_order(site.consumer):
@@ -70,10 +74,10 @@ def _can_correct(propagated: Propagated, options: Options) -> bool:
 
 
 def _refuse_ambiguous_layout(propagated: Propagated) -> Iterator[Refused]:
-    """TVM 0.27 reads a convolution's attributes by letter in its type and by position in its kernel.
+    """Refuse layouts whose attributes TVM 0.27 reads by letter in the type and by position in the kernel.
 
     (src/relax/op/nn/convolution.cc, InferTypeConv2d; python/tvm/topi/nn/conv2d.py, conv.) They agree where the
-    spatial letters stand in the order D, H, W; elsewhere only widths that are the same on every axis mean one thing.
+    spatial letters are in the order D, H, W. Elsewhere only widths that are equal on every axis are unambiguous.
     """
     consumer = propagated.site.consumer
     widths = {propagated.widths[letter] for letter in consumer.spatial}
@@ -83,7 +87,7 @@ def _refuse_ambiguous_layout(propagated: Propagated) -> Iterator[Refused]:
 
 
 def _is_in_order(consumer: Consumer) -> bool:
-    """Whether the spatial letters stand in the order D, H, W in the layouts of data and kernel."""
+    """Return whether the spatial letters are in the order D, H, W in the layouts of data and kernel."""
     layouts = (consumer.layout, consumer.kernel_layout)
     return all("".join(x for x in layout if x in consumer.spatial) == consumer.spatial for layout in layouts)
 
@@ -91,12 +95,16 @@ def _is_in_order(consumer: Consumer) -> bool:
 class IntoTransposed(Rule):
     """``conv_transpose(pad(x), w, padding=p)`` is ``conv_transpose(x, w, padding=p - widths * stride)``.
 
-    A transposed convolution spreads each element over ``stride`` steps and crops its result by its padding, so an
-    element more before it moves the result by ``stride``. Negative results grow the result instead of cropping it.
+        lv = nn.pad(x, (0, 0, 0, 0, 1, 2))
+        gv = conv1d_transpose(lv, w, strides=2,           ->    gv = conv1d_transpose(x, w, strides=2,
+                              padding=(3, 3))                                         padding=(1, -1))
 
-    1. ``refuse_common`` and ``refuse_crops`` as for convolutions, but no width is negative: a cropped element is no cropped
-       result
-    2. the value, as it arrives, is 0 or -0.0
+    A transposed convolution spreads each element over ``stride`` steps and crops its result by its padding. So one more
+    element before the data moves the result by ``stride``. Negative padding grows the result instead of cropping it.
+
+    1. ``refuse_common`` and ``refuse_crops`` as for convolutions, but no width is negative: cropping an element is not
+       cropping a result.
+    2. The value, as it reaches the consumer, is 0 or -0.0.
     """
 
     family = "conv_transpose"

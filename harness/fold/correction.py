@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def build_term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
-    """What to add to ``call`` with ``padding``: a constant, or a call; of the type of its result, but with batch 1.
+    """Return the term to add to ``call`` with ``padding``: a constant or a call, of the result's type with batch 1.
 
     ``border`` are the values in the border of its operand, alike along batch and spatial axes. All lengths but the
     batch must be known.
@@ -40,7 +40,7 @@ def _spatial_letters(call: ir.Call) -> str:
 
 
 def _build_mask(lengths: list[int], sides: list[tuple[int, int]]) -> Array:
-    """1 in the border, 0 inside, for every place of the operand."""
+    """Return an array that is 1 in the border of the operand and 0 inside."""
     mask = np.ones(lengths, np.int64)
     inside = tuple(slice(max(before, 0), n - max(after, 0)) for n, (before, after) in zip(lengths, sides, strict=True))
     mask[inside] = 0
@@ -48,7 +48,7 @@ def _build_mask(lengths: list[int], sides: list[tuple[int, int]]) -> Array:
 
 
 def _build_convolution(call: ir.Call, mask: Array, channels: Array) -> ir.Call:
-    """The convolution of the border alone, all attributes kept."""
+    """Return the convolution of the border alone, with all attributes kept."""
     layout = str(call.attrs.data_layout)
     standard = channels.reshape(1, -1, *([1] * mask.ndim)) * mask
     order = "NC" + _spatial_letters(call)
@@ -64,7 +64,7 @@ def _result_type(call: ir.Call) -> Any:
 
 
 def _build_constant(call: ir.Call, mask: Array, channels: Array, weight: Array) -> Any:
-    """The same, computed here: the channels are summed first, since the mask is the same for all of them.
+    """Compute the same here. The channels are summed first, since all of them have the same mask.
 
     Integers are summed in int64, which wraps; its low bits are those of any narrower dtype.
     """
@@ -83,7 +83,7 @@ def _build_constant(call: ir.Call, mask: Array, channels: Array, weight: Array) 
 
 
 def _apply_own_padding(mask: Array, call: ir.Call) -> Array:
-    """The mask padded with zeros, or cropped, as the convolution's own padding says."""
+    """Pad the mask with zeros, or crop it, by the convolution's own padding."""
     own = [int(width) for width in call.attrs.padding]
     for axis, (before, after) in enumerate(zip(own[: mask.ndim], own[mask.ndim :], strict=True)):
         widths = [(max(before, 0), max(after, 0)) if i == axis else (0, 0) for i in range(mask.ndim)]
@@ -94,7 +94,7 @@ def _apply_own_padding(mask: Array, call: ir.Call) -> Array:
 
 
 def _slide(kernel: Array, mask: Array, call: ir.Call) -> Array:
-    """Sum over the taps of ``kernel`` (O, taps...): tap * mask, at every place of the result."""
+    """Return the sum of tap * mask over the taps of ``kernel`` (O, taps...), at every place of the result."""
     strides, dilation = ([int(n) for n in part] for part in (call.attrs.strides, call.attrs.dilation))
     taps = kernel.shape[1:]
     counts = [(n - (k - 1) * d - 1) // s + 1 for n, k, d, s in zip(mask.shape, taps, dilation, strides, strict=True)]

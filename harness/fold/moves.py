@@ -1,7 +1,9 @@
 """What moves with a pad: the steps after it, bound again on the tensor that is not padded, or padded by less.
 
-lv = nn.pad(x)
-lv1 = relu(lv)       ->     lv1 = relu(x)
+    lv = nn.pad(x)
+    lv1 = relu(lv)       ->     lv1 = relu(x)
+
+A step that others read, too, is computed a second time.
 """
 
 from dataclasses import replace
@@ -16,7 +18,7 @@ from foldproof.fold.reader import PAD, list_squeezed_axes, shape_of
 
 
 def infer_types(bindings: Bindings, path: Path, outcome: Folded) -> list[Any]:
-    """Types of the tensors that take the place of the pad and of each step: as long as before, less what moves."""
+    """Return the types of the tensors that replace the pad and each step: as before, less the widths that fold."""
     call, pad = bindings.values[path.pad], bindings.pad(path.pad)
     assert pad is not None
     assert pad.widths is not None
@@ -40,13 +42,14 @@ def infer_types(bindings: Bindings, path: Path, outcome: Folded) -> list[Any]:
 
 
 def _lengthen(lengths: list[Any] | None, widths: tuple[tuple[int, int], ...]) -> list[Any] | None:
+    """Return the lengths with the widths added."""
     if lengths is None:
         return None
     return [n + sum(sides) if any(sides) else n for n, sides in zip(lengths, widths, strict=True)]
 
 
 def _choose_lengths(lengths: list[Any] | None, old: Any, moving: list[bool]) -> list[Any] | None:
-    """The given lengths along the axes that move, those of ``old`` along the others."""
+    """Return the given lengths along the axes that move, and those of ``old`` along the others."""
     after = shape_of(old)
     if lengths is None or after is None:
         return None
@@ -54,6 +57,7 @@ def _choose_lengths(lengths: list[Any] | None, old: Any, moving: list[bool]) -> 
 
 
 def make_type(lengths: list[Any] | None, like: Any) -> Any:
+    """Return the tensor type of these lengths, with dtype and device of ``like``."""
     if lengths is None:
         return relax.TensorType(None, like.dtype, like.vdevice, like.ndim)
     return relax.TensorType(relax.ShapeExpr(lengths), like.dtype, like.vdevice)
@@ -62,7 +66,7 @@ def make_type(lengths: list[Any] | None, like: Any) -> Any:
 def move_operand(
     bindings: Bindings, path: Path, outcome: Folded, consumer: relax.Var, moved: dict[tuple[Any, ...], relax.Var]
 ) -> Any:
-    """What the consumer reads instead: the pad's input, or the smaller pad that stays, through the same steps.
+    """Bind and return the consumer's new operand: the pad's input, or a smaller pad, through the same steps.
 
     Each is bound once, right after what it stands for, however many consumers read it.
     """
@@ -90,7 +94,7 @@ def _bind(
     reader: relax.Var,
     moved: dict[tuple[Any, ...], relax.Var],
 ) -> relax.Var:
-    """A variable for ``value`` after ``like``: local to a dataflow block only if ``reader``, by an alias, is too."""
+    """Bind ``value`` after ``like``; the variable is local to a dataflow block only if ``reader`` is in it, too."""
     local = isinstance(like, relax.DataflowVar) and bindings.visible(like, reader)
     key = (*key, local)
     if key not in moved:
@@ -100,7 +104,7 @@ def _bind(
 
 
 def _repeat_step(bindings: Bindings, var: relax.Var, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:
-    """The step on the tensor that is not padded yet."""
+    """Return the step on the tensor that is not padded."""
     call = bindings.values[var]
     pad = bindings.pad(var)
     if pad is not None:
@@ -115,7 +119,7 @@ def _repeat_step(bindings: Bindings, var: relax.Var, step: Step, index: int, ope
 
 
 def build_pad(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
-    """A ``nn.pad`` of ``source`` with the facts of ``pad`` and the span of ``like``."""
+    """Return an ``nn.pad`` of ``source`` with the facts of ``pad`` and the span of ``like``."""
     flat = [width for sides in pad.widths or () for width in sides]
     attrs = ir.make_node("relax.attrs.PadAttrs", pad_width=flat, pad_value=pad.value, pad_mode=pad.mode)
     return ir.Call(ir.Op.get(PAD), [source], attrs, [], like.span, ty)

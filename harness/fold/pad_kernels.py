@@ -11,7 +11,7 @@ from foldproof.fold.primfunc import read_prim_pad
 
 
 class PadKernels:
-    """The PrimFuncs of a module that are pads, each read once. ``read`` are those that were asked for."""
+    """The PrimFuncs of a module that are pads, each read once. ``read`` holds those that were asked for."""
 
     def __init__(self, mod: tvm.IRModule) -> None:
         self._mod = mod
@@ -26,12 +26,12 @@ class PadKernels:
 
 
 def _fits_nn_pad(facts: PadFacts) -> bool:
-    """Whether ``nn.pad``, which has its value as a double, can say what the kernel does: an int64 may be too long."""
+    """Return whether ``nn.pad``, whose value is a double, can hold the value: an int64 may not fit."""
     return isinstance(facts.value, float) or float(facts.value) == facts.value
 
 
 def remove_unused(mod: tvm.IRModule, pads: PadKernels) -> tvm.IRModule:
-    """Without the private pad PrimFuncs that nothing calls any more."""
+    """Remove the private pad PrimFuncs that nothing calls any more."""
     candidates = [
         global_var
         for global_var, facts in pads.read.items()
@@ -47,7 +47,7 @@ def remove_unused(mod: tvm.IRModule, pads: PadKernels) -> tvm.IRModule:
 
 
 def _find_called(function: Any) -> list[Any]:
-    """The functions of the module that a function, of Relax or TIR, names."""
+    """Return the functions of the module that a Relax or TIR function names."""
     found: list[Any] = []
     tvm_ffi.structural_walk(function, (ir.GlobalVar, found.append))
     return found

@@ -13,10 +13,13 @@ from foldproof.fold.values import NUMBERS, cast
 class Nested:
     """``pad(pad(x, a), b)`` is ``pad(x, a + b)``.
 
-    1. both modes are "constant", all widths are constants
-    2. nothing that the inner pad crops is padded again by the outer one
-    3. if both add anything that is left in the end: their values are the same in the dtype of the tensor (no NaN, -0.0
-       is not 0.0)
+        lv = nn.pad(x, (0, 0, 1, 2), value=7)
+        lv1 = nn.pad(lv, (1, 0, 0, 2), value=7)           ->    lv1 = nn.pad(x, (1, 0, 1, 4), value=7)
+
+    1. Both modes are "constant", all widths are constants.
+    2. The outer pad does not pad again where the inner one crops.
+    3. If both add elements that are left in the end, their values are equal in the dtype of the tensor (not NaN; -0.0
+       is not 0.0).
     """
 
     @staticmethod
@@ -25,7 +28,7 @@ class Nested:
             if pad.mode != "constant":
                 yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
             if pad.dtype not in NUMBERS:
-                yield Refused(Kind.DTYPE, f"dtype {pad.dtype} is none whose pad values are known")
+                yield Refused(Kind.DTYPE, f"dtype {pad.dtype} is not supported: its pad values are not known")
         if inner.widths is None or outer.widths is None:
             yield Refused(Kind.DYNAMIC_WIDTH, "a pad width is not a constant")
             return
@@ -50,25 +53,29 @@ def _grows(pad: PadFacts) -> bool:
 
 
 def _remains(inner: PadFacts, outer: PadFacts) -> bool:
-    """Whether the outer pad leaves anything of what the inner one adds."""
+    """Return whether the outer pad leaves anything of what the inner one adds."""
     sides = zip(inner.widths or (), outer.widths or (), strict=True)
     return any(width > 0 and width + min(0, crop) > 0 for pair in sides for width, crop in zip(*pair, strict=True))
 
 
 class Cancelled:
-    """``crop(f(pad(x)))`` is ``f(x)`` where the crop takes away what the pad has added, whatever f makes of elements.
+    """``crop(f(pad(x)))`` is ``f(x)`` where the crop removes what the pad has added, for every f of elements.
 
-    1. all widths of both pads, and the rank of the data, are known
-    2. every step between them computes, or moves the axis: no pad of that end, or that crops the other one, and no
-       operand that varies along the axis
-    3. the inner pad adds something at an end where the outer one crops
-    4. what the inner pad makes without that is not empty, though it may crop the other end (of an unknown length, which
-       is at least 1, no more than it adds)
+        lv = nn.pad(x, (0, 0, 3, 1), value=7)             ->    lv = nn.pad(x, (0, 0, 1, 1), value=7)
+        lv1 = relu(lv)                                          lv1 = relu(lv)
+        lv2 = nn.pad(lv1, (0, 0, -2, 0))
+
+    1. All widths of both pads, and the rank of the data, are known.
+    2. Every step between computes on elements, or moves the axis. No step pads that end, or crops the other one, and
+       no operand varies along the axis.
+    3. The inner pad adds elements at an end where the outer one crops.
+    4. The result of the inner pad without them is not empty, though it may crop the other end. An axis of unknown
+       length holds at least 1 element.
     """
 
     @staticmethod
     def cancel(inner: Padded, steps: tuple[Step, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
-        """Both pads without what the one adds and the other crops; None if that is nothing."""
+        """Return both pads without what one adds and the other crops, None if there is no such width."""
         if inner.pad.widths is None or outer.widths is None:
             return None
         added, cropped = [list(sides) for sides in inner.pad.widths], [list(sides) for sides in outer.widths]
@@ -87,7 +94,7 @@ class Cancelled:
 
 
 def _trace_axis(axis: int, end: int, steps: tuple[Step, ...]) -> int | None:
-    """The axis before the steps whose ``end`` (0 or 1) becomes that of ``axis``; None if a step minds."""
+    """Return the axis before the steps whose ``end`` (0 or 1) becomes that of ``axis``; None if a step changes it."""
     for step in reversed(steps):
         if isinstance(step, Rearranged):
             origin = step.origin[axis]

@@ -1,6 +1,8 @@
-"""The ways from a pad to what reads it, through the ops that a pad can pass.
+"""The paths from a pad to its readers, through the ops that a pad can pass.
 
-pad --> step --> step --> use
+    pad --> step --> step --> use
+
+A step is an op that a pad can pass. Aliases are followed.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ MOST_PRODUCERS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A pad, and the steps from it to a consumer: (variable, facts, which operand is the data), in that order."""
+    """A pad and the steps from it to a consumer, in order: (variable, facts, number of the data operand)."""
 
     pad: relax.Var
     steps: tuple[tuple[relax.Var, Step, int], ...]
@@ -33,7 +35,7 @@ class Path:
 
 
 def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
-    """The pads before an operand, nearest first, each with the steps after it."""
+    """Yield the pads before an operand, nearest first, each with the steps after it."""
     steps: tuple[tuple[relax.Var, Step, int], ...] = ()
     var = bindings.alias(operand)
     while isinstance(var, relax.Var) and len(steps) < MOST_STEPS:
@@ -47,11 +49,12 @@ def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
 
 
 def data_operand(call: ir.Call, index: int) -> Any:
+    """Return the data operand of a step, or the input of a pad."""
     return data_of_pad(call) if isinstance(call.args[0], ir.GlobalVar) else call.args[index]
 
 
 def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
-    """The steps that made ``source``, in the order of execution."""
+    """Return the last steps that compute ``source``, in the order of execution."""
     producers: tuple[Step, ...] = ()
     var = bindings.alias(source)
     while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := bindings.step(var)) is not None:
@@ -61,7 +64,7 @@ def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
 
 
 def find_uses(bindings: Bindings, path: Path) -> Iterator[tuple[Path, Use]]:
-    """(path, use) for every use at the end of a path: steps whose result nothing reads are uses themselves."""
+    """Yield (path, use) for every use at the end of a path. A step whose result nothing reads is a use itself."""
     end = path.steps[-1][0] if path.steps else path.pad
     for user, operand in find_users(bindings, end):
         found = bindings.step(user) if user is not None and user not in bindings.dead else None
@@ -74,11 +77,12 @@ def find_uses(bindings: Bindings, path: Path) -> Iterator[tuple[Path, Use]]:
 
 
 def _is_data(bindings: Bindings, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
-    """Whether ``var`` is what the step works on, and not another operand of it."""
+    """Return whether ``var`` is the data operand of the step, and not another operand."""
     return operand == index and bool(bindings.alias(data_operand(bindings.values[user], index)).same_as(var))
 
 
 def find_users(bindings: Bindings, var: relax.Var) -> Iterator[Use]:
+    """Yield the uses of a variable, also by its aliases."""
     names = [var]
     while names:
         for user, operand in bindings.users(names.pop(0)):

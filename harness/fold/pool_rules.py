@@ -19,11 +19,14 @@ from foldproof.fold.values import max_pool_start
 class IntoMaxPool(Rule):
     """``max_pool(pad(x, v), padding=p)`` is ``max_pool(x, padding=p + widths)`` if v never wins.
 
-    1. ``refuse_common`` and ``refuse_crops`` as for convolutions
-    2. if anything is added: v, as it arrives, is at most the value that TVM's max_pool starts from and pads with: the
-       lowest finite value, the minimum of integers, -inf for bfloat16 (it starts at float32's lowest)
-    3. or v is no more than any element of the data (relu -> pad(0)), and every window holds one; equal zeros are +0.0
-    4. ``ceil_mode`` does not change the number of windows
+        lv = nn.pad(x, (0, 0, 0, 0, 1, 2), value=-inf)
+        gv = max_pool1d(lv, 3, padding=(1, 0))            ->    gv = max_pool1d(x, 3, padding=(2, 2))
+
+    1. ``refuse_common`` and ``refuse_crops`` as for convolutions.
+    2. If anything is added: v, as it reaches the consumer, is at most the value that TVM's max_pool starts from and
+       pads with: the lowest finite value, the minimum of integers, -inf for bfloat16 (it starts at float32's lowest).
+    3. Or v is at most any element of the data (relu -> pad(0)), and every window holds one; equal zeros are +0.0.
+    4. ``ceil_mode`` does not change the number of windows.
     """
 
     family = "max_pool"
@@ -41,7 +44,7 @@ class IntoMaxPool(Rule):
             elif not every_window_holds_data(propagated):
                 yield Refused(
                     Kind.VALUE,
-                    f"no element is below {show_some(propagated.values.flat)}, but a window may hold none at all",
+                    f"no element is below {show_some(propagated.values.flat)}, but a window may hold only padding",
                 )
         yield from refuse_other_window_count(propagated)
 
@@ -57,12 +60,15 @@ class IntoMaxPool(Rule):
 class IntoAvgPool(Rule):
     """``avg_pool(pad(x, 0), padding=p)`` is ``avg_pool(x, padding=p + widths, count_include_pad=True)``.
 
-    1. ``refuse_common`` and ``refuse_crops`` as for convolutions
-    2. if anything is added: the value, as it arrives, is 0 or -0.0
-    3. if anything is added: the explicit zeros are counted in the divisor, so padding must be: ``count_include_pad`` is
-       set, or the pool's own padding adds nothing and the flag can be set
-    4. ``ceil_mode`` changes neither the number of windows nor a divisor
-    5. integers keep the width that they are summed in (``refuse_other_sum``)
+        lv = nn.pad(x, (0, 0, 0, 0, 1, 2))                ->    gv = avg_pool1d(x, 3, padding=(1, 2),
+        gv = avg_pool1d(lv, 3, count_include_pad=False)                         count_include_pad=True)
+
+    1. ``refuse_common`` and ``refuse_crops`` as for convolutions.
+    2. If anything is added: the value, as it reaches the consumer, is 0 or -0.0.
+    3. If anything is added: the divisor counts the explicit zeros, so it must count padding. ``count_include_pad`` is
+       set, or the pool's own padding adds nothing and the flag can be set.
+    4. ``ceil_mode`` changes neither the number of windows nor a divisor.
+    5. The sum of integers keeps its width (``refuse_other_sum``).
     """
 
     family = "avg_pool"

@@ -11,9 +11,11 @@ from foldproof.fold.values import INTEGER_BITS
 
 
 def refuse_other_window_count(propagated: Propagated) -> Iterator[Refused]:
-    """With ``ceil_mode`` the last window goes if it starts after the data and the begin padding.
+    """Refuse a fold that changes the number of windows under ``ceil_mode``.
 
-    Padding is no data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
+    The last window is dropped if it starts after the data and the padding before them.
+
+    Padding is not data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
     """
     consumer = propagated.site.consumer
     if not consumer.ceil_mode:
@@ -38,13 +40,13 @@ def _count_windows(size: int, before: int, after: int, extent: int, stride: int,
 
 
 def _count_ceil_windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
-    """Windows with ``ceil_mode``."""
+    """Return the number of windows with ``ceil_mode``."""
     count = -(-(size + before + after - extent) // stride) + 1
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
 def refuse_other_divisor(propagated: Propagated) -> Iterator[Refused]:
-    """With ``ceil_mode`` the last window overhangs, and what it counts ends elsewhere when padding is counted.
+    """Refuse a fold that changes a divisor: under ``ceil_mode`` the last window overhangs.
 
     Not counted, it ends with the data, whatever own padding crops of that; counted, it ends with the padding
     (include/tvm/topi/nn/pooling.h, pool_impl_nd).
@@ -81,7 +83,9 @@ def _list_divisors(size: int, padding: Widths, window: tuple[int, int, int], cou
 
 
 def refuse_other_sum(propagated: Propagated) -> Iterator[Refused]:
-    """TVM sums integers in their own dtype, wrapping, but in int32 at least where it pads: its zero is an int32.
+    """Refuse a fold that changes the dtype of a sum.
+
+    TVM sums integers in their own dtype, wrapping, but in at least int32 where it pads: its zero is an int32.
 
     (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
     own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it; and a
@@ -95,7 +99,7 @@ def refuse_other_sum(propagated: Propagated) -> Iterator[Refused]:
 
 
 def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
-    """Whether TVM's kernel pads at all: ceil_mode adds ``stride - 1`` after, which can cancel a crop."""
+    """Return whether TVM's kernel pads at all. ceil_mode adds ``stride - 1`` after, which can cancel a crop."""
     overhang = [stride - 1 if consumer.ceil_mode else 0 for stride in consumer.strides]
     before, after = padding[: len(overhang)], padding[len(overhang) :]
     return any(before) or any(own + more != 0 for own, more in zip(after, overhang, strict=True))
@@ -105,7 +109,7 @@ def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
 
 
 def never_wins(propagated: Propagated) -> bool:
-    """Whether the data has no smaller element than the border. Among equals, the bits must be the same."""
+    """Return whether no element of the data is below the border. Equal values must have equal bits."""
     bounds = propagated.border.bounds
     if bounds is None:
         return False
@@ -124,7 +128,7 @@ _SIGN_OF_ZERO_UNKNOWN = frozenset(
 
 
 def every_window_holds_data(propagated: Propagated) -> bool:
-    """Whether no window lies wholly in borders; unknown lengths may be too short."""
+    """Return whether every window holds an element of the data. Unknown lengths may be too short."""
     consumer = propagated.site.consumer
     for i, letter in enumerate(consumer.spatial):
         padded, (before, after) = consumer.sizes[i], propagated.widths[letter]

@@ -6,8 +6,8 @@
             out[v0, v1] = T.if_then_else(1 <= v1 and v1 < 9, x[v0, v1 - 1], T.float32(0))
 
 That is what ``topi.nn.pad`` emits (onnx_frontend.py, Pad), and so what a ``relax.nn.pad`` of these widths computes.
-The body is proved, element by element of the output; the block's name says nothing of a constant pad. Of the other
-modes it says which one, since none of those is ever folded.
+The body is proved, element by element of the output. The block's name is not read for a constant pad. It tells the
+other modes apart, which never fold.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ MODES = {
 
 
 def read_prim_pad(function: tirx.PrimFunc) -> PadFacts | None:
-    """Facts of a PrimFunc that pads its first parameter into its last one, None where it is not proved to.
+    """Return the facts of a PrimFunc that pads its first parameter into its last one, None if that is not proved.
 
     ``value`` is an int where the dtype is one (bool too), exact to 64 bits, and 0 where the function holds none.
     ``widths`` is None where one is not constant, and for a mode other than "constant" unless it is proved to add
@@ -49,7 +49,7 @@ def read_prim_pad(function: tirx.PrimFunc) -> PadFacts | None:
 
 
 def _prove(store: Store) -> PadFacts | None:
-    """The pad that the store is proved to be, for every element of the output."""
+    """Return the facts of the pad that the store is, proved for every element of the output, or None."""
     inside, load, fill = _split_select(store.value)
     filled = inside is not None
     if not _loads(load, store) or not (filled or store.name in MODES) or (filled and not _fills(fill, store.dtype)):
@@ -66,7 +66,7 @@ def _prove(store: Store) -> PadFacts | None:
 
 
 def _split_select(value: Any) -> tuple[Any, Any, Any]:
-    """(condition, load, fill value), where the first and the last are None if all is loaded."""
+    """Return (condition, load, fill value). Condition and fill value are None if every element is loaded."""
     if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) and str(value.op.name) == "prim.if_then_else":
         return tuple(value.args)
     return None, value, None
@@ -77,12 +77,12 @@ def _loads(value: Any, store: Store) -> bool:
 
 
 def _fills(value: Any, dtype: str) -> bool:
-    """Whether a fill value is one constant of the tensor's dtype."""
+    """Return whether a fill value is a constant of the tensor's dtype."""
     return isinstance(value, tirx.IntImm | tirx.FloatImm) and str(value.ty.dtype) == dtype
 
 
 def _solve_shifts(analyzer: sym.Analyzer, store: Store, load: ir.TensorLoad) -> list[Any] | None:
-    """``before`` of every axis, if the load is at ``axis - before``, in the order of the axes."""
+    """Return ``before`` of every axis if the load is at ``axis - before``, in the order of the axes, else None."""
     if len(load.indices) != len(store.axes):
         return None
     before = []
@@ -97,7 +97,7 @@ def _solve_shifts(analyzer: sym.Analyzer, store: Store, load: ir.TensorLoad) -> 
 
 
 def _is_bounded(analyzer: sym.Analyzer, store: Store, before: list[Any], inside: Any) -> bool:
-    """Whether ``inside`` holds for just those elements of the output whose load is within the input."""
+    """Return whether ``inside`` holds for exactly the elements of the output whose load is within the input."""
     tested = _collect_tests(inside, store.axes)
     if tested is None:
         return False
@@ -106,7 +106,7 @@ def _is_bounded(analyzer: sym.Analyzer, store: Store, before: list[Any], inside:
 
 
 def _collect_tests(inside: Any, axes: tuple[ir.Var, ...]) -> dict[ir.Var, list[Any]] | None:
-    """Axis -> the terms tested to be >= 0, of which each reads just that axis. None if anything else is tested."""
+    """Return axis -> the terms tested to be >= 0, each of that axis alone; None if anything else is tested."""
     tested: dict[ir.Var, list[Any]] = {axis: [] for axis in axes}
     rest = [] if inside is None else [inside]
     while rest:
@@ -123,7 +123,7 @@ def _collect_tests(inside: Any, axes: tuple[ir.Var, ...]) -> dict[ir.Var, list[A
 
 
 def _within(analyzer: sym.Analyzer, axis: ir.Var, before: Any, size: Any, extent: Any, *, terms: list[Any]) -> bool:
-    """Whether ``terms``, all >= 0, say that ``axis - before`` is in 0..size-1, for an axis in 0..extent-1.
+    """Return whether ``terms``, all >= 0, mean that ``axis - before`` is in 0..size-1, for an axis in 0..extent-1.
 
     Either side is tested, or holds wherever the axis is; nothing else is tested.
     """
@@ -138,7 +138,7 @@ def _within(analyzer: sym.Analyzer, axis: ir.Var, before: Any, size: Any, extent
 
 
 def _solve_widths(analyzer: sym.Analyzer, store: Store, before: list[Any]) -> tuple[Widths, ...] | None:
-    """(before, after) of every axis; negative widths crop. None if one is not constant."""
+    """Return (before, after) of every axis, None if one is not constant. Negative widths crop."""
     widths = []
     for width, size, extent in zip(before, store.source.ty.shape, store.target, strict=True):
         after = analyzer.simplify(extent - size - width)
@@ -155,7 +155,7 @@ _BINARY = tirx.Add | tirx.Sub | tirx.Mul | tirx.FloorDiv | tirx.FloorMod | tirx.
 
 
 def _list_variables(expr: Any) -> list[ir.Var] | None:
-    """The variables of an expression in signed integers; None if it is or holds anything else, such as a call."""
+    """Return the variables of an expression in signed integers, None if it holds anything else, such as a call."""
     found, rest = [], [expr]
     while rest:
         node = rest.pop()

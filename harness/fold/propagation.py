@@ -1,11 +1,11 @@
-"""What stands between a pad and its consumer, and how a pad moves after it. Pure Python.
+"""The ops between a pad and its consumer, and how a pad moves after each. Pure Python.
 
     f(pad(x, c))  is  pad(f(x), f(c))     for elementwise f, if f does the same at every place that is padded
 
 A ``Border`` is the pad on its way. Each step answers with the border after it, or with why the pad cannot pass.
 
-Laws: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must do to an element of
-the data what it did before, wherever that stands now, which a cast from float to integer does in range only.
+Laws: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must treat an element of
+the data as before, at its new place. A cast from float to integer does so in range only.
 """
 
 import math
@@ -51,7 +51,7 @@ class Border:
 
 
 def pass_step(border: Border, step: Step) -> Border | Refused:
-    """The border after ``step``, or why the pad cannot pass it."""
+    """Return the border after ``step``, or why the pad cannot pass it."""
     if isinstance(step, Rearranged):
         return _pass_rearranged(border, step)
     if isinstance(step, Padded):
@@ -63,13 +63,15 @@ def pass_step(border: Border, step: Step) -> Border | Refused:
 
 
 def _refuse_difference(border: Border, step: Step) -> Refused | None:
-    """Why the step would do something else to the data once the pad is after it."""
+    """Return why the step would treat the data differently before the pad, None if it would not."""
     for name, operand in list_other_operands(step):
         if operand.shape is None:
             return Refused(Kind.VARYING_OPERAND, f"the {name} of {step.op} has another rank, or an unknown shape")
         for axis, (length, widths) in enumerate(zip(operand.shape, border.widths, strict=True)):
             if any(widths) and length != 1:
-                return Refused(Kind.VARYING_OPERAND, f"{name} of {step.op} varies along axis {axis}, which is padded")
+                return Refused(
+                    Kind.VARYING_OPERAND, f"the {name} of {step.op} varies along axis {axis}, which is padded"
+                )
     floats = border.dtype in values.FLOATS
     if isinstance(step, Cast) and floats and step.dtype in values.INTEGER_BITS:
         low, high = values.int_range(step.dtype)
@@ -83,7 +85,7 @@ def _refuse_difference(border: Border, step: Step) -> Refused | None:
 
 
 def list_other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
-    """What a step computes with besides its data, by name."""
+    """Return the operands of a step besides its data, by name."""
     if isinstance(step, Binary):
         return (("operand", step.other),)
     if isinstance(step, Quantization):
@@ -92,6 +94,7 @@ def list_other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
 
 
 def _evaluate(border: Border, step: Step) -> Border | Refused:
+    """Return the border after an elementwise step, or why its values are not known."""
     after = replace(border, dtype=step.dtype, bounds=bound_result(border.bounds, border.dtype, step))
     if border.values is None:
         return after
@@ -113,7 +116,7 @@ def _evaluate(border: Border, step: Step) -> Border | Refused:
 
 
 def _is_rounded_product(step: Step, dtype: str, x: float, *others: float) -> bool:
-    """Whether the step multiplies, and rounds the product: a fused multiply-add with what follows would not."""
+    """Return whether the step rounds a product: a fused multiply-add with the next op would not round it."""
     if step.op == "multiply":
         return values.is_inexact_product(x, others[0], step.dtype)
     if step.op == "square":
@@ -131,7 +134,7 @@ def _lengths_of(operand: Operand) -> tuple[int, ...]:
 
 
 def _choose_function(step: Step, dtype: str) -> Callable[..., float | None]:
-    """What the step makes of a border value, and of its operands."""
+    """Return the function that the step applies to a border value and its operands."""
     if isinstance(step, Binary):
         binary = values.BINARY[step.op]
         return lambda x, other: binary(other, x, dtype) if step.swapped else binary(x, other, dtype)
@@ -149,7 +152,7 @@ def _choose_function(step: Step, dtype: str) -> Callable[..., float | None]:
 
 
 def _broadcast(inputs: list[Values], function: Callable[..., float | None]) -> Values:
-    """The function of several values, with NaN neither going in nor coming out."""
+    """Apply a function to several values. NaN neither enters nor leaves it."""
 
     def guarded(*numbers: float) -> float | None:
         return None if any(math.isnan(number) for number in numbers) else function(*numbers)
@@ -160,7 +163,7 @@ def _broadcast(inputs: list[Values], function: Callable[..., float | None]) -> V
 
 
 def _align(inputs: list[Values]) -> list[tuple[float, ...]]:
-    """The numbers of each, repeated to the shape of all."""
+    """Return the numbers of each value, repeated to the common shape."""
     shape = tuple(max(lengths) for lengths in zip(*(v.shape for v in inputs), strict=True))
     return [v.flat if v.shape == shape else _repeat(v, shape) for v in inputs]
 
@@ -173,7 +176,7 @@ def _repeat(given: Values, shape: tuple[int, ...]) -> tuple[float, ...]:
 
 
 def _position_of(place: tuple[int, ...], shape: tuple[int, ...]) -> int:
-    """Row-major position, with axes of length 1 repeated."""
+    """Return the row-major position, with axes of length 1 repeated."""
     position = 0
     for index, length in zip(place, shape, strict=True):
         position = position * length + (index if length > 1 else 0)
@@ -184,7 +187,7 @@ def _position_of(place: tuple[int, ...], shape: tuple[int, ...]) -> int:
 
 
 def _pass_rearranged(border: Border, step: Rearranged) -> Border:
-    """The axes in their new places. An axis that is removed has length 1 and does not move (``arrival``)."""
+    """Return the border with its axes in their new places. An axis that is removed has length 1 and does not move."""
     widths = tuple((0, 0) if axis is None else border.widths[axis] for axis in step.origin)
     if border.values is None:
         return replace(border, widths=widths)
@@ -201,34 +204,34 @@ def _pass_rearranged(border: Border, step: Rearranged) -> Border:
 
 
 def _pass_pad(border: Border, step: Padded) -> Border | Refused:
-    """After another pad, of other axes: the border reaches over what that one adds, with that one's value."""
+    """Return the border after a pad of other axes: it extends over what that pad adds, with that pad's value."""
     pad = step.pad
     if pad.mode != "constant" and not pad.is_identity:
-        return Refused(Kind.MODE, f"a pad of mode {pad.mode!r} stands between")
+        return Refused(Kind.MODE, f"a pad between has mode {pad.mode!r}, not 'constant'")
     if pad.widths is None:
-        return Refused(Kind.DYNAMIC_WIDTH, "a pad whose widths are not constants stands between")
+        return Refused(Kind.DYNAMIC_WIDTH, "a pad between has widths that are not constants")
     for axis, (own, other) in enumerate(zip(border.widths, pad.widths, strict=True)):
         if any(own) and any(other):
-            return Refused(Kind.NESTED, f"another pad of axis {axis} stands between, which does not fold")
+            return Refused(Kind.NESTED, f"another pad of axis {axis} is between and does not fold")
     value = values.cast(pad.value, pad.dtype)
     adds = any(width > 0 for sides in pad.widths for width in sides)
     bounds = include_pad(border.bounds, pad, pad.widths)  # what this pad adds is data to the consumer
     if border.values is None:
         return replace(border, bounds=bounds)
     if adds and (value is None or math.isnan(value)):
-        return Refused(Kind.UNDEFINED_VALUE, f"the pad that stands between adds {pad.value!r}")
+        return Refused(Kind.UNDEFINED_VALUE, f"a pad between adds {pad.value!r}")
     grown = border.values
     for axis, sides in enumerate(pad.widths):
         if any(sides) and (len(grown.flat) > 1 or grown.flat[0] != value):
             size = step.sizes[axis]
             if size is None:
-                return Refused(Kind.SYMBOLIC, f"a pad of axis {axis}, whose length is symbolic, stands between")
+                return Refused(Kind.SYMBOLIC, f"a pad between changes axis {axis}, whose length is symbolic")
             grown = _grow(grown, axis, size, sides, value or 0)
     return replace(border, values=grown, bounds=bounds)
 
 
 def _grow(given: Values, axis: int, size: int, sides: Widths, value: float) -> Values:
-    """The values along an axis of ``size`` elements that another pad lengthens (or crops)."""
+    """Return the values along an axis of ``size`` elements that another pad lengthens or crops."""
     before, after = sides
     length = size + before + after
     shape = (*given.shape[:axis], length, *given.shape[axis + 1 :])
@@ -241,6 +244,6 @@ def _grow(given: Values, axis: int, size: int, sides: Widths, value: float) -> V
 
 
 def show_some(numbers: tuple[float, ...], most: int = 4) -> str:
-    """The first few of many numbers."""
+    """Return the first few of many numbers, as text."""
     unique = list(dict.fromkeys(f"{number:g}" for number in numbers))
     return ", ".join(unique[:most]) + (", ..." if len(unique) > most else "")

@@ -1,4 +1,4 @@
-"""Read the IR: what a pad, the ops around it and a consumer say, as the plain facts that the rules ask for."""
+"""Read the IR: the facts of a pad, of the ops around it and of a consumer, as plain values for the rules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ Resolve = Callable[[Any], Any]
 
 
 def op_name(value: Any) -> str:
-    """The name of the operator that ``value`` calls, or ''."""
+    """Return the name of the operator that ``value`` calls, or ''."""
     return str(value.op.name) if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
 
 
@@ -49,7 +49,7 @@ def op_name(value: Any) -> str:
 
 
 def read_pad(call: ir.Call) -> PadFacts:
-    """Facts of a ``relax.nn.pad``. ``pad_width`` is flat, (before_0, after_0, before_1, ...) over all axes."""
+    """Return the facts of a ``relax.nn.pad``. ``pad_width`` is flat over all axes: before_0, after_0, before_1, ..."""
     attrs = call.attrs
     flat = [int(width) for width in attrs.pad_width[:]]
     return PadFacts(
@@ -61,7 +61,7 @@ def read_pad(call: ir.Call) -> PadFacts:
 
 
 def read_consumer(value: Any, operand: int, place: str, *, elements: bool = False) -> Consumer:
-    """Facts of whatever uses a pad as its operand number ``operand``; ``place`` names it where it is no operator.
+    """Return the facts of the reader of a pad.
 
     ``elements`` asks for what only the elements of a convolution's weight tell.
     """
@@ -96,7 +96,7 @@ def read_consumer(value: Any, operand: int, place: str, *, elements: bool = Fals
 
 
 def _read_weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
-    """See ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
+    """Return ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
     dtype = str(value.ty.dtype)
     if dtype in INTEGER_BITS:
         return "integer"
@@ -117,7 +117,7 @@ def _length_of(lengths: list[Any] | None, axis: int) -> int | None:
 
 
 def shape_of(value: Any) -> list[Any] | None:
-    """The lengths of a tensor, whole numbers or symbolic; None if even their types say nothing of them."""
+    """Return the lengths of a tensor, numbers or symbolic; None if the type does not hold them."""
     shape = getattr(value.ty, "shape", None)
     return list(shape.values[:]) if isinstance(shape, relax.ShapeExpr) else None
 
@@ -126,7 +126,7 @@ def shape_of(value: Any) -> list[Any] | None:
 
 
 def read_step(call: ir.Call, resolve: Resolve, pad: PadFacts | None = None) -> tuple[Step, int] | None:
-    """Facts of an op that may stand between a pad and its consumer, and which of its operands is the data.
+    """Return the facts of an op that a pad may pass, and the number of its data operand.
 
     None if a pad cannot move through it. ``pad`` are its facts if it is a pad itself.
     """
@@ -143,7 +143,7 @@ def read_step(call: ir.Call, resolve: Resolve, pad: PadFacts | None = None) -> t
 
 
 def data_of_pad(call: ir.Call) -> Any:
-    """What a pad of either form pads."""
+    """Return the input of a pad of either form."""
     return call.args[1].fields[0] if op_name(call) == CALL_TIR else call.args[0]
 
 
@@ -160,7 +160,7 @@ def _read_unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
 
 
 def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
-    """The data is the operand that something computes; the other is a constant, or a parameter of the function."""
+    """Read an op whose data is the computed operand; the other is a constant, or a parameter of the function."""
     for data, other in ((0, 1), (1, 0)):
         operand = resolve(call.args[other])
         if isinstance(resolve(call.args[data]), ir.Call) and isinstance(operand, ir.GenericConst | relax.Var):
@@ -190,7 +190,7 @@ def _read_quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step
 
 
 def _read_operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
-    """Facts of another operand; with ``axis``, its one axis is that of the data."""
+    """Return the facts of another operand; with ``axis``, its one axis is that of the data."""
     lengths = shape_of(value)
     if lengths is None or ndim < 0 or len(lengths) > (ndim if axis is None else 1):
         return Operand(shape=None, flat=None)
@@ -228,7 +228,7 @@ def _trace_expand_dims(call: ir.Call) -> list[int | None] | None:
 
 
 def list_squeezed_axes(call: ir.Call) -> list[int] | None:
-    """The axes that a ``squeeze`` removes; None where that depends on symbolic lengths."""
+    """Return the axes that a ``squeeze`` removes, None if that depends on symbolic lengths."""
     ndim = int(call.args[0].ty.ndim)
     if call.attrs.axis is not None:
         return [int(axis) % ndim for axis in call.attrs.axis]
@@ -242,7 +242,7 @@ def _trace_squeeze(call: ir.Call) -> list[int | None] | None:
 
 
 def _trace_reshape(call: ir.Call) -> list[int | None] | None:
-    """Only where axes of length 1 come or go: the others stay in their order, each with its length."""
+    """Return the origin of each axis if only axes of length 1 appear or vanish, else None."""
     old, new = shape_of(call.args[0]), shape_of(call)
     if old is None or new is None:
         return None

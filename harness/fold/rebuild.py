@@ -17,7 +17,7 @@ def rebuild(bindings: Bindings) -> relax.Function:
 
 
 class _Rebuild:
-    """One walk over a function."""
+    """One walk over a function, which substitutes what was replaced."""
 
     def __init__(self, bindings: Bindings) -> None:
         self.bindings = bindings
@@ -53,7 +53,7 @@ class _Rebuild:
             yield from self._binding(new)
 
     def _is_substituted(self, var: relax.Var) -> bool:
-        """Whether an alias is written instead of ``var`` everywhere.
+        """Return whether an alias is written instead of ``var`` everywhere.
 
         Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
         """
@@ -66,7 +66,7 @@ class _Rebuild:
         return expr
 
     def _substitute(self, value: Any) -> Any:
-        """``value`` with aliases in place, types and spans kept; the very same object if nothing changes."""
+        """Return ``value`` with aliases substituted, types and spans kept; the very same object if nothing changes."""
         if isinstance(value, relax.Var):
             return self._target(value) if self._is_substituted(value) else value
         if isinstance(value, relax.Function):

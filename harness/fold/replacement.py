@@ -11,7 +11,7 @@ from foldproof.fold.moves import make_type
 
 
 def rewrite_consumer(bindings: Bindings, consumer: relax.Var, operand: Any, outcome: Folded) -> relax.Var:
-    """Bind the consumer's variable to the fold: the op with its new padding, and the correction if there is one.
+    """Bind the consumer's variable to the folded op, plus a correction if there is one.
 
     The variable that the op is bound to then, before which more pads may stand.
     """
@@ -32,7 +32,7 @@ def rewrite_consumer(bindings: Bindings, consumer: relax.Var, operand: Any, outc
 
 
 def replace_padding(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
-    """The consumer reading ``operand``; all but its padding (and an average pool's flag) is kept."""
+    """Return the consumer on ``operand`` with its new padding. An average pool's flag may change, too."""
     attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
     attrs["padding"] = list(outcome.padding or ())
     if outcome.count_include_pad is not None:
@@ -42,7 +42,7 @@ def replace_padding(call: ir.Call, operand: Any, weights: Any, outcome: Folded, 
 
 
 def slice_weight(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
-    """The weight without the input channels that met only zeros."""
+    """Return the weight without the input channels that met only zeros."""
     axis = str(call.attrs.kernel_layout).index("I")
     lengths = list(weight.ty.shape.values)
     begin, end = channels[0], lengths[axis] - channels[1]

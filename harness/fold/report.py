@@ -14,7 +14,7 @@ RETURN = "return"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of one site: a pad (its variable) and one of its consumers (its op, and its variable)."""
+    """The outcome of one site: a pad (its variable) and one of its consumers (its op, and its variable)."""
 
     function: str
     pad: str
@@ -30,6 +30,7 @@ class Report:
 
 
 def describe_fold(outcome: Folded) -> Iterator[str]:
+    """Yield the parts of a report of a fold."""
     yield outcome.rule
     if outcome.padding is not None:
         yield f"padding={list(outcome.padding)}"
@@ -40,7 +41,9 @@ def describe_fold(outcome: Folded) -> Iterator[str]:
 
 
 def report_site(bindings: Bindings, function: str, pad: relax.Var, use: relax.Var | None, outcome: Outcome) -> Report:
-    """``use`` is the variable of the consumer, None for the return, or for any consumer of a pad that is deleted."""
+    """Return the report of a site.
+
+    ``use`` is the variable of the consumer, None for the return, or for every consumer of a deleted pad."""
     operator = op_name(bindings.values.get(use)) if use is not None else ""
     consumer = operator.removeprefix("relax.").removeprefix("nn.") or name_place(bindings, use)
     return Report(
@@ -53,7 +56,7 @@ def report_site(bindings: Bindings, function: str, pad: relax.Var, use: relax.Va
 
 
 def name_place(bindings: Bindings, user: relax.Var | None) -> str:
-    """What stands at a use that is no operator: the return, a match_cast, a tuple, ..."""
+    """Return the name of a use that is not an operator: return, match_cast, tuple, ..."""
     if user is None:
         return RETURN
     value = bindings.values.get(user)

@@ -25,12 +25,12 @@ from foldproof.fold.rules import decide
 from foldproof.fold.simplification import find_merge, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
-"""Whether a backend takes a consumer with the padding that it would get."""
+"""Return whether a backend takes a consumer with the padding that it would get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """One function being folded: whose pads, by which options, with which PrimFuncs being pads."""
+    """The settings of a fold of one function: its name, the PrimFuncs that are pads, the options."""
 
     name: str
     prim_pads: PrimPads
@@ -39,7 +39,7 @@ class Folding:
 
 
 def fold_function(folding: Folding, function: relax.Function, *, explain: bool) -> tuple[relax.Function, list[Report]]:
-    """The function with every foldable pad folded, and what became of each site (refusals only if ``explain``)."""
+    """Return the function with every foldable pad folded, and the outcome of each site (refusals if ``explain``)."""
     reports: list[Report] = []
     if not has_pads(function.body, folding.prim_pads):
         return function, reports
@@ -58,7 +58,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
 
 
 def _fold_consumers(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Fold before every consumer, again and again while a pad stands there."""
+    """Fold the pads before every consumer, until no pad before it folds."""
     moved: dict[tuple[Any, ...], relax.Var] = {}
     for consumer in bindings.consumers:
         var = consumer
@@ -71,7 +71,7 @@ def _fold_consumers(folding: Folding, bindings: Bindings) -> Iterator[Report]:
 
 
 def _find_fold(folding: Folding, bindings: Bindings, consumer: relax.Var) -> tuple[Path, Folded] | None:
-    """The nearest pad before a consumer that folds, and to what."""
+    """Return the nearest pad before a consumer that folds, and its outcome."""
     for path in paths.find_paths(bindings, bindings.values[consumer].args[0]):
         outcome = _decide(folding, bindings, path, (consumer, 0))
         if isinstance(outcome, Folded):
@@ -80,7 +80,7 @@ def _find_fold(folding: Folding, bindings: Bindings, consumer: relax.Var) -> tup
 
 
 def _decide(folding: Folding, bindings: Bindings, path: Path, use: Use) -> Outcome:
-    """The rules' outcome for the use of what a path leads to, and the backend's."""
+    """Return the outcome of the rules for a use at the end of a path, and then of the backend."""
     user, operand = use
     call = bindings.values.get(user) if user is not None else None
     consumer = read_consumer(call, operand, name_place(bindings, user), elements=folding.options.channels != "keep")
@@ -110,6 +110,7 @@ def _casts(path: Path) -> bool:
 
 
 def _refuse_by_backend(folding: Folding, consumer: Consumer, outcome: Folded) -> Refused | None:
+    """Refuse padding that the function ``accepts`` rejects."""
     assert outcome.padding is not None
     if folding.accepts is None or folding.accepts(replace(consumer, padding=outcome.padding)):
         return None
@@ -117,7 +118,7 @@ def _refuse_by_backend(folding: Folding, consumer: Consumer, outcome: Folded) ->
 
 
 def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
-    """Lengths that are symbolic must be proved equal; where all are numbers the rules have done the sum."""
+    """Refuse a result whose symbolic lengths are not proved equal. The rules have compared constant lengths."""
     lengths = shape_of(call)
     if lengths is None and (outcome.border is not None or outcome.channels is not None):
         return Refused(Kind.SYMBOLIC, "the shape of the result is unknown, and with it that of the weight")
@@ -135,7 +136,7 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
 
 
 def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Every use of every pad that is left, and why the pad stays before it."""
+    """Report every use of every pad that is left, with its refusal."""
     for var in bindings.pads:
         if var in bindings.dead:
             continue

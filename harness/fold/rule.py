@@ -1,4 +1,4 @@
-"""What the rules of the consumers have in common. Pure Python."""
+"""The interface of a rule that folds a pad into a consumer. Pure Python."""
 
 from collections.abc import Iterator
 
@@ -14,22 +14,22 @@ class Rule:
 
     @staticmethod
     def letters(site: Site, options: Options) -> Iterator[str]:
-        """The letters along which a pad may go, most daring first."""
+        """Yield the letters of the axes whose widths may fold together, the most ambitious choice first."""
         yield site.consumer.spatial
 
     @staticmethod
     def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
-        """The preconditions that are not met."""
+        """Yield the preconditions that are not met."""
         raise NotImplementedError
 
     @staticmethod
     def fold(propagated: Propagated) -> Folded:
-        """The new padding."""
+        """Return the outcome with the new padding."""
         raise NotImplementedError
 
 
 def name_rule(rule: str, propagated: Propagated) -> str:
-    """The rule, with what stands in between."""
+    """Return the name of the rule, prefixed if there are ops between pad and consumer."""
     ops = {step.op for step in propagated.site.steps}
     if not ops:
         return rule
@@ -37,6 +37,7 @@ def name_rule(rule: str, propagated: Propagated) -> str:
 
 
 def refuse_nonzero(propagated: Propagated) -> Iterator[Refused]:
+    """Refuse a border that is not zero, which is what the consumer pads with."""
     if propagated.adds and not all(_cast_as_summed(value, propagated.site) == 0 for value in propagated.values.flat):
         yield Refused(
             choose_value_kind(propagated),
@@ -45,7 +46,7 @@ def refuse_nonzero(propagated: Propagated) -> Iterator[Refused]:
 
 
 def _cast_as_summed(value: float, site: Site) -> float | None:
-    """The value as a convolution multiplies it: cast to its out_dtype first (topi/nn/conv2d.py, conv).
+    """Return the value as a convolution multiplies it: cast to its out_dtype first (topi/nn/conv2d.py, conv).
 
     TVM computes bfloat16 in float32 and leaves the rounding of such a cast out, so that float32 is what counts there.
     """

@@ -19,21 +19,22 @@ from foldproof.fold.rule import Rule
 
 
 def decide(site: Site, options: Options = Options()) -> Outcome:  # noqa: B008, a frozen value
-    """The outcome of one site."""
+    """Return the outcome of one site."""
     if Identity.applies(site):
         return next(Identity.refusals(site), None) or Identity.fold()
     for rule in RULES:
         if site.consumer.family == rule.family:
             return _decide_by_rule(rule, site, options)
-    return Refused(Kind.CONSUMER, f"{site.consumer.op} is no convolution or pool: it has no padding to fold into")
+    return Refused(Kind.CONSUMER, f"{site.consumer.op} is not a convolution or pool: it has no padding to fold into")
 
 
 def merge(inner: PadFacts, outer: PadFacts) -> PadFacts | Refused:
-    """One pad that does what ``outer`` does to the result of ``inner``; the rule is ``Nested``."""
+    """Return one pad that does what ``outer`` does to the result of ``inner``, or why there is none (``Nested``)."""
     return next(Nested.refusals(inner, outer), None) or Nested.merge(inner, outer)
 
 
 def _decide_by_rule(rule: "type[Rule]", site: Site, options: Options) -> Outcome:
+    """Return the outcome of a rule, for the most ambitious choice of axes that folds."""
     refused = next(refuse_common(site), None)
     if refused is not None:
         return refused
@@ -46,13 +47,13 @@ def _decide_by_rule(rule: "type[Rule]", site: Site, options: Options) -> Outcome
 
 
 def _decide_along(letters: str, rule: "type[Rule]", site: Site, options: Options) -> Outcome:
-    """The outcome if the widths along these letters go, and the others stay."""
+    """Return the outcome if the widths along these letters fold, and the others stay."""
     propagated = propagate(site, letters)
     return propagated if isinstance(propagated, Refused) else _conclude(rule, propagated, options)
 
 
 def _conclude(rule: "type[Rule]", propagated: Propagated, options: Options) -> Outcome:
-    """What the rule says of a pad that arrives, and what the backend says of that."""
+    """Return the outcome of the rule, and then of the options that restrict it."""
     refused = next(refuse_crops(propagated), None) or next(rule.refusals(propagated, options), None)
     if refused is not None:
         return refused
@@ -63,6 +64,7 @@ def _conclude(rule: "type[Rule]", propagated: Propagated, options: Options) -> O
 
 
 def _refuse_by_option(folded: Folded, options: Options) -> Refused | None:
+    """Refuse padding that an option excludes."""
     padding = folded.padding or ()
     rank = len(padding) // 2
     if not options.allow_negative and any(width < 0 for width in padding):
@@ -75,8 +77,11 @@ def _refuse_by_option(folded: Folded, options: Options) -> Refused | None:
 class Identity:
     """A pad whose widths are all 0 is deleted, whatever its mode, its value and its consumer.
 
-    1. every width is the constant 0 (``applies``)
-    2. nothing is written in place, so that the pad need not be a copy
+        lv = nn.pad(x, (0, 0, 0, 0, 0, 0), "reflect")
+        gv = add(lv, lv)                                  ->    gv = add(x, x)
+
+    1. Every width is the constant 0 (``applies``).
+    2. The function writes nothing in place: else the pad may be needed as a copy.
     """
 
     @staticmethod

@@ -17,7 +17,7 @@ from foldproof.fold.rules import Identity, merge
 def simplify_pads(
     name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report]
 ) -> tuple[relax.Function, Bindings]:
-    """Pads that do nothing go, pads of pads become one, what one adds and another crops goes; until none is left."""
+    """Delete identities, merge nested pads and cancel crops, until none is left."""
     bindings = Bindings(function, prim_pads)
     while True:
         found = [*_drop_identities(name, bindings)]
@@ -33,7 +33,7 @@ def simplify_pads(
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
-    """What reads a pad whose widths are all 0 reads its input."""
+    """Let the readers of a pad whose widths are all 0 read its input."""
     for var in bindings.pads:
         pad = bindings.pad(var)
         if pad is not None and pad.is_identity and not bindings.in_place:
@@ -42,6 +42,7 @@ def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
 
 
 def _merge_nested(name: str, bindings: Bindings) -> Iterator[Report]:
+    """Merge pads of pads."""
     for var in bindings.pads:
         while (found := find_merge(bindings, var)) is not None:
             inner, pad = found
@@ -52,7 +53,7 @@ def _merge_nested(name: str, bindings: Bindings) -> Iterator[Report]:
 
 
 def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:
-    """A crop takes away what a pad has added, through the steps between: neither is done."""
+    """Remove from a pad and a later crop, with steps between, the elements that one adds and the other crops."""
     for var in bindings.pads:
         while (found := _find_cancellation(bindings, var)) is not None:
             path, outcome, outer = found
@@ -62,7 +63,7 @@ def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:
 
 
 def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
-    """The path from a pad to one that crops what it adds; what of the first stays, and the second without that crop."""
+    """Return the path from a pad to a crop of what it adds, the outcome, and the rest of the crop."""
     outer = bindings.pad(var)
     assert outer is not None
     if not _crops(outer) or var in bindings.dead or bindings.in_place:
@@ -77,7 +78,7 @@ def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded
 
 
 def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
-    """The pad that ``var`` pads again, and the one pad that does both.
+    """Return the pad that ``var`` pads again, and the one pad that does both.
 
     A pad that others read stays for them, so that one pad for both saves none; unless ``var`` crops, which a transposed
     convolution does not take.

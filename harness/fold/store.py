@@ -8,7 +8,7 @@ from tvm import ir, s_tir, sym, tirx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """``out[axes] = value``, run once for every ``axes`` within ``target``, the shape of ``out``.
+    """``out[axes] = value``, executed once for every ``axes`` within ``target``, the shape of ``out``.
 
     ``source`` is the buffer that may be read, ``scalars`` are the variables that stay the same for all elements.
     """
@@ -23,7 +23,7 @@ class Store:
 
 
 def read_store(function: tirx.PrimFunc) -> Store | None:
-    """What a function does that does nothing but one store; None for any other."""
+    """Return the store of a function that consists of one store, None for any other."""
     buffers = _find_buffers(function)
     if buffers is None:
         return None
@@ -50,7 +50,7 @@ def read_store(function: tirx.PrimFunc) -> Store | None:
 
 
 def _find_buffers(function: tirx.PrimFunc) -> tuple[ir.Var, ir.Var] | None:
-    """Input and output, if the parameters are these two compact tensors of one dtype, with only scalars in between."""
+    """Return input and output if the parameters are two compact tensors of one dtype, with scalars between."""
     buffers = [param for param in function.params if isinstance(param.ty, tirx.BufferType)]
     if len(buffers) != 2 or not are_same(buffers, (function.params[0], function.params[-1])):
         return None
@@ -72,13 +72,13 @@ def _is_compact(ty: tirx.BufferType) -> bool:
 
 
 def _find_scalars(function: tirx.PrimFunc, source: ir.Var, target: ir.Var) -> frozenset[ir.Var]:
-    """Scalar parameters, and the variables that the caller's shapes bind."""
+    """Return the scalar parameters, and the variables that the caller's shapes bind."""
     dims = [dim for buffer in (source, target) for dim in buffer.ty.shape if isinstance(dim, ir.Var)]
     return frozenset(dims + [param for param in function.params if isinstance(param.ty, ir.PrimType)])
 
 
 def _find_nest(statement: Any) -> tuple[list[tirx.For], s_tir.SBlockRealize | None]:
-    """The loops, outermost first, and the block in them, if nothing else stands there."""
+    """Return the loops, outermost first, and the block in them if nothing else is there."""
     if isinstance(statement, s_tir.SBlockRealize) and not statement.iter_values and _is_plain(statement):
         statement = statement.block.body  # the root block
     loops = []
@@ -90,20 +90,20 @@ def _find_nest(statement: Any) -> tuple[list[tirx.For], s_tir.SBlockRealize | No
 
 
 def _is_plain(realize: s_tir.SBlockRealize) -> bool:
-    """Whether a block always runs, and is its body and nothing else."""
+    """Return whether a block always executes, and consists of its body alone."""
     block = realize.block
     extras = (block.alloc_buffers, block.match_buffers, block.annotations)
     return is_integer(realize.predicate, 1) and block.init is None and not any(extras)
 
 
 def _binds(realize: s_tir.SBlockRealize, loops: list[tirx.For]) -> bool:
-    """Whether the axes of a block are its loops, in their order, each independent of the others."""
+    """Return whether the axes of a block are its loops, in their order, each independent of the others."""
     parallel = all(axis.iter_type == tirx.IterVar.DataPar for axis in realize.block.iter_vars)
     return parallel and are_same(realize.iter_values, [loop.loop_var for loop in loops])
 
 
 def _covers(loops: list[tirx.For], block: s_tir.SBlock, shape: tuple[Any, ...]) -> bool:
-    """Whether loops and axes run from 0 over exactly ``shape``, in any order but one element at a time."""
+    """Return whether loops and axes run from 0 over exactly ``shape``, in any order but one element at a time."""
     analyzer = sym.Analyzer()
     return all(
         loop.kind == tirx.ForKind.SERIAL
@@ -119,9 +119,10 @@ def _covers(loops: list[tirx.For], block: s_tir.SBlock, shape: tuple[Any, ...]) 
 
 
 def is_integer(value: Any, number: int) -> bool:
+    """Return whether a value is this constant."""
     return isinstance(value, tirx.IntImm) and value.value == number
 
 
 def are_same(values: Any, expected: Any) -> bool:
-    """Whether these are the very same objects, one by one."""
+    """Return whether these are the very same objects, one by one."""
     return len(values) == len(expected) and all(a.same_as(b) for a, b in zip(values, expected, strict=True))

@@ -7,6 +7,7 @@ import tvm
 
 from foldproof.case import Pad
 from foldproof.checking.apply_pass import Fold
+from foldproof.fold import fold as pass_module
 from foldproof.fold import pad_kernels, primfunc
 from foldproof.fold.facts import PadFacts, Widths
 from foldproof.mutants.mutant import BARE, Mutant, killer
@@ -44,7 +45,7 @@ def prim_func_removed_while_called() -> Fold:
                 del mod[global_var]
         return mod
 
-    return patched(pad_kernels, remove_unused=without)
+    return patched(pass_module, remove_unused=without)
 
 
 def call_tir_ignored() -> Fold:

@@ -659,8 +659,8 @@ def test_a_backend_says_what_it_takes():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"nonzero": "yes"}, ValueError, "nonzero 'yes' is none of refuse, correct, correct-inexact"),
-        ({"channels": True}, ValueError, "channels True is none of keep, slice"),
+        ({"nonzero": "yes"}, ValueError, "unknown nonzero 'yes'; expected one of refuse, correct, correct-inexact"),
+        ({"channels": True}, ValueError, "unknown channels True; expected one of keep, slice"),
         ({"allow_asymmetric": 1}, TypeError, "allow_asymmetric must be True or False, not 1"),
         ({"allow_negative": None}, TypeError, "allow_negative must be True or False, not None"),
         ({"check_input": "no"}, TypeError, "check_input must be True or False, not 'no'"),

@@ -1665,7 +1665,7 @@ def test_explain_says_what_becomes_of_every_reader_of_every_pad():
         "but the pad value is 0.0",
         "main: lv -> avg_pool1d lv4: refused (excluded-padding): the pool's own padding [1, 0] is not counted in the "
         "divisor, but the explicit zeros are",
-        "main: lv -> tuple gv: refused (consumer): tuple is no convolution or pool: it has no padding to fold into",
+        "main: lv -> tuple gv: refused (consumer): tuple is not a convolution or pool: it has no padding to fold into",
     ]
 
 
@@ -1721,7 +1721,7 @@ def test_parameters_along_the_last_axis_vary_where_that_is_padded():
 
     assert_stays(Before)
     [(_, _, _, outcome)] = outcomes(Before)
-    assert outcome == Refused(Kind.VARYING_OPERAND, "scale of dequantize varies along axis 2, which is padded")
+    assert outcome == Refused(Kind.VARYING_OPERAND, "the scale of dequantize varies along axis 2, which is padded")
 
 
 def test_a_pad_folds_into_a_transposed_convolution():

@@ -182,7 +182,7 @@ def test_a_pad_that_only_a_fold_left_to_its_neighbour_joins_it():
     assert message(Before) == [
         "main: lv -> conv1d lv1: folded (conv, padding=[1, 1])",
         "main: lv -> pad lv2: folded (nested)",
-        "main: lv2 -> exp lv3: refused (consumer): exp is no convolution or pool: it has no padding to fold into",
+        "main: lv2 -> exp lv3: refused (consumer): exp is not a convolution or pool: it has no padding to fold into",
     ]
 
 
@@ -483,8 +483,8 @@ def test_a_pad_that_is_data_and_zero_point_at_once_is_two_sites():
             return gv
 
     assert message(Before) == [
-        "main: lv -> exp gv: refused (consumer): exp is no convolution or pool: it has no padding to fold into",
-        "main: lv -> dequantize lv1: refused (consumer): dequantize is no convolution or pool: it has no padding to "
+        "main: lv -> exp gv: refused (consumer): exp is not a convolution or pool: it has no padding to fold into",
+        "main: lv -> dequantize lv1: refused (consumer): dequantize is not a convolution or pool: it has no padding to "
         "fold into",
     ]
 

@@ -485,7 +485,13 @@ REFUSED = [
     (AVG_OWN, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the pad crops W by (1, -1), and own padding (1, 2)"),
     (MAX_CEIL, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the last window of ceil_mode could reach that"),
     (AVG_CEIL, "pad.widths", ((0, 0), (0, 0), (-1, 1)), Kind.CROP, "the last window of ceil_mode could reach that"),
-    (DECONV, "pad.widths", ((0, 0), (0, 0), (-1, 2), (3, 4)), Kind.CROP, "no padding of a transposed convolution does"),
+    (
+        DECONV,
+        "pad.widths",
+        ((0, 0), (0, 0), (-1, 2), (3, 4)),
+        Kind.CROP,
+        "padding of a transposed convolution cannot do",
+    ),
     (DECONV, "pad.value", 1.0, Kind.VALUE, "conv2d_transpose pads with 0, but the pad value is 1.0"),
     (DECONV, "pad.mode", "reflect", Kind.MODE, "'reflect'"),
     (DECONV, "consumer.operand", 1, Kind.WEIGHT, "weight operand"),
@@ -553,15 +559,15 @@ REFUSED = [
     (BETWEEN, "steps", (padded((0, 0), (0, 0), (1, 0), (0, 0)),), Kind.NESTED, "another pad of axis 2"),
     (BETWEEN, "steps", (padded((0, 0), (0, 1), value=2.0),), Kind.VALUE, "pad makes 0, 2"),
     (BETWEEN, "steps", (padded((0, 0), (0, 1), value=2.0, sizes=(1, None, 9, 9)),), Kind.SYMBOLIC, "axis 1"),
-    (BETWEEN, "steps", (padded((0, 0), (0, 1), mode="reflect"),), Kind.MODE, "'reflect' stands between"),
+    (BETWEEN, "steps", (padded((0, 0), (0, 1), mode="reflect"),), Kind.MODE, "a pad between has mode 'reflect'"),
     (TURNED, "pad.widths", ((0, 0), (0, 0), (0, 0), (1, 1)), Kind.CHANNEL, "the channel axis by (1, 1)"),
     # relu -> pad(0) -> max_pool
     (BOUNDED, "producers", (), Kind.VALUE, "max_pool pads float32 with"),
     (BOUNDED, "producers", (binary("maximum", 0.0, swapped=True),), Kind.VALUE, "max_pool pads"),
     (BOUNDED, "pad.value", -0.0, Kind.VALUE, "max_pool pads"),
     (BOUNDED, "pad.value", 1e-30, Kind.VALUE, "max_pool pads"),
-    (BOUNDED, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold none"),
-    (BOUNDED, "consumer.sizes", (None,), Kind.VALUE, "a window may hold none"),
+    (BOUNDED, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold only padding"),
+    (BOUNDED, "consumer.sizes", (None,), Kind.VALUE, "a window may hold only padding"),
     (BOUNDED, "steps", (binary("multiply", 2.0, rank=3),), Kind.VALUE, "max_pool pads"),
     (DEQUANTIZED, "dequantize.scale", None, Kind.RUNTIME_OPERAND, "not a constant"),
     (DEQUANTIZED, "dequantize.zero_point", None, Kind.RUNTIME_OPERAND, "not a constant"),
@@ -601,7 +607,7 @@ REFUSED = [
     (AVG, "pad.dtype", "uint8", Kind.DTYPE, "sums uint8 in uint8"),
     (AVG, "pad.dtype", "int16", Kind.DTYPE, "sums int16 in int16"),
     # consumers that have no padding, or one that means something else
-    (CONV, "consumer", Consumer(op="add", family="other"), Kind.CONSUMER, "add is no convolution or pool"),
+    (CONV, "consumer", Consumer(op="add", family="other"), Kind.CONSUMER, "add is not a convolution or pool"),
     (CONV, "consumer", Consumer(op="return", family="other"), Kind.CONSUMER, "return"),
 ]
 
@@ -696,7 +702,7 @@ def test_a_border_counts_as_the_convolution_multiplies_it(value, dtype, out_dtyp
         (
             site(pad(0, 0, (-1, 0), (0, -2)), TRANSPOSED),
             Refused(
-                Kind.CROP, "the pad crops H (-1, 0), W (0, -2), which no padding of a transposed convolution does"
+                Kind.CROP, "the pad crops H (-1, 0), W (0, -2), which padding of a transposed convolution cannot do"
             ),
         ),
     ],
