@@ -66,14 +66,14 @@ def parse(code):
     """The module of a block."""
     if "@R.function" not in code:
         names = {"relax": relax, "ir": ir}
-        exec(code, names)  # noqa: S102, the page is ours
+        exec(code, names)
         return names["module"]
     return tvm.script.from_source(f"@I.ir_module\nclass Module:\n{indent(code, '    ')}")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[f"{i}-{example.section}" for i, example in enumerate(EXAMPLES)])
 def test_an_example_of_the_page_is_what_the_pass_does(example):
-    fold = eval(example.options, {"FoldExplicitPadding": FoldExplicitPadding})  # noqa: S307, the page is ours
+    fold = eval(example.options, {"FoldExplicitPadding": FoldExplicitPadding})
     module = parse(example.before)
     before = tvm_ffi.structural_hash(module)
     folded, reports = fold.fold_and_explain(module)

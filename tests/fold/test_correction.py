@@ -1,14 +1,18 @@
 """foldproof.fold.correction: borders that are not zero are made up for, to the bit where integers are summed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tvm
 from tests.support.foldings import assert_same_results, assert_stays, chain, constant, emitted, fold
+from tests.support.sites import CONV2, H12_W34, INF, decide, pad, site
 from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
 
 from foldproof.fold import FoldExplicitPadding, Kind
+from foldproof.fold.facts import Folded, Refused, Values
 
 O = relax.op  # noqa: E741
 
@@ -228,3 +232,41 @@ def test_a_batch_of_unknown_length_is_corrected_by_a_term_of_batch_1():
     _, result = fold(module, nonzero="correct")["main"].body.blocks[0].bindings
     assert tuple(result.value.args[1].value.shape) == (1, 4, 9)
     assert_same_results(module, np.arange(48, dtype="int8").reshape(2, 3, 8), nonzero="correct")
+
+
+INT_CONV = replace(CONV2, out_dtype="int32", channels=3, weight="integer")
+
+
+THREE = pad(*H12_W34, value=3.0, dtype="int8")
+
+
+@pytest.mark.parametrize(
+    ("at", "nonzero", "expected"),
+    [
+        (site(THREE, INT_CONV), "correct", Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3,)))),
+        (site(THREE, INT_CONV), "refuse", Kind.VALUE),
+        (site(replace(THREE, value=0.0), INT_CONV), "correct", Folded("conv", (1, 3, 2, 4))),
+        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct", Kind.VALUE),  # rounds
+        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct-inexact", Kind.VALUE),
+        (site(THREE, INT_CONV), "correct-inexact", (1, 3, 2, 4)),
+        (site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)), "correct", Kind.VALUE),
+        (
+            site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)),
+            "correct-inexact",
+            Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3.0,))),
+        ),
+        (site(pad(*H12_W34, value=INF), replace(CONV2, channels=3)), "correct-inexact", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, sizes=(12, None))), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, channels=None)), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, weight="finite")), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, padding=(1, 1, 1, 1))), "correct", (2, 4, 3, 5)),
+        (site(replace(THREE, mode="reflect"), INT_CONV), "correct", Kind.MODE),
+    ],
+)
+def test_a_border_that_is_not_zero_is_corrected_by_option_where_sums_are_integers(at, nonzero, expected):
+    outcome = decide(at, nonzero=nonzero)
+    if isinstance(expected, Kind):
+        assert isinstance(outcome, Refused)
+        assert outcome.kind is expected
+    else:
+        assert outcome == expected or outcome.padding == expected

@@ -11,9 +11,11 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import pytest
 import tvm
+from tests.support.sites import LOWEST32, LOWEST_BFLOAT16
 from tvm import relax
 
 from foldproof.fold import values
+from foldproof.fold.values import cast, max_pool_start
 from foldproof.ir.relax.targets import parse_target
 
 INF, NAN = math.inf, math.nan
@@ -381,3 +383,98 @@ def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
 )
 def test_rounding_beyond_the_range_gives_an_infinity(value, dtype, expected):
     assert values.round_to(value, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        ("int8", 0.0, 0),
+        ("int8", 0.99, 0),
+        ("int8", -0.99, 0),
+        ("int8", 1.5, 1),
+        ("int8", -1.5, -1),
+        ("int8", 127.9, 127),
+        ("int8", -128.9, -128),
+        ("int16", 32767.0, 32767),
+        ("int32", -2147483648.0, -2147483648),
+        ("int64", -9223372036854775808.0, -9223372036854775808),
+        ("int64", 9223372036854774784.0, 9223372036854774784),
+        ("uint8", 255.9, 255),
+        ("uint8", -0.0, 0),
+        ("float64", 0.1, 0.1),
+        ("float64", 5e-324, 5e-324),
+        ("float32", 0.1, 0.100000001490116119384765625),
+        ("float32", 16777217.0, 16777216.0),
+        ("float32", 1e-50, 0.0),
+        ("float32", LOWEST32, LOWEST32),
+        ("float32", -INF, -INF),
+        ("float16", 0.1, 0.0999755859375),
+        ("float16", 65504.0, 65504.0),
+        ("float16", 2.0**-24, 2.0**-24),
+        ("float16", 2.0**-25, 0.0),
+        ("float16", 2049.0, 2048.0),
+        ("float16", INF, INF),
+        ("bfloat16", 0.1, 0.10009765625),
+        ("bfloat16", 1 + 2.0**-8, 1.0),  # a tie, to even
+        ("bfloat16", 1 + 3 * 2.0**-8, 1 + 2.0**-6),  # a tie, to even
+        ("bfloat16", 1 + 2.0**-8 + 2.0**-23, 1 + 2.0**-7),
+        ("bfloat16", -1 - 3 * 2.0**-8, -1 - 2.0**-6),
+        ("bfloat16", 3.4e38, INF),
+        ("bfloat16", LOWEST32, -INF),
+        ("bfloat16", LOWEST_BFLOAT16, LOWEST_BFLOAT16),
+        ("bfloat16", 1e-50, 0.0),
+        ("bfloat16", 2.0**-133, 2.0**-133),
+        ("bfloat16", -INF, -INF),
+    ],
+)
+def test_a_pad_value_is_cast_as_the_tensor_holds_it(dtype, value, expected):
+    assert cast(value, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("int8", 128.0),
+        ("int8", -129.0),
+        ("int8", NAN),
+        ("int8", INF),
+        ("int8", -INF),
+        ("int64", 9223372036854775808.0),
+        ("int64", -9223372036854777856.0),
+        ("uint8", -0.5),
+        ("uint8", -1.0),
+        ("uint8", 256.0),
+        ("float16", 65505.0),
+        ("float16", -65536.0),
+        ("float32", 3.5e38),
+        ("float32", -1e300),
+        ("bfloat16", -3.5e38),
+    ],
+)
+def test_a_pad_value_that_tvm_refuses_has_no_cast(dtype, value):
+    assert cast(value, dtype) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bfloat16"])
+def test_floats_keep_nan_and_the_sign_of_zero(dtype):
+    assert math.isnan(cast(NAN, dtype))
+    assert math.copysign(1, cast(-0.0, dtype)) == -1
+    assert math.copysign(1, cast(-1e-320, dtype)) == -1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float16", -65504.0),
+        ("float32", -3.4028234663852886e38),
+        ("float64", -1.7976931348623157e308),
+        ("bfloat16", -INF),
+        ("int8", -128),
+        ("int16", -32768),
+        ("int32", -2147483648),
+        ("int64", -9223372036854775808),
+        ("uint8", 0),
+    ],
+)
+def test_max_pool_starts_at_the_lowest_finite_value(dtype, expected):
+    assert max_pool_start(dtype) == expected
