@@ -3,8 +3,8 @@
     score.py --json FILE -> what lives -> each change in a process of its own: the tests that reach its function
                                                                                  +-> FILE, with state "killed by a test"
 
-No oracle sees the words of an explanation, or a binding that is left behind; ``tests/fold/test_fold.py`` and its
-neighbours compare them. A test counts that passes without a change.
+No oracle sees the words of an explanation, or a binding that is left behind; the tests in ``tests/fold`` compare
+them. A test counts that passes without a change.
 """
 
 import multiprocessing
@@ -29,7 +29,10 @@ import pytest  # noqa: E402
 
 import foldproof.fold  # noqa: E402, F401, with its changes
 
-TESTS = "fold,chains,rewrite,correction,rules,values,propagation,pooling,reader,primfunc,told_apart"
+TESTS = (
+    "rules,consumers,through,pad_pairs,identity,moves,functions,aliases,in_place,kept,reports,options,pad_kernels,"
+    "resnet_stem,correction,slices,values,propagation,pooling,reader,primfunc"
+)
 """``tests/fold/test_NAME.py``, those that are quick and run the pass in their own process."""
 
 CPU_SECONDS = 60

@@ -128,7 +128,7 @@ def test_a_length_that_cannot_be_proved_stays_as_it_is(monkeypatch):
     assert_stays(module, Kind.SYMBOLIC)
 
 
-def test_what_another_pad_adds_in_front_is_data_that_may_be_below_the_border():
+def test_what_another_pad_adds_is_data_that_may_be_below_the_border():
     module = emitted(
         [((1, 1, 4), "float32")],
         O.nn.relu,

@@ -1,4 +1,4 @@
-"""foldproof.fold.correction: borders that are not zero are made up for, to the bit where integers are summed."""
+"""foldproof.fold.correction: borders that are not zero are corrected, to the bit where integers are summed."""
 
 from dataclasses import replace
 
@@ -57,7 +57,7 @@ def integer_conv(*, constant_weight, batch=2, value=3.0, groups=1, strides=1, ow
     ],
     ids=str,
 )
-def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, attributes):
+def test_a_border_that_is_not_zero_is_corrected_to_the_bit(constant_weight, attributes):
     module, arrays = integer_conv(constant_weight=constant_weight, **attributes)
     assert_stays(module, Kind.VALUE)
     folded = fold(module, nonzero="correct")
@@ -67,7 +67,7 @@ def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, at
     assert_same_results(module, *arrays, nonzero="correct")
 
 
-def test_a_border_per_channel_is_made_up_for():
+def test_a_border_per_channel_is_corrected():
     """int8 data, of which each channel has another offset before an integer convolution."""
 
     def subtracted(x):
@@ -98,7 +98,7 @@ def test_floats_are_corrected_only_where_rounding_is_accepted():
     assert_same_results(module, x, w, nonzero="correct-inexact")  # small integers and halves: nothing is rounded
 
 
-def test_what_stands_in_front_of_a_corrected_pad_folds_too():
+def test_a_pad_before_a_corrected_one_folds_too():
     builder = relax.BlockBuilder()
     x, w = relax.Var("x", relax.TensorType((1, 3, 8), "int8")), relax.Var("w", relax.TensorType((4, 3, 3), "int8"))
     with builder.function("main", [x, w]):
@@ -139,7 +139,7 @@ def test_a_correction_needs_a_weight_of_integers():
 
 
 def corrected(data, weight, *, value, constant_weight=True, padding=0, out="int64", nonzero="correct"):
-    """A convolution of data and weight, of (shape, dtype), made up for; its arrays are drawn from all bits."""
+    """A convolution of data and weight, of (shape, dtype), corrected; its arrays are drawn from all bits."""
     rng = np.random.default_rng(0)
     x, w = (_bits(rng, *one) for one in (data, weight))
     builder = relax.BlockBuilder()
@@ -172,7 +172,7 @@ def _bits(rng, shape, dtype):
         ("int8", "int8", 100.0, "int8", (1, -1)),
     ],
 )
-def test_integers_are_made_up_for_in_every_dtype(data, weight, value, out, padding, constant_weight):
+def test_integers_are_corrected_in_every_dtype(data, weight, value, out, padding, constant_weight):
     module, arrays = corrected(
         ((2, 3, 8), data), ((4, 3, 3), weight), value=value, out=out, padding=padding, constant_weight=constant_weight
     )
@@ -182,7 +182,7 @@ def test_integers_are_made_up_for_in_every_dtype(data, weight, value, out, paddi
 
 
 @pytest.mark.parametrize("constant_weight", [True, False])
-def test_floats_with_a_fraction_are_made_up_for(constant_weight):
+def test_floats_with_a_fraction_are_corrected(constant_weight):
     module, arrays = corrected(
         ((2, 3, 8), "float32"), ((4, 3, 3), "float32"), value=0.75, out=None, constant_weight=constant_weight
     )

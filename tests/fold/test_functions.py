@@ -291,8 +291,8 @@ class Tupled:
     @R.function
     def main(x: R.Tensor((1, 3, 8), "float32")):
         with R.dataflow():
-            idle = R.nn.pad(x, (0, 0, 0, 0, 0, 0))
-            both = (idle, x)
+            unpadded = R.nn.pad(x, (0, 0, 0, 0, 0, 0))
+            both = (unpadded, x)
             y = both[0]
             z = R.nn.relu(y)
             R.output(z)

@@ -42,7 +42,7 @@ ANYTHING = [
     ],
     ids=lambda consumer: f"{consumer.op}{consumer.operand}",
 )
-def test_a_pad_of_zero_widths_goes_whatever_it_says_and_whatever_reads_it(facts, consumer):
+def test_a_pad_of_zero_widths_goes_whatever_it_is_and_whatever_reads_it(facts, consumer):
     assert decide(Site(pad=facts, consumer=consumer, input_visible=False)) == Folded("identity")
 
 

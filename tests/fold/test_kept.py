@@ -126,8 +126,8 @@ class AllShapes:
 
         @R.function
         def inner(y: R.Tensor((1, 3, 8), "int8")) -> R.Tensor((1, 3, 8), "int8"):
-            idle = R.nn.pad(y, (0, 0, 0, 0, 0, 0))
-            gv1 = R.nn.relu(idle)
+            unpadded = R.nn.pad(y, (0, 0, 0, 0, 0, 0))
+            gv1 = R.nn.relu(unpadded)
             return gv1
 
         copy = R.nn.pad(x, (0, 0, 0, 0, 0, 0))

@@ -79,7 +79,7 @@ def test_steps_of_unknown_lengths_keep_rank_and_dtype():
     assert [binding.var.ty.ndim for binding in bindings_of(folded)] == [3, 3, 3]
 
 
-def test_a_step_whose_type_says_less_than_is_known_moves_with_that():
+def test_a_step_whose_type_tells_less_than_is_known_moves_with_that():
     @I.ir_module
     class Before:
         @R.function

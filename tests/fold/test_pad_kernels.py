@@ -140,11 +140,11 @@ class Sized:
         return gv
 
 
-def test_a_kernel_that_is_called_with_symbolic_values_is_no_pad():
+def test_a_kernel_that_is_called_with_symbolic_values_is_not_a_pad():
     assert_stays(Sized)
 
 
-def test_a_kernel_that_the_module_lacks_is_no_pad():
+def test_a_kernel_that_the_module_lacks_is_not_a_pad():
     module = tvm.IRModule({"main": Idle["main"]})
     assert FoldExplicitPadding(check_input=False)(module).same_as(module)
 
@@ -170,7 +170,7 @@ def by_hand(value, *, params, ty=None):
     return module
 
 
-def test_a_call_of_a_kernel_with_other_operands_is_no_pad():
+def test_a_call_of_a_kernel_with_other_operands_is_not_a_pad():
     kernel, ty = Sized.get_global_var("pads"), relax.TensorType((1, 1, 10), "float32")
     x = relax.Var("x", relax.TensorType((1, 1, 8), "float32"))
     several = relax.Var("t", relax.TupleType([x.ty]))

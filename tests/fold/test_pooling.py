@@ -207,7 +207,7 @@ def test_integers_keep_the_width_of_their_sums(own, pad, stride, ceil_mode, kind
         (0.0, True, -0.0, (), False),
         (0.0, False, 0.0, (), False),
         (0.0, True, 0.0, ("nn.relu",), True),
-        (0.0, True, 0.0, ("abs",), False),  # the sign of its zero is not told
+        (0.0, True, 0.0, ("abs",), False),  # the sign of its zero is not known
         (0.0, True, 0.0, ("nn.relu", "abs"), False),
         (0.0, False, -1.0, (), True),
         (1.0, False, 1.0, (), True),
@@ -262,7 +262,7 @@ def test_every_window_of_a_bounded_max_pool_holds_data(widths, attributes, expec
 
 @pytest.mark.slow
 @pytest.mark.parametrize("op", ["avg_pool1d", "max_pool1d"])
-def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_says_so(op):
+def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_agrees(op):
     """Few drawn cases have ceil_mode, dilation, stride and own padding at once; no compilation, so these are many."""
     rng, seen = random.Random(op), Counter()
     while sum(seen.values()) < 300:

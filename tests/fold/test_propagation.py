@@ -91,7 +91,7 @@ def permuted(*origin):
         (None, "float32", Cast(op="astype", dtype="int8"), BYTE),
     ],
 )
-def test_bounds_behind_a_step(bounds, dtype, step, expected):
+def test_bounds_after_a_step(bounds, dtype, step, expected):
     assert bound_result(bounds, dtype, step) == expected
 
 
@@ -189,7 +189,7 @@ def test_a_border_that_varies_is_rearranged_with_its_tensor(given, origin, flat,
     assert pass_step(given, permuted(*origin)) == border(*flat, shape=shape, widths=widths)
 
 
-def test_a_border_behind_another_pad_reaches_over_what_that_one_adds():
+def test_a_border_after_another_pad_reaches_over_what_that_one_adds():
     channels = padded((0, 0), (1, 2), (0, 0), value=7.0)
     after = pass_step(border(4.0, bounds=Bounds(low=0, high=9)), channels)
     grown = (7.0, 4.0, 4.0, 4.0, 7.0, 7.0)
@@ -257,7 +257,7 @@ def test_no_border_of_an_unknown_dtype_passes():
         (-INF, 0, Kind.CAST),
     ],
 )
-def test_a_cast_to_integers_needs_data_in_range_behind_truncation(low, high, expected):
+def test_a_cast_to_integers_needs_data_in_range_after_truncation(low, high, expected):
     given = border(4.0, bounds=Bounds(low=low, high=high))
     assert kind(pass_step(given, Cast(op="astype", dtype="int8"))) is expected
 
@@ -311,7 +311,7 @@ ADD, NEGATIVE, RELU = binary("add", 1.0), unary("negative"), unary("nn.relu")
         (-0.1, (unary("abs"), ADD), None),
     ],
 )
-def test_a_sum_behind_a_rounded_product_is_refused(start, steps, expected):
+def test_a_sum_after_a_rounded_product_is_refused(start, steps, expected):
     assert kind(through(border(single(start)), *steps)) is expected
 
 
@@ -327,7 +327,7 @@ def test_a_dequantize_rounds_the_product_of_scale_and_difference(point, expected
     assert kind(through(given, dequantize(single(0.1), point), ADD)) is expected
 
 
-# --- what is said -------------------------------------------------------------------------------------
+# --- what is shown -------------------------------------------------------------------------------------
 
 
 def test_operands_are_named():

@@ -53,7 +53,7 @@ def step(call):
 # --- consumers ----------------------------------------------------------------------------------------
 
 
-def test_all_that_a_convolution_says_is_read():
+def test_all_attributes_of_a_convolution_are_read():
     call = O.nn.conv2d(
         var((2, 7, 9, 6), "int8"),
         var((4, 3, 5, 3), "int8"),
@@ -85,7 +85,7 @@ def test_all_that_a_convolution_says_is_read():
     )
 
 
-def test_all_that_a_pool_says_is_read():
+def test_all_attributes_of_a_pool_are_read():
     call = O.nn.avg_pool1d(var((N, 5, N)), 3, 2, (1, 0), 2, ceil_mode=True, count_include_pad=True)
     assert read_consumer(typed(call), 0, "") == Consumer(
         op="avg_pool1d",

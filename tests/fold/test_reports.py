@@ -49,7 +49,7 @@ def test_a_condition_is_a_reader_too():
     assert refusals(Before) == [("if", Kind.IN_PLACE)]
 
 
-def test_a_pad_that_nothing_reads_is_no_site():
+def test_a_pad_that_nothing_reads_is_not_a_site():
     @I.ir_module
     class Before:
         @R.function

@@ -45,7 +45,7 @@ def test_the_spatial_pad_of_the_quantized_resnet_ends_in_the_padding_of_its_conv
 
 
 @pytest.mark.parametrize(("batch", "size"), SIZES)
-def test_with_a_zero_point_that_is_not_0_a_correction_makes_up_for_the_border(batch, size):
+def test_with_a_zero_point_that_is_not_0_a_correction_replaces_the_border(batch, size):
     module = stem(0.1, batch=batch, size=size)  # 0.1 * 128 rounds to 13
     [report, _] = FoldExplicitPadding(nonzero="correct").explain(module)
     assert report.outcome.rule == "corrected-chain-conv"

@@ -555,7 +555,7 @@ def test_a_border_counts_as_the_convolution_multiplies_it(value, dtype, out_dtyp
         ),
     ],
 )  # fmt: skip
-def test_a_refusal_says_what_stood_in_the_way(at, refused):
+def test_a_refusal_names_its_reason(at, refused):
     assert decide(at) == refused
 
 

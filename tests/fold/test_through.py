@@ -66,7 +66,7 @@ THROUGH = {
 
 
 @pytest.mark.parametrize(("value", "ops"), THROUGH.values(), ids=list(THROUGH))
-def test_a_pad_whose_value_becomes_zero_folds_through_what_stands_between(value, ops):
+def test_a_pad_whose_value_becomes_zero_folds_through_what_is_between(value, ops):
     [report] = FoldExplicitPadding().explain(chain(*ops, value=value))
     assert report.outcome == Folded("chain-conv", (1, 2))
     folded = fold(chain(*ops, value=value))
@@ -238,7 +238,7 @@ def folds(found):
         (lambda x: relax.op.nn.leakyrelu(x, 0.0), -INF, False),
     ],
 )
-def test_a_step_is_evaluated_as_it_stands_before_a_max_pool(op, value, expected):
+def test_a_step_is_evaluated_as_it_is_before_a_max_pool(op, value, expected):
     assert folds(outcome_of(op, max_pool, value=value)) is expected
 
 

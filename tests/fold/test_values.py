@@ -1,6 +1,6 @@
 """foldproof.fold.values: what each op makes of a pad value, pinned by executing TVM on the same values.
 
-A value that is claimed must come out to the bit (a zero may have either sign: values says so); one that is not claimed
+A value that is claimed must come out to the bit (a zero may have either sign, see values); one that is not claimed
 (None) costs a fold and nothing else, so the tables also say how many must be claimed.
 """
 

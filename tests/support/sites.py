@@ -92,7 +92,7 @@ def pad(*widths, value=0.0, dtype="float32", mode="constant"):
 
 @dataclass(frozen=True)
 class Dequantize:
-    """A dequantize as one says it; None for parameters that are not constant."""
+    """A dequantize in short; None for parameters that are not constant."""
 
     scale: tuple | None = (0.5,)
     zero_point: tuple | None = (5,)
@@ -119,7 +119,7 @@ def dequantize(scale=(0.5,), zero_point=(5,), axis=1, out_dtype="float32"):
 
 @dataclass(frozen=True)
 class At:
-    """A site, with what stands between in short."""
+    """A site, with its steps in short."""
 
     pad: PadFacts
     consumer: Consumer
