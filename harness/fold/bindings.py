@@ -1,8 +1,8 @@
 """The bindings of one Relax function: the value of each variable, its readers, and the edits to make.
 
-A consumer that changes keeps its variable, so whatever uses it, its type and its name stay as they are. A binding goes
-when an edit took its last use; every other binding, block and branch that nothing changed in is kept as it is. One walk
-collects, one rebuilds: time is linear in the number of bindings.
+A consumer that changes keeps its variable, so its readers, its type and its name stay as they are. A binding is removed
+when an edit takes its last use. ``rebuild`` keeps every other binding, block and branch. One walk collects, and one
+rebuilds, so that time is linear in the number of bindings.
 """
 
 from collections.abc import Callable, Iterator

@@ -44,7 +44,7 @@ def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None
 def include_pad(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
     """Return the bounds of data that ``pad`` has extended along ``widths``, None if its value lies outside.
 
-    Modes that mirror add nothing new; TVM takes every other one for "constant".
+    Modes that mirror add no new values. TVM treats every other mode as "constant".
     """
     if bounds is None or pad.mode in _MIRRORING or not any(width > 0 for sides in widths for width in sides):
         return bounds

@@ -76,7 +76,7 @@ def _can_correct(propagated: Propagated, options: Options) -> bool:
 def _refuse_ambiguous_layout(propagated: Propagated) -> Iterator[Refused]:
     """Refuse layouts whose attributes TVM 0.27 reads by letter in the type and by position in the kernel.
 
-    (src/relax/op/nn/convolution.cc, InferTypeConv2d; python/tvm/topi/nn/conv2d.py, conv.) They agree where the
+    Sources: src/relax/op/nn/convolution.cc, InferTypeConv2d; python/tvm/topi/nn/conv2d.py, conv. Both agree where the
     spatial letters are in the order D, H, W. Elsewhere only widths that are equal on every axis are unambiguous.
     """
     consumer = propagated.site.consumer

@@ -2,8 +2,8 @@
 
     conv(pad(x, c), w)  =  conv(x, w, padding=widths)  +  conv(m, w)       m: c in the border, 0 inside, of batch 1
 
-The second term knows nothing of x: a constant where w is one, else one small convolution at run time. Exact where
-integers are summed: they wrap alike in any order.
+The second term does not depend on x. It is a constant if w is one, else a small convolution at run time. Sums of
+integers are exact, since they wrap alike in any order.
 """
 
 from itertools import product
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def build_term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
     """Return the term to add to ``call`` with ``padding``: a constant or a call, of the result's type with batch 1.
 
-    ``border`` are the values in the border of its operand, alike along batch and spatial axes. All lengths but the
+    ``border`` are the values in the border of its operand, uniform along batch and spatial axes. All lengths but the
     batch must be known.
     """
     layout, spatial = str(call.attrs.data_layout), _spatial_letters(call)

@@ -1,6 +1,8 @@
 """The questions to the rules and their outcomes: plain values, read from the IR by ``reader``.
 
-producers --> pad --> steps --> consumer
+    producers --> pad --> steps --> consumer
+
+A site is one pad with one of its consumers.
 """
 
 from dataclasses import dataclass
@@ -59,11 +61,11 @@ class Values:
 class Folded:
     """The pad is folded: ``padding`` is the consumer's new attribute, flat (all before, all after).
 
-    ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
-    whatever consumes it, and for one that becomes part of the pad before it, both are None.
+    ``count_include_pad`` is the new flag of an average pool, else None. Both are None for a pad of no width, which is
+    deleted for every consumer, and for a pad that is merged with another one.
 
-    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none is left. It
-    stays for the consumer, or, of a pad that a later one crops again (``cancelled``), before that one.
+    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none stays. It
+    stays before the consumer, or before the crop that cancels the rest (``cancelled``).
     ``border`` are the values that stood in the border of the consumer's operand, where the padding has zeros now: a
     correction adds their share. ``channels`` are zero channels (before, after) that are removed by slicing the weight.
     """
@@ -162,8 +164,10 @@ class Quantization(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged(Step):
-    """Axes in another order, unit axes inserted or removed. Axis i of the result is axis ``origin[i]`` of the operand,
-    or a new one of length 1 where that is None."""
+    """Axes in another order, unit axes inserted or removed.
+
+    Axis i of the result is axis ``origin[i]`` of the operand, or a new one of length 1 where that is None.
+    """
 
     origin: tuple[int | None, ...]
 
@@ -210,9 +214,9 @@ class Consumer:
 class Site:
     """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
-    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the pad's input
-    may be named where the next step, or the consumer, stands. ``overwritten``: the function has in-place calls, so that
-    a tensor need not hold later what it held where the pad read it.
+    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the next step, or the
+    consumer, may name the pad's input. ``overwritten``: the function has in-place calls, so that a tensor may hold
+    other elements later.
     """
 
     pad: PadFacts

@@ -68,7 +68,7 @@ def move_operand(
 ) -> Any:
     """Bind and return the consumer's new operand: the pad's input, or a smaller pad, through the same steps.
 
-    Each is bound once, right after what it stands for, however many consumers read it.
+    Each is bound once, right after what it replaces, also for several consumers.
     """
     readers = [*(var for var, _, _ in path.steps), consumer]
     call, pad = bindings.values[path.pad], bindings.pad(path.pad)

@@ -16,10 +16,11 @@ from foldproof.fold.facts import Step
 from foldproof.fold.reader import data_of_pad
 
 MOST_STEPS = 64
-"""No pad is looked for after more steps: graphs have a handful, and each consumer reads its chain again."""
+"""The search for a pad ends after so many steps: graphs have a handful, and each consumer reads its chain again."""
 
 
 MOST_PRODUCERS = 4
+"""The most steps before a pad that are read for bounds of its data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a fold changes for a pool: its windows, its divisors, the width of its sums, and who wins. Pure Python."""
+"""What a fold changes for a pool: windows, divisors, the dtype of sums, and the maximum. Pure Python."""
 
 import math
 from collections.abc import Iterator
@@ -13,9 +13,8 @@ from foldproof.fold.values import INTEGER_BITS
 def refuse_other_window_count(propagated: Propagated) -> Iterator[Refused]:
     """Refuse a fold that changes the number of windows under ``ceil_mode``.
 
-    The last window is dropped if it starts after the data and the padding before them.
-
-    Padding is not data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
+    The last window is dropped if it starts after the data and the padding before them. Padding is not data, so a fold
+    can lose that window. Source: src/relax/op/nn/pooling.cc, InferTypePool2D.
     """
     consumer = propagated.site.consumer
     if not consumer.ceil_mode:
@@ -48,8 +47,8 @@ def _count_ceil_windows(size: int, before: int, after: int, extent: int, stride:
 def refuse_other_divisor(propagated: Propagated) -> Iterator[Refused]:
     """Refuse a fold that changes a divisor: under ``ceil_mode`` the last window overhangs.
 
-    Not counted, it ends with the data, whatever own padding crops of that; counted, it ends with the padding
-    (include/tvm/topi/nn/pooling.h, pool_impl_nd).
+    Without ``count_include_pad`` the divisor counts up to the end of the data, even if own padding crops. With it, the
+    divisor counts up to the end of the padding. Source: include/tvm/topi/nn/pooling.h, pool_impl_nd.
     """
     consumer = propagated.site.consumer
     if not consumer.ceil_mode or None in consumer.sizes:
@@ -85,11 +84,10 @@ def _list_divisors(size: int, padding: Widths, window: tuple[int, int, int], cou
 def refuse_other_sum(propagated: Propagated) -> Iterator[Refused]:
     """Refuse a fold that changes the dtype of a sum.
 
-    TVM sums integers in their own dtype, wrapping, but in at least int32 where it pads: its zero is an int32.
-
-    (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
-    own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it; and a
-    sum of own padding and widths that is 0 narrows it.
+    TVM sums integers in their own dtype, wrapping, but in at least int32 where it pads, since its zero is an int32.
+    ceil_mode with a stride pads, too. So the first own padding widens the sum of int8, uint8 and int16: a sum that
+    wraps without padding does not wrap with it. If own padding and widths add up to 0, the sum narrows.
+    Source: include/tvm/topi/nn/pooling.h, pool_impl_nd, ``pad(x, ..., 0)``.
     """
     consumer, dtype = propagated.site.consumer, propagated.site.operand_dtype
     if dtype not in INTEGER_BITS or dtype in ("int32", "int64"):
@@ -124,7 +122,7 @@ _SIGN_OF_ZERO_UNKNOWN = frozenset(
     + ("minimum", "dequantize", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
     + ("erf", "nn.gelu", "nn.gelu_tanh", "nn.silu", "abs", "square")
 )
-"""Steps after which ``values`` does not tell 0.0 from -0.0 with certainty."""
+"""Steps after which the sign of a zero in ``values`` is not certain."""
 
 
 def every_window_holds_data(propagated: Propagated) -> bool:

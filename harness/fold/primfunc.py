@@ -30,7 +30,7 @@ MODES = {
 def read_prim_pad(function: tirx.PrimFunc) -> PadFacts | None:
     """Return the facts of a PrimFunc that pads its first parameter into its last one, None if that is not proved.
 
-    ``value`` is an int where the dtype is one (bool too), exact to 64 bits, and 0 where the function holds none.
+    ``value`` is an int if the dtype is an integer or bool, exact to 64 bits, and 0 if the function has none.
     ``widths`` is None where one is not constant, and for a mode other than "constant" unless it is proved to add
     nothing: an identity, a crop. A load without a fill value is a pad only by its block's name: any copy or slice would
     be one otherwise.
@@ -125,7 +125,7 @@ def _collect_tests(inside: Any, axes: tuple[ir.Var, ...]) -> dict[ir.Var, list[A
 def _within(analyzer: sym.Analyzer, axis: ir.Var, before: Any, size: Any, extent: Any, *, terms: list[Any]) -> bool:
     """Return whether ``terms``, all >= 0, mean that ``axis - before`` is in 0..size-1, for an axis in 0..extent-1.
 
-    Either side is tested, or holds wherever the axis is; nothing else is tested.
+    Each side is tested, or holds for every value of the axis. Nothing else is tested.
     """
     sides = ((axis - before, 0 - before), (before + size - 1 - axis, before + size - extent))
     needless = set(range(len(terms)))

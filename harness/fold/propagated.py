@@ -13,7 +13,7 @@ from foldproof.fold.values import NUMBERS, cast
 class Propagated:
     """A pad as it reaches its consumer: the widths to fold, by letter of the layout.
 
-    ``border`` is what the operand holds there; ``kept`` are the widths of the pad that stays, per axis of what it pads.
+    ``border`` is what the operand holds there. ``kept`` are the widths of the pad that stays, per axis of its input.
     """
 
     site: Site
@@ -38,8 +38,12 @@ class Propagated:
 def refuse_common(site: Site) -> Iterator[Refused]:
     """Yield the preconditions of every rule that the pad or its consumer breaks; the first one is reported.
 
-    a. the pad is on the data operand; b. the mode is "constant"; c. the dtypes are known; d. the widths are constants;
-    e. the layout is known, and the padding attribute complete; f. the pad's input can be read by the consumer
+    1. The pad is on the data operand.
+    2. The mode is "constant".
+    3. The dtypes are known.
+    4. The widths are constants.
+    5. The layout is known, and the padding attribute is complete.
+    6. The consumer can read the pad's input, which no call overwrites.
     """
     pad, consumer = site.pad, site.consumer
     letters = sorted("NC" + consumer.spatial)

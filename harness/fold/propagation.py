@@ -2,7 +2,7 @@
 
     f(pad(x, c))  is  pad(f(x), f(c))     for elementwise f, if f does the same at every place that is padded
 
-A ``Border`` is the pad on its way. Each step answers with the border after it, or with why the pad cannot pass.
+A ``Border`` is the pad on its way. Each step returns the border after it, or the reason why the pad cannot pass.
 
 Laws: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must treat an element of
 the data as before, at its new place. A cast from float to integer does so in range only.
@@ -37,7 +37,7 @@ class Border:
     """A pad on its way to its consumer: ``widths`` for each axis of the tensor, ``values`` where anything is added.
 
     ``values`` is None if the pad only crops. ``bounds`` are those of the data, what other pads added included.
-    ``fusible``: the values are products that were rounded, which a fused multiply-add would not do.
+    ``fusible``: the values are rounded products, which a fused multiply-add would not round.
     """
 
     dtype: str

@@ -63,7 +63,11 @@ def read_pad(call: ir.Call) -> PadFacts:
 def read_consumer(value: Any, operand: int, place: str, *, elements: bool = False) -> Consumer:
     """Return the facts of the reader of a pad.
 
-    ``elements`` asks for what only the elements of a convolution's weight tell.
+    Args:
+        value: The call that reads the pad, or any other value.
+        operand: The number of the operand that is the pad.
+        place: The name of a reader that is not an operator.
+        elements: Whether to read the elements of a convolution's weight.
     """
     name = op_name(value)
     if name not in CONSUMERS:

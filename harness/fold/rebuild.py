@@ -55,7 +55,7 @@ class _Rebuild:
     def _is_substituted(self, var: relax.Var) -> bool:
         """Return whether an alias is written instead of ``var`` everywhere.
 
-        Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
+        If ``var`` leaves its dataflow block and its target cannot, ``var`` stays and is bound to the target.
         """
         leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
         return var in self.bindings.aliases and not leaves

@@ -13,7 +13,7 @@ from foldproof.fold.moves import make_type
 def rewrite_consumer(bindings: Bindings, consumer: relax.Var, operand: Any, outcome: Folded) -> relax.Var:
     """Bind the consumer's variable to the folded op, plus a correction if there is one.
 
-    The variable that the op is bound to then, before which more pads may stand.
+    Return the variable that the op is bound to: there may be more pads before it.
     """
     call = bindings.values[consumer]
     weights = call.args[1:]

@@ -48,7 +48,7 @@ def refuse_nonzero(propagated: Propagated) -> Iterator[Refused]:
 def _cast_as_summed(value: float, site: Site) -> float | None:
     """Return the value as a convolution multiplies it: cast to its out_dtype first (topi/nn/conv2d.py, conv).
 
-    TVM computes bfloat16 in float32 and leaves the rounding of such a cast out, so that float32 is what counts there.
+    TVM computes bfloat16 in float32 and omits the rounding of such a cast, so that float32 counts there.
     """
     out_dtype = "float32" if site.consumer.out_dtype == "bfloat16" else site.consumer.out_dtype
     floats = ("float16", "float32", "float64")

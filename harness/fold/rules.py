@@ -1,7 +1,7 @@
 """When a pad may become padding, and what that padding is. Pure Python: no TVM, no NumPy, no IR.
 
 A rule is a class with numbered preconditions and an arithmetic step. ``decide(site)`` asks the rule of the
-consumer's family and returns ``Folded`` or ``Refused``; a refusal names what stood in the way. When unsure, refuse:
+consumer's family and returns ``Folded`` or ``Refused``; a refusal names its reason. When unsure, refuse:
 a missed fold is a nuisance, an unsound fold is a bug.
 
     pad --steps--> Propagated --rule--> Folded | Refused

@@ -1,4 +1,4 @@
-"""Pads that go before any consumer is asked: identities, pads of pads, and what one pad adds and another crops."""
+"""Pads that are removed before consumers fold: identities, nested pads, and widths that a crop cancels."""
 
 from collections.abc import Iterator
 
@@ -80,8 +80,8 @@ def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded
 def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
     """Return the pad that ``var`` pads again, and the one pad that does both.
 
-    A pad that others read stays for them, so that one pad for both saves none; unless ``var`` crops, which a transposed
-    convolution does not take.
+    A pad that others read stays for them, so that one pad for both saves nothing. Except if ``var`` crops,
+    which does not fold into a transposed convolution.
     """
     outer = bindings.pad(var)
     assert outer is not None

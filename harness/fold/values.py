@@ -1,8 +1,8 @@
 """Numbers as a tensor holds them, and what TVM's elementwise ops make of them. Pure Python: no TVM, no NumPy.
 
-Every function answers with the value that TVM computes in ``dtype``, or None where that is unknown: NaN comes out, an
-integer overflows, the result depends on the code that the compiler makes. tests/fold/test_values.py executes TVM to
-pin it.
+Every function returns the value that TVM computes in ``dtype``, or None where that is not known: the result is NaN, an
+integer overflows, or the result depends on the code that the compiler emits. tests/fold/test_values.py executes TVM to
+pin the values.
 """
 
 import math
@@ -90,8 +90,8 @@ def _result(value: float, dtype: str) -> Value | None:
     """Round the exact result of one operation to the dtype, None where the result is not known.
 
     float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
-    Integers must not overflow: 32 and 64 bits are undefined in LLVM, and 8 and 16, which wrap there, do not in C, where
-    they are computed in int (TVM: src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
+    Integers must not overflow: with 32 and 64 bits that is undefined in LLVM. With 8 and 16 bits they wrap in LLVM, but
+    not in C, which computes in int (src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
     computed in float32 and TVM rounds that to bfloat16 only sometimes: only what needs no second rounding is known.
     """
     if dtype in INTEGER_BITS:

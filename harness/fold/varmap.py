@@ -1,4 +1,4 @@
-"""A dict by Relax variable, several times as fast as one of TVM's wrappers where each access makes a new wrapper.
+"""A map by Relax variable, several times as fast as a dict of TVM's wrappers.
 
 Every access to a variable makes another Python wrapper, and comparing two of those costs a microsecond. The address of
 the variable itself is as good a key while something holds the variable, which the map does.
