@@ -2,17 +2,17 @@
 
     x -> nn.pad -> relu -> conv2d(padding=p)      becomes      x -> relu -> conv2d(padding=p + widths)
 
-``site`` and ``primfunc`` read the IR into ``facts``, ``steps`` and ``rules`` decide (pure Python, ``values`` are their
-numbers), ``body``, ``rewrite`` and ``correction`` edit. Nothing here needs the rest of the harness.
+``reader`` and ``primfunc`` read the IR into ``facts``. ``propagation`` and ``rules`` decide in pure Python, with the
+numbers of ``values``. ``bindings``, ``rewrite`` and ``correction`` edit. Nothing here needs the rest of the harness.
 """
 
 from foldproof.fold.facts import Consumer, Folded, Kind, Outcome, Refused
 from foldproof.fold.fold import FoldExplicitPadding
-from foldproof.fold.rewrite import Report
+from foldproof.fold.report import Report
 
 
 def correcting() -> FoldExplicitPadding:
-    """The pass with every exact option on: ``foldproof fuzz --pass foldproof.fold:correcting``."""
+    """Return the pass with every exact option on: ``foldproof fuzz --pass foldproof.fold:correcting``."""
     return FoldExplicitPadding(nonzero="correct", channels="slice")
 
 

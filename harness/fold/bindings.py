@@ -1,8 +1,8 @@
-"""The bindings of one Relax function: who binds what, who reads it, and the edits to make.
+"""The bindings of one Relax function: the value of each variable, its readers, and the edits to make.
 
-A consumer that changes keeps its variable, so whatever uses it, its type and its name stay as they are. A binding goes
-when an edit took its last use; every other binding, block and branch that nothing changed in is kept as it is. One walk
-collects, one rebuilds: time is linear in the number of bindings.
+A consumer that changes keeps its variable, so its readers, its type and its name stay as they are. A binding is removed
+when an edit takes its last use. ``rebuild`` keeps every other binding, block and branch. One walk collects, and one
+rebuilds, so that time is linear in the number of bindings.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from tvm import ir, relax
-from tvm.relax.expr import _update_type
 
 from foldproof.fold.facts import PadFacts, Step
 from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
@@ -29,7 +28,7 @@ PrimPads = Callable[[ir.GlobalVar], PadFacts | None]
 
 
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
-    """Whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
+    """Return whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
     return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
 
 
@@ -50,7 +49,7 @@ def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
 
 
 def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
-    """The facts of a pad of either form; None of anything else."""
+    """Return the facts of a pad of either form, None for anything else."""
     if name == PAD:
         return read_pad(value)
     if name != CALL_TIR or len(value.args) != 2:
@@ -59,8 +58,8 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
     return prim_pads(value.args[0]) if isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 else None
 
 
-class Body:
-    """Bindings of a function, who uses what, and the edits to make."""
+class Bindings:
+    """The bindings of a function, the readers of each, and the edits to make."""
 
     def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
         self.function = function
@@ -122,45 +121,45 @@ class Body:
             self._users.setdefault(var, {})[_key(user, position)] = (user, position)
 
     def users(self, var: relax.Var) -> list[Use]:
-        """Who reads ``var``, in the order of the bindings."""
+        """Return the readers of ``var``, in the order of the bindings."""
         return list(self._users.get(var, {}).values())
 
     def value(self, expr: Any) -> Any:
-        """What ``expr`` stands for: the value its variable is bound to, through aliases; else itself."""
+        """Return the value that ``expr`` is bound to, through aliases, or ``expr`` itself."""
         name = self.alias(expr)
         value = self.values.get(name)
         return name if value is None else value
 
     def alias(self, expr: Any) -> Any:
-        """The variable that ``expr`` is another name of, or ``expr``."""
+        """Return the variable that ``expr`` is another name of, or ``expr``."""
         while isinstance(expr, relax.Var) and isinstance(self.values.get(expr), relax.Var):
             expr = self.values[expr]
         return expr
 
     def pad(self, var: Any) -> PadFacts | None:
-        """The facts of the pad that ``var`` is bound to, None if that is none."""
+        """Return the facts of the pad that ``var`` is bound to, None if it is not a pad."""
         return self._facts.get(var)
 
     def source(self, pad: relax.Var) -> Any:
-        """What the pad that ``pad`` is bound to pads."""
+        """Return the tensor that the pad ``pad`` pads."""
         if pad not in self._sources:
             self._sources[pad] = data_of_pad(self.values[pad])
         return self._sources[pad]
 
     def step(self, var: Any) -> tuple[Step, int] | None:
-        """The facts of the step that ``var`` is bound to, and which operand is its data; None if it is no step."""
+        """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None."""
         if var not in self._steps:
             self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
         return self._steps[var]
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
-        """Whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
+        """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
         if not isinstance(expr, relax.DataflowVar):
             return True
         return user is not None and self.home[expr].same_as(self.home[user])
 
     def replace(self, var: relax.Var, value: ir.Call) -> None:
-        """Bind ``var`` to ``value`` from now on; what only the old value read goes."""
+        """Bind ``var`` to ``value`` from now on, and remove what only the old value read."""
         unread = self._forget(var)
         self._sources.pop(var)
         self._steps.pop(var)
@@ -189,14 +188,14 @@ class Body:
         self._note_pad(op_name(value), var, value)
 
     def _forget(self, user: relax.Var) -> list[relax.Var]:
-        """The variables that ``user`` reads no more."""
+        """Remove ``user`` from the readers of its operands, and return these."""
         reads = self._reads[user]
         for var, position in reads:
             del self._users[var][_key(user, position)]
         return [var for var, _ in reads]
 
     def _bury(self, unread: list[relax.Var]) -> None:
-        """Pads, steps and aliases that nothing reads any more go, and what they alone read with them."""
+        """Remove the pads, steps and aliases that nothing reads any more, and then what only they read."""
         while unread:
             var = unread.pop()
             if not self._users.get(var) and var not in self.dead and self._removable(var):
@@ -204,86 +203,16 @@ class Body:
                 unread += self._forget(var)
 
     def _removable(self, var: relax.Var) -> bool:
-        """Only what folding can orphan; an output of a dataflow block without a use is nobody's either."""
+        """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
         return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in STEPS
-
-    def rebuilt(self) -> relax.Function:
-        """The function with all edits made, or itself if there are none."""
-        if not (self.replaced or self.dead or self.aliases):
-            return self.function
-        return _with_body(self.function, self._sequence(self.function.body))
-
-    def _sequence(self, sequence: relax.SeqExpr) -> relax.SeqExpr:
-        blocks = [self._block(block) for block in sequence.blocks[:]]
-        result = self._substituted(sequence.body)
-        if _same(result, sequence.body) and all(map(_same, blocks, sequence.blocks)):
-            return sequence
-        new = relax.SeqExpr([block for block in blocks if len(block.bindings) > 0], result, sequence.span)
-        _update_type(new, sequence.ty)
-        return new
-
-    def _block(self, block: relax.BindingBlock) -> relax.BindingBlock:
-        bindings = [new for old in block.bindings[:] for new in self._binding(old)]
-        if len(bindings) == len(block.bindings) and all(map(_same, bindings, block.bindings[:])):
-            return block
-        return type(block)(bindings, block.span)
-
-    def _binding(self, binding: Any) -> Iterator[Any]:
-        var = binding.var
-        for new in self.preceding.get(var, ()):
-            yield from self._binding(new)
-        if var not in self.dead and not self._is_substituted(var):
-            old = binding.value
-            value = self._target(var) if var in self.aliases else self._substituted(self.replaced.get(var, old))
-            yield binding if _same(value, old) else _rebound(binding, value)
-        for new in self.inserted.get(var, ()):
-            yield from self._binding(new)
-
-    def _is_substituted(self, var: relax.Var) -> bool:
-        """Whether an alias is written instead of ``var`` everywhere.
-
-        Not where ``var`` leaves its dataflow block and what it stands for cannot: then it stays, bound to that.
-        """
-        leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
-        return var in self.aliases and not leaves
-
-    def _target(self, expr: Any) -> Any:
-        while isinstance(expr, relax.Var) and expr in self.aliases:
-            expr = self.aliases[expr]
-        return expr
-
-    def _substituted(self, value: Any) -> Any:
-        """``value`` with aliases in place, types and spans kept; the very same object if nothing changes."""
-        if isinstance(value, relax.Var):
-            return self._target(value) if self._is_substituted(value) else value
-        if isinstance(value, relax.Function):
-            body = self._sequence(value.body)
-            return value if body.same_as(value.body) else _with_body(value, body)
-        if isinstance(value, relax.If):
-            parts = self._substituted(value.cond), self._sequence(value.true_branch), self._sequence(value.false_branch)
-            kept = all(map(_same, parts, (value.cond, value.true_branch, value.false_branch)))
-            return value if kept else _typed(relax.If(*parts, value.span), value)
-        if not self.aliases:
-            return value
-        if isinstance(value, ir.Call):
-            args = [self._substituted(arg) for arg in value.args]
-            kept = all(map(_same, args, value.args))
-            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
-        if isinstance(value, relax.Tuple):
-            fields = [self._substituted(field) for field in value.fields]
-            return value if all(map(_same, fields, value.fields)) else relax.Tuple(fields, value.span)
-        if isinstance(value, relax.TupleGetItem):
-            source = self._substituted(value.tuple_value)
-            return value if _same(source, value.tuple_value) else relax.TupleGetItem(source, value.index, value.span)
-        return value
 
 
 _PLAIN = (relax.Var, ir.GenericConst)
 
 
 def _operands(value: Any) -> list[tuple[relax.Var, int]]:
-    """The variables that a value reads, with the number of the operand where it is a call of variables."""
+    """Return the variables that a value reads, each with its operand number if the value is a call of variables."""
     if isinstance(value, relax.Var):
         return [(value, 0)]
     args = value.args[:] if isinstance(value, ir.Call) else [None]  # a slice is five times as fast as an iterator here
@@ -293,7 +222,7 @@ def _operands(value: Any) -> list[tuple[relax.Var, int]]:
 
 
 def _may_write(name: str, value: Any) -> bool:
-    """Whether a call may write into what it reads: in-place calls, and calls that TVM does not know to be pure."""
+    """Return whether a call may write into what it reads: it is in place, or TVM does not know it to be pure."""
     if name:
         return _op_may_write(name)
     if not isinstance(value, ir.Call):
@@ -307,22 +236,3 @@ def _op_may_write(name: str) -> bool:
 
 
 _HARMLESS = ("relax.print", "relax.assert_op")
-
-
-def _rebound(binding: Any, value: Any) -> Any:
-    if isinstance(binding, relax.MatchCast):
-        return relax.MatchCast(binding.var, value, binding.ty, binding.span)
-    return relax.VarBinding(binding.var, value, binding.span)
-
-
-def _typed(new: Any, old: Any) -> Any:
-    _update_type(new, old.ty)
-    return new
-
-
-def _same(new: Any, old: Any) -> bool:
-    return bool(new.same_as(old))
-
-
-def _with_body(function: relax.Function, body: Any) -> relax.Function:
-    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs, function.span)

@@ -1,6 +1,8 @@
-"""What the rules are asked about, and what they answer: plain values, read from the IR by ``site``.
+"""The questions to the rules and their outcomes: plain values, read from the IR by ``reader``.
 
-producers --> pad --> steps --> consumer
+    producers --> pad --> steps --> consumer
+
+A site is one pad with one of its consumers.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ Widths = tuple[int, int]
 
 
 class Kind(StrEnum):
-    """Why a site is refused: the constant to count by. ``Refused.detail`` is the sentence to read."""
+    """Why a site is refused: a constant to count by. ``Refused.detail`` is the sentence to read."""
 
     MODE = "mode"
     DYNAMIC_WIDTH = "dynamic-width"
@@ -57,15 +59,15 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The pad goes: ``padding`` is the consumer's new attribute, flat (all before, all after).
+    """The pad is folded: ``padding`` is the consumer's new attribute, flat (all before, all after).
 
-    ``count_include_pad`` is the new flag of an average pool, else None. For an all-zero pad, which is deleted
-    whatever consumes it, and for one that becomes part of the pad before it, both are None.
+    ``count_include_pad`` is the new flag of an average pool, else None. Both are None for a pad of no width, which is
+    deleted for every consumer, and for a pad that is merged with another one.
 
-    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none is left. It
-    stays for the consumer, or, of a pad that a later one crops again (``cancelled``), before that one.
-    ``border`` is what a correction has to make up for: the values that stood in the border of the consumer's operand,
-    where the padding has zeros now. ``channels`` are zero channels (before, after) that go by slicing the weight.
+    ``kept`` are the widths of the smaller pad that stays, for each axis of the padded tensor; None if none stays. It
+    stays before the consumer, or before the crop that cancels the rest (``cancelled``).
+    ``border`` are the values that stood in the border of the consumer's operand, where the padding has zeros now: a
+    correction adds their share. ``channels`` are zero channels (before, after) that are removed by slicing the weight.
     """
 
     rule: str
@@ -78,7 +80,7 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The pad stays: ``kind`` to count by, ``detail`` is a sentence that says what stood in the way."""
+    """The pad stays: ``kind`` is a constant to count by, ``detail`` is the sentence that names the reason."""
 
     kind: Kind
     detail: str
@@ -92,7 +94,7 @@ Outcome = Folded | Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PadFacts:
-    """What the IR says of a pad. ``widths`` per axis of the tensor; None where a width is not constant."""
+    """The facts of a pad. ``widths`` has a pair for each axis of the tensor; it is None if a width is not constant."""
 
     mode: str
     value: float
@@ -106,10 +108,10 @@ class PadFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """Another operand of a step. ``shape`` is aligned to the data's rank, None where unknown or of a higher rank.
+    """Another operand of a step. ``shape`` is aligned to the rank of the data, None if unknown or of a higher rank.
 
-    A length is None where it is symbolic. ``flat`` is None where the operand is no constant (or one of no elements, or
-    of too many to be looked at).
+    A length is None if it is symbolic. ``flat`` is None if the operand is not a constant, has no elements, or has too
+    many to be read.
     """
 
     shape: tuple[int | None, ...] | None
@@ -133,7 +135,7 @@ class Unary(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary(Step):
-    """An elementwise op with another operand; ``swapped`` if that one is on the left."""
+    """An elementwise op with another operand; ``swapped`` if the other operand is on the left."""
 
     other: Operand
     swapped: bool = False
@@ -141,7 +143,7 @@ class Binary(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip(Step):
-    """``max(min(x, high), low)``; a bound is None where it is no constant."""
+    """``max(min(x, high), low)``; a bound is None if it is not a constant."""
 
     low: float | None
     high: float | None
@@ -162,15 +164,17 @@ class Quantization(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged(Step):
-    """Axes in another order, unit axes inserted or removed. Axis i of the result is axis ``origin[i]`` of the operand,
-    or a new one of length 1 where that is None."""
+    """Axes in another order, unit axes inserted or removed.
+
+    Axis i of the result is axis ``origin[i]`` of the operand, or a new one of length 1 where that is None.
+    """
 
     origin: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Padded(Step):
-    """Another pad in between; ``sizes`` are the lengths of what it pads, None where symbolic."""
+    """Another pad between; ``sizes`` are the lengths of its input, None where symbolic."""
 
     pad: PadFacts
     sizes: tuple[int | None, ...]
@@ -182,7 +186,7 @@ class Consumer:
 
     ``padding`` is flat, (before of every spatial axis..., after...). ``sizes`` are the lengths of the operand after
     the pad along its spatial axes, in the order of ``spatial``, and ``channels`` that along C; None where symbolic.
-    ``kernel`` counts elements. ``weight`` says what is known of a convolution's weight: "" nothing, "integer", or
+    ``kernel`` counts elements. ``weight`` is what is known of a convolution's weight: "" nothing, "integer", or
     "finite" (a constant without infinities and NaN).
     """
 
@@ -208,11 +212,11 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A pad, what stands before it and after it, and the consumer, as the pass finds them in the IR.
+    """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
-    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the pad's input
-    may be named where the next step, or the consumer, stands. ``overwritten``: the function has in-place calls, so that
-    a tensor need not hold later what it held where the pad read it.
+    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the next step, or the
+    consumer, may name the pad's input. ``overwritten``: the function has in-place calls, so that a tensor may hold
+    other elements later.
     """
 
     pad: PadFacts
@@ -224,13 +228,13 @@ class Site:
 
     @property
     def operand_dtype(self) -> str:
-        """dtype of the consumer's operand."""
+        """Return the dtype of the consumer's operand."""
         return self.steps[-1].dtype if self.steps else self.pad.dtype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What else the pass may do, and what the backend takes (see ``FoldExplicitPadding``)."""
+    """What the pass may do besides, and what the backend accepts (see ``FoldExplicitPadding``)."""
 
     nonzero: str = "refuse"
     channels: str = "keep"

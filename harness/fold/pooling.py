@@ -1,19 +1,20 @@
-"""What a fold changes for a pool: its windows, its divisors, the width of its sums, and who wins. Pure Python."""
+"""What a fold changes for a pool: windows, divisors, the dtype of sums, and the maximum. Pure Python."""
 
 import math
 from collections.abc import Iterator
 
 from foldproof.fold.facts import Consumer, Kind, Refused, Widths
-from foldproof.fold.propagated import Propagated, summed
+from foldproof.fold.propagated import Propagated, sum_padding
 from foldproof.fold.values import INTEGER_BITS
 
 # --- windows and divisors -------------------------------------------------------------------------------
 
 
-def other_window_count(propagated: Propagated) -> Iterator[Refused]:
-    """With ``ceil_mode`` the last window goes if it starts after the data and the begin padding.
+def refuse_other_window_count(propagated: Propagated) -> Iterator[Refused]:
+    """Refuse a fold that changes the number of windows under ``ceil_mode``.
 
-    Padding is no data, so a fold can lose that window (src/relax/op/nn/pooling.cc, InferTypePool2D).
+    The last window is dropped if it starts after the data and the padding before them. Padding is not data, so a fold
+    can lose that window. Source: src/relax/op/nn/pooling.cc, InferTypePool2D.
     """
     consumer = propagated.site.consumer
     if not consumer.ceil_mode:
@@ -26,49 +27,49 @@ def other_window_count(propagated: Propagated) -> Iterator[Refused]:
         before, after = propagated.widths[letter]
         own_before, own_after = consumer.padding[i], consumer.padding[i + len(consumer.spatial)]
         window = ((consumer.kernel[i] - 1) * consumer.dilation[i] + 1, consumer.strides[i])
-        unfolded = _windows(padded, own_before, own_after, *window)
-        folded = _windows(padded - before - after, own_before + before, own_after + after, *window)
+        unfolded = _count_ceil_windows(padded, own_before, own_after, *window)
+        folded = _count_ceil_windows(padded - before - after, own_before + before, own_after + after, *window)
         if folded != unfolded:
             yield Refused(Kind.CEIL_MODE, f"with ceil_mode, axis {letter} would have {folded} windows, not {unfolded}")
 
 
-def _window_count(size: int, before: int, after: int, extent: int, stride: int, *, ceil_mode: bool) -> int:
+def _count_windows(size: int, before: int, after: int, extent: int, stride: int, *, ceil_mode: bool) -> int:
     room = size + before + after - extent
-    return _windows(size, before, after, extent, stride) if ceil_mode else room // stride + 1
+    return _count_ceil_windows(size, before, after, extent, stride) if ceil_mode else room // stride + 1
 
 
-def _windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
-    """Windows with ``ceil_mode``."""
+def _count_ceil_windows(size: int, before: int, after: int, extent: int, stride: int) -> int:
+    """Return the number of windows with ``ceil_mode``."""
     count = -(-(size + before + after - extent) // stride) + 1
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
-def other_divisor(propagated: Propagated) -> Iterator[Refused]:
-    """With ``ceil_mode`` the last window overhangs, and what it counts ends elsewhere when padding is counted.
+def refuse_other_divisor(propagated: Propagated) -> Iterator[Refused]:
+    """Refuse a fold that changes a divisor: under ``ceil_mode`` the last window overhangs.
 
-    Not counted, it ends with the data, whatever own padding crops of that; counted, it ends with the padding
-    (include/tvm/topi/nn/pooling.h, pool_impl_nd).
+    Without ``count_include_pad`` the divisor counts up to the end of the data, even if own padding crops. With it, the
+    divisor counts up to the end of the padding. Source: include/tvm/topi/nn/pooling.h, pool_impl_nd.
     """
     consumer = propagated.site.consumer
     if not consumer.ceil_mode or None in consumer.sizes:
         return
-    merged, counted = summed(propagated), propagated.adds or consumer.count_include_pad
+    merged, counted = sum_padding(propagated), propagated.adds or consumer.count_include_pad
     for i, letter in enumerate(consumer.spatial):
         padded, added = consumer.sizes[i] or 0, sum(propagated.widths[letter])
         window = (consumer.kernel[i], consumer.strides[i], consumer.dilation[i])
-        own = _sides(consumer.padding, i)
-        count = _windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
-        unfolded = _divisors(padded, own, window, count, counted=consumer.count_include_pad)
-        folded = _divisors(padded - added, _sides(merged, i), window, count, counted=counted)
+        own = _sides_of(consumer.padding, i)
+        count = _count_ceil_windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
+        unfolded = _list_divisors(padded, own, window, count, counted=consumer.count_include_pad)
+        folded = _list_divisors(padded - added, _sides_of(merged, i), window, count, counted=counted)
         if folded != unfolded:
             yield Refused(Kind.CEIL_MODE, f"with ceil_mode, windows of axis {letter} would divide by other counts")
 
 
-def _sides(padding: tuple[int, ...], i: int) -> Widths:
+def _sides_of(padding: tuple[int, ...], i: int) -> Widths:
     return (padding[i], padding[i + len(padding) // 2])
 
 
-def _divisors(size: int, padding: Widths, window: tuple[int, int, int], count: int, *, counted: bool) -> list[int]:
+def _list_divisors(size: int, padding: Widths, window: tuple[int, int, int], count: int, *, counted: bool) -> list[int]:
     kernel, stride, dilation = window
     divisors = []
     for index in range(count):
@@ -80,22 +81,23 @@ def _divisors(size: int, padding: Widths, window: tuple[int, int, int], count: i
     return divisors
 
 
-def other_sum(propagated: Propagated) -> Iterator[Refused]:
-    """TVM sums integers in their own dtype, wrapping, but in int32 at least where it pads: its zero is an int32.
+def refuse_other_sum(propagated: Propagated) -> Iterator[Refused]:
+    """Refuse a fold that changes the dtype of a sum.
 
-    (include/tvm/topi/nn/pooling.h, pool_impl_nd: ``pad(x, ..., 0)``; ceil_mode with a stride pads too.) So the first
-    own padding widens the sum of int8, uint8 and int16, and a sum that wrapped without it does not wrap with it; and a
-    sum of own padding and widths that is 0 narrows it.
+    TVM sums integers in their own dtype, wrapping, but in at least int32 where it pads, since its zero is an int32.
+    ceil_mode with a stride pads, too. So the first own padding widens the sum of int8, uint8 and int16: a sum that
+    wraps without padding does not wrap with it. If own padding and widths add up to 0, the sum narrows.
+    Source: include/tvm/topi/nn/pooling.h, pool_impl_nd, ``pad(x, ..., 0)``.
     """
     consumer, dtype = propagated.site.consumer, propagated.site.operand_dtype
     if dtype not in INTEGER_BITS or dtype in ("int32", "int64"):
         return
-    if _pads(consumer, consumer.padding) != _pads(consumer, summed(propagated)):
+    if _pads(consumer, consumer.padding) != _pads(consumer, sum_padding(propagated)):
         yield Refused(Kind.DTYPE, f"TVM sums {dtype} in {dtype} without padding, but widens the sum with it")
 
 
 def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
-    """Whether TVM's kernel pads at all: ceil_mode adds ``stride - 1`` after, which can cancel a crop."""
+    """Return whether TVM's kernel pads at all. ceil_mode adds ``stride - 1`` after, which can cancel a crop."""
     overhang = [stride - 1 if consumer.ceil_mode else 0 for stride in consumer.strides]
     before, after = padding[: len(overhang)], padding[len(overhang) :]
     return any(before) or any(own + more != 0 for own, more in zip(after, overhang, strict=True))
@@ -105,7 +107,7 @@ def _pads(consumer: Consumer, padding: tuple[int, ...]) -> bool:
 
 
 def never_wins(propagated: Propagated) -> bool:
-    """Whether the data has no smaller element than the border. Among equals, the bits must be the same."""
+    """Return whether no element of the data is below the border. Equal values must have equal bits."""
     bounds = propagated.border.bounds
     if bounds is None:
         return False
@@ -120,19 +122,19 @@ _SIGN_OF_ZERO_UNKNOWN = frozenset(
     + ("minimum", "dequantize", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
     + ("erf", "nn.gelu", "nn.gelu_tanh", "nn.silu", "abs", "square")
 )
-"""Steps after which ``values`` does not tell 0.0 from -0.0 with certainty."""
+"""Steps after which the sign of a zero in ``values`` is not certain."""
 
 
 def every_window_holds_data(propagated: Propagated) -> bool:
-    """Whether no window lies wholly in borders; unknown lengths may be too short."""
+    """Return whether every window holds an element of the data. Unknown lengths may be too short."""
     consumer = propagated.site.consumer
     for i, letter in enumerate(consumer.spatial):
         padded, (before, after) = consumer.sizes[i], propagated.widths[letter]
         if padded is None:
             return False
-        own = _sides(consumer.padding, i)
+        own = _sides_of(consumer.padding, i)
         extent = (consumer.kernel[i] - 1) * consumer.dilation[i] + 1
-        windows = _window_count(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
+        windows = _count_windows(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
         first, last = max(before, 0), padded - max(after, 0)
         for window in range(windows):
             start = window * consumer.strides[i] - own[0]

@@ -1,18 +1,19 @@
-"""A pad as it reaches its consumer, what every rule asks of it, and the padding that takes its place. Pure Python."""
+"""A pad as it reaches its consumer, the preconditions of every rule, and the new padding. Pure Python."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from foldproof.fold.bounds import find_bounds, include_pad
 from foldproof.fold.facts import Kind, Quantization, Rearranged, Refused, Site, Values, Widths
-from foldproof.fold.propagation import Border, including, known_bounds, passed, some
+from foldproof.fold.propagation import Border, pass_step, show_some
 from foldproof.fold.values import NUMBERS, cast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Propagated:
-    """A pad as it reaches its consumer: the widths that padding has to make up for, by letter of the layout.
+    """A pad as it reaches its consumer: the widths to fold, by letter of the layout.
 
-    ``border`` is what the operand holds there; ``kept`` are the widths of the pad that stays, per axis of what it pads.
+    ``border`` is what the operand holds there. ``kept`` are the widths of the pad that stays, per axis of its input.
     """
 
     site: Site
@@ -22,7 +23,7 @@ class Propagated:
 
     @property
     def adds(self) -> bool:
-        """Whether anything is added: a pad that only crops has no value."""
+        """Return whether anything is added: a pad that only crops has no value."""
         return any(width > 0 for sides in self.widths.values() for width in sides)
 
     @property
@@ -34,11 +35,15 @@ class Propagated:
 # --- how it gets there ----------------------------------------------------------------------------------
 
 
-def common(site: Site) -> Iterator[Refused]:
-    """What every rule asks of the pad and its consumer; the first that fails is reported.
+def refuse_common(site: Site) -> Iterator[Refused]:
+    """Yield the preconditions of every rule that the pad or its consumer breaks; the first one is reported.
 
-    a. the pad is on the data operand; b. the mode is "constant"; c. the dtypes are known; d. the widths are constants;
-    e. the layout is known, and the padding attribute complete; f. the pad's input can be read by the consumer
+    1. The pad is on the data operand.
+    2. The mode is "constant".
+    3. The dtypes are known.
+    4. The widths are constants.
+    5. The layout is known, and the padding attribute is complete.
+    6. The consumer can read the pad's input, which no call overwrites.
     """
     pad, consumer = site.pad, site.consumer
     letters = sorted("NC" + consumer.spatial)
@@ -48,44 +53,44 @@ def common(site: Site) -> Iterator[Refused]:
         yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
     for dtype in (pad.dtype, site.operand_dtype):
         if dtype not in NUMBERS:
-            yield Refused(Kind.DTYPE, f"dtype {dtype} is none whose arithmetic is known to fold exactly")
+            yield Refused(Kind.DTYPE, f"dtype {dtype} is not supported: its arithmetic is not known to fold exactly")
     if pad.widths is None:
         yield Refused(Kind.DYNAMIC_WIDTH, "a pad width is not a constant")
     if sorted(consumer.layout) != letters or consumer.out_layout != consumer.layout:
         shown = f"{consumer.layout} (out_layout {consumer.out_layout})"
-        yield Refused(Kind.LAYOUT, f"layout {shown} is no order of the letters {'NC' + consumer.spatial}")
+        yield Refused(Kind.LAYOUT, f"layout {shown} is not a permutation of {'NC' + consumer.spatial}")
     if len(consumer.padding) != 2 * len(consumer.spatial):
         yield Refused(Kind.OWN_PADDING, f"padding {list(consumer.padding)} does not give both sides of every axis")
     if not site.input_visible:
-        yield Refused(Kind.SCOPE, "the input of the pad is local to a dataflow block that the consumer is not in")
-    yield from overwritten(site)
+        yield Refused(Kind.SCOPE, "the input of the pad is local to a dataflow block that does not hold the consumer")
+    yield from refuse_overwritten(site)
 
 
-def overwritten(site: Site) -> Iterator[Refused]:
-    """In-place calls may make another tensor of the pad's input, or of its result."""
+def refuse_overwritten(site: Site) -> Iterator[Refused]:
+    """Refuse where an in-place call may overwrite the pad's input or its result."""
     if site.overwritten:
         yield Refused(Kind.IN_PLACE, "the function has in-place calls, which may overwrite what the pad reads or makes")
 
 
 def propagate(site: Site, letters: str) -> Propagated | Refused:
-    """The pad as it arrives, if its widths along ``letters`` of the consumer's layout go and the others stay."""
+    """Return the pad as it reaches the consumer: the widths along ``letters`` fold, the others stay."""
     pad, consumer = site.pad, site.consumer
     assert pad.widths is not None
-    origins = _origins(site)
+    origins = _trace_axes(site)
     moving = {origins[consumer.layout.index(letter)] for letter in letters}
     widths = tuple(sides if axis in moving else (0, 0) for axis, sides in enumerate(pad.widths))
     kept = tuple((0, 0) if axis in moving else sides for axis, sides in enumerate(pad.widths))
     if not any(any(sides) for sides in widths):
-        return _nothing_moves(site, origins)
-    border = _moved(site, widths, kept)
+        return _refuse_unmoved(site, origins)
+    border = _pass_steps(site, widths, kept)
     if isinstance(border, Refused):
         return border
     by_letter = dict(zip(consumer.layout, border.widths, strict=True))
     return Propagated(site=site, widths={x: by_letter[x] for x in letters}, border=border, kept=kept)
 
 
-def _origins(site: Site) -> tuple[int | None, ...]:
-    """For each axis of the consumer's operand, the axis of the padded tensor that it is; None for a new one."""
+def _trace_axes(site: Site) -> tuple[int | None, ...]:
+    """Return the axis of the padded tensor for each axis of the consumer's operand; None for a new axis."""
     assert site.pad.widths is not None
     origins: tuple[int | None, ...] = tuple(range(len(site.pad.widths)))
     for step in site.steps:
@@ -94,20 +99,21 @@ def _origins(site: Site) -> tuple[int | None, ...]:
     return origins
 
 
-def _nothing_moves(site: Site, origins: tuple[int | None, ...]) -> Refused:
+def _refuse_unmoved(site: Site, origins: tuple[int | None, ...]) -> Refused:
+    """Refuse a pad that changes no axis that padding reaches."""
     assert site.pad.widths is not None
     for letter, origin in zip(site.consumer.layout, origins, strict=True):
         sides = (0, 0) if origin is None else site.pad.widths[origin]
         if any(sides):
             kind, axis = (Kind.BATCH, "batch") if letter == "N" else (Kind.CHANNEL, "channel")
             return Refused(kind, f"the pad changes the {axis} axis by {sides}")
-    return Refused(Kind.CONSUMER, f"{site.consumer.op} has no axis of those that are padded")
+    return Refused(Kind.CONSUMER, f"{site.consumer.op} does not have the axes that are padded")
 
 
-def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
-    """The border before the consumer, or what step it cannot pass. What the ``kept`` widths add is data."""
+def _pass_steps(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
+    """Return the border before the consumer, or the refusal of a step. What the ``kept`` widths add is data."""
     pad = site.pad
-    bounds = including(known_bounds(pad.dtype, site.producers), pad, kept)
+    bounds = include_pad(find_bounds(pad.dtype, site.producers), pad, kept)
     border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
     if any(width > 0 for sides in widths for width in sides):
         value = cast(pad.value, pad.dtype)
@@ -115,7 +121,7 @@ def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> 
             return Refused(Kind.VALUE, f"the pad value {pad.value!r} does not fit {pad.dtype}")
         border = replace(border, values=Values((1,) * len(widths), (value,)))
     for step in site.steps:
-        passing = passed(border, step)
+        passing = pass_step(border, step)
         if isinstance(passing, Refused):
             return passing
         border = passing
@@ -125,17 +131,22 @@ def _moved(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> 
 # --- geometry -------------------------------------------------------------------------------------------
 
 
-def crops(propagated: Propagated) -> Iterator[Refused]:
-    """A crop and a padding after it are their sum only where there is nothing to pad again: own padding <= 0.
+def refuse_crops(propagated: Propagated) -> Iterator[Refused]:
+    """Refuse crops that padding cannot express.
 
-    A pad and a crop after it (own padding < 0) always are. With ceil_mode a last window could reach what was cropped.
+    A crop and a padding after it are their sum only if own padding <= 0 there: else it pads again. A pad and a crop
+    after it (own padding < 0) are always their sum. With ceil_mode a last window could reach the cropped elements.
     """
     consumer, by_letter = propagated.site.consumer, propagated.widths
     cropped = {letter: sides for letter, sides in by_letter.items() if min(sides) < 0}
     if cropped and consumer.family == "conv_transpose":
-        yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, which no padding of a transposed convolution does")
+        yield Refused(
+            Kind.CROP, f"the pad crops {_show_widths(cropped)}, which padding of a transposed convolution cannot do"
+        )
     if cropped and consumer.ceil_mode:
-        yield Refused(Kind.CROP, f"the pad crops {_shown(cropped)}, and the last window of ceil_mode could reach that")
+        yield Refused(
+            Kind.CROP, f"the pad crops {_show_widths(cropped)}, and the last window of ceil_mode could reach that"
+        )
     for letter, sides in cropped.items():
         if letter not in consumer.spatial:
             continue  # channels, which have no padding
@@ -145,8 +156,8 @@ def crops(propagated: Propagated) -> Iterator[Refused]:
             yield Refused(Kind.CROP, f"the pad crops {letter} by {sides}, and own padding {own} pads it again with 0")
 
 
-def summed(propagated: Propagated, *, scale: list[int] | None = None) -> tuple[int, ...]:
-    """Own padding plus widths (times ``scale`` of each axis), in the flat order of the attribute."""
+def sum_padding(propagated: Propagated, *, scale: list[int] | None = None) -> tuple[int, ...]:
+    """Return own padding plus widths (times ``scale`` of each axis), in the flat order of the attribute."""
     consumer = propagated.site.consumer
     sides = [propagated.widths[letter] for letter in consumer.spatial]
     added = [before for before, _ in sides] + [after for _, after in sides]
@@ -157,23 +168,22 @@ def summed(propagated: Propagated, *, scale: list[int] | None = None) -> tuple[i
 # --- wording --------------------------------------------------------------------------------------------
 
 
-def value_kind(propagated: Propagated) -> Kind:
-    """Why a value is refused: quantizing ops make another one of it, or it is none that the consumer pads with."""
+def choose_value_kind(propagated: Propagated) -> Kind:
+    """Return the kind of a refused value: QUANTIZATION if an op between quantizes, else VALUE."""
     quantized = any(isinstance(step, Quantization) for step in propagated.site.steps)
     return Kind.QUANTIZATION if quantized else Kind.VALUE
 
 
-def message(propagated: Propagated) -> str:
-    """The pad value, and what the steps make of it."""
+def describe_value(propagated: Propagated) -> str:
+    """Return a phrase with the pad value, and what the steps make of it."""
     pad, steps = propagated.site.pad, propagated.site.steps
     if not steps:
         return f"the pad value is {pad.value!r}"
-    message = (
-        f"{', '.join(step.op for step in steps)} makes {some(propagated.values.flat)} of the pad value {pad.value!r}"
-    )
+    ops, made = ", ".join(step.op for step in steps), show_some(propagated.values.flat)
+    text = f"{ops} makes {made} of the pad value {pad.value!r}"
     points = [step.zero_point.flat for step in steps if isinstance(step, Quantization) and step.zero_point.flat]
-    return message + (f" (zero point {some(points[-1])})" if points else "")
+    return text + (f" (zero point {show_some(points[-1])})" if points else "")
 
 
-def _shown(by_letter: dict[str, Widths]) -> str:
+def _show_widths(by_letter: dict[str, Widths]) -> str:
     return ", ".join(f"{letter} {sides}" for letter, sides in by_letter.items() if any(sides))

@@ -1,11 +1,11 @@
-"""What stands between a pad and its consumer, and how a pad moves after it. Pure Python.
+"""The ops between a pad and its consumer, and how a pad moves after each. Pure Python.
 
     f(pad(x, c))  is  pad(f(x), f(c))     for elementwise f, if f does the same at every place that is padded
 
-A ``Border`` is the pad on its way. Each step answers with the border after it, or with why the pad cannot pass.
+A ``Border`` is the pad on its way. Each step returns the border after it, or the reason why the pad cannot pass.
 
-Laws: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must do to an element of
-the data what it did before, wherever that stands now, which a cast from float to integer does in range only.
+Laws: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must treat an element of
+the data as before, at its new place. A cast from float to integer does so in range only.
 """
 
 import math
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from foldproof.fold import values
+from foldproof.fold.bounds import Bounds, bound_result, include_pad
 from foldproof.fold.facts import (
     Binary,
     Cast,
@@ -21,7 +22,6 @@ from foldproof.fold.facts import (
     Kind,
     Operand,
     Padded,
-    PadFacts,
     Quantization,
     Rearranged,
     Refused,
@@ -33,20 +33,11 @@ from foldproof.fold.facts import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What is known of all elements of the data, none of which is NaN then. ``plus_zero``: no zero is -0.0."""
-
-    low: float
-    high: float
-    plus_zero: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Border:
     """A pad on its way to its consumer: ``widths`` for each axis of the tensor, ``values`` where anything is added.
 
     ``values`` is None if the pad only crops. ``bounds`` are those of the data, what other pads added included.
-    ``fusible``: the values are products that were rounded, which a fused multiply-add would not do.
+    ``fusible``: the values are rounded products, which a fused multiply-add would not round.
     """
 
     dtype: str
@@ -56,92 +47,31 @@ class Border:
     fusible: bool = False
 
 
-def bounded(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None:
-    """Bounds of what ``step`` makes of data of ``dtype`` with such bounds (None: any value, NaN included)."""
-    if isinstance(step, Rearranged):
-        return bounds
-    if isinstance(step, Padded):
-        return including(bounds, step.pad, step.pad.widths or ())
-    if isinstance(step, Clip):
-        low, high = values.bound(step.low, step.dtype), values.bound(step.high, step.dtype)
-        if low is None or high is None or low > high:
-            return _range_of(step.dtype)
-        return Bounds(low=low, high=high, plus_zero=_is_plus_zero(low))
-    if step.op == "nn.relu":
-        return Bounds(low=0, high=max(0, bounds.high) if bounds else math.inf, plus_zero=True)
-    if isinstance(step, Binary) and step.op == "maximum" and not step.swapped and step.other.flat:
-        if any(map(math.isnan, step.other.flat)):
-            return None
-        low, most = min(step.other.flat), max(step.other.flat)
-        high = max(bounds.high, most) if bounds else math.inf
-        return Bounds(low=low, high=high, plus_zero=all(map(_is_plus_zero, step.other.flat)))
-    if bounds and step.op in ("round", "floor", "ceil", "trunc"):
-        function = values.UNARY[step.op]
-        return Bounds(low=function(bounds.low, dtype) or 0, high=function(bounds.high, dtype) or 0)
-    return _range_of(step.dtype)
-
-
-def including(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
-    """Bounds of data that ``pad`` has added to along ``widths``: None if what it adds lies outside.
-
-    Modes that mirror add nothing new; TVM takes every other one for "constant".
-    """
-    if bounds is None or pad.mode in _MIRRORING or not any(width > 0 for sides in widths for width in sides):
-        return bounds
-    value = values.cast(pad.value, pad.dtype)
-    if value is None or not bounds.low <= value <= bounds.high:
-        return None
-    return replace(bounds, plus_zero=bounds.plus_zero and (value != 0 or _is_plus_zero(value)))
-
-
-_MIRRORING = ("reflect", "replicate", "circular")
-
-
-def _range_of(dtype: str) -> Bounds | None:
-    if dtype not in values.INTEGER_BITS:
-        return None
-    low, high = values.int_range(dtype)
-    return Bounds(low=low, high=high, plus_zero=True)
-
-
-def _is_plus_zero(value: float) -> bool:
-    """A bound of 0.0 replaces a -0.0: the select of TVM's maximum takes its second operand on a tie."""
-    return value == 0 and math.copysign(1, value) > 0
-
-
-def known_bounds(dtype: str, producers: tuple[Step, ...]) -> Bounds | None:
-    """Bounds of a tensor of ``dtype`` that comes out of ``producers``."""
-    bounds, before = _range_of(dtype), dtype
-    if producers:
-        bounds = None
-    for step in producers:
-        bounds, before = bounded(bounds, before, step), step.dtype
-    return bounds
-
-
 # --- the border after a step -------------------------------------------------------------------------
 
 
-def passed(border: Border, step: Step) -> Border | Refused:
-    """The border after ``step``, or why the pad cannot pass it."""
+def pass_step(border: Border, step: Step) -> Border | Refused:
+    """Return the border after ``step``, or why the pad cannot pass it."""
     if isinstance(step, Rearranged):
-        return _rearranged(border, step)
+        return _pass_rearranged(border, step)
     if isinstance(step, Padded):
-        return _padded(border, step)
+        return _pass_pad(border, step)
     if border.dtype not in values.NUMBERS or step.dtype not in values.NUMBERS:
         return Refused(Kind.DTYPE, f"{step.op} of {border.dtype} to {step.dtype} is not known to be exact")
-    refused = _may_differ(border, step)
-    return refused or _evaluated(border, step)
+    refused = _refuse_difference(border, step)
+    return refused or _evaluate(border, step)
 
 
-def _may_differ(border: Border, step: Step) -> Refused | None:
-    """Why the step would do something else to the data once the pad is after it."""
-    for name, operand in other_operands(step):
+def _refuse_difference(border: Border, step: Step) -> Refused | None:
+    """Return why the step would treat the data differently before the pad, None if it would not."""
+    for name, operand in list_other_operands(step):
         if operand.shape is None:
             return Refused(Kind.VARYING_OPERAND, f"the {name} of {step.op} has another rank, or an unknown shape")
         for axis, (length, widths) in enumerate(zip(operand.shape, border.widths, strict=True)):
             if any(widths) and length != 1:
-                return Refused(Kind.VARYING_OPERAND, f"{name} of {step.op} varies along axis {axis}, which is padded")
+                return Refused(
+                    Kind.VARYING_OPERAND, f"the {name} of {step.op} varies along axis {axis}, which is padded"
+                )
     floats = border.dtype in values.FLOATS
     if isinstance(step, Cast) and floats and step.dtype in values.INTEGER_BITS:
         low, high = values.int_range(step.dtype)
@@ -154,8 +84,8 @@ def _may_differ(border: Border, step: Step) -> Refused | None:
     return None
 
 
-def other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
-    """What a step computes with besides its data, by name."""
+def list_other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
+    """Return the operands of a step besides its data, by name."""
     if isinstance(step, Binary):
         return (("operand", step.other),)
     if isinstance(step, Quantization):
@@ -163,8 +93,9 @@ def other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
     return ()
 
 
-def _evaluated(border: Border, step: Step) -> Border | Refused:
-    after = replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step))
+def _evaluate(border: Border, step: Step) -> Border | Refused:
+    """Return the border after an elementwise step, or why its values are not known."""
+    after = replace(border, dtype=step.dtype, bounds=bound_result(border.bounds, border.dtype, step))
     if border.values is None:
         return after
     if border.fusible and step.op in values.ADDITIVE:
@@ -172,80 +103,80 @@ def _evaluated(border: Border, step: Step) -> Border | Refused:
             Kind.UNDEFINED_VALUE,
             f"the border is a rounded product, which a fused multiply-add of {step.op} may not round",
         )
-    operands = [operand for _, operand in other_operands(step)]
+    operands = [operand for _, operand in list_other_operands(step)]
     if any(operand.flat is None for operand in operands):
         return Refused(Kind.RUNTIME_OPERAND, f"an operand of {step.op} is not a constant of known elements")
-    inputs = [border.values, *(Values(_lengths(o), o.flat or ()) for o in operands)]
-    results = _broadcast(inputs, _function(step, border.dtype))
+    inputs = [border.values, *(Values(_lengths_of(o), o.flat or ()) for o in operands)]
+    results = _broadcast(inputs, _choose_function(step, border.dtype))
     if None in results.flat:
-        shown = some(border.values.flat)
+        shown = show_some(border.values.flat)
         return Refused(Kind.UNDEFINED_VALUE, f"what {step.op} makes of {shown} ({border.dtype}) is not known exactly")
-    rounded = any(_is_rounded_product(step, border.dtype, *numbers) for numbers in zip(*_aligned(inputs), strict=True))
+    rounded = any(_is_rounded_product(step, border.dtype, *numbers) for numbers in zip(*_align(inputs), strict=True))
     return replace(after, values=results, fusible=rounded or (border.fusible and step.op == "negative"))
 
 
 def _is_rounded_product(step: Step, dtype: str, x: float, *others: float) -> bool:
-    """Whether the step multiplies, and rounds the product: a fused multiply-add with what follows would not."""
+    """Return whether the step rounds a product: a fused multiply-add with the next op would not round it."""
     if step.op == "multiply":
-        return values.inexact_product(x, others[0], step.dtype)
+        return values.is_inexact_product(x, others[0], step.dtype)
     if step.op == "square":
-        return values.inexact_product(x, x, step.dtype)
+        return values.is_inexact_product(x, x, step.dtype)
     if step.op == "dequantize":
-        return values.inexact_product(float(x - others[1]), others[0], "float32")
+        return values.is_inexact_product(float(x - others[1]), others[0], "float32")
     if isinstance(step, Unary) and step.op == "nn.leakyrelu":
-        return x < 0 and values.inexact_product(x, values.rounded(step.alpha, dtype), dtype)
+        return x < 0 and values.is_inexact_product(x, values.round_to(step.alpha, dtype), dtype)
     return False
 
 
-def _lengths(operand: Operand) -> tuple[int, ...]:
+def _lengths_of(operand: Operand) -> tuple[int, ...]:
     assert operand.shape is not None
     return tuple(length or 0 for length in operand.shape)  # a constant has no symbolic length
 
 
-def _function(step: Step, dtype: str) -> Callable[..., float | None]:
-    """What the step makes of a border value, and of its operands."""
+def _choose_function(step: Step, dtype: str) -> Callable[..., float | None]:
+    """Return the function that the step applies to a border value and its operands."""
     if isinstance(step, Binary):
         binary = values.BINARY[step.op]
         return lambda x, other: binary(other, x, dtype) if step.swapped else binary(x, other, dtype)
     if isinstance(step, Quantization):
-        convert = values.dequantized if step.op == "dequantize" else values.quantized
+        convert = values.dequantize if step.op == "dequantize" else values.quantize
         return lambda x, scale, zero_point: convert(x, scale, zero_point, dtype, step.dtype)
     if isinstance(step, Clip):
-        return lambda x: values.clipped(x, step.low, step.high, dtype)
+        return lambda x: values.clip(x, step.low, step.high, dtype)
     if isinstance(step, Unary) and step.op == "nn.leakyrelu":
         return lambda x: values.leakyrelu(x, step.alpha, dtype)
     if isinstance(step, Unary):
         unary = values.UNARY[step.op]
         return lambda x: unary(x, dtype)
-    return lambda x: values.converted(x, dtype, step.dtype)
+    return lambda x: values.convert(x, dtype, step.dtype)
 
 
 def _broadcast(inputs: list[Values], function: Callable[..., float | None]) -> Values:
-    """The function of several values, with NaN neither going in nor coming out."""
+    """Apply a function to several values. NaN neither enters nor leaves it."""
 
     def guarded(*numbers: float) -> float | None:
         return None if any(math.isnan(number) for number in numbers) else function(*numbers)
 
     shape = tuple(max(lengths) for lengths in zip(*(v.shape for v in inputs), strict=True))
-    flat = tuple(guarded(*numbers) for numbers in zip(*_aligned(inputs), strict=True))
+    flat = tuple(guarded(*numbers) for numbers in zip(*_align(inputs), strict=True))
     return Values(shape, flat)  # type: ignore[arg-type]  # None is looked for right away
 
 
-def _aligned(inputs: list[Values]) -> list[tuple[float, ...]]:
-    """The numbers of each, repeated to the shape of all."""
+def _align(inputs: list[Values]) -> list[tuple[float, ...]]:
+    """Return the numbers of each value, repeated to the common shape."""
     shape = tuple(max(lengths) for lengths in zip(*(v.shape for v in inputs), strict=True))
-    return [v.flat if v.shape == shape else _repeated(v, shape) for v in inputs]
+    return [v.flat if v.shape == shape else _repeat(v, shape) for v in inputs]
 
 
-def _repeated(given: Values, shape: tuple[int, ...]) -> tuple[float, ...]:
+def _repeat(given: Values, shape: tuple[int, ...]) -> tuple[float, ...]:
     if len(given.flat) == 1:
         return given.flat * math.prod(shape)
     places = product(*(range(length) for length in shape))
-    return tuple(given.flat[_position(place, given.shape)] for place in places)
+    return tuple(given.flat[_position_of(place, given.shape)] for place in places)
 
 
-def _position(place: tuple[int, ...], shape: tuple[int, ...]) -> int:
-    """Row-major position, with axes of length 1 repeated."""
+def _position_of(place: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """Return the row-major position, with axes of length 1 repeated."""
     position = 0
     for index, length in zip(place, shape, strict=True):
         position = position * length + (index if length > 1 else 0)
@@ -255,8 +186,8 @@ def _position(place: tuple[int, ...], shape: tuple[int, ...]) -> int:
 # --- axes ---------------------------------------------------------------------------------------------
 
 
-def _rearranged(border: Border, step: Rearranged) -> Border:
-    """The axes in their new places. An axis that is removed has length 1 and does not move (``arrival``)."""
+def _pass_rearranged(border: Border, step: Rearranged) -> Border:
+    """Return the border with its axes in their new places. An axis that is removed has length 1 and does not move."""
     widths = tuple((0, 0) if axis is None else border.widths[axis] for axis in step.origin)
     if border.values is None:
         return replace(border, widths=widths)
@@ -268,39 +199,39 @@ def _rearranged(border: Border, step: Rearranged) -> Border:
         for index, axis in zip(place, step.origin, strict=True):
             if axis is not None:
                 source[axis] = index
-        flat.append(old.flat[_position(tuple(source), old.shape)])
+        flat.append(old.flat[_position_of(tuple(source), old.shape)])
     return replace(border, widths=widths, values=Values(shape, tuple(flat)))
 
 
-def _padded(border: Border, step: Padded) -> Border | Refused:
-    """After another pad, of other axes: the border reaches over what that one adds, with that one's value."""
+def _pass_pad(border: Border, step: Padded) -> Border | Refused:
+    """Return the border after a pad of other axes: it extends over what that pad adds, with that pad's value."""
     pad = step.pad
     if pad.mode != "constant" and not pad.is_identity:
-        return Refused(Kind.MODE, f"a pad of mode {pad.mode!r} stands between")
+        return Refused(Kind.MODE, f"a pad between has mode {pad.mode!r}, not 'constant'")
     if pad.widths is None:
-        return Refused(Kind.DYNAMIC_WIDTH, "a pad whose widths are not constants stands between")
+        return Refused(Kind.DYNAMIC_WIDTH, "a pad between has widths that are not constants")
     for axis, (own, other) in enumerate(zip(border.widths, pad.widths, strict=True)):
         if any(own) and any(other):
-            return Refused(Kind.NESTED, f"another pad of axis {axis} stands between, which does not fold")
+            return Refused(Kind.NESTED, f"another pad of axis {axis} is between and does not fold")
     value = values.cast(pad.value, pad.dtype)
     adds = any(width > 0 for sides in pad.widths for width in sides)
-    bounds = including(border.bounds, pad, pad.widths)  # what this pad adds is data to the consumer
+    bounds = include_pad(border.bounds, pad, pad.widths)  # what this pad adds is data to the consumer
     if border.values is None:
         return replace(border, bounds=bounds)
     if adds and (value is None or math.isnan(value)):
-        return Refused(Kind.UNDEFINED_VALUE, f"the pad that stands between adds {pad.value!r}")
+        return Refused(Kind.UNDEFINED_VALUE, f"a pad between adds {pad.value!r}")
     grown = border.values
     for axis, sides in enumerate(pad.widths):
         if any(sides) and (len(grown.flat) > 1 or grown.flat[0] != value):
             size = step.sizes[axis]
             if size is None:
-                return Refused(Kind.SYMBOLIC, f"a pad of axis {axis}, whose length is symbolic, stands between")
-            grown = _grown(grown, axis, size, sides, value or 0)
+                return Refused(Kind.SYMBOLIC, f"a pad between changes axis {axis}, whose length is symbolic")
+            grown = _grow(grown, axis, size, sides, value or 0)
     return replace(border, values=grown, bounds=bounds)
 
 
-def _grown(given: Values, axis: int, size: int, sides: Widths, value: float) -> Values:
-    """The values along an axis of ``size`` elements that another pad lengthens (or crops)."""
+def _grow(given: Values, axis: int, size: int, sides: Widths, value: float) -> Values:
+    """Return the values along an axis of ``size`` elements that another pad lengthens or crops."""
     before, after = sides
     length = size + before + after
     shape = (*given.shape[:axis], length, *given.shape[axis + 1 :])
@@ -308,11 +239,11 @@ def _grown(given: Values, axis: int, size: int, sides: Widths, value: float) -> 
     for place in product(*(range(n) for n in shape)):
         source = place[axis] - before
         real = (*place[:axis], source, *place[axis + 1 :])
-        flat.append(given.flat[_position(real, given.shape)] if 0 <= source < size else value)
+        flat.append(given.flat[_position_of(real, given.shape)] if 0 <= source < size else value)
     return Values(shape, tuple(flat))
 
 
-def some(numbers: tuple[float, ...], most: int = 4) -> str:
-    """The first few of many numbers."""
+def show_some(numbers: tuple[float, ...], most: int = 4) -> str:
+    """Return the first few of many numbers, as text."""
     unique = list(dict.fromkeys(f"{number:g}" for number in numbers))
     return ", ".join(unique[:most]) + (", ..." if len(unique) > most else "")

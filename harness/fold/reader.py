@@ -1,4 +1,4 @@
-"""Read the IR: what a pad, the ops around it and a consumer say, as the plain facts that the rules ask for."""
+"""Read the IR: the facts of a pad, of the ops around it and of a consumer, as plain values for the rules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ Resolve = Callable[[Any], Any]
 
 
 def op_name(value: Any) -> str:
-    """The name of the operator that ``value`` calls, or ''."""
+    """Return the name of the operator that ``value`` calls, or ''."""
     return str(value.op.name) if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
 
 
@@ -49,7 +49,7 @@ def op_name(value: Any) -> str:
 
 
 def read_pad(call: ir.Call) -> PadFacts:
-    """Facts of a ``relax.nn.pad``. ``pad_width`` is flat, (before_0, after_0, before_1, ...) over all axes."""
+    """Return the facts of a ``relax.nn.pad``. ``pad_width`` is flat over all axes: before_0, after_0, before_1, ..."""
     attrs = call.attrs
     flat = [int(width) for width in attrs.pad_width[:]]
     return PadFacts(
@@ -61,9 +61,13 @@ def read_pad(call: ir.Call) -> PadFacts:
 
 
 def read_consumer(value: Any, operand: int, place: str, *, elements: bool = False) -> Consumer:
-    """Facts of whatever uses a pad as its operand number ``operand``; ``place`` names it where it is no operator.
+    """Return the facts of the reader of a pad.
 
-    ``elements`` asks for what only the elements of a convolution's weight tell.
+    Args:
+        value: The call that reads the pad, or any other value.
+        operand: The number of the operand that is the pad.
+        place: The name of a reader that is not an operator.
+        elements: Whether to read the elements of a convolution's weight.
     """
     name = op_name(value)
     if name not in CONSUMERS:
@@ -86,17 +90,17 @@ def read_consumer(value: Any, operand: int, place: str, *, elements: bool = Fals
         strides=tuple(int(s) for s in attrs.strides[:]),
         dilation=tuple(int(d) for d in attrs.dilation[:]),
         groups=1 if pools else int(attrs.groups),
-        channels=_length(lengths, layout.find("C")),
-        sizes=tuple(_length(lengths, layout.find(letter)) for letter in spatial),
+        channels=_length_of(lengths, layout.find("C")),
+        sizes=tuple(_length_of(lengths, layout.find(letter)) for letter in spatial),
         out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
-        weight="" if pools else _weight(value.args[1], attrs.out_dtype, elements=elements),
+        weight="" if pools else _read_weight(value.args[1], attrs.out_dtype, elements=elements),
     )
 
 
-def _weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
-    """See ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
+def _read_weight(value: Any, out_dtype: Any, *, elements: bool) -> str:
+    """Return ``Consumer.weight``. A convolution casts its weight to its out_dtype, which can make infinities of it."""
     dtype = str(value.ty.dtype)
     if dtype in INTEGER_BITS:
         return "integer"
@@ -112,12 +116,12 @@ def _whole(width: Any) -> int | None:
     return int(width.value) if isinstance(width, tirx.IntImm) else None
 
 
-def _length(lengths: list[Any] | None, axis: int) -> int | None:
+def _length_of(lengths: list[Any] | None, axis: int) -> int | None:
     return None if axis < 0 or lengths is None or axis >= len(lengths) else _whole(lengths[axis])
 
 
 def shape_of(value: Any) -> list[Any] | None:
-    """The lengths of a tensor, whole numbers or symbolic; None if even their types say nothing of them."""
+    """Return the lengths of a tensor, numbers or symbolic; None if the type does not hold them."""
     shape = getattr(value.ty, "shape", None)
     return list(shape.values[:]) if isinstance(shape, relax.ShapeExpr) else None
 
@@ -126,7 +130,7 @@ def shape_of(value: Any) -> list[Any] | None:
 
 
 def read_step(call: ir.Call, resolve: Resolve, pad: PadFacts | None = None) -> tuple[Step, int] | None:
-    """Facts of an op that may stand between a pad and its consumer, and which of its operands is the data.
+    """Return the facts of an op that a pad may pass, and the number of its data operand.
 
     None if a pad cannot move through it. ``pad`` are its facts if it is a pad itself.
     """
@@ -143,54 +147,54 @@ def read_step(call: ir.Call, resolve: Resolve, pad: PadFacts | None = None) -> t
 
 
 def data_of_pad(call: ir.Call) -> Any:
-    """What a pad of either form pads."""
+    """Return the input of a pad of either form."""
     return call.args[1].fields[0] if op_name(call) == CALL_TIR else call.args[0]
 
 
 Reader = Callable[[str, ir.Call, Resolve], tuple[Step, int] | None]
 
 
-def _dtype(call: ir.Call) -> str:
+def _dtype_of(call: ir.Call) -> str:
     return str(call.ty.dtype)
 
 
-def _unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
+def _read_unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
     alpha = float(call.attrs.alpha) if name == "nn.leakyrelu" else 0.0
-    return Unary(op=name, dtype=_dtype(call), alpha=alpha), 0
+    return Unary(op=name, dtype=_dtype_of(call), alpha=alpha), 0
 
 
-def _binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
-    """The data is the operand that something computes; the other is a constant, or a parameter of the function."""
+def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
+    """Read an op whose data is the computed operand; the other is a constant, or a parameter of the function."""
     for data, other in ((0, 1), (1, 0)):
         operand = resolve(call.args[other])
         if isinstance(resolve(call.args[data]), ir.Call) and isinstance(operand, ir.GenericConst | relax.Var):
-            facts = _operand(operand, int(call.args[data].ty.ndim))
-            return Binary(op=name, dtype=_dtype(call), other=facts, swapped=data == 1), data
+            facts = _read_operand(operand, int(call.args[data].ty.ndim))
+            return Binary(op=name, dtype=_dtype_of(call), other=facts, swapped=data == 1), data
     return None
 
 
-def _clip(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
-    low, high = map(_immediate, call.args[1:])
-    return Clip(op=name, dtype=_dtype(call), low=low, high=high), 0
+def _read_clip(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
+    low, high = map(_read_immediate, call.args[1:])
+    return Clip(op=name, dtype=_dtype_of(call), low=low, high=high), 0
 
 
-def _immediate(value: Any) -> float | None:
+def _read_immediate(value: Any) -> float | None:
     return value.value if isinstance(value, tirx.IntImm | tirx.FloatImm) else None
 
 
-def _cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
-    return Cast(op=name, dtype=_dtype(call)), 0
+def _read_cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
+    return Cast(op=name, dtype=_dtype_of(call)), 0
 
 
-def _quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
+def _read_quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
     ndim = int(call.args[0].ty.ndim)
     axis = int(call.attrs.axis)
-    scale, zero_point = (_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
-    return Quantization(op=name, dtype=_dtype(call), scale=scale, zero_point=zero_point), 0
+    scale, zero_point = (_read_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
+    return Quantization(op=name, dtype=_dtype_of(call), scale=scale, zero_point=zero_point), 0
 
 
-def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
-    """Facts of another operand; with ``axis``, its one axis is that of the data."""
+def _read_operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
+    """Return the facts of another operand; with ``axis``, its one axis is that of the data."""
     lengths = shape_of(value)
     if lengths is None or ndim < 0 or len(lengths) > (ndim if axis is None else 1):
         return Operand(shape=None, flat=None)
@@ -200,25 +204,25 @@ def _operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
         shape[ndim - len(known) :] = known
     if axis is not None and known:
         shape[axis] = known[0]
-    return Operand(shape=tuple(shape), flat=_numbers(value.value) if isinstance(value, ir.GenericConst) else None)
+    return Operand(shape=tuple(shape), flat=_read_numbers(value.value) if isinstance(value, ir.GenericConst) else None)
 
 
-def _numbers(tensor: Any) -> tuple[float, ...] | None:
+def _read_numbers(tensor: Any) -> tuple[float, ...] | None:
     array = tensor.numpy().reshape(-1)
     return tuple(array.tolist()) if 0 < array.size <= MOST_ELEMENTS else None
 
 
-def _rearranged(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int] | None:
+def _read_rearranged(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int] | None:
     origin = _ORIGINS[name](call)
-    return None if origin is None else (Rearranged(op=name, dtype=_dtype(call), origin=tuple(origin)), 0)
+    return None if origin is None else (Rearranged(op=name, dtype=_dtype_of(call), origin=tuple(origin)), 0)
 
 
-def _permuted(call: ir.Call) -> list[int | None] | None:
+def _trace_permute_dims(call: ir.Call) -> list[int | None] | None:
     ndim, axes = int(call.ty.ndim), call.attrs.axes
     return None if ndim < 0 else [ndim - 1 - i if axes is None else int(axes[i]) % ndim for i in range(ndim)]
 
 
-def _expanded(call: ir.Call) -> list[int | None] | None:
+def _trace_expand_dims(call: ir.Call) -> list[int | None] | None:
     ndim = int(call.ty.ndim)
     if ndim < 0:
         return None
@@ -227,8 +231,8 @@ def _expanded(call: ir.Call) -> list[int | None] | None:
     return [None if axis in new else next(old) for axis in range(ndim)]
 
 
-def squeezed_axes(call: ir.Call) -> list[int] | None:
-    """The axes that a ``squeeze`` removes; None where that depends on symbolic lengths."""
+def list_squeezed_axes(call: ir.Call) -> list[int] | None:
+    """Return the axes that a ``squeeze`` removes, None if that depends on symbolic lengths."""
     ndim = int(call.args[0].ty.ndim)
     if call.attrs.axis is not None:
         return [int(axis) % ndim for axis in call.attrs.axis]
@@ -236,13 +240,13 @@ def squeezed_axes(call: ir.Call) -> list[int] | None:
     return None if lengths is None else [i for i, length in enumerate(lengths) if _whole(length) == 1]
 
 
-def _squeezed(call: ir.Call) -> list[int | None] | None:
-    gone = squeezed_axes(call)
+def _trace_squeeze(call: ir.Call) -> list[int | None] | None:
+    gone = list_squeezed_axes(call)
     return None if gone is None else [axis for axis in range(int(call.args[0].ty.ndim)) if axis not in gone]
 
 
-def _reshaped(call: ir.Call) -> list[int | None] | None:
-    """Only where axes of length 1 come or go: the others stay in their order, each with its length."""
+def _trace_reshape(call: ir.Call) -> list[int | None] | None:
+    """Return the origin of each axis if only axes of length 1 appear or vanish, else None."""
     old, new = shape_of(call.args[0]), shape_of(call)
     if old is None or new is None:
         return None
@@ -263,21 +267,21 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 _ORIGINS: dict[str, Callable[[ir.Call], list[int | None] | None]] = {
-    "permute_dims": _permuted,
-    "expand_dims": _expanded,
-    "squeeze": _squeezed,
-    "reshape": _reshaped,
+    "permute_dims": _trace_permute_dims,
+    "expand_dims": _trace_expand_dims,
+    "squeeze": _trace_squeeze,
+    "reshape": _trace_reshape,
 }
 
 _READERS: dict[str, Reader] = {
-    **dict.fromkeys(UNARY, _unary),
-    "nn.leakyrelu": _unary,
-    **dict.fromkeys(BINARY, _binary),
-    "clip": _clip,
-    "astype": _cast,
-    "dequantize": _quantization,
-    "quantize": _quantization,
-    **dict.fromkeys(_ORIGINS, _rearranged),
+    **dict.fromkeys(UNARY, _read_unary),
+    "nn.leakyrelu": _read_unary,
+    **dict.fromkeys(BINARY, _read_binary),
+    "clip": _read_clip,
+    "astype": _read_cast,
+    "dequantize": _read_quantization,
+    "quantize": _read_quantization,
+    **dict.fromkeys(_ORIGINS, _read_rearranged),
 }
 """Op (without "relax.") -> how to read it."""
 

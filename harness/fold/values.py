@@ -1,8 +1,8 @@
 """Numbers as a tensor holds them, and what TVM's elementwise ops make of them. Pure Python: no TVM, no NumPy.
 
-Every function answers with the value that TVM computes in ``dtype``, or None where that is unknown: NaN comes out, an
-integer overflows, the result depends on the code that the compiler makes. tests/fold/test_values.py executes TVM to
-pin it.
+Every function returns the value that TVM computes in ``dtype``, or None where that is not known: the result is NaN, an
+integer overflows, or the result depends on the code that the compiler emits. tests/fold/test_values.py executes TVM to
+pin the values.
 """
 
 import math
@@ -30,12 +30,12 @@ Value = float
 
 
 def max_pool_start(dtype: str) -> Value:
-    """What TVM's max_pool starts from and pads with: the lowest finite value (bfloat16: float32's, which is -inf)."""
+    """Return the value that TVM's max_pool starts from and pads with: the lowest finite one (bfloat16: -inf)."""
     return _LOWEST[dtype] if dtype in _LOWEST else int_range(dtype)[0]
 
 
 def int_range(dtype: str) -> tuple[int, int]:
-    """Lowest and highest value of an integer dtype."""
+    """Return the lowest and the highest value of an integer dtype."""
     sign, bits = INTEGER_BITS[dtype]
     return (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
@@ -44,7 +44,7 @@ def int_range(dtype: str) -> tuple[int, int]:
 
 
 def cast(value: float, dtype: str) -> Value | None:
-    """A pad value as the tensor holds it; None where TVM refuses to build it.
+    """Return a pad value as the tensor holds it, None where TVM does not build it.
 
     Integers truncate toward zero, floats round to nearest and may underflow to 0. A finite value out of range is an
     error in TVM ("Literal value exceeds maximum of float16"); for bfloat16 the range is that of float32.
@@ -54,7 +54,7 @@ def cast(value: float, dtype: str) -> Value | None:
     range_of = "float32" if dtype == "bfloat16" else dtype
     if math.isfinite(value) and abs(value) > -_LOWEST[range_of]:
         return None
-    return rounded(value, dtype)
+    return round_to(value, dtype)
 
 
 def _to_integer(value: float, sign: str, bits: int) -> int | None:
@@ -67,10 +67,10 @@ def _to_integer(value: float, sign: str, bits: int) -> int | None:
 # --- rounding -----------------------------------------------------------------------------------------
 
 
-def rounded(value: float, dtype: str) -> float:
-    """To the nearest value of a float dtype, ties to even; beyond its range to an infinity."""
+def round_to(value: float, dtype: str) -> float:
+    """Round to the nearest value of a float dtype, ties to even; beyond its range to an infinity."""
     if dtype == "bfloat16":
-        return _to_bfloat16(rounded(value, "float32"))
+        return _to_bfloat16(round_to(value, "float32"))
     try:
         return float(struct.unpack(_CODES[dtype], struct.pack(_CODES[dtype], value))[0])
     except OverflowError:
@@ -78,7 +78,7 @@ def rounded(value: float, dtype: str) -> float:
 
 
 def _to_bfloat16(single: float) -> float:
-    """From float32; the highest float32 values become infinities."""
+    """Round a float32 value to bfloat16. The highest float32 values become infinities."""
     if not math.isfinite(single):
         return single
     bits = struct.unpack("<I", struct.pack("<f", single))[0]
@@ -87,11 +87,11 @@ def _to_bfloat16(single: float) -> float:
 
 
 def _result(value: float, dtype: str) -> Value | None:
-    """The result of one operation, computed as exactly as a double has it.
+    """Round the exact result of one operation to the dtype, None where the result is not known.
 
     float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
-    Integers must not overflow: 32 and 64 bits are undefined in LLVM, and 8 and 16, which wrap there, do not in C, where
-    they are computed in int (TVM: src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
+    Integers must not overflow: with 32 and 64 bits that is undefined in LLVM. With 8 and 16 bits they wrap in LLVM, but
+    not in C, which computes in int (src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
     computed in float32 and TVM rounds that to bfloat16 only sometimes: only what needs no second rounding is known.
     """
     if dtype in INTEGER_BITS:
@@ -99,8 +99,8 @@ def _result(value: float, dtype: str) -> Value | None:
         return value if low <= value <= high else None
     if math.isnan(value):
         return None
-    nearest = rounded(value, dtype)
-    return nearest if dtype != "bfloat16" or nearest == rounded(value, "float32") else None
+    nearest = round_to(value, dtype)
+    return nearest if dtype != "bfloat16" or nearest == round_to(value, "float32") else None
 
 
 # --- one operand --------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def _sqrt(value: Value, dtype: str) -> Value | None:
 
 
 def _odd(value: Value, dtype: str) -> Value | None:
-    """Functions with f(0) = 0, elsewhere approximated: the target's library decides, or a polynomial of TVM's."""
+    """Return f(0) = 0. Elsewhere the target's library, or a polynomial of TVM's, approximates f."""
     return 0.0 if dtype in FLOATS and value == 0 else None
 
 
@@ -149,25 +149,25 @@ UNARY: dict[str, Callable[[Value, str], Value | None]] = {
         _odd,
     ),
 }
-"""Op -> what it makes of a value (no NaN) of a dtype. Whether a zero is negative is not told."""
+"""Op -> what it makes of a value (no NaN) of a dtype. The sign of a zero is not known."""
 
 
 def leakyrelu(value: Value, alpha: float, dtype: str) -> Value | None:
-    """``x > 0 ? x : x * alpha``, alpha rounded to the dtype."""
-    return value if value > 0 else _product(value, rounded(alpha, dtype), dtype)
+    """Compute ``x > 0 ? x : x * alpha``, alpha rounded to the dtype."""
+    return value if value > 0 else _product(value, round_to(alpha, dtype), dtype)
 
 
-def bound(value: float | None, dtype: str) -> Value | None:
-    """A bound of clip in the dtype of what is clipped; None where it is unknown, or does not fit."""
+def cast_bound(value: float | None, dtype: str) -> Value | None:
+    """Return a bound of clip in the dtype of its data, None where it is unknown, or does not fit."""
     if value is None or math.isnan(value):
         return None
     fits = cast(value, dtype)
     return None if fits is None or (dtype in INTEGER_BITS and fits != value) else fits
 
 
-def clipped(value: Value, low: float | None, high: float | None, dtype: str) -> Value | None:
-    """``max(min(x, high), low)``."""
-    least, most = bound(low, dtype), bound(high, dtype)
+def clip(value: Value, low: float | None, high: float | None, dtype: str) -> Value | None:
+    """Compute ``max(min(x, high), low)``."""
+    least, most = cast_bound(low, dtype), cast_bound(high, dtype)
     return None if least is None or most is None else max(min(value, most), least)
 
 
@@ -183,11 +183,11 @@ def _difference(a: Value, b: Value, dtype: str) -> Value | None:
 
 
 def _product(a: Value, b: Value, dtype: str) -> Value | None:
-    return _result(a * b, dtype)  # 0 times an infinity is no number, but 0 where TVM simplifies x * 0: unknown
+    return _result(a * b, dtype)  # 0 times an infinity is NaN, but 0 where TVM simplifies x * 0: unknown
 
 
 def _quotient(a: Value, b: Value, dtype: str) -> Value | None:
-    """Integers truncate toward zero."""
+    """Divide. Integers truncate toward zero."""
     if b == 0 or (math.isinf(a) and math.isinf(b)):
         return None
     if dtype in INTEGER_BITS:
@@ -209,19 +209,19 @@ BINARY: dict[str, Callable[[Value, Value, str], Value | None]] = {
 ADDITIVE = ("add", "subtract")
 
 
-def inexact_product(a: Value, b: Value, dtype: str) -> bool:
-    """Whether a product is rounded: a target with fused multiply-add may skip that if a sum follows."""
+def is_inexact_product(a: Value, b: Value, dtype: str) -> bool:
+    """Return whether a product is rounded: with fused multiply-add, a target may skip that before a sum."""
     if dtype in INTEGER_BITS or not (math.isfinite(a) and math.isfinite(b)):
         return False
-    product = rounded(a * b, dtype)
+    product = round_to(a * b, dtype)
     return math.isinf(product) or Fraction(product) != Fraction(a) * Fraction(b)
 
 
 # --- casts and quantization ---------------------------------------------------------------------------
 
 
-def converted(value: Value, source: str, dtype: str) -> Value | None:
-    """``astype``: integers wrap, floats round, a float becomes an integer only if its whole part fits."""
+def convert(value: Value, source: str, dtype: str) -> Value | None:
+    """Compute ``astype``: integers wrap, floats round, a float becomes an integer only if its whole part fits."""
     if dtype in FLOATS:
         return _result(float(value), dtype) if abs(value) < 2**53 or source in FLOATS else None
     if source in FLOATS:
@@ -231,8 +231,8 @@ def converted(value: Value, source: str, dtype: str) -> Value | None:
     return low + (int(value) - low) % (high - low + 1)
 
 
-def dequantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
-    """``float32(int32(x) - zero_point) * scale``; float16 is clipped to its finite range and rounded.
+def dequantize(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
+    """Compute ``float32(int32(x) - zero_point) * scale``; float16 is clipped to its finite range and rounded.
 
     (TVM 0.27: relax/transform/legalize_ops/qdq.py.)
     """
@@ -241,14 +241,14 @@ def dequantized(value: Value, scale: float, zero_point: Value, source: str, dtyp
     difference = _difference(value, zero_point, "int32")
     if difference is None or not math.isfinite(scale):
         return None
-    product = _product(rounded(float(difference), "float32"), scale, "float32")
+    product = _product(round_to(float(difference), "float32"), scale, "float32")
     if product is None or dtype == "float32":
         return product
-    return rounded(max(min(product, 65504.0), -65504.0), dtype)
+    return round_to(max(min(product, 65504.0), -65504.0), dtype)
 
 
-def quantized(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
-    """``clip(round(x / scale) + zero_point)`` in float32, rounded half to even (same file)."""
+def quantize(value: Value, scale: float, zero_point: Value, source: str, dtype: str) -> Value | None:
+    """Compute ``clip(round(x / scale) + zero_point)`` in float32, rounded half to even (same file)."""
     if source not in ("float32", "float16") or dtype not in INTEGER_BITS or not math.isfinite(scale):
         return None
     scaled = _quotient(value, scale, "float32")

@@ -1,4 +1,4 @@
-"""A dict by Relax variable, several times as fast as one of TVM's wrappers where each access makes a new wrapper.
+"""A map by Relax variable, several times as fast as a dict of TVM's wrappers.
 
 Every access to a variable makes another Python wrapper, and comparing two of those costs a microsecond. The address of
 the variable itself is as good a key while something holds the variable, which the map does.
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class VarMap(Generic[T]):
-    """From ``relax.Var`` (anything of TVM's) to a value."""
+    """A map from ``relax.Var`` (or any other object of TVM) to a value."""
 
     __slots__ = ("_held", "_items")
 
@@ -32,7 +32,7 @@ class VarMap(Generic[T]):
         return bool(self._items)
 
     def get(self, var: Any, default: Any = None) -> T | Any:
-        """The value of ``var``, or ``default``."""
+        """Return the value of ``var``, or ``default``."""
         return self._items.get(var.__chandle__(), default)
 
     def pop(self, var: Any) -> None:
@@ -40,7 +40,7 @@ class VarMap(Generic[T]):
         self._items.pop(var.__chandle__(), None)
 
     def setdefault(self, var: Any, default: T) -> T:
-        """The value of ``var``, which becomes ``default`` if there is none."""
+        """Return the value of ``var``, which becomes ``default`` if there is none."""
         key = var.__chandle__()
         if key not in self._items:
             self._items[key], self._held[key] = default, var

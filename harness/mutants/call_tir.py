@@ -8,7 +8,7 @@ import tvm
 from foldproof.case import Pad
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import fold as pass_module
-from foldproof.fold import primfunc
+from foldproof.fold import pad_kernels, primfunc
 from foldproof.fold.facts import PadFacts, Widths
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype
@@ -21,8 +21,8 @@ def prim_widths_swapped() -> Fold:
         widths = _widths(*args)
         return None if widths is None else tuple((after, before) for before, after in widths)
 
-    _widths = primfunc._widths
-    return retype(patch_pass(primfunc, _widths=swapped))
+    _widths = primfunc._solve_widths
+    return retype(patch_pass(primfunc, _solve_widths=swapped))
 
 
 def prim_value_taken_for_zero() -> Fold:
@@ -33,7 +33,7 @@ def prim_value_taken_for_zero() -> Fold:
         return None if facts is None else replace(facts, value=0)
 
     _read = primfunc.read_prim_pad
-    return retype(patch_pass(pass_module, read_prim_pad=zero))
+    return retype(patch_pass(pad_kernels, read_prim_pad=zero))
 
 
 def prim_func_removed_while_called() -> Fold:
@@ -45,12 +45,12 @@ def prim_func_removed_while_called() -> Fold:
                 del mod[global_var]
         return mod
 
-    return patch_pass(pass_module, _without_unused=without)
+    return patch_pass(pass_module, remove_unused=without)
 
 
 def call_tir_ignored() -> Fold:
     """The pass recognizes only ``relax.nn.pad`` as a pad."""
-    return patch_pass(pass_module, read_prim_pad=lambda function: None)
+    return patch_pass(pad_kernels, read_prim_pad=lambda function: None)
 
 
 def prim_mirror_taken_for_constant() -> Fold:
@@ -65,7 +65,7 @@ def prim_mirror_taken_for_constant() -> Fold:
         return replace(facts, mode="constant", widths=tuple((n // 2, n - n // 2) for n in more))
 
     _read = primfunc.read_prim_pad
-    return retype(patch_pass(pass_module, read_prim_pad=constant))
+    return retype(patch_pass(pad_kernels, read_prim_pad=constant))
 
 
 MUTANTS: tuple[Mutant, ...] = (

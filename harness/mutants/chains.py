@@ -8,11 +8,12 @@ from tvm import ir
 from foldproof.case import Axis, Case, Pad
 from foldproof.case import Step as CaseStep
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Refused, rewrite, values
+from foldproof.fold import Refused, moves, values
 from foldproof.fold import propagation as steps
 from foldproof.fold import reader as site
+from foldproof.fold.bounds import bound_result
 from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
-from foldproof.fold.propagation import Border, bounded
+from foldproof.fold.propagation import Border
 from foldproof.fold.values import INTEGER_BITS, int_range
 from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
 from foldproof.mutants.operators import misread_site, patch_pass, retype, with_steps
@@ -24,14 +25,14 @@ def border_not_evaluated() -> Fold:
     """The pass ignores what elementwise steps make of the pad value."""
 
     def evaluated(border: Border, step: Step) -> Border | Refused:
-        return replace(border, dtype=step.dtype, bounds=bounded(border.bounds, border.dtype, step), fusible=False)
+        return replace(border, dtype=step.dtype, bounds=bound_result(border.bounds, border.dtype, step), fusible=False)
 
-    return retype(patch_pass(steps, _evaluated=evaluated))
+    return retype(patch_pass(steps, _evaluate=evaluated))
 
 
 def clip_not_evaluated() -> Fold:
     """The pass ignores the bounds of a clip."""
-    return retype(patch_pass(values, clipped=lambda value, low, high, dtype: value))
+    return retype(patch_pass(values, clip=lambda value, low, high, dtype: value))
 
 
 def relu_not_evaluated() -> Fold:
@@ -108,8 +109,8 @@ def permute_not_mapped() -> Fold:
     def rearranged(border: Border, step: Rearranged) -> Border:
         return border if step.op == "permute_dims" else _rearranged(border, step)
 
-    _rearranged = steps._rearranged
-    return retype(patch_pass(steps, _rearranged=rearranged))
+    _rearranged = steps._pass_rearranged
+    return retype(patch_pass(steps, _pass_rearranged=rearranged))
 
 
 def axis_read_after_permute() -> Fold:
@@ -156,8 +157,8 @@ def reshape_target_stale() -> Fold:
             return call
         return ir.Call(call.op, [call.args[0], old.args[1]], call.attrs, call.ty_args, call.span, call.ty)
 
-    _again = rewrite._again
-    return retype(patch_pass(rewrite, _again=again))
+    _again = moves._repeat_step
+    return retype(patch_pass(moves, _repeat_step=again))
 
 
 # --- the table ----------------------------------------------------------------------------------------

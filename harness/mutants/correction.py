@@ -8,7 +8,7 @@ from tvm import ir
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import correction, rewrite
+from foldproof.fold import correction, replacement
 from foldproof.fold.facts import Values
 from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, rebuild_call
@@ -26,8 +26,8 @@ def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
     def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
         return _term(call, wrong(call, border), padding, weight)
 
-    _term = correction.term
-    return patch_pass(correction, fold=CORRECTING, term=term)
+    _term = correction.build_term
+    return patch_pass(correction, fold=CORRECTING, build_term=term)
 
 
 def correction_of_first_channel() -> Fold:
@@ -52,8 +52,8 @@ def correction_of_own_padding() -> Fold:
         padded: Array = _with_own_padding(mask - 1, call) + 1
         return padded
 
-    _with_own_padding = correction._with_own_padding
-    return patch_pass(correction, fold=CORRECTING, _with_own_padding=with_own_padding)
+    _with_own_padding = correction._apply_own_padding
+    return patch_pass(correction, fold=CORRECTING, _apply_own_padding=with_own_padding)
 
 
 def correction_strides_forgotten() -> Fold:
@@ -83,8 +83,8 @@ def correction_corners_counted_twice() -> Fold:
             found += _mask(lengths, [both if i == axis else (0, 0) for i, both in enumerate(sides)])
         return found
 
-    _mask = correction._mask
-    return patch_pass(correction, fold=CORRECTING, _mask=mask)
+    _mask = correction._build_mask
+    return patch_pass(correction, fold=CORRECTING, _build_mask=mask)
 
 
 # --- slices -------------------------------------------------------------------------------------------
@@ -96,8 +96,8 @@ def slice_of_the_wrong_side() -> Fold:
     def sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:
         return _sliced(call, weight, channels[::-1])
 
-    _sliced = rewrite._sliced
-    return patch_pass(rewrite, fold=SLICING, _sliced=sliced)
+    _sliced = replacement.slice_weight
+    return patch_pass(replacement, fold=SLICING, slice_weight=sliced)
 
 
 # --- the table ----------------------------------------------------------------------------------------

@@ -9,11 +9,13 @@ from tvm import ir, relax, tirx
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Refused, rewrite, rules
-from foldproof.fold.bindings import Body
+from foldproof.fold import Folded, Kind, Refused, moves, rewrite, rules, simplification
+from foldproof.fold import paths as paths_
+from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import PadFacts
+from foldproof.fold.paths import Path
 from foldproof.fold.reader import PAD, op_name, read_pad, shape_of
-from foldproof.fold.rewrite import Path
+from foldproof.fold.rebuild import rebuild
 from foldproof.ir.relax.build import MAIN
 from foldproof.mutants.mutant import BARE, Mutant, quantized_witness, witness_case
 from foldproof.mutants.operators import (
@@ -65,19 +67,19 @@ def stale_type() -> Fold:
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
         return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
 
-    _types = rewrite._types
-    return patch_pass(rewrite, _types=stale)
+    _types = moves.infer_types
+    return patch_pass(moves, infer_types=stale)
 
 
 def shared_pad_removed() -> Fold:
     """The pass removes a folded pad that something else reads."""
 
-    def buried(body: Body, unread: list[relax.Var]) -> None:
+    def buried(body: Bindings, unread: list[relax.Var]) -> None:
         for var in unread:
             if body._removable(var):
                 body.dead[var] = True
 
-    return patch_pass(Body, _bury=buried)
+    return patch_pass(Bindings, _bury=buried)
 
 
 def returned_pad_removed() -> Fold:
@@ -118,16 +120,16 @@ def weight_pad_folded() -> Fold:
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
         out = BUNDLED(mod).clone()
         for name, function in out.functions_items():
-            body = Body(function, lambda _: None)
+            body = Bindings(function, lambda _: None)
             for var in body.consumers:
                 _fold_weight_pad(body, var)
-            out.update_func(name, body.rebuilt())
+            out.update_func(name, rebuild(body))
         return out
 
     return lambda mod: infer_types(fold(mod), mod)
 
 
-def _fold_weight_pad(body: Body, var: relax.Var) -> None:
+def _fold_weight_pad(body: Bindings, var: relax.Var) -> None:
     call = body.values[var]
     pad: Any = body.value(call.args[1]) if len(call.args) > 1 else None
     if op_name(pad) == PAD:
@@ -150,29 +152,29 @@ def shared_step_rewritten() -> Fold:
 def shared_pad_refused() -> Fold:
     """The pass refuses a pad with another reader."""
 
-    def paths(body: Body, operand: Any) -> Iterator[Path]:
+    def paths(body: Bindings, operand: Any) -> Iterator[Path]:
         return (path for path in _paths(body, operand) if len(body.users(path.pad)) == 1)
 
-    _paths = rewrite._paths
-    return patch_pass(rewrite, _paths=paths)
+    _paths = paths_.find_paths
+    return patch_pass(paths_, find_paths=paths)
 
 
 def identity_pad_kept() -> Fold:
     """The pass keeps pads whose widths are all 0."""
-    kept = patch_pass(rewrite, _drop_identities=lambda folding, body: iter(()))
+    kept = patch_pass(simplification, _drop_identities=lambda name, body: iter(()))
     return patch_pass(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
 
 
 def symbolic_refused() -> Fold:
     """The pass refuses tensors with a symbolic length."""
 
-    def refused(body: Body, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
+    def refused(body: Bindings, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
         lengths = shape_of(call) or []
         if all(isinstance(length, tirx.IntImm) for length in lengths):
             return None
         return Refused(Kind.SYMBOLIC, "a length is symbolic")
 
-    return patch_pass(rewrite, _refused_by_type=refused)
+    return patch_pass(rewrite, _refuse_by_type=refused)
 
 
 def identity_mirror_kept() -> Fold:
@@ -186,8 +188,8 @@ def identity_mirror_kept() -> Fold:
             else facts
         )
 
-    _pad = Body.pad
-    return patch_pass(Body, pad=constant)
+    _pad = Bindings.pad
+    return patch_pass(Bindings, pad=constant)
 
 
 MUTANTS: tuple[Mutant, ...] = (

@@ -12,7 +12,7 @@ from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Outcome, correction, pooling, rules, values
+from foldproof.fold import Folded, Outcome, correction, pool_rules, pooling, values
 from foldproof.fold.facts import Binary, Clip, Site
 from foldproof.fold.propagated import Propagated
 from foldproof.mutants.mutant import BARE, CORRECT, Mutant, witness_case
@@ -74,7 +74,7 @@ def window_check_without_dilation() -> Fold:
         return _holds(replace(propagated, site=replace(propagated.site, consumer=alone)))
 
     _holds = pooling.every_window_holds_data
-    return retype(patch_pass(rules, every_window_holds_data=dense))
+    return retype(patch_pass(pool_rules, every_window_holds_data=dense))
 
 
 # --- steps --------------------------------------------------------------------------------------------

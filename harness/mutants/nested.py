@@ -8,7 +8,7 @@ from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, Refused, rewrite, rules
+from foldproof.fold import Folded, Kind, Outcome, Refused, moves, pad_pairs
 from foldproof.fold import propagation as steps
 from foldproof.fold.facts import Padded, PadFacts, Site
 from foldproof.fold.propagation import Border
@@ -25,8 +25,8 @@ def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
     def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
         return (refused for refused in _refusals(inner, outer) if not forgives(refused, inner, outer))
 
-    _refusals = rules.Nested.refusals
-    return retype(patch_pass(rules.Nested, refusals=staticmethod(refusals)))
+    _refusals = pad_pairs.Nested.refusals
+    return retype(patch_pass(pad_pairs.Nested, refusals=staticmethod(refusals)))
 
 
 def nested_values_not_compared() -> Fold:
@@ -55,18 +55,18 @@ def nested_corner_ignored() -> Fold:
         after = _padded(border, step)
         return after if isinstance(after, Refused) else replace(after, values=border.values)
 
-    _padded = steps._padded
-    return retype(patch_pass(steps, _padded=padded))
+    _padded = steps._pass_pad
+    return retype(patch_pass(steps, _pass_pad=padded))
 
 
 def nested_value_of_the_outer() -> Fold:
     """Two merged pads have the value of the outer one, even if that one only crops."""
 
-    def merged(inner: PadFacts, outer: PadFacts) -> PadFacts:
+    def merge(inner: PadFacts, outer: PadFacts) -> PadFacts:
         return replace(_merged(inner, outer), value=outer.value)
 
-    _merged = rules.Nested.merged
-    return retype(patch_pass(rules.Nested, merged=staticmethod(merged)))
+    _merged = pad_pairs.Nested.merge
+    return retype(patch_pass(pad_pairs.Nested, merge=staticmethod(merge)))
 
 
 def cancelled_at_the_other_end() -> Fold:
@@ -80,13 +80,13 @@ def cancelled_at_the_other_end() -> Fold:
         widths = tuple((old[0] - old[1] + new[1], old[1] - old[0] + new[0]) for old, new in both)
         return replace(found[0], widths=widths), found[1]
 
-    _pads = rules.Cancelled.pads
-    return retype(patch_pass(rules.Cancelled, pads=staticmethod(pads)))
+    _pads = pad_pairs.Cancelled.cancel
+    return retype(patch_pass(pad_pairs.Cancelled, cancel=staticmethod(pads)))
 
 
 def varying_operand_cancelled() -> Fold:
     """The pass cancels a pad and a crop although an operand between them varies along the axis."""
-    return patch_pass(rules, other_operands=lambda step: ())
+    return patch_pass(pad_pairs, list_other_operands=lambda step: ())
 
 
 # --- pads that go in part -----------------------------------------------------------------------------
@@ -98,8 +98,8 @@ def rebuilt_pad_value_lost() -> Fold:
     def pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
         return _pad_call(source, replace(pad, value=0.0), like, ty)
 
-    _pad_call = rewrite._pad_call
-    return patch_pass(rewrite, _pad_call=pad_call)
+    _pad_call = moves.build_pad
+    return patch_pass(moves, build_pad=pad_call)
 
 
 def partial_batch_lost() -> Fold:

@@ -14,10 +14,10 @@ from tvm import ir, relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, Refused, rewrite, rules
-from foldproof.fold.bindings import Body
+from foldproof.fold import Folded, Kind, Outcome, Refused, replacement, rewrite, rules
+from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import Operand, Options, PadFacts, Quantization, Site, Step, Widths
-from foldproof.fold.propagated import Propagated, common, crops, propagate
+from foldproof.fold.propagated import Propagated, propagate, refuse_common, refuse_crops
 from foldproof.fold.reader import read_pad
 from foldproof.fold.rules import decide
 from foldproof.mutants.patched_pass import BUNDLED, PatchedPass
@@ -25,7 +25,7 @@ from foldproof.mutants.patched_pass import BUNDLED, PatchedPass
 Sides = list[Widths]
 """(before, after) of every spatial axis, in the order of the padding attribute."""
 
-_with_padding = rewrite._with_padding
+_with_padding = replacement.replace_padding
 
 
 # --- functions of the pass ----------------------------------------------------------------------------
@@ -74,13 +74,13 @@ def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = la
         rule = next((rule for rule in rules.RULES if rule.family == site.consumer.family), None)
         if rule is None or site.pad.is_identity:
             return decide(site)
-        refused = kept(site, common(site))
+        refused = kept(site, refuse_common(site))
         if refused is not None:
             return refused
         propagated = propagate(site, site.consumer.spatial)
         if not isinstance(propagated, Propagated):
             return propagated
-        refused = kept(site, crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
+        refused = kept(site, refuse_crops(propagated)) or kept(site, rule.refusals(propagated, Options()))
         return refused or _with_kept(rule.fold(propagated), propagated)
 
     return replace_decision(lenient)
@@ -118,7 +118,7 @@ def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
         rebuilt = _with_padding(call, operand, weights, outcome, ty=ty)
         return rebuild_call(rebuilt, rebuilt.args, **change(rebuilt))
 
-    return retype(patch_pass(rewrite, _with_padding=wrong))
+    return retype(patch_pass(replacement, replace_padding=wrong))
 
 
 def change_functions(
@@ -133,10 +133,10 @@ def change_functions(
 
 
 def remove_pads(
-    function: relax.Function, chosen: Callable[[Body, relax.Var, PadFacts], bool] = lambda body, var, pad: False
+    function: relax.Function, chosen: Callable[[Bindings, relax.Var, PadFacts], bool] = lambda body, var, pad: False
 ) -> relax.Function:
     """Remove the chosen pads: their readers read the input instead. All types are inferred again."""
-    body = Body(function, lambda _: None)
+    body = Bindings(function, lambda _: None)
     removed = {pad for pad in body.pads if chosen(body, pad, read_pad(body.values[pad]))}
     return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
 

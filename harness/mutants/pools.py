@@ -8,12 +8,13 @@ from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, pooling, rules
+from foldproof.fold import Folded, Kind, Outcome, pool_rules, pooling
+from foldproof.fold import bounds as bounds_module
 from foldproof.fold import propagated as propagated
 from foldproof.fold import propagation as steps
+from foldproof.fold.bounds import Bounds
 from foldproof.fold.facts import PadFacts, Site, Widths
 from foldproof.fold.propagated import Propagated
-from foldproof.fold.propagation import Bounds
 from foldproof.fold.reader import op_name
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import (
@@ -95,12 +96,12 @@ def integer_sum_widened() -> Fold:
 
 def ceil_divisor_ignored() -> Fold:
     """With ceil_mode, the pass compares the number of windows, but not the divisor of the last one."""
-    return retype(patch_pass(rules, other_divisor=lambda propagated: iter(())))
+    return retype(patch_pass(pool_rules, refuse_other_divisor=lambda propagated: iter(())))
 
 
 def window_in_border_folded() -> Fold:
     """The pass folds 0 into a max_pool after a relu, although a window may hold only the border."""
-    return retype(patch_pass(rules, every_window_holds_data=lambda propagated: True))
+    return retype(patch_pass(pool_rules, every_window_holds_data=lambda propagated: True))
 
 
 def minus_zero_folded() -> Fold:
@@ -110,7 +111,7 @@ def minus_zero_folded() -> Fold:
         bounds = propagated.border.bounds
         return bounds is not None and max(propagated.values.flat) <= bounds.low
 
-    return retype(patch_pass(rules, never_wins=never_wins))
+    return retype(patch_pass(pool_rules, never_wins=never_wins))
 
 
 def other_pads_out_of_bounds() -> Fold:
@@ -119,7 +120,9 @@ def other_pads_out_of_bounds() -> Fold:
     def unchanged(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
         return bounds
 
-    return retype(patch_pass(steps, fold=patch_pass(propagated, including=unchanged), including=unchanged))
+    fold = patch_pass(propagated, include_pad=unchanged)
+    fold = patch_pass(steps, fold=fold, include_pad=unchanged)
+    return retype(patch_pass(bounds_module, fold=fold, include_pad=unchanged))
 
 
 def ceil_extent_without_dilation() -> Fold:
@@ -144,7 +147,7 @@ def window_checked_on_first_axis_only() -> Fold:
         return _holds(replace(propagated, site=alone, widths=widths))
 
     _holds = pooling.every_window_holds_data
-    return retype(patch_pass(rules, every_window_holds_data=first))
+    return retype(patch_pass(pool_rules, every_window_holds_data=first))
 
 
 MUTANTS: tuple[Mutant, ...] = (

@@ -4,7 +4,7 @@ import math
 
 from foldproof.case import Axis, Pad
 from foldproof.checking.apply_pass import Fold
-from foldproof.fold import Folded, Kind, Outcome, Refused, rules
+from foldproof.fold import Folded, Kind, Outcome, Refused, rule
 from foldproof.fold.facts import Site
 from foldproof.fold.values import FLOATS
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
@@ -70,7 +70,7 @@ def lowest_finite_refused() -> Fold:
 
 def out_dtype_cast_ignored() -> Fold:
     """The pass compares the pad value with 0 before a convolution casts it to out_dtype."""
-    return retype(patch_pass(rules, _as_summed=lambda value, site: value))
+    return retype(patch_pass(rule, _cast_as_summed=lambda value, site: value))
 
 
 _LOWEST = Pad(value=-(2.0**128 - 2.0**104))

@@ -7,7 +7,7 @@ from tvm import relax
 from foldproof.case import Axis, Pad
 from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused
-from foldproof.fold.bindings import Body
+from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import PadFacts, Site
 from foldproof.fold.rules import decide
 from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
@@ -102,7 +102,7 @@ def crop_summed() -> Fold:
 def only_begin_tested() -> Fold:
     """The pass removes a pad that has no width before the data."""
 
-    def vain(body: Body, var: relax.Var, pad: PadFacts) -> bool:
+    def vain(body: Bindings, var: relax.Var, pad: PadFacts) -> bool:
         return not any(before for before, _ in pad.widths or ())
 
     return lambda mod: BUNDLED(change_functions(mod, lambda function: remove_pads(function, vain)))

@@ -1,14 +1,18 @@
-"""foldproof.fold.correction: borders that are not zero are made up for, to the bit where integers are summed."""
+"""foldproof.fold.correction: borders that are not zero are corrected, to the bit where integers are summed."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tvm
 from tests.support.foldings import assert_same_results, assert_stays, chain, constant, emitted, fold
+from tests.support.sites import CONV2, H12_W34, INF, decide, pad, site
 from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
 
 from foldproof.fold import FoldExplicitPadding, Kind
+from foldproof.fold.facts import Folded, Refused, Values
 
 O = relax.op  # noqa: E741
 
@@ -53,7 +57,7 @@ def integer_conv(*, constant_weight, batch=2, value=3.0, groups=1, strides=1, ow
     ],
     ids=str,
 )
-def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, attributes):
+def test_a_border_that_is_not_zero_is_corrected_to_the_bit(constant_weight, attributes):
     module, arrays = integer_conv(constant_weight=constant_weight, **attributes)
     assert_stays(module, Kind.VALUE)
     folded = fold(module, nonzero="correct")
@@ -63,7 +67,7 @@ def test_a_border_that_is_not_zero_is_made_up_for_to_the_bit(constant_weight, at
     assert_same_results(module, *arrays, nonzero="correct")
 
 
-def test_a_border_per_channel_is_made_up_for():
+def test_a_border_per_channel_is_corrected():
     """int8 data, of which each channel has another offset before an integer convolution."""
 
     def subtracted(x):
@@ -94,7 +98,7 @@ def test_floats_are_corrected_only_where_rounding_is_accepted():
     assert_same_results(module, x, w, nonzero="correct-inexact")  # small integers and halves: nothing is rounded
 
 
-def test_what_stands_in_front_of_a_corrected_pad_folds_too():
+def test_a_pad_before_a_corrected_one_folds_too():
     builder = relax.BlockBuilder()
     x, w = relax.Var("x", relax.TensorType((1, 3, 8), "int8")), relax.Var("w", relax.TensorType((4, 3, 3), "int8"))
     with builder.function("main", [x, w]):
@@ -135,7 +139,7 @@ def test_a_correction_needs_a_weight_of_integers():
 
 
 def corrected(data, weight, *, value, constant_weight=True, padding=0, out="int64", nonzero="correct"):
-    """A convolution of data and weight, of (shape, dtype), made up for; its arrays are drawn from all bits."""
+    """A convolution of data and weight, of (shape, dtype), corrected; its arrays are drawn from all bits."""
     rng = np.random.default_rng(0)
     x, w = (_bits(rng, *one) for one in (data, weight))
     builder = relax.BlockBuilder()
@@ -168,7 +172,7 @@ def _bits(rng, shape, dtype):
         ("int8", "int8", 100.0, "int8", (1, -1)),
     ],
 )
-def test_integers_are_made_up_for_in_every_dtype(data, weight, value, out, padding, constant_weight):
+def test_integers_are_corrected_in_every_dtype(data, weight, value, out, padding, constant_weight):
     module, arrays = corrected(
         ((2, 3, 8), data), ((4, 3, 3), weight), value=value, out=out, padding=padding, constant_weight=constant_weight
     )
@@ -178,7 +182,7 @@ def test_integers_are_made_up_for_in_every_dtype(data, weight, value, out, paddi
 
 
 @pytest.mark.parametrize("constant_weight", [True, False])
-def test_floats_with_a_fraction_are_made_up_for(constant_weight):
+def test_floats_with_a_fraction_are_corrected(constant_weight):
     module, arrays = corrected(
         ((2, 3, 8), "float32"), ((4, 3, 3), "float32"), value=0.75, out=None, constant_weight=constant_weight
     )
@@ -228,3 +232,41 @@ def test_a_batch_of_unknown_length_is_corrected_by_a_term_of_batch_1():
     _, result = fold(module, nonzero="correct")["main"].body.blocks[0].bindings
     assert tuple(result.value.args[1].value.shape) == (1, 4, 9)
     assert_same_results(module, np.arange(48, dtype="int8").reshape(2, 3, 8), nonzero="correct")
+
+
+INT_CONV = replace(CONV2, out_dtype="int32", channels=3, weight="integer")
+
+
+THREE = pad(*H12_W34, value=3.0, dtype="int8")
+
+
+@pytest.mark.parametrize(
+    ("at", "nonzero", "expected"),
+    [
+        (site(THREE, INT_CONV), "correct", Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3,)))),
+        (site(THREE, INT_CONV), "refuse", Kind.VALUE),
+        (site(replace(THREE, value=0.0), INT_CONV), "correct", Folded("conv", (1, 3, 2, 4))),
+        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct", Kind.VALUE),  # rounds
+        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct-inexact", Kind.VALUE),
+        (site(THREE, INT_CONV), "correct-inexact", (1, 3, 2, 4)),
+        (site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)), "correct", Kind.VALUE),
+        (
+            site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)),
+            "correct-inexact",
+            Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3.0,))),
+        ),
+        (site(pad(*H12_W34, value=INF), replace(CONV2, channels=3)), "correct-inexact", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, sizes=(12, None))), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, channels=None)), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, weight="finite")), "correct", Kind.VALUE),
+        (site(THREE, replace(INT_CONV, padding=(1, 1, 1, 1))), "correct", (2, 4, 3, 5)),
+        (site(replace(THREE, mode="reflect"), INT_CONV), "correct", Kind.MODE),
+    ],
+)
+def test_a_border_that_is_not_zero_is_corrected_by_option_where_sums_are_integers(at, nonzero, expected):
+    outcome = decide(at, nonzero=nonzero)
+    if isinstance(expected, Kind):
+        assert isinstance(outcome, Refused)
+        assert outcome.kind is expected
+    else:
+        assert outcome == expected or outcome.padding == expected

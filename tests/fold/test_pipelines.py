@@ -1,6 +1,6 @@
 """foldproof.fold among the other passes of a pipeline: before or after them, results stay right and pads go.
 
-Expectations are for graphs, not for pipelines: whatever stands between, the same pads fold into the same padding.
+Expectations are for graphs, not for pipelines: whatever passes run, the same pads fold into the same padding.
 """
 
 # ruff: noqa: RET504 - this is TVMScript: a binding is named.
@@ -212,7 +212,7 @@ EXPECTED = {
 
 @dataclass(frozen=True)
 class Other:
-    """Passes that stand before or after ours: over which graphs, and where they change what is expected.
+    """Passes that run before or after ours: over which graphs, and where they change what is expected.
 
     ``pads`` are the pads left of a graph where not as in ``EXPECTED``, because these passes take some away. ``rounds``:
     they change results themselves. ``hides``: after them no site is left to fold, so that all pads stay.
@@ -290,7 +290,7 @@ def expected_pads(graph, other):
         if not case.hides and (graph, other, order) != ("stem", "FuseOpsByPattern", "after")
     ),
 )
-def test_whatever_stands_between_the_same_pads_fold_into_the_same_padding(graph, other, order):
+def test_whatever_is_between_the_same_pads_fold_into_the_same_padding(graph, other, order):
     module = lowered(other, order)
     assert pads(module, graph) == expected_pads(graph, other)
     assert paddings(module, graph) == Counter(EXPECTED[graph][1])
@@ -308,12 +308,12 @@ LOWERING = [other for other, case in OTHERS.items() if case.hides]
 @pytest.mark.parametrize(
     ("graph", "other", "order"), rows((graph, other, "before") for other in LOWERING for graph in EXPECTED)
 )
-def test_a_pad_folded_before_lowering_is_no_kernel_behind_it(graph, other, order):
+def test_a_pad_folded_before_lowering_is_not_a_kernel_after_it(graph, other, order):
     assert pads(lowered(other, order), graph) == expected_pads(graph, other)
 
 
 @pytest.mark.parametrize("other", LOWERING)
-def test_behind_lowering_there_is_nothing_to_fold(other):
+def test_after_lowering_there_is_nothing_to_fold(other):
     without = lowered(other, "without")
     assert FoldExplicitPadding()(without).same_as(without)
     assert [pads(without, graph) for graph in EXPECTED] == [pads(graphs(), graph) for graph in EXPECTED]

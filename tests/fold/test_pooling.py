@@ -5,15 +5,31 @@ include/tvm/topi/nn/pooling.h): where windows start, which places they touch, an
 no arithmetic with the rules, which compare formulas.
 """
 
+import random
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import product
 
 import pytest
+from tests.support.foldings import outcome_of
+from tests.support.sites import INF, MAX1, decide, pad, site
+from tvm import relax
 
+from foldproof.case import Axis, Case, Step
+from foldproof.fold import Folded, FoldExplicitPadding, Refused
+from foldproof.fold.bounds import Bounds
 from foldproof.fold.facts import Consumer, Kind, PadFacts, Site, Unary
-from foldproof.fold.pooling import every_window_holds_data, never_wins, other_divisor, other_sum, other_window_count
+from foldproof.fold.pooling import (
+    every_window_holds_data,
+    never_wins,
+    refuse_other_divisor,
+    refuse_other_sum,
+    refuse_other_window_count,
+)
 from foldproof.fold.propagated import propagate
-from foldproof.fold.propagation import Bounds
+from foldproof.ir.relax import residual_pads as pads
+from foldproof.ir.relax.build import build
+from foldproof.oracle.legality import Legality, legal_folds, legality
 
 
 @dataclass(frozen=True)
@@ -106,7 +122,7 @@ def pools(**choices):
 
 def test_a_fold_that_loses_or_gains_a_window_is_refused():
     def refused(pool):
-        found = bool(list(other_window_count(pool.propagated())))
+        found = bool(list(refuse_other_window_count(pool.propagated())))
         assert found == (len(pool.starts()) != len(pool.folded.starts())), pool
         return found
 
@@ -121,7 +137,7 @@ def test_a_fold_that_changes_a_divisor_is_refused(counted, least):
     padding, folded or not."""
 
     def refused(pool):
-        found = bool(list(other_divisor(pool.propagated())))
+        found = bool(list(refuse_other_divisor(pool.propagated())))
         starts, folded = pool.starts(), pool.folded
         if not pool.propagated().adds:  # a crop: the flag stays
             folded = replace(folded, counted=counted)
@@ -147,8 +163,8 @@ def test_unknown_lengths_are_refused_under_ceil_mode_only_and_hold_no_data():
         unknown = replace(
             propagated, site=replace(propagated.site, consumer=replace(propagated.site.consumer, sizes=(None,)))
         )
-        assert [refused.kind for refused in other_window_count(unknown)] == kinds
-        assert not list(other_divisor(unknown))
+        assert [refused.kind for refused in refuse_other_window_count(unknown)] == kinds
+        assert not list(refuse_other_divisor(unknown))
         assert not every_window_holds_data(unknown)
 
 
@@ -179,9 +195,9 @@ def test_a_window_without_data_is_seen():
 )
 def test_integers_keep_the_width_of_their_sums(own, pad, stride, ceil_mode, kinds):
     pool = Pool(data=6, pad=pad, own=own, kernel=2, stride=stride, dilation=1, ceil_mode=ceil_mode)
-    assert [refused.kind for refused in other_sum(pool.propagated(dtype="int8"))] == kinds
-    assert not list(other_sum(pool.propagated(dtype="int32")))
-    assert not list(other_sum(pool.propagated(dtype="float32")))
+    assert [refused.kind for refused in refuse_other_sum(pool.propagated(dtype="int8"))] == kinds
+    assert not list(refuse_other_sum(pool.propagated(dtype="int32")))
+    assert not list(refuse_other_sum(pool.propagated(dtype="float32")))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +207,7 @@ def test_integers_keep_the_width_of_their_sums(own, pad, stride, ceil_mode, kind
         (0.0, True, -0.0, (), False),
         (0.0, False, 0.0, (), False),
         (0.0, True, 0.0, ("nn.relu",), True),
-        (0.0, True, 0.0, ("abs",), False),  # the sign of its zero is not told
+        (0.0, True, 0.0, ("abs",), False),  # the sign of its zero is not known
         (0.0, True, 0.0, ("nn.relu", "abs"), False),
         (0.0, False, -1.0, (), True),
         (1.0, False, 1.0, (), True),
@@ -205,3 +221,107 @@ def test_a_border_never_wins_where_no_element_is_below(low, plus_zero, value, op
     bounds = Bounds(low=low, high=9.0, plus_zero=plus_zero)
     assert never_wins(replace(propagated, border=replace(propagated.border, bounds=bounds))) is expected
     assert not never_wins(replace(propagated, border=replace(propagated.border, bounds=None)))
+
+
+def max_pool(x, **attributes):
+    return relax.op.nn.max_pool1d(x, **({"pool_size": 3} | attributes))
+
+
+def folds(found):
+    return isinstance(found, Folded)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize(
+    ("widths", "attributes", "expected"),
+    [
+        ((0, 0, 0, 0, 2, 2), {}, True),
+        ((0, 0, 0, 0, 3, 0), {}, False),  # the first window holds the border alone
+        ((0, 0, 0, 0, 0, 3), {}, False),
+        ((0, 0, 0, 0, 4, 0), {"dilation": 2}, True),
+        ((0, 0, 0, 0, 5, 0), {"dilation": 2}, False),
+        ((0, 0, 0, 0, 2, 0), {"padding": (1, 0)}, False),
+        ((0, 0, 0, 0, 1, 1), {"padding": (1, 1)}, True),
+        ((0, 0, 0, 0, 2, 2), {"strides": 3}, True),
+        ((0, 0, 0, 0, 0, 4), {"strides": 3}, False),  # of 12 elements: the last window starts at 9
+        ((0, 0, 0, 0, 0, 3), {"strides": 4}, False),  # of 11: at 8
+        ((0, 0, 0, 0, 0, 2), {"strides": 4}, True),  # of 10: at 4
+    ],
+)
+def test_every_window_of_a_bounded_max_pool_holds_data(widths, attributes, expected, ceil_mode):
+    if ceil_mode and attributes.get("strides") == 4 and widths[-1] == 2:
+        expected = False  # one window more, at 8
+    found = outcome_of(
+        lambda x: max_pool(x, ceil_mode=ceil_mode, **attributes),
+        value=0.0,
+        widths=widths,
+        first=[relax.op.nn.relu],
+    )
+    assert folds(found) is expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", ["avg_pool1d", "max_pool1d"])
+def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_agrees(op):
+    """Few drawn cases have ceil_mode, dilation, stride and own padding at once; no compilation, so these are many."""
+    rng, seen = random.Random(op), Counter()
+    while sum(seen.values()) < 300:
+        padding = (rng.randint(0, 1), rng.randint(0, 1))
+        axis = Axis(
+            size=rng.randint(1, 5),
+            pad=(rng.randint(0, 3), rng.randint(0, 3)),
+            kernel=rng.randint(1, 3),
+            stride=rng.randint(1, 3),
+            dilation=rng.randint(1, 2),
+            padding=padding,
+        )
+        try:
+            case = Case(
+                op=op,
+                axes=(axis,),
+                ceil_mode=rng.random() < 0.7,
+                count_include_pad=op == "avg_pool1d" and rng.random() < 0.6,
+                producers=() if op == "avg_pool1d" else (Step(kind="relu"),),
+            )
+        except ValueError:
+            continue  # no window fits
+        before = build(case)
+        folded = pads.count_residual_pads(FoldExplicitPadding()(before)) < pads.count_residual_pads(before)
+        if folded:
+            assert legal_folds(case) or axis.pad == (0, 0) or legality(case) is Legality.UNOBSERVABLE, case
+        else:
+            assert legality(case) is not Legality.LEGAL, case
+        seen[folded, case.ceil_mode] += 1
+    assert min(seen[folded, ceil] for folded in (True, False) for ceil in (True, False)) > 15, seen
+
+
+@pytest.mark.parametrize(
+    ("sizes", "widths", "own", "kernel", "stride", "counts"),
+    [
+        # (5 + 0 - 2) / 2 rounded up, plus 1, is 3; the last window starts at 4, the end of the folded data
+        (5, (0, 1), (0, 0), 2, 2, (2, 3)),
+        # one before it moves the end of the data by one, after the start of that window
+        (5, (1, 0), (0, 0), 2, 2, None),
+        # a window may go without a stride, and without an overhang: 6 windows, the last one starts at 5 of 4 + 1
+        (7, (1, 2), (0, 0), 2, 1, (5, 6)),
+        # 7 elements, windows of 3 at 0, 3, 6; folded, 2 elements before 4 and 1 after: the last starts at 6 of 6
+        (7, (2, 1), (0, 0), 3, 3, (2, 3)),
+        # the same after own padding of 1: 8 elements to go over, and the last of 3 windows starts at 6 of 7
+        (7, (2, 1), (1, 0), 3, 3, None),
+    ],
+)
+def test_ceil_mode_is_refused_exactly_where_a_window_goes(sizes, widths, own, kernel, stride, counts):
+    pool = replace(MAX1, ceil_mode=True, sizes=(sizes,), padding=own, kernel=(kernel,), strides=(stride,))
+    outcome = decide(site(pad(0, 0, widths, value=-INF), pool))
+    if counts is None:
+        assert outcome == Folded("max_pool", padding=(own[0] + widths[0], own[1] + widths[1]))
+    else:
+        assert outcome == Refused(
+            Kind.CEIL_MODE, f"with ceil_mode, axis W would have {counts[0]} windows, not {counts[1]}"
+        )
+
+
+def test_dilation_counts_in_the_extent_of_a_window():
+    # Windows of 2 with dilation 3 span 4 of 6 elements: at 0 and 2. Folded, the last of them starts at 2 of 4.
+    dilated = replace(MAX1, ceil_mode=True, sizes=(6,), kernel=(2,), strides=(2,), dilation=(3,))
+    assert decide(site(pad(0, 0, (0, 2), value=-INF), dilated)) == Folded("max_pool", padding=(0, 2))

@@ -120,7 +120,7 @@ def test_another_mode_is_read_by_its_name(mode, pad, more, shape, dtype):
 
 
 @pytest.mark.parametrize(("mode", "pad", "more"), [(mode, pad, more) for mode, pad, *more in OTHER_MODES])
-def test_widths_that_cancel_are_no_identity_in_another_mode(mode, pad, more):
+def test_widths_that_cancel_are_not_an_identity_in_another_mode(mode, pad, more):
     facts = read_prim_pad(emitted(pad, (2, 8), "float32", [0, 1], [0, -1], *more))
     assert facts.mode == mode
     assert not facts.is_identity
@@ -239,7 +239,7 @@ def test_a_crop_without_a_value_is_a_pad_by_its_name():
         ("x[a + 1, b]", "x[b, a + 1]"),
     ],
 )
-def test_a_slice_and_a_load_beyond_the_input_are_no_pads(change):
+def test_a_slice_and_a_load_beyond_the_input_are_not_pads(change):
     assert read_prim_pad(parsed(CROP, change)) is None
 
 
@@ -257,7 +257,7 @@ def test_a_slice_and_a_load_beyond_the_input_are_no_pads(change):
         (topi.nn.dilate, ([1, 1, 2, 2],)),
     ],
 )
-def test_what_topi_makes_of_other_operators_is_no_pad(compute, args):
+def test_what_topi_makes_of_other_operators_is_not_a_pad(compute, args):
     assert read_prim_pad(emitted(compute, (1, 2, 6, 6), "float32", *args)) is None
 
 
@@ -351,7 +351,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
-def test_a_function_wrong_in_one_thing_is_no_pad(change):
+def test_a_function_wrong_in_one_thing_is_not_a_pad(change):
     assert read_prim_pad(parsed(PAD, change)) is None
 
 
@@ -361,7 +361,7 @@ def test_a_scalar_in_between_is_a_parameter():
     )
 
 
-def test_a_width_that_a_call_computes_is_no_pad():
+def test_a_width_that_a_call_computes_is_not_a_pad():
     """A call need not return the same twice."""
     call = 'T.call_extern("int32", "f")'
     inside, loaded = f"{call} <= a and a < 5 + {call} and 2 <= b and b < 7", f"x[a - {call}, b - 2]"
@@ -369,7 +369,7 @@ def test_a_width_that_a_call_computes_is_no_pad():
     assert read_prim_pad(parsed(PAD, (STORED, stored))) is None
 
 
-def test_a_function_without_parameters_is_no_pad():
+def test_a_function_without_parameters_is_not_a_pad():
     function = parsed(PAD)
     assert read_prim_pad(tirx.PrimFunc([], function.body, function.ret_type)) is None
 
@@ -387,7 +387,7 @@ def test_a_function_whose_body_is_its_loops_is_read_too():
     assert read_prim_pad(bare) == constant(0.0, "float32", (1, 2), (2, 1))
 
 
-def test_a_mode_by_name_that_does_more_than_load_is_no_pad():
+def test_a_mode_by_name_that_does_more_than_load_is_not_a_pad():
     function = emitted(topi.nn.replicate_pad, (2, 8), "float32", [0, 1], [0, 2])
     source = function.script()
     name = "ReplicatePadInput[v_i0, v_i1] = x"

@@ -6,8 +6,9 @@ import struct
 import pytest
 
 from foldproof.fold import Kind, Refused
+from foldproof.fold.bounds import Bounds, bound_result, find_bounds, include_pad
 from foldproof.fold.facts import Binary, Cast, Clip, Operand, Padded, PadFacts, Quantization, Rearranged, Unary, Values
-from foldproof.fold.propagation import Border, Bounds, bounded, including, known_bounds, other_operands, passed, some
+from foldproof.fold.propagation import Border, list_other_operands, pass_step, show_some
 
 INF, NAN = math.inf, math.nan
 BYTE = Bounds(low=-128, high=127, plus_zero=True)
@@ -90,8 +91,8 @@ def permuted(*origin):
         (None, "float32", Cast(op="astype", dtype="int8"), BYTE),
     ],
 )
-def test_bounds_behind_a_step(bounds, dtype, step, expected):
-    assert bounded(bounds, dtype, step) == expected
+def test_bounds_after_a_step(bounds, dtype, step, expected):
+    assert bound_result(bounds, dtype, step) == expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_bounds_behind_a_step(bounds, dtype, step, expected):
     ],
 )
 def test_bounds_of_data_that_a_pad_has_added_to(bounds, added, expected):
-    assert including(bounds, added, added.widths) == expected
+    assert include_pad(bounds, added, added.widths) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_bounds_of_data_that_a_pad_has_added_to(bounds, added, expected):
     ],
 )
 def test_bounds_of_what_comes_out_of_producers(dtype, producers, expected):
-    assert known_bounds(dtype, producers) == expected
+    assert find_bounds(dtype, producers) == expected
 
 
 # --- through a step -----------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ def border(*flat, shape=(1, 1, 1), widths=((0, 0), (0, 0), (1, 2)), **more):
 def through(start, *steps):
     """The border after the steps, or the first refusal."""
     for step in steps:
-        start = passed(start, step)
+        start = pass_step(start, step)
         if isinstance(start, Refused):
             return start
     return start
@@ -185,36 +186,38 @@ def kind(found):
     ],
 )
 def test_a_border_that_varies_is_rearranged_with_its_tensor(given, origin, flat, shape, widths):
-    assert passed(given, permuted(*origin)) == border(*flat, shape=shape, widths=widths)
+    assert pass_step(given, permuted(*origin)) == border(*flat, shape=shape, widths=widths)
 
 
-def test_a_border_behind_another_pad_reaches_over_what_that_one_adds():
+def test_a_border_after_another_pad_reaches_over_what_that_one_adds():
     channels = padded((0, 0), (1, 2), (0, 0), value=7.0)
-    after = passed(border(4.0, bounds=Bounds(low=0, high=9)), channels)
+    after = pass_step(border(4.0, bounds=Bounds(low=0, high=9)), channels)
     grown = (7.0, 4.0, 4.0, 4.0, 7.0, 7.0)
     assert after == border(*grown, shape=(1, 6, 1), bounds=Bounds(low=0, high=9))
-    assert passed(border(4.0, bounds=Bounds(low=0, high=6)), channels).bounds is None
+    assert pass_step(border(4.0, bounds=Bounds(low=0, high=6)), channels).bounds is None
 
 
 def test_a_border_that_varies_is_grown_in_its_place_and_cropped():
     given = border(1.0, 2.0, 3.0, shape=(1, 3, 1))
-    assert passed(given, padded((0, 0), (1, -1), (0, 0), value=7.0)).values == Values((1, 3, 1), (7.0, 1.0, 2.0))
-    assert passed(given, padded((0, 0), (-1, 2), (0, 0), value=7.0)).values == Values((1, 4, 1), (2.0, 3.0, 7.0, 7.0))
+    assert pass_step(given, padded((0, 0), (1, -1), (0, 0), value=7.0)).values == Values((1, 3, 1), (7.0, 1.0, 2.0))
+    assert pass_step(given, padded((0, 0), (-1, 2), (0, 0), value=7.0)).values == Values(
+        (1, 4, 1), (2.0, 3.0, 7.0, 7.0)
+    )
     two = border(7.0, 2.0, shape=(1, 2, 1))
-    assert passed(two, padded((0, 0), (0, 1), (0, 0), sizes=(2, 2, 8), value=7.0)).values.flat == (7.0, 2.0, 7.0)
+    assert pass_step(two, padded((0, 0), (0, 1), (0, 0), sizes=(2, 2, 8), value=7.0)).values.flat == (7.0, 2.0, 7.0)
 
 
 def test_a_border_of_the_same_value_as_the_other_pad_needs_no_lengths():
-    after = passed(border(7.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))
+    after = pass_step(border(7.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))
     assert after == border(7.0)
-    assert kind(passed(border(4.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))) is Kind.SYMBOLIC
+    assert kind(pass_step(border(4.0), padded((0, 0), (1, 2), (0, 0), value=7.0, sizes=(2, None, 8)))) is Kind.SYMBOLIC
 
 
 def test_a_crop_passes_another_pad_and_only_the_bounds_change():
     crop = border(widths=((0, 0), (0, 0), (-1, 0)), bounds=Bounds(low=0, high=9))
-    assert passed(crop, padded((0, 0), (1, 0), (0, 0), value=5.0)) == crop
-    assert passed(crop, padded((0, 0), (1, 0), (0, 0), value=NAN)).bounds is None
-    assert passed(crop, padded((0, 0), (1, 0), (0, 0), value=10.0)).bounds is None
+    assert pass_step(crop, padded((0, 0), (1, 0), (0, 0), value=5.0)) == crop
+    assert pass_step(crop, padded((0, 0), (1, 0), (0, 0), value=NAN)).bounds is None
+    assert pass_step(crop, padded((0, 0), (1, 0), (0, 0), value=10.0)).bounds is None
 
 
 @pytest.mark.parametrize(
@@ -237,11 +240,11 @@ def test_a_crop_passes_another_pad_and_only_the_bounds_change():
     ],
 )  # fmt: skip
 def test_what_no_border_passes(step, expected):
-    assert kind(passed(border(4.0), step)) is expected
+    assert kind(pass_step(border(4.0), step)) is expected
 
 
 def test_no_border_of_an_unknown_dtype_passes():
-    assert kind(passed(border(4.0, dtype="float8_e4m3fn"), Cast(op="astype", dtype="float32"))) is Kind.DTYPE
+    assert kind(pass_step(border(4.0, dtype="float8_e4m3fn"), Cast(op="astype", dtype="float32"))) is Kind.DTYPE
 
 
 @pytest.mark.parametrize(
@@ -254,9 +257,9 @@ def test_no_border_of_an_unknown_dtype_passes():
         (-INF, 0, Kind.CAST),
     ],
 )
-def test_a_cast_to_integers_needs_data_in_range_behind_truncation(low, high, expected):
+def test_a_cast_to_integers_needs_data_in_range_after_truncation(low, high, expected):
     given = border(4.0, bounds=Bounds(low=low, high=high))
-    assert kind(passed(given, Cast(op="astype", dtype="int8"))) is expected
+    assert kind(pass_step(given, Cast(op="astype", dtype="int8"))) is expected
 
 
 @pytest.mark.parametrize(
@@ -270,14 +273,14 @@ def test_a_cast_to_integers_needs_data_in_range_behind_truncation(low, high, exp
     ],
 )
 def test_a_border_is_cast_from_the_dtype_that_it_has(value, source, dtype, expected):
-    found = passed(border(value, dtype=source, bounds=Bounds(low=0, high=9)), Cast(op="astype", dtype=dtype))
+    found = pass_step(border(value, dtype=source, bounds=Bounds(low=0, high=9)), Cast(op="astype", dtype=dtype))
     assert (found.kind if isinstance(found, Refused) else found.values.flat[0]) == expected
 
 
 def test_bounds_go_with_the_border():
     given = border(LONG, dtype="int64", bounds=Bounds(low=-LONG, high=LONG))
-    assert passed(given, unary("round", "int64")) == given
-    after = passed(border(4.0, bounds=Bounds(low=-2.5, high=5)), unary("floor"))
+    assert pass_step(given, unary("round", "int64")) == given
+    after = pass_step(border(4.0, bounds=Bounds(low=-2.5, high=5)), unary("floor"))
     assert after == border(4.0, bounds=Bounds(low=-3, high=5))
 
 
@@ -308,7 +311,7 @@ ADD, NEGATIVE, RELU = binary("add", 1.0), unary("negative"), unary("nn.relu")
         (-0.1, (unary("abs"), ADD), None),
     ],
 )
-def test_a_sum_behind_a_rounded_product_is_refused(start, steps, expected):
+def test_a_sum_after_a_rounded_product_is_refused(start, steps, expected):
     assert kind(through(border(single(start)), *steps)) is expected
 
 
@@ -324,17 +327,17 @@ def test_a_dequantize_rounds_the_product_of_scale_and_difference(point, expected
     assert kind(through(given, dequantize(single(0.1), point), ADD)) is expected
 
 
-# --- what is said -------------------------------------------------------------------------------------
+# --- what is shown -------------------------------------------------------------------------------------
 
 
 def test_operands_are_named():
-    assert [name for name, _ in other_operands(dequantize(1.0, 0))] == ["scale", "zero point"]
-    assert [name for name, _ in other_operands(ADD)] == ["operand"]
-    assert other_operands(RELU) == ()
+    assert [name for name, _ in list_other_operands(dequantize(1.0, 0))] == ["scale", "zero point"]
+    assert [name for name, _ in list_other_operands(ADD)] == ["operand"]
+    assert list_other_operands(RELU) == ()
 
 
 @pytest.mark.parametrize(
-    ("numbers", "said"),
+    ("numbers", "message"),
     [
         ((1.0,), "1"),
         ((1.0, 1.0), "1"),
@@ -342,5 +345,5 @@ def test_operands_are_named():
         ((1.0, 2.0, 3.0, 4.0, 5.0), "1, 2, 3, 4, ..."),
     ],
 )
-def test_of_many_numbers_the_first_four_are_said(numbers, message):
-    assert some(numbers) == message
+def test_of_many_numbers_the_first_four_are_shown(numbers, message):
+    assert show_some(numbers) == message

@@ -16,7 +16,7 @@ from foldproof.fold.facts import (
     Rearranged,
     Unary,
 )
-from foldproof.fold.reader import read_consumer, read_pad, read_step, squeezed_axes
+from foldproof.fold.reader import list_squeezed_axes, read_consumer, read_pad, read_step
 
 O = relax.op  # noqa: E741
 N = tirx.Var("n", "int64")
@@ -53,7 +53,7 @@ def step(call):
 # --- consumers ----------------------------------------------------------------------------------------
 
 
-def test_all_that_a_convolution_says_is_read():
+def test_all_attributes_of_a_convolution_are_read():
     call = O.nn.conv2d(
         var((2, 7, 9, 6), "int8"),
         var((4, 3, 5, 3), "int8"),
@@ -85,7 +85,7 @@ def test_all_that_a_convolution_says_is_read():
     )
 
 
-def test_all_that_a_pool_says_is_read():
+def test_all_attributes_of_a_pool_are_read():
     call = O.nn.avg_pool1d(var((N, 5, N)), 3, 2, (1, 0), 2, ceil_mode=True, count_include_pad=True)
     assert read_consumer(typed(call), 0, "") == Consumer(
         op="avg_pool1d",
@@ -268,9 +268,9 @@ def test_what_has_no_type_of_a_tensor_is_no_step():
 
 
 def test_axes_that_a_squeeze_removes():
-    assert squeezed_axes(typed(O.squeeze(var((1, 3, 1))))) == [0, 2]
-    assert squeezed_axes(typed(O.squeeze(var((1, N, 1)), [-1]))) == [2]
-    assert squeezed_axes(typed(O.squeeze(var(None, ndim=3)))) is None
+    assert list_squeezed_axes(typed(O.squeeze(var((1, 3, 1))))) == [0, 2]
+    assert list_squeezed_axes(typed(O.squeeze(var((1, N, 1)), [-1]))) == [2]
+    assert list_squeezed_axes(typed(O.squeeze(var(None, ndim=3)))) is None
 
 
 def test_a_pad_is_read_as_a_step_with_the_lengths_of_what_it_pads():

@@ -1,166 +1,45 @@
-"""foldproof.fold.rules: when a pad may become padding, and what that padding is. Every expectation is by hand."""
+"""foldproof.fold: when a pad may become padding, and what that padding is. Every expectation is by hand."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
-
-from foldproof.fold import rules
-from foldproof.fold.facts import (
-    Binary,
-    Cast,
-    Clip,
-    Consumer,
-    Folded,
-    Kind,
-    Operand,
-    Options,
-    Padded,
-    PadFacts,
-    Quantization,
-    Rearranged,
-    Refused,
-    Site,
-    Step,
-    Unary,
-    Values,
+from tests.support.sites import (
+    AVG1,
+    AVG2,
+    AVG3,
+    BYTE,
+    CONV1,
+    CONV2,
+    CONV3,
+    DECONV1,
+    FIVE,
+    H12_W34,
+    LOWEST16,
+    LOWEST32,
+    LOWEST64,
+    LOWEST_BFLOAT16,
+    MAX1,
+    MAX2,
+    MAX3,
+    TRANSPOSED,
+    W12,
+    binary,
+    changed,
+    decide,
+    dequantize,
+    in_layout,
+    kept,
+    pad,
+    padded,
+    site,
 )
-from foldproof.fold.values import cast, max_pool_start
 
-INF, NAN = math.inf, math.nan
-LOWEST16, LOWEST32, LOWEST64 = -65504.0, -3.4028234663852886e38, -1.7976931348623157e308
-LOWEST_BFLOAT16 = -3.3895313892515355e38
+from foldproof.fold.facts import Cast, Clip, Consumer, Folded, Kind, Rearranged, Refused, Unary
 
+INF = math.inf
+NAN = math.nan
 
-# --- sites, spelled short -----------------------------------------------------------------------------
-
-CONV1 = Consumer(
-    op="conv1d",
-    family="conv",
-    spatial="W",
-    layout="NCW",
-    out_layout="NCW",
-    kernel_layout="OIW",
-    padding=(0, 0),
-    strides=(1,),
-    dilation=(1,),
-    sizes=(12,),
-)
-CONV2 = Consumer(
-    op="conv2d",
-    family="conv",
-    spatial="HW",
-    layout="NCHW",
-    out_layout="NCHW",
-    kernel_layout="OIHW",
-    padding=(0, 0, 0, 0),
-    strides=(1, 1),
-    dilation=(1, 1),
-    sizes=(12, 12),
-)
-CONV3 = Consumer(
-    op="conv3d",
-    family="conv",
-    spatial="DHW",
-    layout="NCDHW",
-    out_layout="NCDHW",
-    kernel_layout="OIDHW",
-    padding=(0,) * 6,
-    strides=(1, 1, 1),
-    dilation=(1, 1, 1),
-    sizes=(12, 12, 12),
-)
-MAX1 = replace(CONV1, op="max_pool1d", family="max_pool", kernel_layout="", kernel=(2,))
-MAX2 = replace(CONV2, op="max_pool2d", family="max_pool", kernel_layout="", kernel=(2, 2))
-MAX3 = replace(CONV3, op="max_pool3d", family="max_pool", kernel_layout="", kernel=(2, 2, 2))
-AVG1 = replace(MAX1, op="avg_pool1d", family="avg_pool")
-AVG2 = replace(MAX2, op="avg_pool2d", family="avg_pool")
-AVG3 = replace(MAX3, op="avg_pool3d", family="avg_pool")
-DECONV1 = replace(CONV1, op="conv1d_transpose", family="conv_transpose", kernel_layout="IOW")
-TRANSPOSED = replace(CONV2, op="conv2d_transpose", family="conv_transpose", kernel_layout="IOHW")
-
-
-def in_layout(consumer, layout, kernel_layout=""):
-    return replace(consumer, layout=layout, out_layout=layout, kernel_layout=kernel_layout)
-
-
-def pad(*widths, value=0.0, dtype="float32", mode="constant"):
-    """Widths per axis of the tensor; 0 means none on an axis."""
-    pairs = tuple((0, 0) if width == 0 else width for width in widths)
-    return PadFacts(mode=mode, value=value, dtype=dtype, widths=pairs)
-
-
-@dataclass(frozen=True)
-class Dequantize:
-    """A dequantize as one says it; None for parameters that are not constant."""
-
-    scale: tuple | None = (0.5,)
-    zero_point: tuple | None = (5,)
-    axis: int = 1
-    out_dtype: str = "float32"
-
-    def step(self, rank):
-        return Quantization(
-            op="dequantize",
-            dtype=self.out_dtype,
-            scale=self._operand(self.scale, rank),
-            zero_point=self._operand(self.zero_point, rank),
-        )
-
-    def _operand(self, flat, rank):
-        shape = [1] * rank
-        shape[self.axis] = len(flat or (0,))
-        return Operand(shape=tuple(shape), flat=flat)
-
-
-def dequantize(scale=(0.5,), zero_point=(5,), axis=1, out_dtype="float32"):
-    return Dequantize(scale, zero_point, axis, out_dtype)
-
-
-@dataclass(frozen=True)
-class At:
-    """A site, with what stands between in short."""
-
-    pad: PadFacts
-    consumer: Consumer
-    dequantize: Dequantize | None = None
-    steps: tuple[Step, ...] = ()
-    producers: tuple[Step, ...] = ()
-    input_visible: bool = True
-    overwritten: bool = False
-
-    @property
-    def site(self):
-        rank = 1 if self.pad.widths is None else len(self.pad.widths)
-        steps = (self.dequantize.step(max(rank, 3)), *self.steps) if self.dequantize else self.steps
-        return Site(
-            pad=self.pad,
-            consumer=self.consumer,
-            steps=steps,
-            producers=self.producers,
-            input_visible=self.input_visible,
-            overwritten=self.overwritten,
-        )
-
-
-def decide(at, **options):
-    return rules.decide(at.site if isinstance(at, At) else at, Options(**options))
-
-
-def site(pad_facts, consumer, step=None):
-    return At(pad=pad_facts, consumer=consumer, dequantize=step)
-
-
-def changed(original, path, value):
-    """``original`` with the field at ``path`` ("pad.value") replaced, and nothing else."""
-    part, _, field = path.rpartition(".")
-    return replace(original, **{part: replace(getattr(original, part), **{field: value})} if part else {field: value})
-
-
-# --- accepted -----------------------------------------------------------------------------------------
-
-W12 = (0, 0, (1, 2))
-H12_W34 = (0, 0, (1, 2), (3, 4))
 
 CONV_FOLDS = [
     ("1d", site(pad(*W12), CONV1), (1, 2)),
@@ -197,9 +76,9 @@ CONV_FOLDS = [
     ("float64", site(pad(*W12, dtype="float64"), CONV1), (1, 2)),
 ]
 
-FIVE = pad(0, 0, (1, 2), (3, 4), value=5.0, dtype="int8")
-BYTE = pad(0, 0, (1, 2), (3, 4), value=128.0, dtype="uint8")
+
 LAST = pad(0, (1, 2), (3, 4), 0, value=5.0, dtype="int8")
+
 
 DEQUANTIZE_FOLDS = [
     ("the zero point", site(FIVE, CONV2, dequantize()), (1, 3, 2, 4)),
@@ -229,6 +108,7 @@ DEQUANTIZE_FOLDS = [
     ("to float16", site(FIVE, CONV2, dequantize(out_dtype="float16")), (1, 3, 2, 4)),
     ("own padding is added to", site(FIVE, replace(CONV2, padding=(1, 1, 1, 1)), dequantize()), (2, 4, 3, 5)),
 ]
+
 
 MAX_POOL_FOLDS = [
     ("1d -inf", site(pad(*W12, value=-INF), MAX1), (1, 2)),
@@ -266,6 +146,7 @@ MAX_POOL_FOLDS = [
     ),
 ]
 
+
 AVG_POOL_FOLDS = [
     ("1d, own padding 0, not counted", site(pad(*W12), AVG1), (1, 2)),
     ("1d, own padding 0, counted", site(pad(*W12), replace(AVG1, count_include_pad=True)), (1, 2)),
@@ -294,6 +175,7 @@ AVG_POOL_FOLDS = [
         (1, 1),
     ),
 ]
+
 
 CROPS = [
     ("conv", site(pad(0, 0, (-1, -2)), CONV1), Folded("conv", padding=(-1, -2))),
@@ -327,6 +209,7 @@ CROPS = [
     ),
 ]
 
+
 DECONVOLUTIONS = [
     ("stride 1", site(pad(*W12), replace(DECONV1, padding=(5, 5))), Folded("conv_transpose", padding=(4, 3))),
     (
@@ -346,6 +229,7 @@ DECONVOLUTIONS = [
         Folded("dequantize-conv_transpose", padding=(-1, -3, -2, -4)),
     ),
 ]
+
 
 ACCEPTED = [
     *((f"crop: {name}", at, folded) for name, at, folded in CROPS),
@@ -370,76 +254,69 @@ def test_a_legal_pad_becomes_padding(at, expected):
     assert decide(at) == expected
 
 
-ANYTHING = [
-    ("constant", pad(0, 0, 0)),
-    ("any value", pad(0, 0, 0, value=7.0)),
-    ("NaN", pad(0, 0, 0, value=NAN)),
-    ("reflect", pad(0, 0, 0, mode="reflect")),
-    ("replicate", pad(0, 0, 0, mode="replicate")),
-    ("circular", pad(0, 0, 0, mode="circular")),
-    ("an unknown mode", pad(0, 0, 0, mode="edge")),
-    ("float8", pad(0, 0, 0, dtype="float8_e4m3fn")),
-]
-
-
-@pytest.mark.parametrize("facts", [row[1] for row in ANYTHING], ids=[row[0] for row in ANYTHING])
-@pytest.mark.parametrize(
-    "consumer",
-    [
-        CONV1,
-        replace(CONV1, operand=1),
-        replace(MAX1, ceil_mode=True, sizes=(None,)),
-        replace(AVG1, padding=(1, 1)),
-        replace(TRANSPOSED, op="conv1d_transpose"),
-        Consumer(op="add", family="other"),
-        Consumer(op="return", family="other"),
-    ],
-    ids=lambda consumer: f"{consumer.op}{consumer.operand}",
-)
-def test_a_pad_of_zero_widths_goes_whatever_it_says_and_whatever_reads_it(facts, consumer):
-    assert decide(Site(pad=facts, consumer=consumer, input_visible=False)) == Folded("identity")
-
-
-# --- refused: an accepted site, one change, the reason -----------------------------------------------
-
 CONV = site(pad(*H12_W34), CONV2)
+
+
 CONV_OWN = site(pad(*H12_W34), replace(CONV2, padding=(1, 1, 1, 1)))
+
+
 DECONV = site(pad(*H12_W34), TRANSPOSED)
+
+
 MAX_OWN = site(pad(*W12, value=-INF), replace(MAX1, padding=(1, 2)))
+
+
 AVG_OWN = site(pad(*W12), replace(AVG1, padding=(1, 2), count_include_pad=True))
+
+
 CROPPED_QUANTIZED = site(pad(0, 0, (-1, -2), dtype="int8"), CONV1, dequantize(axis=2))
+
+
 CROPPED_INT8 = site(pad(0, 0, (-1, -2), dtype="int32"), AVG1)
+
+
 CONV_1D = site(pad(*W12), CONV1)
+
+
 SAME_WIDTHS = site(pad(0, 0, (1, 2), (1, 2)), CONV2)
+
+
 DEQUANTIZED = site(FIVE, CONV2, dequantize((0.5, 2.0), (5, 5)))
+
+
 DEQUANTIZED_AVG = site(FIVE, AVG2, dequantize())
+
+
 MAX = site(pad(*W12, value=-INF), MAX1)
+
+
 AVG = site(pad(*W12), AVG1)
-AVG_COUNTED = site(pad(*W12), replace(AVG1, count_include_pad=True))
+
+
 MAX_CEIL = site(pad(0, 0, (1, 1), value=-INF), replace(MAX1, ceil_mode=True, strides=(2,), sizes=(6,)))
+
+
 AVG_CEIL = site(pad(0, 0, (1, 1)), replace(AVG1, ceil_mode=True, strides=(2,), sizes=(6,)))
 
 
-def binary(op, value, *, shape=None, rank=4, dtype="float32", swapped=False):
-    shape = (1,) * rank if shape is None else shape
-    flat = None if value is None else (value,) * math.prod(shape)
-    return Binary(op=op, dtype=dtype, other=Operand(shape=shape, flat=flat), swapped=swapped)
-
-
-def padded(*widths, value=0.0, sizes=(1, 3, 9, 9), **facts):
-    """A pad in between, of the axes that are named."""
-    full = (*widths, *[(0, 0)] * (len(sizes) - len(widths)))
-    return Padded(op="pad", dtype="float32", pad=replace(pad(*full, value=value), **facts), sizes=sizes)
-
-
 CAST = replace(CONV, steps=(Clip(op="clip", dtype="float32", low=-127.0, high=127.0), Cast(op="astype", dtype="int8")))
+
+
 HALVED = replace(CONV, steps=(binary("divide", 2.0),))
+
+
 BETWEEN = replace(CONV, steps=(padded((0, 0), (0, 1)),))
+
+
 TURNED = replace(
     site(pad(0, (1, 2), (3, 4), 0), CONV2),
     steps=(Rearranged(op="permute_dims", dtype="float32", origin=(0, 3, 1, 2)),),
 )
+
+
 RELU = Unary(op="nn.relu", dtype="float32")
+
+
 BOUNDED = replace(site(pad(0, 0, (1, 1)), replace(MAX1, kernel=(3,), strides=(2,))), producers=(RELU,))
 
 
@@ -485,7 +362,13 @@ REFUSED = [
     (AVG_OWN, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the pad crops W by (1, -1), and own padding (1, 2)"),
     (MAX_CEIL, "pad.widths", ((0, 0), (0, 0), (1, -1)), Kind.CROP, "the last window of ceil_mode could reach that"),
     (AVG_CEIL, "pad.widths", ((0, 0), (0, 0), (-1, 1)), Kind.CROP, "the last window of ceil_mode could reach that"),
-    (DECONV, "pad.widths", ((0, 0), (0, 0), (-1, 2), (3, 4)), Kind.CROP, "no padding of a transposed convolution does"),
+    (
+        DECONV,
+        "pad.widths",
+        ((0, 0), (0, 0), (-1, 2), (3, 4)),
+        Kind.CROP,
+        "padding of a transposed convolution cannot do",
+    ),
     (DECONV, "pad.value", 1.0, Kind.VALUE, "conv2d_transpose pads with 0, but the pad value is 1.0"),
     (DECONV, "pad.mode", "reflect", Kind.MODE, "'reflect'"),
     (DECONV, "consumer.operand", 1, Kind.WEIGHT, "weight operand"),
@@ -553,15 +436,15 @@ REFUSED = [
     (BETWEEN, "steps", (padded((0, 0), (0, 0), (1, 0), (0, 0)),), Kind.NESTED, "another pad of axis 2"),
     (BETWEEN, "steps", (padded((0, 0), (0, 1), value=2.0),), Kind.VALUE, "pad makes 0, 2"),
     (BETWEEN, "steps", (padded((0, 0), (0, 1), value=2.0, sizes=(1, None, 9, 9)),), Kind.SYMBOLIC, "axis 1"),
-    (BETWEEN, "steps", (padded((0, 0), (0, 1), mode="reflect"),), Kind.MODE, "'reflect' stands between"),
+    (BETWEEN, "steps", (padded((0, 0), (0, 1), mode="reflect"),), Kind.MODE, "a pad between has mode 'reflect'"),
     (TURNED, "pad.widths", ((0, 0), (0, 0), (0, 0), (1, 1)), Kind.CHANNEL, "the channel axis by (1, 1)"),
     # relu -> pad(0) -> max_pool
     (BOUNDED, "producers", (), Kind.VALUE, "max_pool pads float32 with"),
     (BOUNDED, "producers", (binary("maximum", 0.0, swapped=True),), Kind.VALUE, "max_pool pads"),
     (BOUNDED, "pad.value", -0.0, Kind.VALUE, "max_pool pads"),
     (BOUNDED, "pad.value", 1e-30, Kind.VALUE, "max_pool pads"),
-    (BOUNDED, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold none"),
-    (BOUNDED, "consumer.sizes", (None,), Kind.VALUE, "a window may hold none"),
+    (BOUNDED, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold only padding"),
+    (BOUNDED, "consumer.sizes", (None,), Kind.VALUE, "a window may hold only padding"),
     (BOUNDED, "steps", (binary("multiply", 2.0, rank=3),), Kind.VALUE, "max_pool pads"),
     (DEQUANTIZED, "dequantize.scale", None, Kind.RUNTIME_OPERAND, "not a constant"),
     (DEQUANTIZED, "dequantize.zero_point", None, Kind.RUNTIME_OPERAND, "not a constant"),
@@ -601,7 +484,7 @@ REFUSED = [
     (AVG, "pad.dtype", "uint8", Kind.DTYPE, "sums uint8 in uint8"),
     (AVG, "pad.dtype", "int16", Kind.DTYPE, "sums int16 in int16"),
     # consumers that have no padding, or one that means something else
-    (CONV, "consumer", Consumer(op="add", family="other"), Kind.CONSUMER, "add is no convolution or pool"),
+    (CONV, "consumer", Consumer(op="add", family="other"), Kind.CONSUMER, "add is not a convolution or pool"),
     (CONV, "consumer", Consumer(op="return", family="other"), Kind.CONSUMER, "return"),
 ]
 
@@ -617,35 +500,6 @@ def test_one_broken_precondition_is_refused_with_its_reason(accepted, path, valu
     assert isinstance(outcome, Refused)
     assert outcome.kind is kind
     assert text in outcome.detail
-
-
-@pytest.mark.parametrize(
-    ("at", "options", "text"),
-    [
-        (CONV, {"allow_asymmetric": False}, "padding [1, 3, 2, 4] is asymmetric"),
-        (site(pad(0, 0, (-1, -1)), CONV1), {"allow_negative": False}, "padding [-1, -1] is negative"),
-        (site(pad(*W12), DECONV1), {"allow_negative": False}, "padding [-1, -2] is negative"),
-    ],
-)
-def test_padding_that_a_backend_does_not_take_is_refused(at, options, text):
-    assert isinstance(decide(at), Folded)
-    outcome = decide(at, **options)
-    assert isinstance(outcome, Refused)
-    assert outcome.kind is Kind.OPTION
-    assert text in outcome.detail
-
-
-@pytest.mark.parametrize(
-    ("at", "options", "padding"),
-    [
-        (site(pad(0, 0, (1, 1)), CONV1), {"allow_asymmetric": False}, (1, 1)),
-        (site(pad(0, 0, (1, 1), (2, 2)), CONV2), {"allow_asymmetric": False}, (1, 2, 1, 2)),
-        (site(pad(*W12), CONV1), {"allow_negative": False}, (1, 2)),
-        (site(pad(*W12), replace(CONV1, padding=(-1, -1))), {"allow_negative": False}, (0, 1)),
-    ],
-)
-def test_padding_that_a_backend_takes_is_folded(at, options, padding):
-    assert decide(at, **options) == Folded("conv", padding)
 
 
 @pytest.mark.parametrize(
@@ -696,50 +550,17 @@ def test_a_border_counts_as_the_convolution_multiplies_it(value, dtype, out_dtyp
         (
             site(pad(0, 0, (-1, 0), (0, -2)), TRANSPOSED),
             Refused(
-                Kind.CROP, "the pad crops H (-1, 0), W (0, -2), which no padding of a transposed convolution does"
+                Kind.CROP, "the pad crops H (-1, 0), W (0, -2), which padding of a transposed convolution cannot do"
             ),
         ),
     ],
 )  # fmt: skip
-def test_a_refusal_says_what_stood_in_the_way(at, refused):
+def test_a_refusal_names_its_reason(at, refused):
     assert decide(at) == refused
 
 
 def test_the_rows_above_show_every_kind_of_refusal():
     assert {row[3] for row in REFUSED} == set(Kind) - {Kind.OPTION}
-
-
-@pytest.mark.parametrize(
-    ("sizes", "widths", "own", "kernel", "stride", "counts"),
-    [
-        # (5 + 0 - 2) / 2 rounded up, plus 1, is 3; the last window starts at 4, the end of the folded data
-        (5, (0, 1), (0, 0), 2, 2, (2, 3)),
-        # one before it moves the end of the data by one, after the start of that window
-        (5, (1, 0), (0, 0), 2, 2, None),
-        # a window may go without a stride, and without an overhang: 6 windows, the last one starts at 5 of 4 + 1
-        (7, (1, 2), (0, 0), 2, 1, (5, 6)),
-        # 7 elements, windows of 3 at 0, 3, 6; folded, 2 elements before 4 and 1 after: the last starts at 6 of 6
-        (7, (2, 1), (0, 0), 3, 3, (2, 3)),
-        # the same after own padding of 1: 8 elements to go over, and the last of 3 windows starts at 6 of 7
-        (7, (2, 1), (1, 0), 3, 3, None),
-    ],
-)
-def test_ceil_mode_is_refused_exactly_where_a_window_goes(sizes, widths, own, kernel, stride, counts):
-    pool = replace(MAX1, ceil_mode=True, sizes=(sizes,), padding=own, kernel=(kernel,), strides=(stride,))
-    outcome = decide(site(pad(0, 0, widths, value=-INF), pool))
-    if counts is None:
-        assert outcome == Folded("max_pool", padding=(own[0] + widths[0], own[1] + widths[1]))
-    else:
-        assert outcome == Refused(
-            Kind.CEIL_MODE, f"with ceil_mode, axis W would have {counts[0]} windows, not {counts[1]}"
-        )
-
-
-# --- what goes in part, through steps, or with a correction ------------------------------------------------
-
-
-def kept(*widths):
-    return tuple((0, 0) if width == 0 else width for width in widths)
 
 
 @pytest.mark.parametrize(
@@ -779,280 +600,3 @@ def kept(*widths):
 )
 def test_what_can_go_goes(at, expected):
     assert decide(at) == expected
-
-
-INT_CONV = replace(CONV2, out_dtype="int32", channels=3, weight="integer")
-THREE = pad(*H12_W34, value=3.0, dtype="int8")
-
-
-@pytest.mark.parametrize(
-    ("at", "nonzero", "expected"),
-    [
-        (site(THREE, INT_CONV), "correct", Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3,)))),
-        (site(THREE, INT_CONV), "refuse", Kind.VALUE),
-        (site(replace(THREE, value=0.0), INT_CONV), "correct", Folded("conv", (1, 3, 2, 4))),
-        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct", Kind.VALUE),  # rounds
-        (site(THREE, replace(INT_CONV, out_dtype="float32")), "correct-inexact", Kind.VALUE),
-        (site(THREE, INT_CONV), "correct-inexact", (1, 3, 2, 4)),
-        (site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)), "correct", Kind.VALUE),
-        (
-            site(pad(*H12_W34, value=3.0), replace(CONV2, channels=3)),
-            "correct-inexact",
-            Folded("corrected-conv", (1, 3, 2, 4), border=Values((1, 1, 1, 1), (3.0,))),
-        ),
-        (site(pad(*H12_W34, value=INF), replace(CONV2, channels=3)), "correct-inexact", Kind.VALUE),
-        (site(THREE, replace(INT_CONV, sizes=(12, None))), "correct", Kind.VALUE),
-        (site(THREE, replace(INT_CONV, channels=None)), "correct", Kind.VALUE),
-        (site(THREE, replace(INT_CONV, weight="finite")), "correct", Kind.VALUE),
-        (site(THREE, replace(INT_CONV, padding=(1, 1, 1, 1))), "correct", (2, 4, 3, 5)),
-        (site(replace(THREE, mode="reflect"), INT_CONV), "correct", Kind.MODE),
-    ],
-)
-def test_a_border_that_is_not_zero_is_corrected_by_option_where_sums_are_integers(at, nonzero, expected):
-    outcome = decide(at, nonzero=nonzero)
-    if isinstance(expected, Kind):
-        assert isinstance(outcome, Refused)
-        assert outcome.kind is expected
-    else:
-        assert outcome == expected or outcome.padding == expected
-
-
-ONE_CHANNEL = pad(0, (1, 2), 0, 0, dtype="int8")
-
-
-@pytest.mark.parametrize(
-    ("at", "expected"),
-    [
-        (site(ONE_CHANNEL, replace(INT_CONV, weight="integer")), Folded("conv", (0, 0, 0, 0), channels=(1, 2))),
-        (site(ONE_CHANNEL, replace(INT_CONV, weight="integer", groups=2)), Kind.CHANNEL),
-        (site(ONE_CHANNEL, replace(INT_CONV, weight="")), Kind.CHANNEL),  # nothing known of the weight: 0 * inf
-        (site(replace(ONE_CHANNEL, value=1.0), replace(INT_CONV, weight="integer")), Kind.CHANNEL),
-        (site(pad(0, (-1, 0), 0, 0, dtype="int8"), replace(INT_CONV, weight="integer")), Kind.CHANNEL),
-        (
-            site(pad(0, (0, 1), (1, 2), (3, 4)), replace(CONV2, weight="finite")),
-            Folded("conv", (1, 3, 2, 4), channels=(0, 1)),
-        ),
-    ],
-)
-def test_zero_channels_go_with_their_weights_by_option(at, expected):
-    outcome = decide(at, channels="slice")
-    if isinstance(expected, Kind):
-        assert isinstance(outcome, Refused)
-        assert outcome.kind is expected
-    else:
-        assert outcome == expected
-
-
-@pytest.mark.parametrize(
-    ("inner", "outer", "expected"),
-    [
-        (pad(0, (1, 2)), pad(0, (3, 4)), pad(0, (4, 6))),
-        (pad((1, 0), 0, value=5.0), pad(0, (3, 4), value=5.0), pad((1, 0), (3, 4), value=5.0)),
-        (pad(0, (-1, 0), value=5.0), pad(0, (-2, -1), value=6.0), pad(0, (-3, -1), value=6.0)),
-        (pad(0, (2, 2), value=5.0), pad(0, (-1, -3), value=6.0), pad(0, (1, -1), value=5.0)),
-        # nothing is left of what the inner pad added, so that its value is no matter
-        (pad(0, (0, 2), value=5.0), pad(0, (1, -2), value=6.0), pad(0, (1, 0), value=6.0)),
-        (pad(0, (0, 2), value=5.0), pad(0, (1, -1), value=6.0), Kind.VALUE),
-        (
-            pad(0, (1, 1), value=0.4, dtype="int8"),
-            pad(0, (1, 1), dtype="int8"),
-            pad(0, (2, 2), value=0.4, dtype="int8"),
-        ),
-        (pad(0, (-1, 0)), pad(0, (1, 0)), Kind.CROP),
-        (pad(0, (1, 0)), pad(0, (1, 0), value=1.0), Kind.VALUE),
-        (pad(0, (1, 0)), pad(0, (1, 0), value=-0.0), Kind.VALUE),
-        (pad(0, (1, 0), value=NAN), pad(0, (1, 0), value=NAN), Kind.VALUE),
-        (pad(0, (1, 0), mode="reflect"), pad(0, (1, 0)), Kind.MODE),
-        (pad(0, (1, 0)), pad(0, (1, 0), mode="edge"), Kind.MODE),
-        (pad(0, (1, 0), dtype="float8_e5m2"), pad(0, (1, 0), dtype="float8_e5m2"), Kind.DTYPE),
-        (replace(pad(0, 0), widths=None), pad(0, (1, 0)), Kind.DYNAMIC_WIDTH),
-    ],
-)
-def test_pads_of_pads_become_one_where_that_is_the_same(inner, outer, expected):
-    outcome = rules.merge(inner, outer)
-    if isinstance(expected, Kind):
-        assert isinstance(outcome, Refused)
-        assert outcome.kind is expected
-    else:
-        assert outcome == expected
-
-
-RELU2 = Unary(op="nn.relu", dtype="float32")
-SWAP2 = Rearranged(op="permute_dims", dtype="float32", origin=(1, 0))
-INSERTED2 = Rearranged(op="expand_dims", dtype="float32", origin=(None, 1))
-
-
-def padded2(*widths):
-    return Padded(op="nn.pad", dtype="float32", pad=pad(*widths), sizes=(4, 4))
-
-
-@pytest.mark.parametrize(
-    ("inner", "steps", "outer", "expected"),
-    [
-        (pad(0, (2, 1), value=7.0), (), pad(0, (-1, 0)), (pad(0, (1, 1), value=7.0), pad(0, 0))),
-        (pad(0, (2, 1)), (RELU2, RELU2), pad(0, (-3, -1)), (pad(0, 0), pad(0, (-1, 0)))),
-        (pad(0, (2, 1)), (), pad((3, 0), (-1, 4), value=5.0), (pad(0, (1, 1)), pad((3, 0), (0, 4), value=5.0))),
-        (pad((1, 0), (2, 0), value=NAN), (RELU2,), pad((-1, 0), (-1, 0)), (pad(0, (1, 0), value=NAN), pad(0, 0))),
-        (pad(0, (2, 1), mode="reflect"), (), pad(0, (0, -1)), (pad(0, (2, 0), mode="reflect"), pad(0, 0))),
-        (
-            pad(0, (2, 1), dtype="bool"),
-            (),
-            pad(0, (0, -1), dtype="bool"),
-            (pad(0, (2, 0), dtype="bool"), pad(0, 0, dtype="bool")),
-        ),
-        (pad(0, (2, 1)), (SWAP2,), pad((-2, 0), 0), (pad(0, (0, 1)), pad(0, 0))),
-        (pad(0, (2, 1)), (INSERTED2,), pad(0, (-2, 0)), (pad(0, (0, 1)), pad(0, 0))),
-        (pad(0, (2, 1)), (padded2((1, 1), 0),), pad(0, (-2, 0)), (pad(0, (0, 1)), pad(0, 0))),
-        (pad(0, (2, 1)), (binary("add", 1.0, rank=2),), pad(0, (-2, 0)), (pad(0, (0, 1)), pad(0, 0))),
-        # 1. widths that are not constants
-        (replace(pad(0, 0), widths=None), (), pad(0, (-1, 0)), None),
-        (pad(0, (2, 1)), (), replace(pad(0, 0), widths=None), None),
-        # 2. another pad of that axis, an operand that varies along it or may, a new axis
-        (pad(0, (2, 1)), (padded2(0, (0, 1)),), pad(0, (-2, -1)), (pad(0, (0, 1)), pad(0, (0, -1)))),
-        (pad(0, (2, 1)), (padded2(0, (1, 0)),), pad(0, (-2, 0)), None),
-        (pad(0, (2, 1)), (padded2(0, (0, -1)),), pad(0, (-2, 0)), None),
-        (pad(0, (2, 1)), (replace(padded2(0, 0), pad=replace(pad(0, 0), widths=None)),), pad(0, (-2, 0)), None),
-        (pad(0, (2, 1)), (binary("add", 1.0, shape=(1, 7)),), pad(0, (-2, 0)), None),
-        (pad(0, (2, 1)), (binary("add", None, shape=(1, None)),), pad(0, (-2, 0)), None),
-        (pad(0, (2, 1)), (replace(binary("add", 1.0), other=Operand(shape=None, flat=None)),), pad(0, (-2, 0)), None),
-        (pad((2, 1), 0), (INSERTED2,), pad((-2, 0), 0), None),
-        # 3. a crop at another end, of another axis; no crop
-        (pad(0, (2, 0)), (), pad(0, (0, -1)), None),
-        (pad((2, 0), 0), (), pad(0, (-1, 0)), None),
-        (pad(0, (-2, 0)), (), pad(0, (-1, 0)), None),
-        (pad(0, (2, 1)), (), pad(0, (1, 1)), None),
-    ],
-)
-def test_what_a_pad_adds_and_a_later_one_crops_is_cancelled(inner, steps, outer, expected):
-    assert rules.Cancelled.pads(Padded(op="pad", dtype=inner.dtype, pad=inner, sizes=(4, 4)), steps, outer) == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "inner", "outer", "expected"),
-    [
-        (4, (-3, 2), (0, -2), ((-3, 0), (0, 0))),
-        (4, (-4, 2), (0, -2), None),  # nothing is left of the axis
-        (3, (-4, 5), (2, -5), None),  # less than nothing: it crops what it adds itself
-        (3, (-4, 5), (1, -3), ((-4, 2), (1, 0))),
-        (None, (-1, 2), (0, -1), ((-1, 1), (0, 0))),
-        (None, (-1, 2), (0, -2), None),  # at least one element, of which nothing may be left
-        (None, (0, 2), (0, -2), ((0, 0), (0, 0))),
-    ],
-)
-def test_a_crop_is_cancelled_only_if_something_is_left_between(size, inner, outer, expected):
-    padded = Padded(op="pad", dtype="float32", pad=pad(inner), sizes=(size,))
-    found = rules.Cancelled.pads(padded, (RELU2,), pad(outer))
-    assert (found and tuple(each.widths for each in found)) == (expected and tuple((sides,) for sides in expected))
-
-
-def test_dilation_counts_in_the_extent_of_a_window():
-    # Windows of 2 with dilation 3 span 4 of 6 elements: at 0 and 2. Folded, the last of them starts at 2 of 4.
-    dilated = replace(MAX1, ceil_mode=True, sizes=(6,), kernel=(2,), strides=(2,), dilation=(3,))
-    assert decide(site(pad(0, 0, (0, 2), value=-INF), dilated)) == Folded("max_pool", padding=(0, 2))
-
-
-def test_many_channels_are_shown_by_a_few():
-    step = dequantize(zero_point=tuple(range(6, 106)))
-    outcome = decide(site(FIVE, CONV2, step))
-    assert outcome.detail.endswith("(zero point 6, 7, 8, 9, ...)")
-
-
-# --- cast ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("dtype", "value", "expected"),
-    [
-        ("int8", 0.0, 0),
-        ("int8", 0.99, 0),
-        ("int8", -0.99, 0),
-        ("int8", 1.5, 1),
-        ("int8", -1.5, -1),
-        ("int8", 127.9, 127),
-        ("int8", -128.9, -128),
-        ("int16", 32767.0, 32767),
-        ("int32", -2147483648.0, -2147483648),
-        ("int64", -9223372036854775808.0, -9223372036854775808),
-        ("int64", 9223372036854774784.0, 9223372036854774784),
-        ("uint8", 255.9, 255),
-        ("uint8", -0.0, 0),
-        ("float64", 0.1, 0.1),
-        ("float64", 5e-324, 5e-324),
-        ("float32", 0.1, 0.100000001490116119384765625),
-        ("float32", 16777217.0, 16777216.0),
-        ("float32", 1e-50, 0.0),
-        ("float32", LOWEST32, LOWEST32),
-        ("float32", -INF, -INF),
-        ("float16", 0.1, 0.0999755859375),
-        ("float16", 65504.0, 65504.0),
-        ("float16", 2.0**-24, 2.0**-24),
-        ("float16", 2.0**-25, 0.0),
-        ("float16", 2049.0, 2048.0),
-        ("float16", INF, INF),
-        ("bfloat16", 0.1, 0.10009765625),
-        ("bfloat16", 1 + 2.0**-8, 1.0),  # a tie, to even
-        ("bfloat16", 1 + 3 * 2.0**-8, 1 + 2.0**-6),  # a tie, to even
-        ("bfloat16", 1 + 2.0**-8 + 2.0**-23, 1 + 2.0**-7),
-        ("bfloat16", -1 - 3 * 2.0**-8, -1 - 2.0**-6),
-        ("bfloat16", 3.4e38, INF),
-        ("bfloat16", LOWEST32, -INF),
-        ("bfloat16", LOWEST_BFLOAT16, LOWEST_BFLOAT16),
-        ("bfloat16", 1e-50, 0.0),
-        ("bfloat16", 2.0**-133, 2.0**-133),
-        ("bfloat16", -INF, -INF),
-    ],
-)
-def test_a_pad_value_is_cast_as_the_tensor_holds_it(dtype, value, expected):
-    assert cast(value, dtype) == expected
-
-
-@pytest.mark.parametrize(
-    ("dtype", "value"),
-    [
-        ("int8", 128.0),
-        ("int8", -129.0),
-        ("int8", NAN),
-        ("int8", INF),
-        ("int8", -INF),
-        ("int64", 9223372036854775808.0),
-        ("int64", -9223372036854777856.0),
-        ("uint8", -0.5),
-        ("uint8", -1.0),
-        ("uint8", 256.0),
-        ("float16", 65505.0),
-        ("float16", -65536.0),
-        ("float32", 3.5e38),
-        ("float32", -1e300),
-        ("bfloat16", -3.5e38),
-    ],
-)
-def test_a_pad_value_that_tvm_refuses_has_no_cast(dtype, value):
-    assert cast(value, dtype) is None
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bfloat16"])
-def test_floats_keep_nan_and_the_sign_of_zero(dtype):
-    assert math.isnan(cast(NAN, dtype))
-    assert math.copysign(1, cast(-0.0, dtype)) == -1
-    assert math.copysign(1, cast(-1e-320, dtype)) == -1
-
-
-# --- where max_pool starts ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [
-        ("float16", -65504.0),
-        ("float32", -3.4028234663852886e38),
-        ("float64", -1.7976931348623157e308),
-        ("bfloat16", -INF),
-        ("int8", -128),
-        ("int16", -32768),
-        ("int32", -2147483648),
-        ("int64", -9223372036854775808),
-        ("uint8", 0),
-    ],
-)
-def test_max_pool_starts_at_the_lowest_finite_value(dtype, expected):
-    assert max_pool_start(dtype) == expected

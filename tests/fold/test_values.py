@@ -1,6 +1,6 @@
 """foldproof.fold.values: what each op makes of a pad value, pinned by executing TVM on the same values.
 
-A value that is claimed must come out to the bit (a zero may have either sign: values says so); one that is not claimed
+A value that is claimed must come out to the bit (a zero may have either sign, see values); one that is not claimed
 (None) costs a fold and nothing else, so the tables also say how many must be claimed.
 """
 
@@ -11,9 +11,11 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import pytest
 import tvm
+from tests.support.sites import LOWEST32, LOWEST_BFLOAT16
 from tvm import relax
 
 from foldproof.fold import values
+from foldproof.fold.values import cast, max_pool_start
 from foldproof.ir.relax.targets import parse_target
 
 INF, NAN = math.inf, math.nan
@@ -102,10 +104,10 @@ def test_leakyrelu(dtype, alpha):
 @pytest.mark.parametrize("bounds", [(0, 6), (-127, 127), (0.5, 5.5), (2, 3)])
 def test_clip(dtype, bounds):
     if dtype == "uint8" and bounds[0] < 0:
-        assert values.clipped(3, *bounds, dtype) is None  # TVM refuses a negative bound there
+        assert values.clip(3, *bounds, dtype) is None  # TVM refuses a negative bound there
         return
     tensor, numbers = held(dtype)
-    claims = [values.clipped(number, *bounds, dtype) for number in numbers]
+    claims = [values.clip(number, *bounds, dtype) for number in numbers]
     fractional = dtype in values.INTEGER_BITS and bounds[0] != int(bounds[0])
     least = 0 if fractional else len(numbers)
     assert_claims(claims, executed(lambda x: relax.op.clip(x, *bounds), tensor), least=least)
@@ -144,7 +146,7 @@ def test_binary_ops_with_a_constant_that_tvm_may_simplify(name, constant):
 @pytest.mark.parametrize(("source", "target"), list(product(SAMPLES, repeat=2)))
 def test_astype(source, target):
     tensor, numbers = held(source)
-    claims = [values.converted(number, source, target) for number in numbers]
+    claims = [values.convert(number, source, target) for number in numbers]
     assert_claims(claims, executed(lambda x: relax.op.astype(x, target), tensor), least=4)
 
 
@@ -154,7 +156,7 @@ def test_astype(source, target):
 @pytest.mark.parametrize("zero_point", [0, 3, 127])
 def test_dequantize(dtype, out_dtype, scale, zero_point):
     tensor, numbers = held(dtype)
-    claims = [values.dequantized(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
+    claims = [values.dequantize(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
     parameters = relax.const(scale, "float32"), relax.const(zero_point, "int32")
     assert_claims(
         claims, executed(lambda x: relax.op.dequantize(x, *parameters, out_dtype=out_dtype), tensor), least=len(numbers)
@@ -167,7 +169,7 @@ def test_dequantize(dtype, out_dtype, scale, zero_point):
 @pytest.mark.parametrize("zero_point", [0, 3, -5])
 def test_quantize(dtype, out_dtype, scale, zero_point):
     tensor, numbers = held(dtype)
-    claims = [values.quantized(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
+    claims = [values.quantize(n, float(np.float32(scale)), zero_point, dtype, out_dtype) for n in numbers]
     parameters = relax.const(scale, "float32"), relax.const(zero_point, "int8")
     result = executed(lambda x: relax.op.quantize(x, *parameters, out_dtype=out_dtype), tensor)
     assert_claims(claims, result, least=len(numbers))
@@ -179,8 +181,8 @@ def test_what_overflows_or_is_no_number_is_not_claimed():
     assert values.BINARY["subtract"](INF, INF, "float32") is None
     assert values.BINARY["multiply"](0.0, INF, "float32") is None  # NaN, or 0 where TVM simplifies x * 0
     assert values.BINARY["divide"](1.0, 0.0, "float32") is None
-    assert values.converted(300.0, "float32", "int8") is None
-    assert values.converted(INF, "float32", "int32") is None
+    assert values.convert(300.0, "float32", "int8") is None
+    assert values.convert(INF, "float32", "int32") is None
     assert values.UNARY["sqrt"](-1.0, "float32") is None
     assert values.UNARY["tanh"](1.0, "float32") is None
     assert values.UNARY["abs"](-128, "int8") is None
@@ -192,7 +194,7 @@ def test_bfloat16_is_claimed_only_where_nothing_is_rounded():
     assert values.BINARY["add"](256.0, 1.0, "bfloat16") is None
     assert values.BINARY["add"](256.0, 2.0**-20, "bfloat16") == 256.0  # in float32, too
     assert values.UNARY["square"](2.0**-133, "bfloat16") == 0.0
-    assert values.converted(0.1, "float32", "bfloat16") is None
+    assert values.convert(0.1, "float32", "bfloat16") is None
 
 
 def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
@@ -225,8 +227,8 @@ def test_what_float32_rounds_to_a_bfloat16_is_what_tvm_computes():
     ],
 )
 def test_a_product_that_was_rounded_is_known(a, b, dtype, inexact):
-    rounded = (a, b) if dtype in values.INTEGER_BITS else (values.rounded(a, dtype), values.rounded(b, dtype))
-    assert values.inexact_product(*rounded, dtype) is inexact
+    rounded = (a, b) if dtype in values.INTEGER_BITS else (values.round_to(a, dtype), values.round_to(b, dtype))
+    assert values.is_inexact_product(*rounded, dtype) is inexact
 
 
 LONG = 2**62 + 1
@@ -307,7 +309,7 @@ def test_leakyrelu_multiplies_what_is_not_positive(value, alpha, expected):
     ],
 )
 def test_a_bound_of_clip_in_the_dtype_of_its_data(value, dtype, expected):
-    assert values.bound(value, dtype) == expected
+    assert values.cast_bound(value, dtype) == expected
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ def test_a_bound_of_clip_in_the_dtype_of_its_data(value, dtype, expected):
     ],
 )
 def test_casts_at_the_limits(value, source, dtype, expected):
-    assert values.converted(value, source, dtype) == expected
+    assert values.convert(value, source, dtype) == expected
 
 
 @pytest.mark.parametrize(
@@ -346,7 +348,7 @@ def test_casts_at_the_limits(value, source, dtype, expected):
     ],
 )
 def test_dequantize_at_the_limits(args, expected):
-    assert values.dequantized(*args) == expected
+    assert values.dequantize(*args) == expected
 
 
 @pytest.mark.parametrize(
@@ -364,7 +366,7 @@ def test_dequantize_at_the_limits(args, expected):
     ],
 )
 def test_quantize_at_the_limits(args, expected):
-    assert values.quantized(*args) == expected
+    assert values.quantize(*args) == expected
 
 
 @pytest.mark.parametrize(
@@ -372,7 +374,7 @@ def test_quantize_at_the_limits(args, expected):
     [(-1.0, -1.0), (-1.00390625, -1.0), (1.01171875, 1.015625), (-3.0e38, -3.00405527047391e38), (-INF, -INF)],
 )
 def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
-    assert values.rounded(single, "bfloat16") == expected
+    assert values.round_to(single, "bfloat16") == expected
 
 
 @pytest.mark.parametrize(
@@ -380,4 +382,99 @@ def test_rounding_to_bfloat16_takes_the_even_neighbour(single, expected):
     [(1e39, "float32", INF), (-1e39, "float32", -INF), (-65520.0, "float16", -INF), (65519.0, "float16", 65504.0)],
 )
 def test_rounding_beyond_the_range_gives_an_infinity(value, dtype, expected):
-    assert values.rounded(value, dtype) == expected
+    assert values.round_to(value, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        ("int8", 0.0, 0),
+        ("int8", 0.99, 0),
+        ("int8", -0.99, 0),
+        ("int8", 1.5, 1),
+        ("int8", -1.5, -1),
+        ("int8", 127.9, 127),
+        ("int8", -128.9, -128),
+        ("int16", 32767.0, 32767),
+        ("int32", -2147483648.0, -2147483648),
+        ("int64", -9223372036854775808.0, -9223372036854775808),
+        ("int64", 9223372036854774784.0, 9223372036854774784),
+        ("uint8", 255.9, 255),
+        ("uint8", -0.0, 0),
+        ("float64", 0.1, 0.1),
+        ("float64", 5e-324, 5e-324),
+        ("float32", 0.1, 0.100000001490116119384765625),
+        ("float32", 16777217.0, 16777216.0),
+        ("float32", 1e-50, 0.0),
+        ("float32", LOWEST32, LOWEST32),
+        ("float32", -INF, -INF),
+        ("float16", 0.1, 0.0999755859375),
+        ("float16", 65504.0, 65504.0),
+        ("float16", 2.0**-24, 2.0**-24),
+        ("float16", 2.0**-25, 0.0),
+        ("float16", 2049.0, 2048.0),
+        ("float16", INF, INF),
+        ("bfloat16", 0.1, 0.10009765625),
+        ("bfloat16", 1 + 2.0**-8, 1.0),  # a tie, to even
+        ("bfloat16", 1 + 3 * 2.0**-8, 1 + 2.0**-6),  # a tie, to even
+        ("bfloat16", 1 + 2.0**-8 + 2.0**-23, 1 + 2.0**-7),
+        ("bfloat16", -1 - 3 * 2.0**-8, -1 - 2.0**-6),
+        ("bfloat16", 3.4e38, INF),
+        ("bfloat16", LOWEST32, -INF),
+        ("bfloat16", LOWEST_BFLOAT16, LOWEST_BFLOAT16),
+        ("bfloat16", 1e-50, 0.0),
+        ("bfloat16", 2.0**-133, 2.0**-133),
+        ("bfloat16", -INF, -INF),
+    ],
+)
+def test_a_pad_value_is_cast_as_the_tensor_holds_it(dtype, value, expected):
+    assert cast(value, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("int8", 128.0),
+        ("int8", -129.0),
+        ("int8", NAN),
+        ("int8", INF),
+        ("int8", -INF),
+        ("int64", 9223372036854775808.0),
+        ("int64", -9223372036854777856.0),
+        ("uint8", -0.5),
+        ("uint8", -1.0),
+        ("uint8", 256.0),
+        ("float16", 65505.0),
+        ("float16", -65536.0),
+        ("float32", 3.5e38),
+        ("float32", -1e300),
+        ("bfloat16", -3.5e38),
+    ],
+)
+def test_a_pad_value_that_tvm_refuses_has_no_cast(dtype, value):
+    assert cast(value, dtype) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bfloat16"])
+def test_floats_keep_nan_and_the_sign_of_zero(dtype):
+    assert math.isnan(cast(NAN, dtype))
+    assert math.copysign(1, cast(-0.0, dtype)) == -1
+    assert math.copysign(1, cast(-1e-320, dtype)) == -1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float16", -65504.0),
+        ("float32", -3.4028234663852886e38),
+        ("float64", -1.7976931348623157e308),
+        ("bfloat16", -INF),
+        ("int8", -128),
+        ("int16", -32768),
+        ("int32", -2147483648),
+        ("int64", -9223372036854775808),
+        ("uint8", 0),
+    ],
+)
+def test_max_pool_starts_at_the_lowest_finite_value(dtype, expected):
+    assert max_pool_start(dtype) == expected

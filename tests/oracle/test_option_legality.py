@@ -6,7 +6,7 @@ from tests.support.relax import is_correctable, is_sliceable
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.checking.check import check, options_of
 from foldproof.checking.failures import MissedFold
-from foldproof.fold import FoldExplicitPadding, rules
+from foldproof.fold import FoldExplicitPadding, conv_rules
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.oracle.option_legality import NO_OPTIONS
 
@@ -93,7 +93,7 @@ def test_only_options_that_exclude_nothing_promise_anything():
 
 
 def test_a_pass_that_corrects_less_than_it_promises_is_told(monkeypatch):
-    monkeypatch.setattr(rules, "_correctable", lambda propagated, options: False)
+    monkeypatch.setattr(conv_rules, "_can_correct", lambda propagated, options: False)
     case = MADE_UP_FOR["integers"][0]
     check(case)
     with pytest.raises(MissedFold, match="a term that knows nothing of the data makes up for the border") as told:
@@ -102,7 +102,7 @@ def test_a_pass_that_corrects_less_than_it_promises_is_told(monkeypatch):
 
 
 def test_a_pass_that_slices_less_than_it_promises_is_told(monkeypatch):
-    monkeypatch.setattr(rules.IntoConv, "letters", rules.Rule.letters)
+    monkeypatch.setattr(conv_rules.IntoConv, "letters", conv_rules.Rule.letters)
     with pytest.raises(MissedFold, match="nothing that the pad adds along the channels changes the result"):
         check(SLICEABLE["zeros"][0], BOTH)
 

@@ -27,7 +27,7 @@ INEXPRESSIBLE = {
     Kind.SYMBOLIC: "a case has no symbolic channels, and what TVM's analyzer cannot prove is not known",
     Kind.OPTION: "a case knows no options of the pass",
 }
-"""Refusals that no case leads to; tests/fold/test_fold.py and test_chains.py build their IR by hand."""
+"""Refusals that no case leads to; tests/fold and docs/reference/rules.md have their IR by hand."""
 
 RULES = {"identity", "nested", "cancelled", "max_pool", "chain-max_pool", "bounded-max_pool"} | {
     prefix + family for prefix in ("", "dequantize-", "chain-") for family in ("conv", "conv_transpose", "avg_pool")

@@ -1,5 +1,7 @@
 """Modules to fold, and the assertions on every fold."""
 
+from functools import partial
+
 import numpy as np
 import tvm
 import tvm_ffi
@@ -28,6 +30,10 @@ def refusals(module, **options):
     return [(r.consumer, r.outcome.kind) for r in reports if isinstance(r.outcome, Refused)]
 
 
+def assert_kept(module, **options):
+    assert fold(module, **options).same_as(module)
+
+
 def assert_stays(module, *kinds, **options):
     assert fold(module, **options).same_as(module)
     assert [kind for _, kind in refusals(module, **options)] == list(kinds)
@@ -42,6 +48,25 @@ def assert_same_results(module, *arrays, **options):
     assert results[0].dtype == results[1].dtype
     np.testing.assert_array_equal(results[0].view(np.uint8), results[1].view(np.uint8))
     assert len(np.unique(results[0])) > 1
+
+
+# --- what a fold is looked at by ------------------------------------------------------------------------
+
+
+def outcomes(module):
+    return [(r.pad, r.consumer, r.result, r.outcome) for r in FoldExplicitPadding().explain(module)]
+
+
+def report_lines(module, **options):
+    return [str(report) for report in FoldExplicitPadding(**options).explain(module)]
+
+
+def bindings_of(module):
+    return [binding for block in module["main"].body.blocks for binding in block.bindings]
+
+
+def op_names(module):
+    return [binding.value.op.name.removeprefix("relax.") for binding in bindings_of(module)]
 
 
 # --- modules ------------------------------------------------------------------------------------------
@@ -81,3 +106,24 @@ def emitted(params, *ops):
             result = builder.emit_output(ops[-1](last))
         builder.emit_func_output(result)
     return builder.get()
+
+
+def pad_last_axis(*sides, value=0.0, mode="constant"):
+    """Of the last axis of three."""
+    return partial(relax.op.nn.pad, pad_width=(0, 0, 0, 0, *sides), pad_mode=mode, pad_value=value)
+
+
+def outcome_of(*ops, value, shape=(2, 3, 8), widths=(0, 0, 0, 0, 1, 2), dtype="float32", first=()):
+    """What becomes of a pad with a value between ``first`` and ``ops``, the last of which consumes it."""
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType(shape, dtype))
+    with builder.function("main", [x]):
+        y = x
+        for op in first:
+            y = builder.emit(op(y))
+        y = builder.emit(relax.op.nn.pad(y, widths, pad_value=value))
+        for op in ops:
+            y = builder.emit(op(y))
+        builder.emit_func_output(y)
+    [report] = FoldExplicitPadding().explain(builder.get())
+    return report.outcome

@@ -1,0 +1,93 @@
+"""The paths from a pad to its readers, through the ops that a pad can pass.
+
+    pad --> step --> step --> use
+
+A step is an op that a pad can pass. Aliases are followed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tvm import ir, relax
+
+from foldproof.fold.bindings import Bindings, Use
+from foldproof.fold.facts import Step
+from foldproof.fold.reader import data_of_pad
+
+MOST_STEPS = 64
+"""The search for a pad ends after so many steps: graphs have a handful, and each consumer reads its chain again."""
+
+
+MOST_PRODUCERS = 4
+"""The most steps before a pad that are read for bounds of its data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """A pad and the steps from it to a consumer, in order: (variable, facts, number of the data operand)."""
+
+    pad: relax.Var
+    steps: tuple[tuple[relax.Var, Step, int], ...]
+
+    @property
+    def facts(self) -> tuple[Step, ...]:
+        return tuple(step for _, step, _ in self.steps)
+
+
+def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
+    """Yield the pads before an operand, nearest first, each with the steps after it."""
+    steps: tuple[tuple[relax.Var, Step, int], ...] = ()
+    var = bindings.alias(operand)
+    while isinstance(var, relax.Var) and len(steps) < MOST_STEPS:
+        if bindings.pad(var) is not None:
+            yield Path(pad=var, steps=steps)
+        found = bindings.step(var)
+        if found is None:
+            return
+        steps = ((var, *found), *steps)
+        var = bindings.alias(data_operand(bindings.values[var], found[1]))
+
+
+def data_operand(call: ir.Call, index: int) -> Any:
+    """Return the data operand of a step, or the input of a pad."""
+    return data_of_pad(call) if isinstance(call.args[0], ir.GlobalVar) else call.args[index]
+
+
+def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
+    """Return the last steps that compute ``source``, in the order of execution."""
+    producers: tuple[Step, ...] = ()
+    var = bindings.alias(source)
+    while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := bindings.step(var)) is not None:
+        producers = (found[0], *producers)
+        var = bindings.alias(data_operand(bindings.values[var], found[1]))
+    return producers
+
+
+def find_uses(bindings: Bindings, path: Path) -> Iterator[tuple[Path, Use]]:
+    """Yield (path, use) for every use at the end of a path. A step whose result nothing reads is a use itself."""
+    end = path.steps[-1][0] if path.steps else path.pad
+    for user, operand in find_users(bindings, end):
+        found = bindings.step(user) if user is not None and user not in bindings.dead else None
+        if user is not None and found is not None and _is_data(bindings, user, found[1], end, operand):
+            longer = Path(pad=path.pad, steps=(*path.steps, (user, *found)))
+            if len(longer.steps) < MOST_STEPS and (after := list(find_uses(bindings, longer))):
+                yield from after
+                continue
+        yield path, (user, operand)
+
+
+def _is_data(bindings: Bindings, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
+    """Return whether ``var`` is the data operand of the step, and not another operand."""
+    return operand == index and bool(bindings.alias(data_operand(bindings.values[user], index)).same_as(var))
+
+
+def find_users(bindings: Bindings, var: relax.Var) -> Iterator[Use]:
+    """Yield the uses of a variable, also by its aliases."""
+    names = [var]
+    while names:
+        for user, operand in bindings.users(names.pop(0)):
+            if user is not None and isinstance(bindings.values.get(user), relax.Var):
+                names.append(user)
+            elif user is None or user not in bindings.dead:
+                yield user, operand

@@ -1,0 +1,103 @@
+"""Pads that are removed before consumers fold: identities, nested pads, and widths that a crop cancels."""
+
+from collections.abc import Iterator
+
+from tvm import relax
+
+from foldproof.fold import moves, paths
+from foldproof.fold.bindings import Bindings, PrimPads
+from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
+from foldproof.fold.pad_pairs import Cancelled
+from foldproof.fold.paths import Path, find_users
+from foldproof.fold.rebuild import rebuild
+from foldproof.fold.report import Report, report_site
+from foldproof.fold.rules import Identity, merge
+
+
+def simplify_pads(
+    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report]
+) -> tuple[relax.Function, Bindings]:
+    """Delete identities, merge nested pads and cancel crops, until none is left."""
+    bindings = Bindings(function, prim_pads)
+    while True:
+        found = [*_drop_identities(name, bindings)]
+        if found:
+            function = rebuild(bindings)
+            bindings = Bindings(function, prim_pads)
+        merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
+        reports += [*found, *merged]
+        if not merged:
+            return function, bindings
+        function = rebuild(bindings)
+        bindings = Bindings(function, prim_pads)
+
+
+def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
+    """Let the readers of a pad whose widths are all 0 read its input."""
+    for var in bindings.pads:
+        pad = bindings.pad(var)
+        if pad is not None and pad.is_identity and not bindings.in_place:
+            bindings.aliases[var] = bindings.source(var)
+            yield report_site(bindings, name, var, None, Identity.fold())
+
+
+def _merge_nested(name: str, bindings: Bindings) -> Iterator[Report]:
+    """Merge pads of pads."""
+    for var in bindings.pads:
+        while (found := find_merge(bindings, var)) is not None:
+            inner, pad = found
+            bindings.replace(
+                var, moves.build_pad(bindings.source(inner), pad, bindings.values[var], bindings.values[var].ty)
+            )
+            yield report_site(bindings, name, inner, var, Folded("nested"))
+
+
+def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:
+    """Remove from a pad and a later crop, with steps between, the elements that one adds and the other crops."""
+    for var in bindings.pads:
+        while (found := _find_cancellation(bindings, var)) is not None:
+            path, outcome, outer = found
+            operand = moves.move_operand(bindings, path, outcome, var, {})
+            bindings.replace(var, moves.build_pad(operand, outer, bindings.values[var], bindings.values[var].ty))
+            yield report_site(bindings, name, path.pad, var, outcome)
+
+
+def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
+    """Return the path from a pad to a crop of what it adds, the outcome, and the rest of the crop."""
+    outer = bindings.pad(var)
+    assert outer is not None
+    if not _crops(outer) or var in bindings.dead or bindings.in_place:
+        return None
+    for path in paths.find_paths(bindings, bindings.source(var)):
+        inner = bindings.step(path.pad)
+        found = Cancelled.cancel(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
+        if found is not None and bindings.visible(bindings.source(path.pad), path.steps[0][0] if path.steps else var):
+            smaller, outer = found
+            return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
+    return None
+
+
+def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
+    """Return the pad that ``var`` pads again, and the one pad that does both.
+
+    A pad that others read stays for them, so that one pad for both saves nothing. Except if ``var`` crops,
+    which does not fold into a transposed convolution.
+    """
+    outer = bindings.pad(var)
+    assert outer is not None
+    if bindings.in_place:
+        return None
+    inner_var = bindings.alias(bindings.source(var))
+    inner = bindings.pad(inner_var)
+    if inner is None:
+        return None
+    if len(list(find_users(bindings, inner_var))) != 1 and not _crops(outer):
+        return None
+    if not bindings.visible(bindings.source(inner_var), var):
+        return None
+    merged = merge(inner, outer)
+    return None if isinstance(merged, Refused) else (inner_var, merged)
+
+
+def _crops(pad: PadFacts) -> bool:
+    return any(width < 0 for sides in pad.widths or () for width in sides)
