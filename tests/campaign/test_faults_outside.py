@@ -87,7 +87,7 @@ DISTURBANCES = {
 
 @mounts
 @pytest.mark.faults
-@pytest.mark.parametrize(("disturbance", "repair", "said"), DISTURBANCES.values(), ids=DISTURBANCES)
+@pytest.mark.parametrize(("disturbance", "repair", "message"), DISTURBANCES.values(), ids=DISTURBANCES)
 def test_a_corpus_that_cannot_be_written_any_more(disturbance, repair, message, whole, disk, tmp_path):
     place = Place(tmp_path, {"MARK_FILE": str(tmp_path / "mark"), "DISTURBANCE": f"cd {tmp_path}; {disturbance}"})
     run = place.fuzz(*WRONG, *CAMPAIGN, "--corpus", "disk/found", "--journal", "kept", "--json", "log")

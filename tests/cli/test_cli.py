@@ -127,7 +127,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("args", "said"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("args", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_refused_in_one_line_that_names_it(args, message, folder):
     (folder / "empty").mkdir()
     (folder / "exits.py").write_text("raise SystemExit(0)")
@@ -157,7 +157,7 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize(("text", "message"), MALFORMED.values(), ids=MALFORMED)
 @pytest.mark.parametrize("command", ["replay", "show"])
 def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, text, message, folder):
     (folder / "bad.case.json").write_text(text)
@@ -250,7 +250,7 @@ def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("raises", "the pass raised RuntimeError: boom"),
         ("returns_none", "the pass returned NoneType"),
