@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from foldproof.campaign.prefetch import prefetch_shards
-from foldproof.campaign.shrinker import ShrinkResult, shrink
+from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.case import Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure, failure
@@ -187,5 +187,5 @@ def _shrink(plan: Plan, pool: WorkerPool, tally: Tally, result: Result, listener
     asked = pool.asking(config)
     [found] = asked.ask([tally.failure.case])
     if isinstance(found, Failure):
-        result.shrunk[tally.name] = shrink(found, asked, seconds=plan.shrink_seconds)
+        result.shrunk[tally.name] = shrink_with(found, asked, seconds=plan.shrink_seconds)
         listener.shrunk(tally.name, result.shrunk[tally.name])

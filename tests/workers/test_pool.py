@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from foldproof.campaign.shrinker import shrink
+from foldproof.campaign.shrinker import shrink_with
 from foldproof.case import Axis, Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.result import Verdict
@@ -213,7 +213,7 @@ def test_a_crash_shrinks_like_any_other_failure(passes):
     with WorkerPool(CheckConfig(fold=passes + "dies_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
         [crash] = workers.ask([strided(2)])
-        shrunk = shrink(crash, workers)
+        shrunk = shrink_with(crash, workers)
     assert shrunk.minimal
     assert shrunk.case == Case(op="conv1d", axes=(Axis(stride=2),))
 
