@@ -38,7 +38,7 @@ class Progress(Listener):
         if self._live:
             self._live.stop()
 
-    def progressed(self, summary: Summary) -> None:
+    def on_progress(self, summary: Summary) -> None:
         """Rewrite the line, or print one when a minute has passed."""
         if self._live:
             self._live.update(self._bar(summary))
@@ -46,13 +46,13 @@ class Progress(Listener):
             self._last_line = time.monotonic()
             self._console.print(self._line(summary), soft_wrap=True)
 
-    def found(self, found: DistinctFailure) -> None:
+    def on_failure(self, found: DistinctFailure) -> None:
         """Say at once what was found; the shrunk case follows at the end."""
         self._console.print(
             Text(f"found {found.failure.fingerprint}: {found.failure.detail}", style="red"), soft_wrap=True
         )
 
-    def shrinking(self, found: DistinctFailure) -> None:
+    def on_shrinking(self, found: DistinctFailure) -> None:
         """Say what is being shrunk."""
         text = Text(f"shrinking {found.failure.fingerprint} ...", style="dim")
         if self._live:

@@ -17,7 +17,7 @@ def shown(summary, *, terminal=False, seconds=None, examples=None, monkeypatch):
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=160)
     with Progress(console, seconds=seconds, examples=examples) as live:
-        live.progressed(summary)
+        live.on_progress(summary)
         if terminal:
             live._live.refresh()
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
