@@ -101,7 +101,7 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]
 def shards(strategy: SearchStrategy[Case], examples: int, seed: int) -> Iterator[tuple[int, list[Case]]]:
     """Shard after shard, each with its distinct cases, drawn in this process."""
     plan = Plan(examples)
-    while (following := next(plan.ahead(), None)) is not None:
+    while (following := next(plan.pending(), None)) is not None:
         shard, most = following
         cases = draw(strategy, most, shard_seed(seed, shard))
         plan.count(shard, len(cases))

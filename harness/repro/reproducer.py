@@ -47,13 +47,13 @@ class Reproducer:
     def to_dict(self) -> dict[str, Any]:
         """As a record of a failure has it."""
         path = str(self.path) if self.path else None
-        return {"script": path, "script_confirmed": self.confirmed, "script_complaint": self.problem}
+        return {"script": path, "script_confirmed": self.confirmed, "script_problem": self.problem}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
         """What ``to_plain`` wrote."""
         path = record["script"]
-        return cls(path=Path(path) if path else None, problem=record["script_complaint"])
+        return cls(path=Path(path) if path else None, problem=record["script_problem"])
 
     def __str__(self) -> str:
         if self.path is None:

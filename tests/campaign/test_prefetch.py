@@ -56,7 +56,7 @@ def gives_up(*names):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("ahead")
+    made = tmp_path_factory.mktemp("prefetch")
     (made / "mine.py").write_text(STRATEGIES)
     return made
 
@@ -79,8 +79,8 @@ def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(pool):
 def test_a_strategy_of_few_cases_gives_all_of_them_once(pool):
     cases = PendingDraw(pool, (), "mine:FEW", 60, 1).cases()
     assert len(cases) == len(set(cases)) == 30
-    ahead = list(prefetch_shards(pool, (), "mine:FEW", 100, 1))
-    sizes = [len(cases) for _, cases in ahead]
+    prefetched = list(prefetch_shards(pool, (), "mine:FEW", 100, 1))
+    sizes = [len(cases) for _, cases in prefetched]
     assert sum(sizes) == 100  # shards that have fewer cases than they may are made up for
     assert len(sizes) > 3
     assert max(sizes) == 30

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from foldproof.campaign.campaign import Listener, run
-from foldproof.campaign.distributed.dask_cluster import shard_task
 from foldproof.campaign.distributed.remote import ShardResult, run_remotely
 from foldproof.campaign.distributed.shard_process import run_task
+from foldproof.campaign.distributed.shard_task import ShardTask
 from foldproof.campaign.journal import JOURNAL
 from foldproof.campaign.settings import Settings
 from foldproof.checking.config import CheckConfig
@@ -223,8 +223,8 @@ class Backwards:
 
     def results(self, settings, plan, keep_going):
         found = []
-        for shard, most in list(plan.ahead()):
-            plain = run_task(json.loads(shard_task(settings, shard, most)), worker="here")
+        for shard, most in list(plan.pending()):
+            plain = run_task(ShardTask.create(settings, shard, most).to_dict(), worker="here")
             found.append(ShardResult(**json.loads(json.dumps(plain))))
             plan.count(shard, found[-1].cases)
         yield from reversed(found)
@@ -234,7 +234,7 @@ class Heard(Listener):
     def __init__(self):
         self.fingerprints = []
 
-    def found(self, found):
+    def on_failure(self, found):
         self.fingerprints.append((found.failure.fingerprint, found.failure.case))
 
 
@@ -249,7 +249,7 @@ def test_a_campaign_ends_with_the_same_failures_in_whatever_order_shards_arrive(
         pool.start()
         near, far = Heard(), Heard()
         expected = run(settings, pool, near)
-        got = run(settings, pool, far, judging=run_remotely(Backwards()))
+        got = run(settings, pool, far, run_shards=run_remotely(Backwards()))
     assert len(near.fingerprints) >= most
     assert far.fingerprints == near.fingerprints
     for name in (*LIKE[1:], *COUNTS):
@@ -301,9 +301,9 @@ def test_without_the_extra_a_line_says_what_to_install(tmp_path):
 # --- what goes wrong on the way -----------------------------------------------------------------------
 
 OTHER_VERSIONS = """
-import foldproof.campaign.distributed.dask_cluster, foldproof.cli.main, foldproof.core.versions
+import foldproof.campaign.distributed.shard_task, foldproof.cli.main, foldproof.core.versions
 ours = foldproof.core.versions.versions()
-foldproof.campaign.distributed.dask_cluster.versions = lambda: ours | {NAME: "9"}
+foldproof.campaign.distributed.shard_task.versions = lambda: ours | {NAME: "9"}
 foldproof.cli.main.main()
 """
 
@@ -325,7 +325,7 @@ def test_a_pass_that_the_workers_do_not_have_is_said_so(cluster, tmp_path):
     (tmp_path / "mine.py").write_text("def nothing(mod):\n    return mod\n")
     refused = fuzz(*SMALL, "--examples", 20, "--pass", "mine:nothing", "--scheduler", cluster.address, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "says: pass 'mine:nothing': importing mine raised ModuleNotFoundError" in refused.stderr
+    assert "reports: pass 'mine:nothing': importing mine raised ModuleNotFoundError" in refused.stderr
 
 
 def test_ctrl_c_ends_the_shards_on_the_workers_too(cluster, tmp_path):
