@@ -63,7 +63,7 @@ def test_a_failing_case_shows_the_sentence_the_case_and_how_to_replay_it(project
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "unexpected outcome: expected folded 'max_pool', but saw 'conv'",
+            "unexpected outcome: expected folded 'max_pool', but got 'conv'",
             "conv1d NCW/OIW float32, data (1, 1, 1), 1 filter",
             "replay: foldproof replay *wrong.case.json",
         ]
@@ -97,13 +97,13 @@ def test_another_pass_is_tested_with_an_option(project):
 def test_a_pass_that_is_none_is_a_usage_error(project):
     result = run(project, "--fold-pass", "passes:missing")
     assert result.ret != 0
-    result.stdout.fnmatch_lines(["*pass 'passes:missing': passes has no missing*"])
+    result.stdout.fnmatch_lines(["*pass 'passes:missing': passes has no attribute 'missing'*"])
 
 
 def test_examples_must_be_a_number(project):
     result = run(project, "--fold-examples", "many")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--fold-examples 'many' is no whole number from 1*"])
+    result.stderr.fnmatch_lines(["*--fold-examples 'many' is not a whole number from 1*"])
 
 
 def test_fixtures_give_the_options(project):

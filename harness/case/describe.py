@@ -16,7 +16,14 @@ from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL, Step
 
 
 def describe(case: Case) -> str:
-    """The case as text, a line per part; what is at its default is left out."""
+    """Describe a case in a few lines.
+
+    Args:
+        case: the case.
+
+    Returns:
+        One line per part of the case, without the parts that are at their default.
+    """
     lines = [_headline(case)]
     lines += [_row("first", _step(step, "")) for step in case.producers]
     lines.append(_row("pad", _pad(case)))

@@ -36,11 +36,22 @@ def check(
     complete: bool | None = None,
     sample: float = SAMPLE,
 ) -> Verdict:
-    """Compile and run ``case`` with and without the pass, and compare. Raises a ``Failure``.
+    """Compile and run a case with and without the pass, and compare the outputs.
 
-    ``fold`` is the bundled pass unless given. ``complete`` also fails on a legal fold that was not made; by default
-    for the bundled pass alone. On a target of the fast pipeline, every failure and a share of ``sample`` (0 to 1) of
-    the other cases goes through the default pipeline too. Raises TargetError for an unknown target.
+    Args:
+        case: the case.
+        fold: the pass: a ``tvm.transform.Pass``, or a function from IRModule to IRModule; None is the bundled pass.
+        target: the TVM target: kind, tag or JSON.
+        complete: whether a legal fold that the pass misses is a failure; None means only for the bundled pass.
+        sample: the share of passing cases, 0 to 1, that the default pipeline runs as well. Every failure is run by
+            both pipelines.
+
+    Returns:
+        What was seen of a case that passes: whether it was folded, by which rules, or why not.
+
+    Raises:
+        Failure: if the case fails; its class, ``symptom`` and ``detail`` tell how.
+        TargetError: for an unknown target.
     """
     pass_: Any = load_fold(None) if fold is None else fold
     complete = (isinstance(pass_, FoldExplicitPadding) and pass_.complete) if complete is None else complete

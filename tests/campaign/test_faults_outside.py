@@ -58,7 +58,7 @@ def test_a_killed_worker_is_said_and_costs_no_case(whole, tmp_path):
     assert process.returncode == 1, out + err
     assert killed
     assert set(err.splitlines()) <= {
-        "foldproof: a worker was killed (SIGKILL), which no case does; what it had is done again"
+        "foldproof: a worker was killed by SIGKILL, which a case does not send; its cases are checked again"
     }
     assert outcome(summary(tmp_path / "log")) == outcome(whole)
     unharmed(place, whole)

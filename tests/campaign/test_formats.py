@@ -20,7 +20,7 @@ from foldproof.core.versions import versions
 
 FORMATS = Path(__file__).parents[1] / "data" / "formats"
 NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt")
-"""``sampled`` is not among them: which cases both pipelines run depends on the JSON text of a case, so on its format."""
+"""Not ``sampled``: which cases both pipelines run depends on the JSON text of a case, and so on its format."""
 
 COUNTS = ("by_op", "reasons", "rules", "undefined", "fallbacks", "known")
 

@@ -86,18 +86,21 @@ def refused(run):
 # --- bad input ----------------------------------------------------------------------------------------
 
 BAD = {
-    "unknown op": (["fuzz", "--ops", "conv2d,conv9d"], "op 'conv9d' is none of conv1d, conv2d"),
+    "unknown op": (["fuzz", "--ops", "conv2d,conv9d"], "unknown op 'conv9d'; expected one of conv1d, conv2d"),
     "no such budget": (["fuzz", "--examples", "0"], "0 is not in the range x>=1"),
-    "no such duration": (["fuzz", "--time", "soon"], "'soon' is no duration above 0, such as 60s"),
+    "no such duration": (["fuzz", "--time", "soon"], "'soon' is not a duration above 0, such as 60s"),
     "negative seed": (["fuzz", "--seed", "-1"], "-1 is not in the range x>=0"),
-    "no workers": (["fuzz", "--workers", "0"], "'0' is neither a number of workers from 1 nor 'auto'"),
-    "no ops": (["fuzz", "--ops", ""], "op '' is none of conv1d"),
+    "no workers": (["fuzz", "--workers", "0"], "'0' is not a number of workers from 1, nor 'auto'"),
+    "no ops": (["fuzz", "--ops", ""], "unknown op ''; expected one of conv1d"),
     "a pass that exits when imported": (["fuzz", "--pass", "exits:P"], "importing exits raised SystemExit: 0"),
     "a strategy that raises": (["fuzz", "--strategy", "passes:raising"], "the strategy raised ZeroDivisionError"),
-    "a strategy of other things": (["fuzz", "--strategy", "passes:numbers"], "the strategy drew 0, which is no Case"),
+    "a strategy of other things": (
+        ["fuzz", "--strategy", "passes:numbers"],
+        "the strategy drew 0, which is not a",
+    ),
     "no time at all": (["fuzz", "--time", "0.001s", "--no-save"], "nothing was tested"),
     "no such pipeline": (["fuzz", "--pipeline", "quick"], "'quick' is not one of 'fast', 'default'"),
-    "no such share": (["fuzz", "--sample", "200%"], "'200%' is no share from 0 to 1, such as 0.02 or 2%"),
+    "no such share": (["fuzz", "--sample", "200%"], "'200%' is not a share from 0 to 1, such as 0.02 or 2%"),
     "unknown option": (["fuzz", "--exmaples", "5"], "--exmaples"),
     "unknown command": (["fuz"], "fuz"),
     "unknown target": (["fuzz", "--examples", "1", "--target", "lvm"], "target 'lvm' is unknown to TVM"),
@@ -107,16 +110,16 @@ BAD = {
     ),
     "pass without colon": (["fuzz", "--pass", "passes"], "pass 'passes' is not of the form MODULE:ATTR"),
     "unknown module": (["fuzz", "--pass", "nowhere:x"], "No module named 'nowhere'"),
-    "unknown attribute": (["fuzz", "--pass", "passes:nothing"], "passes has no nothing; it has "),
-    "no pass": (["fuzz", "--pass", "passes:NUMBER"], "'passes:NUMBER' is a int: no Pass"),
+    "unknown attribute": (["fuzz", "--pass", "passes:nothing"], "passes has no attribute 'nothing'; expected one of "),
+    "no pass": (["fuzz", "--pass", "passes:NUMBER"], "'passes:NUMBER' is of type int; expected a Pass"),
     "no pass from the factory": (["fuzz", "--pass", "passes:factory_of_nothing"], "the factory returned int"),
-    "no strategy": (["fuzz", "--strategy", "passes:NUMBER"], "strategy 'passes:NUMBER' is a int"),
+    "no strategy": (["fuzz", "--strategy", "passes:NUMBER"], "strategy 'passes:NUMBER' is of type int"),
     "no file": (["replay", "missing.case.json"], "missing.case.json: does not exist"),
     "no file to show": (["show", "missing.case.json"], "missing.case.json: cannot be read"),
-    "empty folder": (["replay", "empty"], "empty: holds no *.case.json file"),
+    "empty folder": (["replay", "empty"], "empty: is a folder without *.case.json files"),
     "no argument": (["replay"], "PATHS"),
     "no corpus": (["corpus", "check"], "foldproof-corpus: does not exist"),
-    "empty corpus": (["corpus", "minimize", "empty"], "empty: holds no *.case.json file"),
+    "empty corpus": (["corpus", "minimize", "empty"], "empty: is a folder without *.case.json files"),
     "no such command on a corpus": (["corpus", "prune"], "No such command 'prune'"),
     "a script but no case": (["show", "--script", "trivial.case.json"], "Missing argument 'CASE'"),
     "unwritable json": (["fuzz", "--examples", "1", "--json", "nowhere/log"], "nowhere/log: cannot be written"),
@@ -136,8 +139,8 @@ def test_bad_input_is_refused_in_one_line_that_names_it(args, message, folder):
 
 MALFORMED = {
     "not JSON": ("{", "is not JSON"),
-    "no case": ("[]", 'has no "foldproof" version'),
-    "another version": ('{"foldproof": 99, "case": {}}', "has version 99, this foldproof reads 1"),
+    "no case": ("[]", 'the key "foldproof" is missing'),
+    "another version": ('{"foldproof": 99, "case": {}}', "unknown version 99; expected one of 1, 2"),
     "another case format": ('{"foldproof": 1, "case": {"format": 9}}', "format 9 is unknown: this foldproof reads 1"),
     "no op": ('{"foldproof": 1, "case": {"format": 1, "axes": []}}', "Case lacks 'op'"),
     "unknown field": (
@@ -149,10 +152,10 @@ MALFORMED = {
         "no window of 3 fits along W",
     ),
     "nested too deeply": ("[" * 100_000, "is nested too deeply"),
-    "found is no object": ('{"foldproof": 1, "found": [], "case": {}}', "found [] is no JSON object"),
+    "found is no object": ('{"foldproof": 1, "found": [], "case": {}}', "found is []; expected a JSON object"),
     "unknown expectation": (
         '{"foldproof": 1, "expect": {"colour": "red"}, "case": {}}',
-        "expect {'colour': 'red'} has other keys than folded, refused",
+        "expect is {'colour': 'red'}; expected an object with keys out of folded, refused",
     ),
 }
 
@@ -332,7 +335,7 @@ def test_replay_reports_an_expectation_that_is_not_met(folder):
     (folder / "other.case.json").write_text(text)
     run = foldproof("replay", ".", cwd=folder)
     assert run.returncode == 1
-    assert "FAILED  other.case.json: expected refused 'value', but saw none" in run.stdout
+    assert "FAILED  other.case.json: expected refused 'value', but got none" in run.stdout
     assert "2 cases, 1 failed" in run.stdout
 
 

@@ -247,4 +247,4 @@ def test_bad_input_is_an_error_of_the_user_that_names_it(which, tmp_path):
     assert isinstance(done.exception, CorpusError)
     assert str(done.exception) == f"{tmp_path / 'missing'}: does not exist"
     done = run(which, tmp_path)
-    assert str(done.exception) == f"{tmp_path}: holds no *.case.json file"
+    assert str(done.exception) == f"{tmp_path}: is a folder without *.case.json files"
