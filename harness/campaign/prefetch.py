@@ -50,7 +50,7 @@ class PendingDraw:
         try:
             cases: list[Case] = self._future.result()
         except TimeoutError as error:
-            raise UsageError(f"the strategy took over {DRAW_SECONDS:.0f} s for {self._most} cases") from error
+            raise UsageError(f"the strategy took more than {DRAW_SECONDS:.0f} s to draw {self._most} cases") from error
         return cases
 
     def cancel(self) -> None:

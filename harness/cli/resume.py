@@ -7,6 +7,7 @@ import click
 
 from foldproof.campaign.settings import IDENTITY, Settings
 from foldproof.core.errors import UsageError
+from foldproof.core.setting import Option
 from foldproof.core.versions import versions
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ def resume_settings(context: click.Context, given: Settings, journal: "Journal")
     for each in IDENTITY:
         if each.option and _is_given(context, each.name) and given[each.name] != recorded[each.name]:
             flag = each.option.flag
+            old, new = _show(recorded[each.name], each.option), _show(given[each.name], each.option)
             raise UsageError(
-                f"--resume {journal.folder}: the campaign has {flag} {_show(recorded[each.name])}, but {flag} "
-                f"{_show(given[each.name])} was given; omit {flag}, or start another campaign with --journal"
+                f"--resume {journal.folder}: {flag} is {old} in the campaign, but {new} was given; "
+                f"omit {flag}, or start another campaign with --journal"
             )
     settings = given.updated(journal.start, IDENTITY)
     if given.seconds is not None or given.examples is not None:
@@ -42,7 +44,9 @@ def resume_settings(context: click.Context, given: Settings, journal: "Journal")
     return replace(settings, seconds=seconds, examples=recorded.examples)
 
 
-def _show(value: Any) -> str:
+def _show(value: Any, option: Option) -> str:
+    if value is None or value == ():
+        return option.no_default
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

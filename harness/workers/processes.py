@@ -123,7 +123,7 @@ class _Worker:
         self._tasks, self._closed = 0, False
 
     def execute(self, task: _Task) -> Any:
-        """Return what the task returned. Raises what it raised, or WorkerDied or TimeoutError, which end the process."""
+        """Return what the task returned. Raises what it raised; or WorkerDied or TimeoutError, and ends the process."""
         for left in reversed(range(_RETRIES + 1)):
             try:
                 raised, value = self._run(task)

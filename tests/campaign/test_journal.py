@@ -173,7 +173,10 @@ def test_a_journal_says_what_the_campaign_is(tmp_path):
     small = ("--ops", "max_pool1d", "--examples", 12, "--workers", 1, "--no-save")
     assert fuzz(*small, "--seed", 4, "--journal", "kept", cwd=tmp_path).returncode == 0
     before = (tmp_path / "kept" / JOURNAL).read_bytes()
-    given = {"--seed": (5, "has --seed 4, but --seed 5 was given"), "--ops": ("conv1d", "--ops max_pool1d, but --ops")}
+    given = {
+        "--seed": (5, "--seed is 4 in the campaign, but 5 was given"),
+        "--ops": ("conv1d", "--ops is max_pool1d in the campaign, but conv1d"),
+    }
     for option, (value, message) in given.items():
         other = fuzz("--resume", "kept", option, value, cwd=tmp_path)
         assert other.returncode == 2

@@ -48,19 +48,19 @@ def test_a_saved_case_and_one_with_a_name_of_its_own_have_no_problem(tmp_path):
 def test_each_problem_is_a_line_that_names_its_file(tmp_path):
     right = save_entry(tmp_path, Entry(case=CASE, found=FOUND))
     wrong = right.rename(tmp_path / right.name.replace("Miscompile", "WrongType"))
-    default_program = tmp_path / "twin.case.json"
-    default_program.write_text(dumps(Entry(case=CASE, note="a twin")))
+    same = tmp_path / "same.case.json"
+    same.write_text(dumps(Entry(case=CASE, note="the same case")))
     silent = tmp_path / "silent.case.json"
     silent.write_text(dumps(Entry(case=OTHER)))
     long = tmp_path / "long.case.json"
     long.write_text(dumps(Entry(case=LARGER, note="two\nlines")))
     broken = tmp_path / "broken.case.json"
     broken.write_text("{")
-    assert list(find_problems([wrong, default_program, silent, long, broken])) == [
-        f"{wrong}: is named after another case or failure: what it holds is {right.name}",
-        f"{default_program}: holds the same case as {wrong}",
-        f"{silent}: says in no line what it guards: it has neither a note nor a failure",
-        f"{long}: its note is longer than a line",
+    assert list(find_problems([wrong, same, silent, long, broken])) == [
+        f"{wrong}: is named after another case or failure; expected the name {right.name}",
+        f"{same}: holds the same case as {wrong}",
+        f"{silent}: has neither a note nor a failure; expected a note that tells what it guards",
+        f"{long}: has a note of several lines; expected one line",
         f"{broken}: is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
     ]
     done = run("check", tmp_path)
