@@ -92,6 +92,14 @@ def test_without_a_budget_the_recorded_ones_go_on():
     assert (settings.examples, settings.seconds) == (9, 1.5)
 
 
+def test_the_bundled_pass_and_all_ops_are_named_in_messages():
+    for args in (("--pass", "m:q"), ("--ops", "conv1d")):
+        with pytest.raises(UsageError) as raised:
+            resume_settings(*given(*args), Recorded(Settings()))
+        done = " ".join(["--resume a campaign of defaults", *args])
+        assert_message("resume-messages", done, str(raised.value))
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -105,14 +113,6 @@ def test_without_a_budget_the_recorded_ones_go_on():
         ("--seed", "8"),
     ],
 )
-def test_the_bundled_pass_and_all_ops_are_named_in_messages():
-    for args in (("--pass", "m:q"), ("--ops", "conv1d")):
-        with pytest.raises(UsageError) as raised:
-            resume_settings(*given(*args), Recorded(Settings()))
-        done = " ".join(["--resume a campaign of defaults", *args])
-        assert_message("resume-messages", done, str(raised.value))
-
-
 def test_an_option_that_contradicts_the_identity_is_refused(args):
     with pytest.raises(UsageError) as raised:
         resume_settings(*given(*args), Recorded(OTHER))
