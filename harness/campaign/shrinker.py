@@ -82,7 +82,7 @@ def shrink(
 def _shrink_found(found: Failure | Case, checker: "Checker", seconds: float) -> ShrinkResult:
     if isinstance(found, Failure):
         return shrink_with(found, checker, seconds=seconds)
-    [result] = checker.ask([found])
+    [result] = checker.check_each([found])
     if not isinstance(result, Failure):
         raise UsageError(f"the case does not fail, so there is nothing to shrink: {found!r}")
     return shrink_with(result, checker, seconds=seconds)
@@ -93,7 +93,7 @@ class Checker(Protocol):
 
     workers: int
 
-    def ask(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[Case]) -> list[Result]:
         """Return a result per case."""
 
 
@@ -107,7 +107,7 @@ class _InProcess:
 
         self._check: Callable[[Case], Any] = lambda case: check(case, fold, target, complete=complete)
 
-    def ask(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[Case]) -> list[Result]:
         return [self._result(case) for case in cases]
 
     def _result(self, case: Case) -> Result:
@@ -149,7 +149,7 @@ def _first_same(
 ) -> Failure | None:
     """Return the failure of the first candidate that fails in the same way. Each case is checked once."""
     unknown = [case for case in candidates if case not in known]
-    known.update(zip(unknown, checker.ask(unknown), strict=True))
+    known.update(zip(unknown, checker.check_each(unknown), strict=True))
     for case in candidates:
         result = known[case]
         if isinstance(result, Failure) and result.fingerprint == failure.fingerprint:

@@ -30,7 +30,7 @@ def shrink_failure(settings: Settings, pool: WorkerPool, found: DistinctFailure)
 def _count_reproduced(settings: Settings, failure: Failure) -> int:
     """Return how many of ``RERUNS`` runs, each in a fresh process, show the failure again."""
     with WorkerPool(settings.config, settings.workers, fresh=True) as fresh:
-        results = fresh.ask([failure.case] * RERUNS)
+        results = fresh.check_each([failure.case] * RERUNS)
     return sum(isinstance(result, Failure) and result.fingerprint == failure.fingerprint for result in results)
 
 

@@ -184,8 +184,8 @@ def _shrink(plan: Plan, pool: WorkerPool, tally: Tally, result: Result, listener
     """The small case of a defect, found by asking ``check`` about its pass."""
     assert tally.failure is not None
     config = CheckConfig(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
-    asked = pool.asking(config)
-    [found] = asked.ask([tally.failure.case])
+    asked = pool.with_config(config)
+    [found] = asked.check_each([tally.failure.case])
     if isinstance(found, Failure):
         result.shrunk[tally.name] = shrink_with(found, asked, seconds=plan.shrink_seconds)
         listener.shrunk(tally.name, result.shrunk[tally.name])

@@ -144,7 +144,7 @@ class WorkerPool:
         if problem:
             raise UsageError(problem)
 
-    def asking(self, config: CheckConfig) -> "WorkerPool":
+    def with_config(self, config: CheckConfig) -> "WorkerPool":
         """Return a view of the same workers that checks cases in another way; they load its pass when it is used."""
         other = copy(self)
         other.config, other.notice = config, ""
@@ -171,7 +171,7 @@ class WorkerPool:
             return "", "the pass alone ends its process, so a script without the pass has nothing to show"
         return text, problem
 
-    def ask(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[Case]) -> list[Result]:
         """Check each case in a batch of its own, in parallel, and wait for the results."""
         return [result for job in [self.submit([case]) for case in cases] for result in job.results()]
 

@@ -91,7 +91,7 @@ def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_
     assert case.groups > 1
     assert case.axes[0].dilation == 3
     with WorkerPool(CheckConfig(fold=dies[1], complete=False, pipeline="default"), workers=2) as pool:
-        results = pool.ask([case, *case.simpler()])
+        results = pool.check_each([case, *case.simpler()])
     same = [isinstance(result, Failure) and result.fingerprint == found["fingerprint"] for result in results]
     assert same == [True] + [False] * (len(results) - 1)
     assert place.fuzz(found["path"], *dies, command="replay").returncode == 1

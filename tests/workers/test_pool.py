@@ -101,7 +101,7 @@ def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name
 def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
     with WorkerPool(CheckConfig(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
-        [result] = workers.ask([strided(2)])
+        [result] = workers.check_each([strided(2)])
     assert "died: SIGABRT; it wrote: " in result.detail
     assert "Check failed: stride is two" in result.detail
     assert "garbage" not in result.detail
@@ -112,7 +112,7 @@ def test_what_workers_write_is_forgotten_once_it_is_too_much(monkeypatch):
     with WorkerPool(CheckConfig(complete=False), workers=1) as workers:
         workers.start()
         workers.schedule(os.write, 2, b"a" * 1001).result()
-        workers.ask([strided(1)])
+        workers.check_each([strided(1)])
         assert os.stat(workers._stderr.path).st_size == 0
         workers.schedule(os.write, 2, b"last words").result()
         assert workers.read_stderr() == "last words"
@@ -212,7 +212,7 @@ def test_what_workers_write_is_kept_up_to_a_limit(monkeypatch):
 def test_a_crash_shrinks_like_any_other_failure(passes):
     with WorkerPool(CheckConfig(fold=passes + "dies_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
-        [crash] = workers.ask([strided(2)])
+        [crash] = workers.check_each([strided(2)])
         shrunk = shrink_with(crash, workers)
     assert shrunk.minimal
     assert shrunk.case == Case(op="conv1d", axes=(Axis(stride=2),))
@@ -255,5 +255,5 @@ def test_ctrl_c_is_left_to_the_coordinator():
         workers.start()
         for pid in children():
             os.kill(pid, signal.SIGINT)
-        [result] = workers.ask([strided(1)])
+        [result] = workers.check_each([strided(1)])
     assert isinstance(result, Verdict)

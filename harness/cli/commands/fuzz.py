@@ -176,7 +176,7 @@ def _no_longer_failing(pool: "WorkerPool", known: dict[Path, str]) -> list[Path]
     from foldproof.checking.failures import Failure
     from foldproof.corpus.entry import load_entry
 
-    results = pool.ask([load_entry(path).case for path in known])
+    results = pool.check_each([load_entry(path).case for path in known])
     return [
         path
         for (path, fingerprint), result in zip(known.items(), results, strict=True)

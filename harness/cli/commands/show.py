@@ -52,7 +52,7 @@ def _write_script(path: Path, case: "Case", script_path: Path, config: "CheckCon
 
     with WorkerPool(config, 1) as pool:
         start_pool(pool)
-        [result] = pool.ask([case])
+        [result] = pool.check_each([case])
         text, problem = pool.script(case, result)
     if not text:
         raise UsageError(f"{path}: cannot be written as a script: {problem}")

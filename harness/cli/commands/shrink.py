@@ -28,7 +28,7 @@ def shrink(path: Path, **given: Any) -> None:
         require_writable(settings.corpus)
     with WorkerPool(settings.config, settings.workers) as pool:
         start_pool(pool)
-        [result] = pool.ask([case])
+        [result] = pool.check_each([case])
         if not isinstance(result, Failure):
             click.echo(f"{path}: does not fail, so there is nothing to shrink")
             sys.exit(0)
