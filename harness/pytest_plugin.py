@@ -92,6 +92,8 @@ class CaseItem(pytest.Item):
         from foldproof.case.describe import describe
         from foldproof.checking.failures import Failure
 
+        if isinstance(excinfo.value, pytest.UsageError):
+            return str(excinfo.value)
         if not isinstance(excinfo.value, Failure | AssertionError):
             return super().repr_failure(excinfo, style)
         detail = excinfo.value.detail if isinstance(excinfo.value, Failure) else str(excinfo.value)
@@ -131,7 +133,7 @@ def _load(config: pytest.Config) -> tuple[Any, Any]:
             fold = load_fold(spec) if spec not in BUNDLED_NAMES else None
             target = parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
         except UsageError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(str(error)) from None
         config.stash[_LOADED] = (fold, target)
         if target.notice:
             warnings.warn(pytest.PytestWarning(target.notice), stacklevel=2)

@@ -1,5 +1,6 @@
 """The pytest plugin, as another repository meets it."""
 
+import re
 import subprocess
 import sys
 
@@ -48,9 +49,9 @@ def run(project, *args):
 
 
 def line_of(lines, part, project):
-    """The first line with a part, without what differs from run to run."""
+    """The first line with a part, without its mark and what differs from run to run."""
     line = next(line for line in lines if part in line)
-    return scrub(line.removeprefix("E").strip(), {project.path: "DIR"})
+    return scrub(re.sub(r"^(E +|ERROR: )", "", line).strip(), {project.path: "DIR"})
 
 
 def test_case_files_are_tests(project):
