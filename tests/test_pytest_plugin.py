@@ -1,4 +1,4 @@
-"""The pytest plugin, as another repository meets it."""
+"""The pytest plugin in a project of its own."""
 
 import re
 import subprocess

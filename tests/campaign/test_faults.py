@@ -1,4 +1,4 @@
-"""Faults of passes: whatever a pass does to its process is a failure of its case; nothing else is lost or left over.
+"""Faults of passes: what a pass does to its process is a failure of its case; nothing else is lost or left over.
 
 ``docs/faults.md`` has the table of all faults.
 """
@@ -19,14 +19,14 @@ FAULTY = ("--pass", "fault_passes:faulty")
 
 
 def without(faults):
-    """The numbers that a fault must not change: how many cases, and where they went."""
+    """The numbers that a fault must not change."""
     numbers, found = outcome(faults)
     return numbers, [count for _, count in found]
 
 
 @pytest.fixture(scope="module")
 def raising(tmp_path_factory):
-    """The summary of a campaign whose pass raises an exception where others do worse."""
+    """The summary of a campaign whose pass raises an exception where the other passes crash or hang."""
     place = Place(tmp_path_factory.mktemp("raising"), {"FAULT": "raises"})
     run = place.fuzz(*FAULTY, *CAMPAIGN, "--no-save", "--json", "log")
     assert run.returncode == 1, run.stdout + run.stderr

@@ -1,4 +1,4 @@
-"""Journals: what is done stays done. Real campaigns, ended in the middle, end with the numbers of one that was not."""
+"""Journals: finished shards stay finished. Interrupted campaigns end with the numbers of an undisturbed one."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_a_torn_tail_is_dropped_and_written_over(tail, tmp_path):
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\0" * 40, random.Random(1).randbytes(200)], ids=["cut", "zeros", "random"])
-def test_a_last_line_that_ends_anywhere_in_whatever_is_dropped(garbage, tmp_path):
+def test_a_last_line_that_ends_anywhere_in_garbage_is_dropped(garbage, tmp_path):
     path = written(tmp_path) / JOURNAL
     whole = path.read_bytes()
     begin = whole[:-1].rindex(b"\n") + 1
@@ -81,7 +81,7 @@ def test_a_last_line_that_ends_anywhere_in_whatever_is_dropped(garbage, tmp_path
         assert path.read_bytes() == whole
 
 
-def test_a_campaign_that_ended_in_the_first_line_of_its_journal_is_none(tmp_path):
+def test_a_journal_that_ended_within_its_first_line_is_created_again(tmp_path):
     whole = (written(tmp_path) / JOURNAL).read_bytes()
     (tmp_path / JOURNAL).write_bytes(whole[:40])
     written(tmp_path)
@@ -143,7 +143,7 @@ def outcome(path):
 
 
 def killed_and_resumed(tmp_path, kills, *options):
-    """A campaign that is killed ``kills`` times at moments that a seed chooses, then goes on to its end."""
+    """A campaign that is killed ``kills`` times at moments that a seed chooses, then resumed to its end."""
     moments = random.Random(kills)
     start = (*OPS, *options, "--journal", "kept")
     for attempt in range(kills):
@@ -169,7 +169,7 @@ def test_a_campaign_that_was_killed_ends_with_the_numbers_of_one_that_was_not(fo
     assert last_line(tmp_path / "again")["resumed"] == last_line(tmp_path / "whole")["executed"]
 
 
-def test_a_journal_says_what_the_campaign_is(tmp_path):
+def test_a_journal_decides_what_the_campaign_is(tmp_path):
     small = ("--ops", "max_pool1d", "--examples", 12, "--workers", 1, "--no-save")
     assert fuzz(*small, "--seed", 4, "--journal", "kept", cwd=tmp_path).returncode == 0
     before = (tmp_path / "kept" / JOURNAL).read_bytes()
@@ -190,7 +190,7 @@ def test_a_journal_says_what_the_campaign_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_known_failures_keep_a_campaign_green_and_say_when_they_are_gone(tmp_path):
+def test_known_failures_keep_a_campaign_green_and_are_reported_when_they_pass(tmp_path):
     wrong = ("--pass", "foldproof.mutants:begin_end_swapped")
     campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")
     assert fuzz(*campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
@@ -229,7 +229,7 @@ def test_a_signal_ends_a_campaign_within_10_s_with_its_summary(end, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs to mount a small tmpfs")
-def test_a_full_disk_ends_a_campaign_with_its_summary_and_it_goes_on_later(tmp_path):
+def test_a_full_disk_ends_a_campaign_with_its_summary_and_it_is_resumed_later(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], check=True)

@@ -1,4 +1,4 @@
-"""Shards that workers draw: the cases of a seed, whoever draws them, and what strategies do to whoever draws."""
+"""Prefetch: a seed draws the same cases in every process, and a strategy can only harm the worker that draws."""
 
 import json
 import os
@@ -91,7 +91,7 @@ def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(pool, fo
     assert (folder / "mark").exists()
 
 
-def test_what_a_strategy_does_to_its_process_is_said_in_a_line(pool, monkeypatch):
+def test_what_a_strategy_does_to_its_process_is_reported_in_one_line(pool, monkeypatch):
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(exit code 3\\)"):
         PendingDraw(pool, (), "mine:dies", 20, 1).cases()
     with pytest.raises(UsageError, match="the strategy raised SystemExit: 0"):
@@ -103,7 +103,7 @@ def test_what_a_strategy_does_to_its_process_is_said_in_a_line(pool, monkeypatch
         PendingDraw(pool, (), "mine:hangs", 20, 1).cases()
 
 
-def test_what_was_drawn_before_a_strategy_raised_is_judged_and_counted(folder):
+def test_what_was_drawn_before_a_strategy_raised_is_checked_and_counted(folder):
     command = [sys.executable, "-m", "foldproof", "fuzz", "--strategy", "mine:gives_up", "--examples", "500"]
     command += ["--workers", "1", "--json", "lines", "--no-save"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
@@ -132,7 +132,7 @@ print([case.axes[0].size for case in draw(mine.SIZES, 200, 5)])
 
 
 def test_a_run_of_hypothesis_draws_afresh_to_its_end():
-    """Left alone it mutates what it drew from the tenth case on, and most cases keep their op."""
+    """Hypothesis alone mutates earlier draws from the tenth case on, and most cases keep their op."""
     cases = draw(strategies.cases(), 60, 1)
     same = sum(one.op == other.op for one, other in pairwise(cases))
     assert same < 20

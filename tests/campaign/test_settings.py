@@ -87,7 +87,7 @@ def test_the_journal_decides_the_identity_and_the_command_line_the_rest():
     assert settings.config.megabytes == 700
 
 
-def test_without_a_budget_the_recorded_ones_go_on():
+def test_without_a_budget_the_recorded_ones_are_used():
     settings = resume_settings(*given(), Recorded(OTHER, seconds=1.0))
     assert (settings.examples, settings.seconds) == (9, 1.5)
 

@@ -245,7 +245,7 @@ def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder):
     assert f"run by both pipelines {summary['sampled']} cases: the same bits" in " ".join(run.stdout.split())
 
 
-def test_where_the_fast_pipeline_cannot_be_the_default_one_is_used_and_said(folder):
+def test_where_the_fast_pipeline_cannot_run_the_default_one_is_used_with_a_notice(folder):
     run = foldproof("replay", "trivial.case.json", "--target", "c", cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == "foldproof: the fast pipeline is for llvm, not for c: using the default one\n"
@@ -355,7 +355,7 @@ def test_a_pass_that_kills_its_process_is_a_defect_of_its_case(folder):
 # --- replay, show, shrink -----------------------------------------------------------------------------
 
 
-def test_replay_of_a_good_case_says_ok(folder):
+def test_replay_of_a_good_case_prints_ok(folder):
     run = foldproof("replay", "trivial.case.json", cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout == "ok      trivial.case.json: folded\n"
@@ -390,7 +390,7 @@ def test_shrink_needs_no_seed(folder):
     assert "1-minimal" in run.stdout
 
 
-def test_shrink_of_a_good_case_says_that_nothing_fails(folder):
+def test_shrink_of_a_good_case_reports_that_it_does_not_fail(folder):
     run = foldproof("shrink", "trivial.case.json", "--workers", 1, cwd=folder)
     assert run.returncode == 0
     assert "does not fail" in run.stdout

@@ -1,4 +1,4 @@
-"""Corpus files: written atomically, never over another case; the bundled corpus is what it should be."""
+"""Corpus files: written atomically, never over another case; the bundled corpus has notes and expectations."""
 
 import json
 from dataclasses import replace
@@ -95,7 +95,7 @@ def test_the_corpus_has_at_least_forty_cases_that_all_differ():
     assert len({entry.case for entry in entries}) == len(entries) >= 40
 
 
-def test_every_case_of_the_corpus_says_what_it_guards_and_expects():
+def test_every_case_of_the_corpus_has_a_note_and_an_expectation():
     for path in CORPUS:
         entry = load_entry(path)
         assert entry.note, path

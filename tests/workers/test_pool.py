@@ -1,4 +1,4 @@
-"""Workers: a process that dies or hangs is a failure of its case, and the others are answered all the same."""
+"""Workers: a process that dies or hangs is a failure of its case, and the other cases still have results."""
 
 import os
 import signal
@@ -107,7 +107,7 @@ def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
     assert "garbage" not in result.detail
 
 
-def test_what_workers_write_is_forgotten_once_it_is_too_much(monkeypatch):
+def test_stderr_of_workers_is_emptied_when_it_is_too_large(monkeypatch):
     monkeypatch.setattr(pool, "MAX_STDERR", 1000)
     with WorkerPool(CheckConfig(complete=False), workers=1) as workers:
         workers.start()
@@ -170,7 +170,7 @@ def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypa
     assert isinstance(results[1], Verdict)
 
 
-def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp_path, monkeypatch):
+def test_a_death_that_does_not_happen_again_is_still_reported(passes, tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
     with WorkerPool(CheckConfig(fold=passes + "dies_once", complete=False), workers=1) as workers:
         workers.start()
