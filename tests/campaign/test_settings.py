@@ -3,6 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 from tests.support.snapshots import assert_message
 
@@ -10,6 +11,7 @@ from foldproof.campaign.distributed.shard_task import ShardTask
 from foldproof.campaign.settings import IDENTITY, SETTINGS, TASK_ROLES, Settings
 from foldproof.checking.config import CheckConfig
 from foldproof.cli.commands.fuzz import fuzz
+from foldproof.cli.main import cli
 from foldproof.cli.options import settings_from
 from foldproof.cli.resume import resume_settings, start_record
 from foldproof.core.errors import UsageError
@@ -76,7 +78,7 @@ class Recorded:
 
 def given(*args):
     """The context of options that the user wrote, and the settings that they make, as ``fuzz`` does."""
-    made = fuzz.make_context("fuzz", list(args))
+    made = fuzz.make_context("fuzz", list(args), parent=click.Context(cli, **cli.context_settings))
     return made, settings_from(made.params)
 
 

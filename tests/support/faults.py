@@ -82,7 +82,7 @@ class Place:
         return left
 
     def leftovers(self, corpus="found"):
-        """Files that should not be left: all temporary ones, and files of the corpus that are neither case nor script."""
+        """Files that should not be left: temporary ones, and those of the corpus that are neither case nor script."""
         temporary = [str(path) for path in (self.folder / "tmp").rglob("*")]
         kept = self.folder / corpus
         odd = [str(path) for path in kept.rglob("*") if not path.name.endswith((".case.json", ".repro.py"))]
