@@ -15,7 +15,7 @@ from foldproof.workers.pool import WorkerPool
 
 CAMPAIGN = ("--ops", "conv1d", "--seed", 0, "--examples", 16, "--workers", 2, "--shrink-time", "0.1s")
 FILES = ("--corpus", "found", "--journal", "kept", "--json", "log")
-FAULTY = ("--pass", "fault_passes:faulty")
+FAULTY = ("--pass", "tests.support.fault_passes:faulty")
 
 
 def without(faults):
@@ -80,7 +80,7 @@ def test_what_a_pass_writes_disturbs_neither_the_answers_nor_the_report(tmp_path
 
 @pytest.mark.faults
 def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_case(tmp_path):
-    place, dies = Place(tmp_path), ("--pass", "fault_passes:dilated_groups", "--pipeline", "default")
+    place, dies = Place(tmp_path), ("--pass", "tests.support.fault_passes:dilated_groups", "--pipeline", "default")
     campaign = ("--ops", "conv1d", "--seed", 1, "--examples", 12, "--workers", 2, "--shrink-time", "240s")
     run = place.fuzz(*dies, *campaign, *FILES)
     assert run.returncode == 1, run.stdout + run.stderr

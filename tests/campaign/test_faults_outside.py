@@ -17,7 +17,7 @@ from tests.support.faults import Place, assert_clean, assert_failures_on_disk, k
 from foldproof.campaign.journal import JOURNAL
 
 CAMPAIGN = ("--ops", "max_pool1d", "--seed", 1, "--examples", 70, "--workers", 2)
-WRONG = ("--pass", "fault_passes:ThenDisturbed")
+WRONG = ("--pass", "tests.support.fault_passes:ThenDisturbed")
 FILES = ("--corpus", "found", "--json", "log")
 
 
@@ -159,7 +159,7 @@ def test_a_clock_that_jumps_changes_nothing(whole, tmp_path):
 
 
 @pytest.mark.faults
-def test_a_journal_with_a_damaged_tail_is_gone_on_with(whole, tmp_path):
+def test_a_journal_with_a_damaged_tail_is_resumed(whole, tmp_path):
     place, chance = Place(tmp_path), random.Random(0)
     assert place.fuzz(*WRONG, *CAMPAIGN, *FILES, "--journal", "kept").returncode == 1
     path = tmp_path / "kept" / JOURNAL
