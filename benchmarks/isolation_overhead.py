@@ -18,7 +18,7 @@ import click
 
 os.environ |= dict.fromkeys(("TVM_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")  # as in a worker
 
-from foldproof.campaign.campaign import batched
+from foldproof.campaign.campaign import split_batches
 from foldproof.case import Case
 from foldproof.checking.apply_pass import Fold
 from foldproof.checking.batch import check_batch
@@ -33,7 +33,7 @@ from foldproof.workers.pool import WorkerPool
 def time_here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
     """Return the seconds in this process."""
     started = time.perf_counter()
-    for batch in batched(0, cases):
+    for batch in split_batches(0, cases):
         check_batch(batch.cases, fold, target, complete=config.complete, sample=config.sample)
     return time.perf_counter() - started
 
@@ -41,7 +41,7 @@ def time_here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Ta
 def time_in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
     """Return the seconds through a worker, which always has the next batch waiting."""
     started = time.perf_counter()
-    for job in [pool.submit(batch.cases) for batch in batched(0, cases)]:
+    for job in [pool.submit(batch.cases) for batch in split_batches(0, cases)]:
         job.results()
     return time.perf_counter() - started
 

@@ -66,7 +66,7 @@ class Watch(Listener):
     times: list[tuple[int, float]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
-    def progressed(self, summary: Summary) -> None:
+    def on_progress(self, summary: Summary) -> None:
         self.times.append((summary.executed, summary.seconds))
         if self.moments and summary.seconds - self.moments[-1].seconds < SAMPLE_SECONDS:
             return

@@ -1,8 +1,8 @@
-"""foldproof: prove that folding explicit padding into convolutions and pools is right.
+"""foldproof: test passes that fold explicit padding into convolutions and pools.
 
     from foldproof import Case, FoldExplicitPadding, check, strategies
 
-Names are imported on first use, so that ``foldproof --help`` and the pytest plugin start without TVM and Hypothesis.
+Names are imported on first use, so ``foldproof --help`` and the pytest plugin start without TVM and Hypothesis.
 """
 
 import importlib
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if __name__ != "foldproof":
     raise ImportError(
-        f"this package is 'foldproof', not {__name__!r}: write `import foldproof`; under two names each class would "
-        "exist twice"
+        f"this package is 'foldproof', but it was imported as {__name__!r}; write `import foldproof`: under two names "
+        "each class would exist twice"
     )
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from foldproof.checking.check import check
     from foldproof.checking.failures import Failure
     from foldproof.checking.result import Verdict
+    from foldproof.corpus.entry import load_case, save_case
     from foldproof.fold import FoldExplicitPadding
+    from foldproof.repro.script import reproduce_script
 
 __version__ = "0.1.0"
 
@@ -40,6 +42,9 @@ __all__ = [
     "describe",
     "failures",
     "fold",
+    "load_case",
+    "reproduce_script",
+    "save_case",
     "shrink",
     "strategies",
 ]
@@ -54,6 +59,9 @@ _HOMES = {
     "Verdict": "foldproof.checking.result",
     "check": "foldproof.checking.check",
     "describe": "foldproof.case.describe",
+    "load_case": "foldproof.corpus.entry",
+    "reproduce_script": "foldproof.repro.script",
+    "save_case": "foldproof.corpus.entry",
     "shrink": "foldproof.campaign.shrinker",
 }
 _MODULES = {
@@ -67,7 +75,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name not in _HOMES:
-        raise AttributeError(f"module 'foldproof' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(f"module 'foldproof' has no attribute {name!r}; expected one of {', '.join(__all__)}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

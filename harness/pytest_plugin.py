@@ -1,8 +1,8 @@
-"""pytest plugin: corpus files as test items, options and fixtures for tests of a pass.
+"""The pytest plugin: it collects corpus files as tests, and adds options and fixtures for tests of a pass.
 
     pytest --fold-pass mypkg:MyPass --fold-examples 200 -n auto
 
-Installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
+It is installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
 """
 
 import warnings
@@ -20,23 +20,26 @@ SUFFIX = ".case.json"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, and the folders whose cases are collected."""
+    """Add the options, and the ini option of folders whose cases are collected."""
     group = parser.getgroup("foldproof")
-    group.addoption("--fold-pass", metavar="MODULE:ATTR", help="pass to test (default: the bundled one)")
+    group.addoption("--fold-pass", metavar="MODULE:ATTR", help="pass to test (default: the bundled pass)")
     group.addoption("--fold-target", default="llvm", metavar="TARGET", help="TVM target (default: llvm)")
     group.addoption(
-        "--fold-pipeline", choices=("fast", "default"), default="fast", help="way from Relax to a run (default: fast)"
+        "--fold-pipeline",
+        choices=("fast", "default"),
+        default="fast",
+        help="how a case is compiled and run (default: fast)",
     )
     group.addoption(
-        "--fold-examples", type=_positive, default=25, metavar="N", help="random cases per test (default: 25)"
+        "--fold-examples", type=_positive, default=25, metavar="N", help="number of random cases per test (default: 25)"
     )
     group.addoption("--fold-seed", type=int, default=0, metavar="S", help="seed of the random cases (default: 0)")
-    parser.addini("foldproof_corpus", "folders whose *.case.json files are tests (default: wherever they are)", "paths")
+    parser.addini("foldproof_corpus", "folders whose *.case.json files are tests (default: all folders)", "paths")
 
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise pytest.UsageError(f"--fold-examples {text!r} is no whole number from 1")
+        raise pytest.UsageError(f"--fold-examples {text!r} is not a whole number from 1")
     return int(text)
 
 
@@ -54,10 +57,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "CaseFile 
 
 
 class CaseFile(pytest.File):
-    """A file with one case. A malformed one is an error of collection."""
+    """A file with one case. A malformed file is a collection error."""
 
     def collect(self) -> Iterator["CaseItem"]:
-        """The one item."""
+        """Yield the test of the case."""
         from foldproof.corpus.entry import CorpusError, load_entry
 
         try:
@@ -68,27 +71,29 @@ class CaseFile(pytest.File):
 
 
 class CaseItem(pytest.Item):
-    """``check`` of a saved case; with the bundled pass, its expectation too."""
+    """The test of a saved case: ``check`` passes, and the bundled pass does what the entry expects."""
 
     def __init__(self, *, entry: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.entry = entry
 
     def runtest(self) -> None:
-        """Raise the failure of the case, if it has one."""
+        """Check the case. Raises its failure."""
         from foldproof.checking.check import check
 
-        fold, target = _loaded(self.config)
+        fold, target = _load(self.config)
         verdict = check(self.entry.case, fold, target)
         if fold is None:
             problem = self.entry.unexpected_outcome(verdict)
             assert problem is None, problem
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The sentence, the case in words, and the line that replays it."""
+        """Return what failed, a description of the case, and the command that replays it."""
         from foldproof.case.describe import describe
         from foldproof.checking.failures import Failure
 
+        if isinstance(excinfo.value, pytest.UsageError):
+            return str(excinfo.value)
         if not isinstance(excinfo.value, Failure | AssertionError):
             return super().repr_failure(excinfo, style)
         detail = excinfo.value.detail if isinstance(excinfo.value, Failure) else str(excinfo.value)
@@ -97,7 +102,7 @@ class CaseItem(pytest.Item):
         return "\n".join([f"{kind}: {detail}", describe(self.entry.case), f"replay: {replay}"])
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Named by its file."""
+        """Return the path of the file, and the name of the case."""
         return self.path, None, self.name
 
 
@@ -117,8 +122,8 @@ def _replay_options(config: pytest.Config) -> str:
 _LOADED = pytest.StashKey[tuple[Any, Any]]()
 
 
-def _loaded(config: pytest.Config) -> tuple[Any, Any]:
-    """(the pass of --fold-pass, or None for the bundled one; the target), loaded once a process."""
+def _load(config: pytest.Config) -> tuple[Any, Any]:
+    """Return (the pass of --fold-pass, or None for the bundled pass; the target), loaded once per process."""
     if _LOADED not in config.stash:
         from foldproof.core.loading import BUNDLED_NAMES, load_fold
         from foldproof.ir.base import ir_of
@@ -128,7 +133,7 @@ def _loaded(config: pytest.Config) -> tuple[Any, Any]:
             fold = load_fold(spec) if spec not in BUNDLED_NAMES else None
             target = ir_of(fold).parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
         except UsageError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(str(error)) from None
         config.stash[_LOADED] = (fold, target)
         if target.notice:
             warnings.warn(pytest.PytestWarning(target.notice), stacklevel=2)
@@ -137,24 +142,24 @@ def _loaded(config: pytest.Config) -> tuple[Any, Any]:
 
 @pytest.fixture(scope="session")
 def fold_pass(pytestconfig: pytest.Config) -> Any:
-    """The pass of ``--fold-pass``; None, which ``check`` takes for the bundled one, without the option."""
-    return _loaded(pytestconfig)[0]
+    """Return the pass of ``--fold-pass``; without it None, which is the bundled pass for ``check``."""
+    return _load(pytestconfig)[0]
 
 
 @pytest.fixture(scope="session")
 def fold_target(pytestconfig: pytest.Config) -> Any:
-    """The target of ``--fold-target`` with the pipeline of ``--fold-pipeline``, as ``check`` takes it."""
-    return _loaded(pytestconfig)[1]
+    """Return the target of ``--fold-target`` with the pipeline of ``--fold-pipeline``, as ``check`` takes it."""
+    return _load(pytestconfig)[1]
 
 
 @pytest.fixture(scope="session")
 def fold_examples(pytestconfig: pytest.Config) -> int:
-    """``--fold-examples``: random cases per test."""
+    """Return ``--fold-examples``: the number of random cases per test."""
     return int(pytestconfig.getoption("--fold-examples"))
 
 
 @pytest.fixture
 def fold_seed(request: pytest.FixtureRequest) -> int:
-    """A seed of this test's own, from ``--fold-seed`` and the test's node id: whichever worker runs it, the same."""
+    """Return the seed of this test, from ``--fold-seed`` and its node id: the same in every worker of pytest-xdist."""
     text = f"{request.config.getoption('--fold-seed')}:{request.node.nodeid}"
     return int.from_bytes(sha256(text.encode()).digest()[:6], "big")

@@ -1,9 +1,11 @@
-"""The pytest plugin, as another repository meets it."""
+"""The pytest plugin in a project of its own."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from tests.support.snapshots import assert_message, scrub
 
 pytest_plugins = ["pytester"]
 
@@ -46,6 +48,12 @@ def run(project, *args):
     return project.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=120)
 
 
+def line_of(lines, part, project):
+    """The first line with a part, without its mark and what differs from run to run."""
+    line = next(line for line in lines if part in line)
+    return scrub(re.sub(r"^(E +|ERROR: )", "", line).strip(), {project.path: "DIR"})
+
+
 def test_case_files_are_tests(project):
     result = run(project, "-v")
     result.assert_outcomes(passed=1)
@@ -63,7 +71,7 @@ def test_a_failing_case_shows_the_sentence_the_case_and_how_to_replay_it(project
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "unexpected outcome: expected folded 'max_pool', but saw 'conv'",
+            "unexpected outcome: expected folded 'max_pool', but got 'conv'",
             "conv1d NCW/OIW float32, data (1, 1, 1), 1 filter",
             "replay: foldproof replay *wrong.case.json",
         ]
@@ -74,7 +82,7 @@ def test_a_malformed_case_is_an_error(project):
     (project.path / "bad.case.json").write_text("{")
     result = run(project)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*bad.case.json: is not JSON*"])
+    assert_message("plugin-messages", "a case file that is not JSON", line_of(result.outlines, "is not JSON", project))
 
 
 def test_only_the_folders_of_the_ini_option_are_collected(project):
@@ -94,16 +102,25 @@ def test_another_pass_is_tested_with_an_option(project):
     )
 
 
-def test_a_pass_that_is_none_is_a_usage_error(project):
+def test_a_pass_that_does_not_exist_is_a_usage_error(project):
     result = run(project, "--fold-pass", "passes:missing")
     assert result.ret != 0
-    result.stdout.fnmatch_lines(["*pass 'passes:missing': passes has no missing*"])
+    line = line_of(result.outlines, "passes has no attribute", project)
+    assert_message("plugin-messages", "--fold-pass passes:missing", line)
 
 
 def test_examples_must_be_a_number(project):
     result = run(project, "--fold-examples", "many")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--fold-examples 'many' is no whole number from 1*"])
+    line = line_of(result.errlines, "--fold-examples", project)
+    assert_message("plugin-messages", "--fold-examples many", line)
+
+
+def test_a_target_that_is_unknown_is_a_usage_error(project):
+    result = run(project, "--fold-target", "lvm")
+    assert result.ret != 0
+    line = line_of(result.outlines, "target 'lvm'", project)
+    assert_message("plugin-messages", "--fold-target lvm", line)
 
 
 def test_fixtures_give_the_options(project):
@@ -122,7 +139,7 @@ def test_fixtures_give_the_options(project):
     run(project, *args).assert_outcomes(passed=1)
 
 
-def test_a_test_of_ones_own_pass_is_three_lines_and_tells_what_was_covered(project):
+def test_a_test_of_an_own_pass_is_three_lines_and_reports_its_coverage(project):
     project.makepyfile(test_own=OWN_TEST)
     result = run(project, "test_own.py", "--hypothesis-show-statistics")
     result.assert_outcomes(passed=1)

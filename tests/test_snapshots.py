@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import snapshots
-from tests.support.snapshots import FOLDER, UPDATE, assert_snapshot, messages, scrub
+from tests.support.snapshots import FOLDER, UPDATE, assert_entries, assert_message, assert_snapshot, messages, scrub
 
 TESTS = Path(__file__).parent
 
@@ -32,6 +32,20 @@ def test_the_environment_variable_writes_the_text(folder, monkeypatch):
     monkeypatch.setenv(UPDATE, "1")
     assert_snapshot("one", "a")
     assert (folder / "one.txt").read_text() == "a\n"
+
+
+def test_a_message_is_one_entry_of_a_file(folder, monkeypatch):
+    (folder / "room.txt").write_text("do this\n    a line\nleft over\n    nobody writes this\n")
+    assert_message("room", "do this", "a line")
+    for done, line in (("do this", "another line"), ("do that", "a line")):
+        with pytest.raises(AssertionError, match="FOLDPROOF_UPDATE_SNAPSHOTS=1"):
+            assert_message("room", done, line)
+    with pytest.raises(AssertionError, match=r"\['left over'\]"):
+        assert_entries("room", ["do this"])
+    monkeypatch.setenv(UPDATE, "1")
+    assert_message("room", "do that", "a new line")
+    assert_entries("room", ["do this", "do that"])
+    assert (folder / "room.txt").read_text() == "do that\n    a new line\ndo this\n    a line\n"
 
 
 def test_messages_are_scrubbed_of_longer_places_first():

@@ -1,10 +1,10 @@
-"""A campaign: shards of random cases under a budget, judged by worker processes.
+"""A campaign: shards of random cases under a budget, checked by worker processes.
 
     seed -> shard seeds -> workers: cases (Hypothesis) -> batches -> workers: results -> Summary
                                                                         +-- whole shards -> journal
 
-A shard is a pure function of (settings, seed), so any machine can run it again. Generation never waits for a verdict,
-and a failure never ends a campaign unless that is asked for: it is counted by fingerprint and shrunk at the end.
+A shard is a pure function of (settings, seed), so any machine can run it again. Generation does not depend on results.
+A failure does not end a campaign unless ``max_failures`` is set: it is counted by fingerprint, and shrunk at the end.
 """
 
 import time
@@ -27,33 +27,33 @@ BATCH_CASES = 16
 
 
 class Listener:
-    """Told what happens; the report subclasses it.
+    """Receives the events of a campaign; a report overrides its methods.
 
-    ``stopped`` says that the user wants the campaign to end: a KeyboardInterrupt alone is lost if it is raised where
-    Python ignores exceptions, such as a finalizer.
+    ``stopped`` is set when the user stops the campaign: a KeyboardInterrupt alone is lost where Python ignores
+    exceptions, such as in a finalizer.
     """
 
     stopped = False
 
-    def progressed(self, summary: Summary) -> None:
-        """A batch was judged."""
+    def on_progress(self, summary: Summary) -> None:
+        """A batch was checked."""
 
-    def found(self, found: DistinctFailure) -> None:
-        """A failure of a new kind."""
+    def on_failure(self, found: DistinctFailure) -> None:
+        """A new distinct failure was found."""
 
-    def shrinking(self, found: DistinctFailure) -> None:
-        """Shrinking of a failure begins."""
+    def on_shrinking(self, found: DistinctFailure) -> None:
+        """A failure is about to be shrunk."""
 
-    def shrunk(self, found: DistinctFailure) -> None:
+    def on_shrunk(self, found: DistinctFailure) -> None:
         """A failure was shrunk, saved and rerun."""
 
 
 class CampaignError(UsageError):
-    """What ends a campaign early and is no defect; the message says it in a line."""
+    """An error that ends a campaign early, but is not a defect; the message is one line."""
 
 
 RunShards = Callable[[Settings, WorkerPool, Listener, Journal | None, Summary, float], None]
-"""Judges shard after shard until a budget ends: counts them, tells the listener, writes them down, saves failures."""
+"""Checks shard after shard until a budget ends: counts and records them, informs the listener, and saves failures."""
 
 
 def run(
@@ -61,14 +61,25 @@ def run(
     pool: WorkerPool,
     listener: Listener,
     journal: Journal | None = None,
-    judging: RunShards | None = None,
+    run_shards: RunShards | None = None,
 ) -> Summary:
-    """Run a campaign to the end of its budget, then shrink and save what was found. The judge must be started.
+    """Run a campaign until its budget ends, then shrink and save its distinct failures.
 
-    What ``journal`` has is not judged again; ``seconds`` are those of this run. Raises UsageError for an unknown op or
-    a strategy that is none. Ctrl-C ends it early: the summary then says ``interrupted``; a corpus or a journal that
-    cannot be written does so too, and the summary says ``trouble``. What was found is in it all the same.
-    ``judging`` is another way to have the shards judged than by ``judge``, which then shrinks only.
+    Ctrl-C ends it early: the summary is then ``interrupted``. A corpus or journal that cannot be written ends it early
+    too: the summary has a ``problem``. Both summaries have what was found before.
+
+    Args:
+        settings: what to do. ``seconds`` is the budget of this run.
+        pool: workers that are started.
+        listener: receives the events.
+        journal: an open journal. Shards that it has are not checked again; finished shards are recorded in it.
+        run_shards: checks the shards elsewhere; ``pool`` then only shrinks.
+
+    Returns:
+        The summary, with the shards of the journal.
+
+    Raises:
+        UsageError: if no case can be drawn: for an unknown op or an unusable strategy.
     """
     summary = Summary(seed=settings.seed)
     for shard in sorted(journal.shards, key=itemgetter("shard")) if journal else ():
@@ -78,18 +89,18 @@ def run(
     try:
         for fingerprint, found in summary.failures.items():
             if journal and found.path is None and fingerprint not in journal.shrunk:
-                save_failure(settings, found)  # shards that arrive ahead of others are written down before this is done
-        (judging or _judge_shards)(settings, pool, listener, journal, summary, started)
+                save_failure(settings, found)  # a shard may be recorded before its failures are saved
+        (run_shards or _run_shards)(settings, pool, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
         for found in summary.failures.values():
             if listener.stopped:
                 raise KeyboardInterrupt
             if not restore_shrunk(journal, found):
-                listener.shrinking(found)
+                listener.on_shrinking(found)
                 shrink_failure(settings, pool, found)
                 if journal:
-                    journal.shrank(failure_record(found))
-                listener.shrunk(found)
+                    journal.record_shrunk(failure_record(found))
+                listener.on_shrunk(found)
     except KeyboardInterrupt:
         summary.interrupted = True
         summary.seconds = summary.seconds or time.monotonic() - started
@@ -99,26 +110,26 @@ def run(
     return summary
 
 
-def _judge_shards(
+def _run_shards(
     settings: Settings, pool: WorkerPool, listener: Listener, journal: Journal | None, summary: Summary, started: float
 ) -> None:
     part, digest, finished = Summary(seed=settings.seed), Digest(), 0.0
-    for batch, job in _jobs(settings, pool, summary, journal, started):
+    for batch, job in _submit_batches(settings, pool, summary, journal, started):
         for case, result in zip(job.cases, job.results(), strict=True):
             part.add(case, result, settings.known)
             digest.add(case, result)
             new = summary.add(case, result, settings.known)
             if new is not None:
-                listener.found(new)
+                listener.on_failure(new)
                 save_failure(settings, new)
         summary.seconds = time.monotonic() - started
-        listener.progressed(summary)
+        listener.on_progress(summary)
         if listener.stopped:
             raise KeyboardInterrupt
         if batch.last:
             if journal:
                 part.cases, part.seconds = part.executed, summary.seconds - finished
-                journal.finished({"shard": batch.shard, "digest": str(digest), **shard_record(part, summary)})
+                journal.record_shard({"shard": batch.shard, "digest": str(digest), **shard_record(part, summary)})
             part, digest, finished = Summary(seed=settings.seed), Digest(), summary.seconds
         if settings.max_failures is not None and len(summary.failures) >= settings.max_failures:
             return
@@ -126,64 +137,64 @@ def _judge_shards(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A few cases of one shard; ``last`` says that it ends the shard."""
+    """A few consecutive cases of a shard; ``last`` marks the batch that ends it."""
 
     shard: int
     cases: Sequence[Case]
     last: bool
 
 
-def _jobs(
+def _submit_batches(
     settings: Settings, pool: WorkerPool, summary: Summary, journal: Journal | None, started: float
 ) -> Iterator[tuple[Batch, Job]]:
-    """Jobs in the order drawn, with enough of them under way that no worker waits while the next shard is drawn."""
+    """Yield batches and their jobs in order, with enough of them submitted that no worker waits for the next draw."""
     done = {shard["shard"]: shard["cases"] for shard in journal.shards} if journal else {}
-    batches = _batches(settings, pool, done)
-    waiting: list[tuple[Batch, Job]] = []
+    batches = _draw_batches(settings, pool, done)
+    submitted: list[tuple[Batch, Job]] = []
     exhausted, problem = False, None
     while True:
-        while not exhausted and len(waiting) < 2 * settings.workers + 2:
+        while not exhausted and len(submitted) < 2 * settings.workers + 2:
             try:
-                batch = next(batches, None) if in_time(settings, started) else None
-            except UsageError as error:  # the user's strategy; what it drew before is judged first
+                batch = next(batches, None) if has_time_left(settings, started) else None
+            except UsageError as error:  # the user's strategy failed; the cases that it drew before are checked first
                 if not summary.cases:
                     raise
                 problem, batch = CampaignError(str(error)), None
             exhausted = batch is None
             if batch is not None:
                 if journal:
-                    journal.runs(batch.shard, batch.cases)
+                    journal.record_running(batch.shard, batch.cases)
                 summary.cases += len(batch.cases)
-                waiting.append((batch, pool.submit(batch.cases)))
-        if not waiting and problem is not None:
+                submitted.append((batch, pool.submit(batch.cases)))
+        if not submitted and problem is not None:
             raise problem
-        if not waiting:
+        if not submitted:
             return
-        if not in_time(settings, started):
-            waiting = [
+        if not has_time_left(settings, started):
+            submitted = [
                 (batch, job)
-                for batch, job in waiting
+                for batch, job in submitted
                 if job.future.running() or job.future.done() or not job.future.cancel()
             ]
             exhausted = True
-            if not waiting:
+            if not submitted:
                 continue
-        yield waiting.pop(0)
+        yield submitted.pop(0)
 
 
-def in_time(settings: Settings, started: float) -> bool:
-    """Whether the budget of time of a campaign that ``started`` then goes on."""
+def has_time_left(settings: Settings, started: float) -> bool:
+    """Return whether the time budget of a campaign has not ended; ``started`` is when it began (time.monotonic)."""
     return settings.seconds is None or time.monotonic() - started < settings.seconds
 
 
-def _batches(settings: Settings, pool: WorkerPool, done: Mapping[int, int]) -> Iterator[Batch]:
-    """Shard after shard, until the budget of examples is used up. ``done`` are shards to leave out, and their cases."""
+def _draw_batches(settings: Settings, pool: WorkerPool, done: Mapping[int, int]) -> Iterator[Batch]:
+    """Yield the batches of shard after shard. ``done`` holds the shards to leave out, and their numbers of cases."""
     names, strategy = settings.ops, settings.strategy
     for shard, cases in prefetch_shards(pool, names, strategy, settings.examples, settings.seed, done=done):
-        yield from batched(shard, cases)
+        yield from split_batches(shard, cases)
 
 
-def batched(shard: int, cases: Sequence[Case]) -> Iterator[Batch]:
-    """The cases of a shard, a few at a time."""
+def split_batches(shard: int, cases: Sequence[Case]) -> Iterator[Batch]:
+    """Yield the cases of a shard in batches."""
     for start in range(0, len(cases), BATCH_CASES):
         yield Batch(shard=shard, cases=cases[start : start + BATCH_CASES], last=start + BATCH_CASES >= len(cases))

@@ -1,6 +1,7 @@
-"""What came of a shard, case for case, in 64 characters: equal digests, equal cases with equal outcomes in equal order.
+"""The digest of a shard: equal digests mean equal cases with equal results in equal order.
 
-What a verdict says is in it whole; of a failure its fingerprint, as its sentence may quote what a dying process wrote.
+A Verdict is in it with all its fields. A Failure is in it by its fingerprint alone, because its detail may quote what
+a dying process wrote.
 """
 
 import hashlib
@@ -13,20 +14,20 @@ from foldproof.workers.worker import Result
 
 
 class Digest:
-    """SHA-256 over a line per case, in the order drawn."""
+    """SHA-256 over one line per case, in the order drawn."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
     def add(self, case: Case, result: Result) -> None:
-        """The next case, and what came of it."""
-        self._hash.update(f"{case.dumps()} {_outcome(result)}\n".encode())
+        """Add the next case and its result."""
+        self._hash.update(f"{case.dumps()} {_serialize(result)}\n".encode())
 
     def __str__(self) -> str:
         return self._hash.hexdigest()
 
 
-def _outcome(result: Result) -> str:
+def _serialize(result: Result) -> str:
     if isinstance(result, Failure):
         return result.fingerprint
     return json.dumps(asdict(result), sort_keys=True, default=str)

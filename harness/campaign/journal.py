@@ -1,10 +1,10 @@
-"""The journal of a campaign: what is done stays done, whatever ends the process.
+"""The journal of a campaign: finished shards stay finished, even after a crash or a full disk.
 
-    DIR/journal.jsonl    start line, a line per finished shard (in any order) and per shrunk failure; appended, fsync'ed
-    DIR/running.jsonl    the cases that are under way; not fsync'ed: it survives the process, not a power cut
+    DIR/journal.jsonl    start line, a line per finished shard (in any order) and per shrunk failure; appended, fsynced
+    DIR/running.jsonl    the cases that are being checked; not fsynced: it survives the process, not a power cut
 
-Laws. A shard is in the journal whole or not at all, so nothing is counted twice: an unfinished one runs again. A last
-line that was torn (kill -9, a full disk) is dropped. One process at a time writes.
+Invariants: A shard is recorded atomically, so no case is counted twice; an unfinished shard is checked again. A torn
+last line (kill -9, a full disk) is dropped. One process at a time writes.
 """
 
 import fcntl
@@ -16,31 +16,40 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
+from foldproof.campaign.formats import FORMAT, FORMATS, upgrade
 from foldproof.case import Case
 from foldproof.core.errors import UsageError
 from foldproof.core.versions import SAME_CASES
 
 JOURNAL, RUNNING = "journal.jsonl", "running.jsonl"
-FORMAT = 1
 
 
 class JournalError(UsageError):
-    """No such journal, one of other versions, one in use, or one that cannot be written; the message says which."""
+    """A journal that does not exist, has other versions, is in use, or cannot be written; the message says which."""
 
 
 @dataclass(kw_only=True)
 class Journal:
-    """An open journal. ``start`` says what the campaign does; ``shards`` and ``shrunk`` what is done already."""
+    """An open journal.
+
+    Attributes:
+        folder: where it is.
+        start: the start line: the settings of the campaign, and the versions that it runs with.
+        shards: the lines of finished shards.
+        shrunk: the lines of shrunk failures, by fingerprint.
+    """
 
     folder: Path
     start: dict[str, Any]
     shards: list[dict[str, Any]] = field(default_factory=list)
     shrunk: dict[str, dict[str, Any]] = field(default_factory=dict)
     _file: FileIO
+    _format: int = FORMAT
+    """The format of the last line of the file."""
 
     @classmethod
     def create(cls, folder: Path, start: dict[str, Any]) -> Self:
-        """A new one. Raises JournalError if the folder holds one already, or cannot be written."""
+        """Create a journal. Raises JournalError if the folder holds one already, or cannot be written."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = (folder / JOURNAL).open("ab", buffering=0)
@@ -49,15 +58,23 @@ class Journal:
         _lock(file, folder)
         if b"\n" in (folder / JOURNAL).read_bytes():
             file.close()
-            raise JournalError(f"journal {folder}: holds a campaign already; --resume {folder} goes on with it")
-        file.truncate(0)  # of a campaign that ended in its first line
+            raise JournalError(f"journal {folder}: holds a campaign already; use --resume {folder} to continue it")
+        file.truncate(0)  # a campaign that ended within its first line
         journal = cls(folder=folder, start={"event": "start", "format": FORMAT, **start}, _file=file)
         journal._write(journal.start)
         return journal
 
     @classmethod
     def resume(cls, folder: Path, versions: dict[str, str]) -> Self:
-        """The one in a folder, its torn last line dropped. Raises JournalError, also for other versions."""
+        """Open the journal in a folder, and drop a torn last line.
+
+        Args:
+            folder: where it is.
+            versions: those of this process, see ``foldproof.core.versions``.
+
+        Raises:
+            JournalError: if it cannot be opened, is not a journal, or its versions may draw other cases.
+        """
         path = folder / JOURNAL
         try:
             file = path.open("r+b", buffering=0)
@@ -65,15 +82,17 @@ class Journal:
             raise JournalError(f"journal {folder}: cannot be opened: {error.strerror}") from error
         _lock(file, folder)
         try:
-            lines, whole = _read(path)
-            start = _start(folder, lines, versions)
+            recorded, whole = _read(path)
+            _require_same_cases(folder, recorded, versions)
         except JournalError:
             file.close()
             raise
         file.seek(whole)
         file.truncate()
-        journal = cls(folder=folder, start=start, _file=file)
-        for line in lines[1:]:
+        start, *lines = upgrade(recorded)
+        last = next(line["format"] for line in reversed(recorded) if "format" in line)
+        journal = cls(folder=folder, start=start, _file=file, _format=last)
+        for line in lines:
             if line["event"] == "shard":
                 journal.shards.append(line)
             elif line["event"] == "shrunk":
@@ -86,29 +105,32 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def finished(self, shard: dict[str, Any]) -> None:
-        """A shard is done. Raises JournalError if that cannot be written down."""
+    def record_shard(self, shard: dict[str, Any]) -> None:
+        """Record a finished shard. Raises JournalError if it cannot be written."""
         self._write({"event": "shard", **shard})
-        self._running("w", ())
+        self._write_running("w", ())
 
-    def shrank(self, found: dict[str, Any]) -> None:
-        """A failure was shrunk, saved and rerun. Raises JournalError if that cannot be written down."""
+    def record_shrunk(self, found: dict[str, Any]) -> None:
+        """Record a failure that was shrunk, saved and rerun. Raises JournalError if it cannot be written."""
         self._write({"event": "shrunk", **found})
 
-    def runs(self, shard: int, cases: Iterable[Case]) -> None:
-        """Cases that are about to be judged."""
-        self._running("a", ({"shard": shard, "case": case.to_json()} for case in cases))
+    def record_running(self, shard: int, cases: Iterable[Case]) -> None:
+        """Record cases that are about to be checked. Raises JournalError if they cannot be written."""
+        self._write_running("a", ({"shard": shard, "case": case.to_json()} for case in cases))
 
     def _write(self, line: dict[str, Any]) -> None:
+        if self._format != FORMAT:
+            self._format = FORMAT
+            self._write({"event": "format", "format": FORMAT})
         try:
             rest = json.dumps(line, allow_nan=False).encode() + b"\n"
-            while rest:  # a disk that fills up takes a part
+            while rest:  # a disk that fills up takes only a part
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             raise JournalError(f"journal {self.folder}: cannot be written: {error.strerror}") from error
 
-    def _running(self, mode: str, lines: Iterable[dict[str, Any]]) -> None:
+    def _write_running(self, mode: str, lines: Iterable[dict[str, Any]]) -> None:
         try:
             with (self.folder / RUNNING).open(mode, encoding="utf-8") as file:
                 for line in lines:
@@ -118,16 +140,16 @@ class Journal:
 
 
 def _lock(file: FileIO, folder: Path) -> None:
-    """The lock ends with the process, whatever ends that."""
+    """Lock the file until this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise JournalError(f"journal {folder}: another campaign is writing it") from error
+        raise JournalError(f"journal {folder}: another campaign is writing to it") from error
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The lines, and how many bytes they are: what follows the last good one is torn, or zeros of a lost page."""
+    """Return the whole lines and their number of bytes. The rest is a torn line, or zeros of a lost page."""
     lines: list[dict[str, Any]] = []
     whole = 0
     for raw in path.read_bytes().splitlines(keepends=True):
@@ -142,14 +164,17 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     return lines, whole
 
 
-def _start(folder: Path, lines: list[dict[str, Any]], versions: dict[str, str]) -> dict[str, Any]:
-    if not lines or lines[0]["event"] != "start" or lines[0].get("format") != FORMAT:
-        raise JournalError(f"journal {folder}: does not begin with the start of a campaign of format {FORMAT}")
+def _require_same_cases(folder: Path, lines: list[dict[str, Any]], versions: dict[str, str]) -> None:
+    if not lines or lines[0]["event"] != "start":
+        raise JournalError(f"journal {folder}: is not a journal; expected {JOURNAL} to begin with a start line")
+    for version in [lines[0].get("format"), *(line["format"] for line in lines[1:] if "format" in line)]:
+        if version not in FORMATS:
+            read = " or ".join(map(str, FORMATS))
+            raise JournalError(f"journal {folder}: has the unknown format {version!r}; expected {read}")
     recorded = lines[0]["versions"]
     for name in SAME_CASES:
         if recorded[name] != versions[name]:
             raise JournalError(
-                f"journal {folder}: was written with {name} {recorded[name]}, this is {versions[name]}, "
-                "which may draw other cases"
+                f"journal {folder}: was written with {name} {recorded[name]}, but this is {name} {versions[name]}, "
+                f"which may draw other cases; install {name} {recorded[name]} to resume it"
             )
-    return lines[0]

@@ -1,9 +1,9 @@
-"""Shards of cases, drawn by the workers of a judge while earlier ones are judged.
+"""Prefetch of shards: workers draw the next shards while earlier ones are checked.
 
     Plan -> worker: draw -> cases, in the order of the shards
 
-Whoever asks for them needs no Hypothesis, and waits for no draw as long as a shard is ahead. What a user's strategy
-does to its process, it does to a worker.
+The coordinator imports no Hypothesis, and waits for a draw only if no shard is prefetched. A user's strategy that
+crashes or hangs does so in a worker.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,38 +19,42 @@ from foldproof.workers.processes import WorkerDied
 DRAW_SECONDS = 300.0
 """Time limit of drawing a shard, which takes a second."""
 
-WORKERS_A_SHARD = 4
-"""So many workers judge a shard in at least the time that one takes to draw another."""
+WORKERS_PER_DRAW = 4
+"""This number of workers check a shard no faster than one worker draws the next."""
 
 
 class PendingDraw:
-    """Up to ``most`` cases of a strategy of these ops, under way in a worker; see ``foldproof.generation.draw``."""
+    """A draw that runs in a worker: up to ``most`` cases of these ops, see ``foldproof.generation.draw``."""
 
     def __init__(self, pool: WorkerPool, names: tuple[str, ...], strategy: str | None, most: int, seed: int) -> None:
         self._most = most
-        self._ask = partial(pool.schedule, worker.draw, names, strategy, most, seed, seconds=DRAW_SECONDS)
-        self._future = self._ask()
+        self._submit = partial(pool.schedule, worker.draw, names, strategy, most, seed, seconds=DRAW_SECONDS)
+        self._future = self._submit()
 
     def cases(self) -> list[Case]:
-        """What was drawn. Raises UsageError for a strategy that is none, raises, hangs, or ends its process."""
+        """Wait for the draw, and return its cases.
+
+        Raises:
+            UsageError: if the strategy is unusable, raises, hangs, or ends its process.
+        """
         try:
-            return self._answer()
+            return self._result()
         except WorkerDied:
-            self._future = self._ask()  # what an earlier case did to the worker may have ended it
+            self._future = self._submit()  # an earlier case may have damaged the worker
         try:
-            return self._answer()
+            return self._result()
         except WorkerDied as error:
             raise UsageError(f"the strategy ended the process that drew from it ({cause(error.exitcode)})") from error
 
-    def _answer(self) -> list[Case]:
+    def _result(self) -> list[Case]:
         try:
             cases: list[Case] = self._future.result()
         except TimeoutError as error:
-            raise UsageError(f"the strategy took over {DRAW_SECONDS:.0f} s for {self._most} cases") from error
+            raise UsageError(f"the strategy took more than {DRAW_SECONDS:.0f} s to draw {self._most} cases") from error
         return cases
 
     def cancel(self) -> None:
-        """Nobody wants it any more."""
+        """Cancel the draw if it has not begun."""
         self._future.cancel()
 
 
@@ -63,29 +67,38 @@ def prefetch_shards(
     *,
     done: Mapping[int, int] | None = None,
 ) -> Iterator[tuple[int, list[Case]]]:
-    """Shard after shard, each with its distinct cases, until a budget is used up (None: without end).
+    """Yield shard after shard with its distinct cases, until a budget of cases is used up.
 
-    Shards that are ``done`` are left out; the budget counts how many cases they had. Raises UsageError.
+    Args:
+        pool: the workers that draw.
+        names: the ops to draw; empty means all.
+        strategy: the strategy, as ``MODULE:ATTR``; None is the bundled one.
+        examples: the budget; None is no limit.
+        seed: the seed of the campaign.
+        done: shards to leave out, and their numbers of cases, which the budget includes.
+
+    Raises:
+        UsageError: if the strategy cannot be drawn from.
     """
     plan = Plan(examples, done)
-    under_way: dict[int, PendingDraw] = {}
+    pending: dict[int, PendingDraw] = {}
 
-    def ask() -> None:
-        for shard, most in plan.ahead():
-            if len(under_way) > pool.workers // WORKERS_A_SHARD + 1 or not plan.is_final(shard, most):
+    def submit() -> None:
+        for shard, most in plan.pending():
+            if len(pending) > pool.workers // WORKERS_PER_DRAW + 1 or not plan.is_final(shard, most):
                 return
-            if shard not in under_way:
-                under_way[shard] = PendingDraw(pool, names, strategy, most, shard_seed(seed, shard))
+            if shard not in pending:
+                pending[shard] = PendingDraw(pool, names, strategy, most, shard_seed(seed, shard))
 
     try:
-        ask()
-        while under_way:
-            shard = min(under_way)
-            cases = under_way.pop(shard).cases()
+        submit()
+        while pending:
+            shard = min(pending)
+            cases = pending.pop(shard).cases()
             plan.count(shard, len(cases))
-            ask()
+            submit()
             if cases:
                 yield shard, cases
     finally:
-        for drawing in under_way.values():
-            drawing.cancel()
+        for draw in pending.values():
+            draw.cancel()

@@ -1,21 +1,35 @@
 """Shrink a failing case: follow ``Case.simpler()`` while the failure stays the same.
 
-Needs no seed and no choice sequence, so it serves saved and orphaned cases alike. The result is 1-minimal, unless the
-budget ended: none of its simpler cases fails in the same way.
+Shrinking needs no seed and no choice sequence, so it serves saved cases too. The result is 1-minimal unless the time
+ended: none of its simpler cases fails in the same way.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from foldproof.case import Case
+from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
+from foldproof.core.errors import UsageError
 from foldproof.workers.pool import WorkerPool
 from foldproof.workers.worker import Result
+
+if TYPE_CHECKING:
+    from foldproof.checking.apply_pass import Fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkResult:
-    """``failure`` is that of the smallest case found; ``tried`` counts executed cases; ``minimal`` says 1-minimal."""
+    """The result of shrinking.
+
+    Attributes:
+        failure: the failure of the smallest case found.
+        tried: how many cases were checked.
+        seconds: duration in seconds.
+        minimal: whether the case is 1-minimal; False if the time ended before.
+    """
 
     failure: Failure
     tried: int
@@ -24,27 +38,104 @@ class ShrinkResult:
 
     @property
     def case(self) -> Case:
+        """The smallest case found."""
         return self.failure.case
 
 
-def shrink(failure: Failure, pool: WorkerPool, *, seconds: float = 60.0) -> ShrinkResult:
-    """The smallest case with the fingerprint of ``failure`` that is found within ``seconds``."""
+def shrink(
+    found: Failure | Case,
+    fold: "Fold | str | None" = None,
+    target: str = "llvm",
+    *,
+    seconds: float = 60.0,
+    workers: int = 1,
+) -> ShrinkResult:
+    """Shrink a failing case to a smaller one with the same fingerprint.
+
+    A pass that is named (``MODULE:ATTR``, or None) runs in worker processes, so a case may crash or hang it. Worker
+    processes import the main module again: in a script, call this under ``if __name__ == "__main__":``. A pass that is
+    given as an object runs in this process.
+
+    Args:
+        found: a failure, or a case that fails.
+        fold: the pass, as ``check`` takes it, or as ``MODULE:ATTR``; None is the bundled pass.
+        target: the TVM target: kind, tag or JSON.
+        seconds: time limit, in seconds.
+        workers: number of worker processes, at least 1. A pass that is given as an object needs 1.
+
+    Returns:
+        The smallest case found, its failure, and whether it is 1-minimal.
+
+    Raises:
+        UsageError: if a case is given that does not fail, or for an unusable pass, target or number of workers.
+    """
+    complete = fold is None or (isinstance(found, Failure) and found.kind == "MissedFold")
+    if fold is not None and not isinstance(fold, str):
+        if workers != 1:
+            raise UsageError(f"workers is {workers}, but a pass given as an object needs 1; name it as MODULE:ATTR")
+        return _shrink_found(found, _InProcess(fold, target, complete=complete), seconds)
+    with WorkerPool(CheckConfig(fold=fold, target=target, complete=complete), workers) as pool:
+        pool.start()
+        return _shrink_found(found, pool, seconds)
+
+
+def _shrink_found(found: Failure | Case, checker: "Checker", seconds: float) -> ShrinkResult:
+    if isinstance(found, Failure):
+        return shrink_with(found, checker, seconds=seconds)
+    [result] = checker.check_each([found])
+    if not isinstance(result, Failure):
+        raise UsageError(f"the case does not fail, so there is nothing to shrink: {found!r}")
+    return shrink_with(result, checker, seconds=seconds)
+
+
+class Checker(Protocol):
+    """Checks cases, ``workers`` of them at a time; a WorkerPool is one."""
+
+    workers: int
+
+    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+        """Return a result per case."""
+
+
+class _InProcess:
+    """Checks cases in this process."""
+
+    workers = 1
+
+    def __init__(self, fold: "Fold", target: str, *, complete: bool) -> None:
+        from foldproof.checking.check import check
+
+        self._check: Callable[[Case], Any] = lambda case: check(case, fold, target, complete=complete)
+
+    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+        return [self._result(case) for case in cases]
+
+    def _result(self, case: Case) -> Result:
+        try:
+            result: Result = self._check(case)
+        except Failure as failure:
+            return failure
+        return result
+
+
+def shrink_with(failure: Failure, checker: Checker, *, seconds: float = 60.0) -> ShrinkResult:
+    """Return the smallest case with the fingerprint of ``failure`` that ``checker`` finds within ``seconds``."""
     started = time.monotonic()
     known: dict[Case, Result] = {failure.case: failure}
     position = 0
     while True:
         better = None
         candidates = list(failure.case.simpler())
-        # Go on where the last success was, then round: the changes before it have mostly been refused already.
+        # Begin after the last success, then wrap around: most of the changes before it have failed already.
         start = position % len(candidates) if candidates else 0
         order = [*range(start, len(candidates)), *range(start)]
-        for i in range(0, len(order), pool.workers):
+        for i in range(0, len(order), checker.workers):
             if time.monotonic() - started > seconds:
                 return ShrinkResult(
                     failure=failure, tried=len(known) - 1, seconds=time.monotonic() - started, minimal=False
                 )
-            chosen = order[i : i + pool.workers]
-            better = _first_same(failure, [candidates[j] for j in chosen], known, pool)
+            chosen = order[i : i + checker.workers]
+            better = _first_same(failure, [candidates[j] for j in chosen], known, checker)
             if better is not None:
                 position = candidates.index(better.case)
                 break
@@ -54,11 +145,11 @@ def shrink(failure: Failure, pool: WorkerPool, *, seconds: float = 60.0) -> Shri
 
 
 def _first_same(
-    failure: Failure, candidates: list[Case], known: dict[Case, Result], pool: WorkerPool
+    failure: Failure, candidates: list[Case], known: dict[Case, Result], checker: Checker
 ) -> Failure | None:
-    """The failure of the first candidate that fails in the same way. Each case is executed once."""
+    """Return the failure of the first candidate that fails in the same way. Each case is checked once."""
     unknown = [case for case in candidates if case not in known]
-    known.update(zip(unknown, pool.ask(unknown), strict=True))
+    known.update(zip(unknown, checker.check_each(unknown), strict=True))
     for case in candidates:
         result = known[case]
         if isinstance(result, Failure) and result.fingerprint == failure.fingerprint:

@@ -1,4 +1,4 @@
-"""What a campaign saw, and each distinct failure: counted, merged, and as plain data for journals and ``--json``."""
+"""The summary of a campaign: counts and distinct failures, and their records in journals and ``--json``."""
 
 from collections import Counter
 from collections.abc import Container, Mapping
@@ -14,12 +14,21 @@ from foldproof.repro.reproducer import Reproducer
 from foldproof.workers.worker import Result
 
 RERUNS = 3
-"""Fresh processes that run a shrunk case again."""
+"""Number of fresh processes that run a shrunk case again."""
 
 
 @dataclass(kw_only=True)
 class DistinctFailure:
-    """A distinct failure: the first case that showed it, how often it was seen, and what became of it."""
+    """All failures of one fingerprint.
+
+    Attributes:
+        failure: the first one.
+        count: how many cases failed so.
+        shrunk: the result of shrinking it; None before.
+        reproduced: how many of ``RERUNS`` reruns of the shrunk case failed again.
+        path: the file of its case; None if it is not saved.
+        reproducer: its script; None before.
+    """
 
     failure: Failure
     count: int = 1
@@ -30,16 +39,36 @@ class DistinctFailure:
 
     @property
     def smallest(self) -> Failure:
+        """The failure of the smallest known case."""
         return self.shrunk.failure if self.shrunk else self.failure
 
 
 @dataclass(kw_only=True)
 class Summary:
-    """What a campaign saw. ``cases`` were drawn and distinct within their shard; ``executed`` have a result.
+    """The counts of a campaign, and its distinct failures.
 
-    ``sampled`` cases were run by both pipelines and gave the same bits; ``fallbacks`` counts why the fast pipeline left
-    a case to the default one. ``known`` counts known failures, which are none of ``failures`` nor of ``failed``.
-    ``resumed`` cases were judged before; ``trouble`` says what ended the campaign early, if it was no defect.
+    Attributes:
+        seed: the seed of the campaign.
+        cases: drawn cases, distinct within their shard.
+        executed: cases that have a result.
+        folded: passed cases that the pass folded.
+        refused: passed cases that the pass left unchanged.
+        failed: failed cases, without known failures.
+        in_doubt: passed cases of which some output could not be compared with all oracles.
+        sampled: cases that both pipelines ran, with the same bits.
+        seconds: duration in seconds.
+        by_op: (op, outcome) -> cases.
+        reasons: kind of refusal -> cases.
+        rules: rule -> cases that it folded.
+        legality: legality of the fold -> cases in which the pass left a pad.
+        undefined: behaviour that TVM leaves undefined -> cases.
+        known_issues: known issue of TVM -> cases.
+        fallbacks: reason -> cases that the fast pipeline left to the default one.
+        failures: fingerprint -> distinct failure.
+        known: fingerprint of a known failure -> cases; they are not in ``failures`` nor in ``failed``.
+        resumed: executed cases that a resumed journal brought in.
+        interrupted: whether the user stopped the campaign.
+        problem: the error that ended the campaign early; empty if there was none.
     """
 
     seed: int
@@ -67,11 +96,11 @@ class Summary:
 
     @property
     def cases_per_second(self) -> float:
-        """Of this process: what a journal brought in took its time elsewhere."""
+        """Cases per second of this process, without those of a resumed journal."""
         return (self.executed - self.resumed) / self.seconds if self.seconds else 0.0
 
     def add(self, case: Case, result: Result, known: Container[str] = ()) -> DistinctFailure | None:
-        """Count a result; the record of a failure that was not seen before, else None."""
+        """Count a result. Return the distinct failure if it is new, else None."""
         self.executed += 1
         if isinstance(result, Failure):
             if result.fingerprint in known:
@@ -114,24 +143,24 @@ class Summary:
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
 
-    def absorb(self, plain: Mapping[str, Any]) -> list[DistinctFailure]:
-        """Count what a shard counted, its failures included; the records of those that were not seen before."""
+    def absorb(self, record: Mapping[str, Any]) -> list[DistinctFailure]:
+        """Add the record of another summary, as ``to_dict`` made it. Return the distinct failures that are new."""
         new = []
         for name in NUMBERS:
-            setattr(self, name, getattr(self, name) + plain[name])
+            setattr(self, name, getattr(self, name) + record[name])
         for name in COUNTERS:
-            getattr(self, name).update(plain[name])
-        for key, n in plain["by_op"].items():
+            getattr(self, name).update(record[name])
+        for key, n in record["by_op"].items():
             op, outcome = key.split(" ", 1)
             self.by_op[op, outcome] += n
-        for record in plain["failures"]:
-            seen = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
-            path = Path(record["path"]) if record["path"] else None
-            new.append(self._add_failure(DistinctFailure(failure=seen, count=record["count"], path=path)))
+        for each in record["failures"]:
+            seen = failure(each["kind"], Case.from_json(each["case"]), each["symptom"], each["detail"])
+            path = Path(each["path"]) if each["path"] else None
+            new.append(self._add_failure(DistinctFailure(failure=seen, count=each["count"], path=path)))
         return [found for found in new if found is not None]
 
     def to_dict(self) -> dict[str, Any]:
-        """The last line of ``--json``."""
+        """Return the last line of ``--json``."""
         return {
             "event": "summary",
             "seed": self.seed,
@@ -149,11 +178,11 @@ class Summary:
 
 NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "sampled")
 COUNTERS = ("reasons", "rules", "legality", "undefined", "known_issues", "unsupported", "fallbacks", "known")
-"""What a summary counts, as a journal and ``--json`` name it."""
+"""The counts of a summary, as journals and ``--json`` name them."""
 
 
 def failure_record(found: DistinctFailure) -> dict[str, Any]:
-    """A failure as a line of ``--json`` has it."""
+    """Return the record of a distinct failure, as ``--json`` and journals have it."""
     return {
         "fingerprint": found.smallest.fingerprint,
         "kind": found.smallest.kind,
@@ -169,7 +198,7 @@ def failure_record(found: DistinctFailure) -> dict[str, Any]:
 
 
 def shard_record(part: Summary, summary: Summary) -> dict[str, Any]:
-    """A shard as a journal has it; ``summary`` knows which failures were saved."""
+    """Return the record of a shard, as journals have it; ``summary`` knows the paths of saved failures."""
     for fingerprint, found in part.failures.items():
         found.path = summary.failures[fingerprint].path if fingerprint in summary.failures else None
     return {name: value for name, value in part.to_dict().items() if name != "event"}

@@ -1,11 +1,11 @@
-"""What becomes of a failure: saved as it is found, shrunk, run again in fresh processes, and made a script."""
+"""Triage of a distinct failure: it is saved when it is found, then shrunk, rerun in fresh processes, and reproduced."""
 
 from pathlib import Path
 from typing import Any
 
 from foldproof.campaign.journal import Journal
 from foldproof.campaign.settings import Settings
-from foldproof.campaign.shrinker import ShrinkResult, shrink
+from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.campaign.summary import RERUNS, DistinctFailure
 from foldproof.case import Case
 from foldproof.checking.failures import Failure, failure
@@ -16,36 +16,36 @@ from foldproof.workers.pool import WorkerPool
 
 
 def shrink_failure(settings: Settings, pool: WorkerPool, found: DistinctFailure) -> None:
-    """Shrink, save the small case instead of the first one, rerun it and its script in fresh processes."""
-    found.shrunk = shrink(found.failure, pool, seconds=settings.shrink_seconds)
-    found.reproduced = _reproduced(settings, found.smallest)
+    """Shrink a failure, save the small case in place of the first one, and run it and its script in fresh processes."""
+    found.shrunk = shrink_with(found.failure, pool, seconds=settings.shrink_seconds)
+    found.reproduced = _count_reproduced(settings, found.smallest)
     first = found.path
     save_failure(settings, found)
     if first is not None and first != found.path:
-        first.unlink(missing_ok=True)  # a campaign beside this one, or this one before it was killed, did it
+        first.unlink(missing_ok=True)  # another campaign, or this one before it was killed, may have removed it
     if found.path is not None:
-        found.reproducer = _written(pool, found.path, found.smallest)
+        found.reproducer = _write_reproducer(pool, found.path, found.smallest)
 
 
-def _reproduced(settings: Settings, failure: Failure) -> int:
-    """How many of ``RERUNS`` runs in processes of their own show the failure again."""
+def _count_reproduced(settings: Settings, failure: Failure) -> int:
+    """Return how many of ``RERUNS`` runs, each in a fresh process, show the failure again."""
     with WorkerPool(settings.config, settings.workers, fresh=True) as fresh:
-        results = fresh.ask([failure.case] * RERUNS)
+        results = fresh.check_each([failure.case] * RERUNS)
     return sum(isinstance(result, Failure) and result.fingerprint == failure.fingerprint for result in results)
 
 
-def _written(pool: WorkerPool, path: Path, failure: Failure) -> Reproducer:
+def _write_reproducer(pool: WorkerPool, path: Path, failure: Failure) -> Reproducer:
     text, problem = pool.script(failure.case, failure)
     if not text:
         return Reproducer(problem=problem)
     try:
         return write_reproducer(path, text, failure)
-    except FileError as error:  # the case is saved, and its report must not be lost
+    except FileError as error:  # the case is saved; its report must not be lost
         return Reproducer(problem=str(error))
 
 
 def save_failure(settings: Settings, found: DistinctFailure) -> None:
-    """Save the smallest case of a failure, if there is a corpus to save into."""
+    """Save the smallest case of a failure, if the campaign has a corpus."""
     if settings.corpus is None:
         return
     failure = found.smallest
@@ -62,7 +62,7 @@ def save_failure(settings: Settings, found: DistinctFailure) -> None:
 
 
 def restore_shrunk(journal: Journal | None, found: DistinctFailure) -> bool:
-    """Whether the journal has a failure's shrunk case; then ``found`` gets it."""
+    """Take the shrunk case of a failure from the journal, if it has one; return whether it has."""
     record = journal.shrunk.get(found.failure.fingerprint) if journal else None
     if record is None or not (record["path"] is None or Path(record["path"]).exists()):
         return False

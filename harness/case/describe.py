@@ -19,7 +19,14 @@ from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL, Step
 
 
 def describe(case: Case) -> str:
-    """Return the case as text, a line for each part, without the values that are at their default."""
+    """Describe a case in a few lines.
+
+    Args:
+        case: the case.
+
+    Returns:
+        One line per part of the case, without the parts that are at their default.
+    """
     lines = [_headline(case)]
     lines += [_row("before pad", _step(step, "")) for step in case.producers]
     lines.append(_row("pad", _pad(case)))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from foldproof.checking.crosscheck import SAMPLE
+from foldproof.core.setting import Option, Role, setting
 
 MEGABYTES = 4096
 """A worker holds 0.3 GB, and a case adds a few MB."""
@@ -10,15 +11,60 @@ MEGABYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckConfig:
-    """Which pass (``MODULE:ATTR``, None is the bundled one), on which target, through which pipeline.
+    """How a case is checked: the settings that ``foldproof.checking`` and workers need.
 
-    ``complete`` says whether a legal fold that was missed is a failure, ``sample`` which share of the cases (0 to 1)
-    both pipelines run, ``megabytes`` how much memory a worker may hold.
+    Attributes:
+        fold: the pass, as ``MODULE:ATTR``; None is the bundled pass.
+        target: the TVM target: kind, tag or JSON.
+        pipeline: ``fast`` or ``default``.
+        complete: whether a legal fold that the pass misses is a failure.
+        sample: the share of the cases, 0 to 1, that both pipelines run.
+        megabytes: how much memory a worker may hold.
     """
 
-    fold: str | None = None
-    target: str = "llvm"
-    pipeline: str = "fast"
-    complete: bool = True
-    sample: float = SAMPLE
-    megabytes: int = MEGABYTES
+    fold: str | None = setting(
+        None,
+        Role.IDENTITY,
+        Option(flag="--pass", kind="pass", metavar="MODULE:ATTR", help="Pass to test.", no_default="the bundled pass"),
+    )
+    target: str = setting("llvm", Role.IDENTITY, Option(flag="--target", help="TVM target: kind, tag or JSON."))
+    pipeline: str = setting(
+        "fast",
+        Role.IDENTITY,
+        Option(
+            flag="--pipeline",
+            kind="choice",
+            choices=("fast", "default"),
+            help="How a case is compiled and run: by TVM's default pipeline, or by a faster one for tiny cases.",
+        ),
+    )
+    complete: bool = setting(
+        True,
+        Role.IDENTITY,
+        Option(
+            flag="--complete",
+            kind="flag",
+            default=False,
+            help="Also fail on legal folds that the pass misses (always on for the bundled pass).",
+        ),
+    )
+    sample: float = setting(
+        SAMPLE,
+        Role.IDENTITY,
+        Option(
+            flag="--sample",
+            kind="share",
+            help="Share of the cases that both pipelines run. Every failure is run by both as well.",
+        ),
+    )
+    megabytes: int = setting(
+        MEGABYTES,
+        Role.TASK,
+        Option(
+            flag="--memory",
+            kind="count",
+            minimum=512,
+            metavar="MB",
+            help="Memory that a worker may hold; a case that needs more is a failure.",
+        ),
+    )

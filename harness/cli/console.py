@@ -1,4 +1,4 @@
-"""What commands say, and where: on the console, and what the user should know on stderr."""
+"""What commands print: results on the console, notices on stderr."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
     from foldproof.workers.pool import WorkerPool
 
 
-def start(pool: "WorkerPool") -> None:
-    """Load the pass and the target. Raises UsageError."""
+def start_pool(pool: "WorkerPool") -> None:
+    """Load the pass and the target in the workers, and print the notice. Raises UsageError."""
     pool.start()
-    tell(pool.notice)
+    print_notice(pool.notice)
 
 
-def tell(notice: str) -> None:
-    """What the user should know, and no failure: on stderr, where it disturbs no output."""
+def print_notice(notice: str) -> None:
+    """Print what the user should know, and is not a failure, on stderr; nothing if it is empty."""
     if notice:
         click.echo(f"foldproof: {notice}", err=True)
 
 
-def plain_console() -> Any:
-    """Without a terminal, lines are as wide as a log likes them."""
+def create_console() -> Any:
+    """Return a console without highlighting. Where stdout is not a terminal, it is 120 columns wide."""
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 @contextmanager
-def patience(console: Any) -> Iterator[Callable[[str], None]]:
-    """A line that says how far a command has come, on a terminal only."""
+def show_status(console: Any) -> Iterator[Callable[[str], None]]:
+    """Show a status line on a terminal, and yield the function that changes it."""
     if not console.is_terminal:
         yield lambda text: None
         return

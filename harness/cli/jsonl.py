@@ -1,4 +1,4 @@
-"""The file of ``--json``."""
+"""JSON Lines: the file of ``--json``."""
 
 import json
 from contextlib import suppress
@@ -9,7 +9,7 @@ from foldproof.core.errors import UsageError
 
 
 class JsonLines:
-    """One JSON object a line, flushed, or nothing where no file was asked for."""
+    """A file of one JSON object per line, flushed after each. Without a file it writes nothing."""
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
@@ -19,11 +19,11 @@ class JsonLines:
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            with suppress(OSError):  # said already: each line is flushed
+            with suppress(OSError):  # reported already: each line is flushed
                 self._file.close()
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append a line. Raises UsageError, on a full disk for one."""
+        """Append a line. Raises UsageError if it cannot be written, for example on a full disk."""
         if self._file is None:
             return
         try:
@@ -32,8 +32,8 @@ class JsonLines:
             raise UsageError(f"--json {self._file.name}: cannot be written: {error.strerror}") from error
 
 
-def json_lines(path: Path | None) -> JsonLines:
-    """The file of ``--json``, if there is one. Raises UsageError."""
+def open_json_lines(path: Path | None) -> JsonLines:
+    """Create the file of ``--json``, if one is given. Raises UsageError."""
     try:
         return JsonLines(path.open("w", encoding="utf-8") if path else None)
     except OSError as error:

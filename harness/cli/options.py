@@ -1,19 +1,21 @@
-"""Options that commands have in common: durations, shares, workers, and what is asked of each case."""
+"""Options of the commands: built from the settings that carry them, and the types of their values."""
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import click
 
-from foldproof.cli.commands.corpus import DEFAULT_CORPUS
-from foldproof.core.errors import UsageError
+from foldproof.campaign.settings import SETTINGS, Settings
+from foldproof.checking.config import CheckConfig
 from foldproof.core.loading import BUNDLED_NAMES
+from foldproof.core.setting import FIELD_DEFAULT, Option, Setting
 
-if TYPE_CHECKING:
-    from foldproof.checking.config import CheckConfig
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# --- types of values ----------------------------------------------------------------------------------
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -24,13 +26,13 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds, more than 0."""
+        """Return seconds, more than 0."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
         seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
         if seconds <= 0:
-            self.fail(f"{value!r} is no duration above 0, such as 60s, 10m or 8h", param, ctx)
+            self.fail(f"{value!r} is not a duration above 0, such as 60s, 10m or 8h", param, ctx)
         return seconds
 
 
@@ -40,13 +42,13 @@ class Share(click.ParamType[float]):
     name = "share"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """From 0 to 1."""
+        """Return a number from 0 to 1."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", value)
         share = float(match[1]) / (100 if match[2] else 1) if match else 2.0
         if share > 1:
-            self.fail(f"{value!r} is no share from 0 to 1, such as 0.02 or 2%", param, ctx)
+            self.fail(f"{value!r} is not a share from 0 to 1, such as 0.02 or 2%", param, ctx)
         return share
 
 
@@ -56,69 +58,136 @@ class Workers(click.ParamType[int]):
     name = "workers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """At least 1."""
+        """Return a number of at least 1."""
         if value == "auto":
             return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if isinstance(value, int):
             return value
         if not re.fullmatch(r"[1-9]\d*", value):
-            self.fail(f"{value!r} is neither a number of workers from 1 nor 'auto'", param, ctx)
+            self.fail(f"{value!r} is not a number of workers from 1, nor 'auto'", param, ctx)
         return int(value)
 
 
-def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--pass, --target, --pipeline, --complete: what is asked of each case."""
-    command = click.option(
-        "--pipeline",
-        type=click.Choice(["fast", "default"]),
-        default="fast",
-        show_default=True,
-        help="Way from Relax to a run: TVM's default one, or only what tiny cases need.",
-    )(command)
-    command = click.option("--complete", is_flag=True, help="Fail on legal folds that the pass misses, too.")(command)
-    command = click.option("--target", default="llvm", show_default=True, help="TVM target: kind, tag or JSON.")(
-        command
-    )
-    return click.option("--pass", "fold", metavar="MODULE:ATTR", help="Pass to test (default: the bundled one).")(
-        command
-    )
+class OpNames(click.ParamType[tuple[str, ...]]):
+    """``conv1d,max_pool2d`` -> names of ops."""
+
+    name = "ops"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names, each of a known op."""
+        if isinstance(value, tuple):
+            return value
+        from foldproof.case import ops
+
+        names = tuple(value.split(","))
+        for name in names:
+            if name not in ops.NAMES:
+                self.fail(f"unknown op {name!r}; expected one of {', '.join(ops.NAMES)}", param, ctx)
+        return names
 
 
-def corpus_option(what: str) -> Callable[..., Any]:
-    """--corpus: the folder for ``what``."""
-    return click.option(
-        "--corpus",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=DEFAULT_CORPUS,
-        show_default=True,
-        help=f"Folder for {what}.",
-    )
+class PassSpec(click.ParamType[str | None]):
+    """``MODULE:ATTR`` -> itself, None for a name of the bundled pass."""
+
+    name = "pass"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | None:
+        """Return what ``CheckConfig.fold`` holds."""
+        return None if value in BUNDLED_NAMES else str(value)
 
 
-def config_of(fold: str | None, target: str, pipeline: str, complete: bool) -> "CheckConfig":
-    """The bundled pass is always held to completeness."""
-    from foldproof.checking.config import CheckConfig
+_TYPES: Mapping[str, Callable[[Option], Any]] = {
+    "text": lambda option: click.STRING,
+    "count": lambda option: click.IntRange(min=option.minimum),
+    "choice": lambda option: click.Choice(option.choices),
+    "duration": lambda option: Duration(),
+    "share": lambda option: Share(),
+    "workers": lambda option: Workers(),
+    "ops": lambda option: OpNames(),
+    "pass": lambda option: PassSpec(),
+    "folder": lambda option: click.Path(path_type=Path, file_okay=False),
+    "flag": lambda option: click.BOOL,
+}
+"""Kind of an option -> the type of its values."""
 
-    bundled = fold in BUNDLED_NAMES
-    return CheckConfig(fold=None if bundled else fold, target=target, pipeline=pipeline, complete=complete or bundled)
+_WRITTEN: Mapping[str, Callable[[Any], str]] = {
+    "duration": lambda seconds: f"{seconds:g}s",
+    "share": lambda share: f"{share:.4g}" if share * 100 % 1 else f"{share:.0%}",
+}
+"""Kind of an option -> how a user writes a value."""
 
 
-def op_names(given: str | None) -> tuple[str, ...]:
-    """The ops of ``A,B``, none for all. Raises UsageError."""
-    from foldproof.case import ops
+# --- options ------------------------------------------------------------------------------------------
 
-    names = tuple(given.split(",")) if given is not None else ()
-    for name in names:
-        if name not in ops.NAMES:
-            raise UsageError(f"op {name!r} is none of {', '.join(ops.NAMES)}")
-    return names
+CHECK_OPTIONS = ("fold", "target", "pipeline", "complete")
+"""The settings that decide how a saved case is checked."""
 
 
-def replay_options(config: "CheckConfig") -> str:
-    """What a replay line needs after the path to ask the same."""
+def setting_options(*names: str, **defaults: Any) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of settings, by the names of their fields.
+
+    Without names it adds the options of all settings. ``defaults`` replaces defaults of some.
+    """
+    chosen = [each for each in SETTINGS if each.option and (not names or each.name in names)]
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(chosen):
+            command = _click_option(each, each.option, defaults)(command) if each.option else command
+        return command
+
+    return decorate
+
+
+def _click_option(setting: Setting, option: Option, defaults: Mapping[str, Any]) -> Callable[[Command], Command]:
+    default = setting.default if option.default is FIELD_DEFAULT else option.default
+    default = defaults.get(setting.name, default)
+    if option.kind in _WRITTEN and default is not None:
+        default = _WRITTEN[option.kind](default)
+    default = None if default == () else default
+    shown = option.no_default or False if default is None else True
+    given = {"type": _TYPES[option.kind](option), "default": default, "show_default": shown}
+    if option.kind == "flag":
+        given = {"is_flag": True, "default": default}
+    return click.option(option.flag, setting.name, help=option.help, metavar=option.metavar, **given)
+
+
+json_option = click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write one JSON object per line to FILE.",
+)
+
+
+# --- what was given -----------------------------------------------------------------------------------
+
+
+def settings_from(given: Mapping[str, Any]) -> Settings:
+    """Return the settings that the values of ``setting_options`` make; what is None or absent is at its default.
+
+    The bundled pass is always held to completeness.
+    """
+    values = {each.name: given[each.name] for each in SETTINGS if given.get(each.name) is not None}
+    values["complete"] = values.get("complete", False) or values.get("fold") is None
+    return Settings().updated(values, SETTINGS)
+
+
+def config_from(given: Mapping[str, Any]) -> CheckConfig:
+    """Return how cases are to be checked, from the values of ``setting_options``."""
+    return settings_from(given).config
+
+
+def replay_options(config: CheckConfig) -> str:
+    """Return what follows the path on a replay line, so that the replay checks in the same way."""
     from shlex import quote
 
-    options = f" --pass {quote(config.fold)}" if config.fold else ""
-    options += f" --target {quote(config.target)}" if config.target != "llvm" else ""
-    options += f" --pipeline {config.pipeline}" if config.pipeline != "fast" else ""
-    return options + (" --complete" if config.complete and config.fold else "")
+    options = ""
+    for each in SETTINGS:
+        if each.name not in CHECK_OPTIONS or each.option is None:
+            continue
+        value = getattr(config, each.name)
+        if each.option.kind == "flag":
+            options += f" {each.option.flag}" if value and config.fold else ""
+        elif value != each.default:
+            options += f" {each.option.flag} {quote(value)}"
+    return options

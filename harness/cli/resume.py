@@ -1,93 +1,54 @@
-"""What the journal of a campaign says of it, and the settings to go on with."""
+"""The settings of a resumed campaign: its identity from the journal, the rest from the command line."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from foldproof.campaign.settings import IDENTITY, Settings
 from foldproof.core.errors import UsageError
+from foldproof.core.setting import Option
 from foldproof.core.versions import versions
 
 if TYPE_CHECKING:
     from foldproof.campaign.journal import Journal
-    from foldproof.campaign.settings import Settings
 
 
-def start_record(settings: "Settings") -> dict[str, Any]:
-    """The first line of a journal, and of ``--json``."""
-    config = settings.config
-    return {
-        "event": "start",
-        "seed": settings.seed,
-        "ops": list(settings.ops),
-        "pass": config.fold,
-        "target": config.target,
-        "pipeline": config.pipeline,
-        "sample": config.sample,
-        "complete": config.complete,
-        "strategy": settings.strategy,
-        "workers": settings.workers,
-        "seconds": settings.seconds,
-        "examples": settings.examples,
-        "versions": versions(),
-    }
+def start_record(settings: Settings) -> dict[str, Any]:
+    """Return the first line of a journal, and of ``--json``."""
+    return {"event": "start", **settings.to_dict(), "versions": versions()}
 
 
-_RESUMED = {
-    "fold": "pass",
-    "target": "target",
-    "pipeline": "pipeline",
-    "complete": "complete",
-    "ops": "ops",
-    "seed": "seed",
-    "strategy": "strategy",
-    "sample": "sample",
-}
-"""Options that a journal has the say on -> what it calls them."""
+def resume_settings(context: click.Context, given: Settings, journal: "Journal") -> Settings:
+    """Return the settings of the journal's campaign, with the budgets, workers and files that are given now.
 
+    Without a budget the recorded ones are used, less the time that was spent.
 
-def resumed(context: click.Context, given: "Settings", journal: "Journal") -> "Settings":
-    """The settings of the journal's campaign, with the budgets, workers and files that are given now."""
-    from foldproof.checking.config import CheckConfig
-
-    message = journal.start
-    asked = {
-        "fold": given.config.fold,
-        "target": given.config.target,
-        "pipeline": given.config.pipeline,
-        "complete": given.config.complete,
-        "ops": list(given.ops),
-        "seed": given.seed,
-        "strategy": given.strategy,
-        "sample": given.config.sample,
-    }
-    for option, name in _RESUMED.items():
-        if _is_given(context, option) and asked[option] != message[name]:
-            other = f"{name} {asked[option]!r} is another campaign"
-            raise UsageError(f"--resume {journal.folder} goes on with {name} {message[name]!r}: {other}")
+    Raises:
+        UsageError: if an option of the command line contradicts the identity of the campaign.
+    """
+    recorded = Settings.from_dict(journal.start)
+    for each in IDENTITY:
+        if each.option and _is_given(context, each.name) and given[each.name] != recorded[each.name]:
+            flag = each.option.flag
+            old, new = _show(recorded[each.name], each.option), _show(given[each.name], each.option)
+            raise UsageError(
+                f"--resume {journal.folder}: {flag} is {old} in the campaign, but {new} was given; "
+                f"omit {flag}, or start another campaign with --journal"
+            )
+    settings = given.updated(journal.start, IDENTITY)
+    if given.seconds is not None or given.examples is not None:
+        return settings
     spent = sum(shard["seconds"] for shard in journal.shards)
-    no_budget = given.seconds is None and given.examples is None
-    seconds, examples = (message["seconds"], message["examples"]) if no_budget else (given.seconds, given.examples)
-    if no_budget and seconds is not None:
-        seconds = max(seconds - spent, 0.001)
-    config = CheckConfig(
-        fold=message["pass"],
-        target=message["target"],
-        pipeline=message["pipeline"],
-        complete=message["complete"],
-        sample=message["sample"],
-        megabytes=given.config.megabytes,
-    )
-    return replace(
-        given,
-        config=config,
-        ops=tuple(message["ops"]),
-        seed=message["seed"],
-        strategy=message["strategy"],
-        seconds=seconds,
-        examples=examples,
-    )
+    seconds = None if recorded.seconds is None else max(recorded.seconds - spent, 0.001)
+    return replace(settings, seconds=seconds, examples=recorded.examples)
 
 
-def _is_given(context: click.Context, option: str) -> bool:
-    return context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+def _show(value: Any, option: Option) -> str:
+    if value is None or value == ():
+        return option.no_default
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE

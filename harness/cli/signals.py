@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command with what it has."""
+"""SIGINT (Ctrl-C) and SIGTERM end a command early; it still reports what it has."""
 
 import signal
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 
 class Stoppable(Protocol):
-    """What is told that the user wants an end."""
+    """An object that is informed that the user stops the command."""
 
     stopped: bool
 
 
 @contextmanager
-def stop_on_signals(listener: "Stoppable") -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does; the listener knows of both, should the exception get lost."""
+def stop_on_signals(listener: Stoppable) -> Iterator[None]:
+    """Raise KeyboardInterrupt on both signals, and set ``listener.stopped`` in case the exception is lost."""
 
     def interrupt(_number: int, _frame: Any) -> None:
         listener.stopped = True

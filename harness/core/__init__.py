@@ -1,1 +1,1 @@
-"""Small tools for every room: loading what a user names, versions, arrays as Python source. Imports no other room."""
+"""Tools for every room: errors, files, loading, settings, versions, arrays as source. It imports no other room."""

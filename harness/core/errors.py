@@ -1,8 +1,8 @@
-"""The base of errors that are the user's to mend: one line that names the value and the choices."""
+"""Base classes of errors that the user can correct. The message is one line: the value, and what was expected."""
 
 
 class UsageError(ValueError):
-    """What the user wrote makes no sense; the message is one line that names the value and the choices."""
+    """Bad input: the message is one line that names the value and what was expected."""
 
 
 class FileError(UsageError):

@@ -1,4 +1,4 @@
-"""Atomic writing: a file is there whole or not at all, whatever ends the process."""
+"""Atomic writing: a file is written whole or not at all, even if the process is killed."""
 
 import os
 import tempfile
@@ -10,16 +10,16 @@ from foldproof.core.errors import FileError
 
 
 def create_file(path: Path, text: str) -> bool:
-    """Make a file, whole or not at all; False if there is one of that name. Raises OSError.
+    """Create a file, whole or not at all. Return False if a file of that name exists. Raises OSError.
 
-    Where the file system can (Linux), it has no name before it is whole: ``kill -9`` leaves nothing after.
+    Where the file system can (Linux), the file has no name before it is whole, so ``kill -9`` leaves no file.
     """
     with unnamed_file(path.parent) as file, suppress(FileExistsError):
         file.write(text)
         file.flush()
         folder = os.open(path.parent, os.O_RDONLY)
         try:  # unlike a rename, a link fails if the name is taken; with a src_dir_fd it follows the link in /proc
-            os.link(_name_of(file), path, src_dir_fd=folder)
+            os.link(_link_source(file), path, src_dir_fd=folder)
         finally:
             os.close(folder)
         return True
@@ -27,19 +27,19 @@ def create_file(path: Path, text: str) -> bool:
 
 
 def unnamed_file(folder: Path) -> IO[str]:
-    """A file open for writing that has no name yet, where the file system can. Raises OSError."""
+    """Open a file for writing that has no name yet, where the file system can. Raises OSError."""
     if hasattr(os, "O_TMPFILE"):
-        with suppress(OSError):  # a file system that has no such files
+        with suppress(OSError):  # a file system without such files
             return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "w", encoding="utf-8")
     return tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", encoding="utf-8")
 
 
-def _name_of(file: IO[str]) -> str:
+def _link_source(file: IO[str]) -> str:
     return file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Put ``text`` in the place of what a file holds, whole or not at all. Raises FileError."""
+    """Replace the content of a file, whole or not at all. Raises FileError."""
     try:
         with suppress(OSError):  # a file system without hard links
             if create_file(path, text):

@@ -1,4 +1,4 @@
-"""Find what the user names: a pass or a strategy as ``MODULE:ATTR``."""
+"""Load what the user names: a pass or a strategy, as ``MODULE:ATTR``."""
 
 import importlib
 import inspect
@@ -10,19 +10,30 @@ from foldproof.core.errors import UsageError
 
 BUNDLED = "foldproof.fold:FoldExplicitPadding"
 BUNDLED_NAMES = (None, BUNDLED, "foldproof:FoldExplicitPadding")
-"""How the bundled pass can be named on a command line; None is not at all."""
+"""The names of the bundled pass on the command line; None is the default."""
 
 
 def present_name(spec: str) -> str:
-    """The name of a pass as files say it that were written when the package was called ``harness``."""
+    """Return the present name of a pass, from a file that may be as old as the package ``harness``."""
     return re.sub(r"^harness(?=:FoldExplicitPadding$|\.fold:|\.mutants:)", "foldproof", spec)
 
 
 def load_attribute(spec: str, what: str) -> Any:
-    """The attribute that ``MODULE:ATTR`` names; MODULE is found as Python finds it, the current directory included."""
+    """Import the attribute that ``MODULE:ATTR`` names.
+
+    Args:
+        spec: MODULE is found as Python finds it, also in the current directory; ATTR may have dots.
+        what: the word for it in messages: "pass" or "strategy".
+
+    Returns:
+        The attribute.
+
+    Raises:
+        UsageError: if it cannot be imported; one line that names ``spec``.
+    """
     module_name, colon, attribute = spec.partition(":")
     if not (module_name and colon and attribute):
-        raise UsageError(f"{what} {spec!r} is not of the form MODULE:ATTR")
+        raise UsageError(f"{what} {spec!r} is not of the form MODULE:ATTR, such as mypkg.passes:MyPass")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -36,39 +47,48 @@ def load_attribute(spec: str, what: str) -> Any:
         if not hasattr(value, part):
             public = [name for name in vars(value) if not name.startswith("_")] if hasattr(value, "__dict__") else []
             raise UsageError(
-                f"{what} {spec!r}: {module_name} has no {attribute}; it has {', '.join(public[:20]) or 'nothing'}"
+                f"{what} {spec!r}: {module_name} has no attribute {attribute!r}; "
+                f"expected one of {', '.join(public[:20]) or 'none: it has no public name'}"
             )
         value = getattr(value, part)
     return value
 
 
 def load_fold(spec: str | None) -> Any:
-    """A pass: a ``tvm.transform.Pass``, a factory without arguments that returns one, or a function of a module.
+    """Load a pass.
 
-    None is the bundled pass. Raises UsageError.
+    Args:
+        spec: ``MODULE:ATTR`` of a ``tvm.transform.Pass``, of a factory without arguments that returns one, or of a
+            function from IRModule to IRModule; None is the bundled pass.
+
+    Returns:
+        A callable from IRModule to IRModule.
+
+    Raises:
+        UsageError: if it cannot be loaded; one line that names ``spec``.
     """
-    if (
-        spec is None
-    ):  # what it is given is built well formed (tests/ir/relax/test_build.py); asking takes longer than the pass
+    if spec is None:
+        # Modules are built well formed (tests/ir/relax/test_build.py); checking that takes longer than the pass.
         return load_attribute(BUNDLED, "pass")(check_input=False)
     value = load_attribute(spec, "pass")
     if not callable(value):
         raise UsageError(
-            f"pass {spec!r} is a {type(value).__name__}: no Pass, no factory of one, no function of a module"
+            f"pass {spec!r} is of type {type(value).__name__}; expected a Pass, a factory of one, or a function "
+            "from IRModule to IRModule"
         )
     if _takes_no_arguments(value):
         try:
             made = value()
         except (Exception, SystemExit) as error:  # the user's factory can raise anything
-            raise UsageError(f"pass {spec!r}: making it raised {type(error).__name__}: {error}") from error
+            raise UsageError(f"pass {spec!r}: the factory raised {type(error).__name__}: {error}") from error
         if not callable(made):
-            raise UsageError(f"pass {spec!r}: the factory returned {type(made).__name__}, not a Pass")
+            raise UsageError(f"pass {spec!r}: the factory returned {type(made).__name__}; expected a Pass")
         return made
     return value
 
 
 def _takes_no_arguments(value: Any) -> bool:
-    """Whether it is a factory: a Pass, like a function of a module, is called with the module."""
+    """Return whether it is a factory: a Pass, or a function from IRModule to IRModule, takes the module."""
     if inspect.isclass(value):
         return True
     try:

@@ -1,6 +1,6 @@
-"""What a saved case covers, as values to count and to compare: no two cases need cover the same.
+"""The coverage of a saved case, as values to count and to compare.
 
-``covered`` asks the bundled pass, without compiling anything; the rest is read from the case.
+``outcomes`` runs the bundled pass, without compiling anything; the rest is read from the case.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,16 @@ from foldproof.ir.base import ir_of, read_outcomes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """One site of a case. ``outcome`` is ``folded RULE`` or ``refused KIND``, or what else is expected of the case.
+    """What one site of a case covers.
 
-    ``steps`` are the kinds of steps before the pad and after it, ``failure`` the fingerprint that was recorded.
+    Attributes:
+        family: the family of the op.
+        outcome: ``folded RULE``, ``refused KIND``, or another expectation of the entry.
+        dtypes: the kinds of the data, operand and result dtypes.
+        layout: the class of the data layout.
+        steps: the kinds of steps before the pad, and after it.
+        form: the form of the pad.
+        failure: the recorded fingerprint; empty if there is none.
     """
 
     family: str
@@ -28,7 +35,7 @@ class Coverage:
 
 
 def coverage_of(entry: Entry) -> frozenset[Coverage]:
-    """All that an entry covers."""
+    """Return everything that an entry covers."""
     case = entry.case
     return frozenset(
         Coverage(
@@ -45,7 +52,7 @@ def coverage_of(entry: Entry) -> frozenset[Coverage]:
 
 
 def outcomes(entry: Entry) -> tuple[str, ...]:
-    """What the bundled pass does with each site, and what else the entry expects."""
+    """Return what the bundled pass does with each site, and what the entry expects."""
     bundled = load_fold(None)
     reported = read_outcomes(bundled.explain(ir_of(bundled).build(entry.case)))
     found = {f"folded {outcome.rule}" if outcome.folded else f"refused {outcome.kind}" for outcome in reported}
@@ -54,14 +61,14 @@ def outcomes(entry: Entry) -> tuple[str, ...]:
 
 
 def dtype_kind(dtype: str) -> str:
-    """signed, unsigned, float, or bfloat16, which rounds like no other."""
+    """Return signed, unsigned, float or bfloat16, which rounds differently from the other floats."""
     if dtype in dtypes.INTEGERS:
         return "unsigned" if dtype.startswith("u") else "signed"
     return "bfloat16" if dtype == "bfloat16" else "float"
 
 
 def layout_class(case: Case) -> str:
-    """channels first, channels last, or other: letters elsewhere, or unit axes among them."""
+    """Return channels first, channels last or other: other orders of axes, or added unit axes."""
     order, spatial = case.data_order, case.spec.spatial
     if case.pad_order != order:
         return "other"

@@ -1,8 +1,8 @@
-"""The corpus: one case a file, JSON, versioned, named by what it is. Written atomically, never over another case.
+"""Corpus files: one case per file, as versioned JSON. They are written atomically, and never over another case.
 
     {"foldproof": 2, "note": ..., "expect": {...}, "found": {...}, "case": {...}}
 
-``expect`` says what the bundled pass does with the case (``Entry.expect``); ``found`` is what a campaign knew of it.
+``expect`` is what the bundled pass should do with the case (``Entry.expect``); ``found`` is what a campaign recorded.
 """
 
 import json
@@ -24,16 +24,23 @@ SCRIPT_SUFFIX = ".repro.py"
 VERSION = 2
 
 EXPECTATIONS = ("folded", "refused", "known_issue", "undefined")
-"""Keys of ``expect``: a rule, the kind of a refusal, the names of what could not be compared."""
+"""Keys of ``expect``: a rule, the kind of a refusal, a known issue, a behaviour that TVM leaves undefined."""
 
 
 class CorpusError(FileError):
-    """A file that is no corpus case, or a folder that takes none; the message names it."""
+    """A file that is not a corpus case, or a folder that cannot be written; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A case with what is known about it. ``expect`` is empty, or holds some of ``EXPECTATIONS``."""
+    """A case with what is known about it.
+
+    Attributes:
+        case: the case.
+        note: one line that tells what the case guards.
+        expect: what the bundled pass should do with it: some of ``EXPECTATIONS``, and a name for each.
+        found: what a campaign recorded: failure, detail, fold, target, seed, ...
+    """
 
     case: Case
     note: str = ""
@@ -41,7 +48,7 @@ class Entry:
     found: dict[str, Any] = field(default_factory=dict)
 
     def unexpected_outcome(self, verdict: Verdict) -> str | None:
-        """How a verdict on the bundled pass differs from what is expected, in words; None if it does not."""
+        """Return how a verdict on the bundled pass differs from ``expect``, in words; None if it does not."""
         seen = {
             "folded": verdict.rules if verdict.folded or "identity" in verdict.rules else (),
             "refused": tuple(kind for kind, _ in verdict.reasons),
@@ -50,17 +57,17 @@ class Entry:
         }
         for what, name in self.expect.items():
             if name not in seen[what]:
-                return f"expected {what} {name!r}, but saw {', '.join(map(repr, seen[what])) or 'none'}"
+                return f"expected {what} {name!r}, but got {', '.join(map(repr, seen[what])) or 'none'}"
         return None
 
 
 def load_entry(path: Path) -> Entry:
-    """The entry in a file. Raises CorpusError that names the file and what is wrong with it."""
+    """Return the entry in a file. Raises CorpusError, which names the file and what is wrong with it."""
     return parse_entry(path, read_json(path))
 
 
 def read_json(path: Path) -> Any:
-    """What a file holds, as JSON. Raises CorpusError."""
+    """Return the JSON in a file. Raises CorpusError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -72,37 +79,37 @@ def read_json(path: Path) -> Any:
 
 
 def parse_entry(path: Path, content: Any) -> Entry:
-    """The entry that the JSON in a file stands for, of any format. Raises CorpusError."""
+    """Return the entry of the JSON in a file, of any format. Raises CorpusError."""
     try:
-        return _entry(content)
+        return _parse(content)
     except RecursionError as error:
         raise CorpusError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise CorpusError(f"{path}: {error}") from error
 
 
-def _entry(content: Any) -> Entry:
+def _parse(content: Any) -> Entry:
     if not isinstance(content, dict) or "foldproof" not in content:
-        raise ValueError('is no foldproof case: it has no "foldproof" version')
+        raise ValueError('is not a foldproof case: the key "foldproof" is missing')
     if content["foldproof"] not in (*MIGRATIONS, VERSION):
         read = ", ".join(map(str, (*MIGRATIONS, VERSION)))
-        raise ValueError(f"has version {content['foldproof']!r}, this foldproof reads {read}")
+        raise ValueError(f"unknown version {content['foldproof']!r}; expected one of {read}")
     for older in range(content["foldproof"], VERSION):
         content = MIGRATIONS[older](content)
     expect = content.get("expect", {})
     if not isinstance(expect, dict) or not set(expect) <= set(EXPECTATIONS):
-        raise ValueError(f"expect {expect!r} has other keys than {', '.join(EXPECTATIONS)}")
+        raise ValueError(f"expect is {expect!r}; expected an object with keys out of {', '.join(EXPECTATIONS)}")
     if not all(isinstance(value, str) for value in expect.values()):
-        raise ValueError(f"expect {expect!r} has values that are no strings")
+        raise ValueError(f"expect is {expect!r}; expected strings as values")
     found = content.get("found", {})
     if not isinstance(found, dict):
-        raise ValueError(f"found {found!r} is no JSON object")
+        raise ValueError(f"found is {found!r}; expected a JSON object")
     case = Case.from_json(content.get("case"))
     return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=found)
 
 
 def _to_2(content: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 says ``finding`` for ``known_issue``, and names passes of the package ``harness``."""
+    """Version 1 has ``finding`` for ``known_issue``, and passes of the package ``harness``."""
     content = dict(content)
     if isinstance(expect := content.get("expect"), dict):
         content["expect"] = {"known_issue" if what == "finding" else what: name for what, name in expect.items()}
@@ -112,17 +119,17 @@ def _to_2(content: dict[str, Any]) -> dict[str, Any]:
 
 
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _to_2}
-"""Version of a file -> a function from its content to that of the next version."""
+"""Version of a file -> a function from its content to the content of the next version."""
 
 
 def is_present(content: Any) -> bool:
-    """Whether a file has the present version, and its case the present format."""
+    """Return whether a file has the present version, and its case the present format."""
     case = content.get("case") if isinstance(content, dict) else None
     return isinstance(case, dict) and content.get("foldproof") == VERSION and case.get("format") == FORMAT
 
 
 def dumps(entry: Entry) -> str:
-    """The text of a file; a line per field of the case, so that differences read well."""
+    """Return the text of a file: one line per field of the case, so that differences are readable."""
     content: dict[str, Any] = {"foldproof": VERSION}
     for name in ("note", "expect", "found"):
         if getattr(entry, name):
@@ -132,16 +139,50 @@ def dumps(entry: Entry) -> str:
 
 
 def file_name(entry: Entry) -> str:
-    """A file name: op, failure if one was found, and a digest of the case."""
+    """Return a file name: op, failure if there is one, and a digest of the case."""
     digest = sha256(entry.case.dumps().encode()).hexdigest()[:10]
     failure = str(entry.found.get("failure", "case")).split("/")
     return "-".join([entry.case.op, failure[0], *failure[2:], digest]).replace(" ", "_") + SUFFIX
 
 
-def save_entry(folder: Path, entry: Entry) -> Path:
-    """Write an entry into a folder; the path that holds its case now.
+def load_case(path: str | Path) -> Case:
+    """Return the case in a corpus file, of any format that foldproof ever wrote.
 
-    A file with the same case is left as it is. Raises CorpusError if the folder cannot be written.
+    Args:
+        path: a ``*.case.json`` file, for example from ``foldproof fuzz`` or ``save_case``.
+
+    Returns:
+        The case, without the note and the other records of the file.
+
+    Raises:
+        CorpusError: if the file cannot be read, or is not a corpus file; a ValueError that names it.
+    """
+    return load_entry(Path(path)).case
+
+
+def save_case(folder: str | Path, case: Case, note: str = "") -> Path:
+    """Save a case as a corpus file, which ``foldproof replay`` and the pytest plugin run.
+
+    The file is written atomically. A file that holds the same case already is not changed.
+
+    Args:
+        folder: the folder, which is created if needed.
+        case: the case.
+        note: one line that tells what the case guards.
+
+    Returns:
+        The path of the file: the op and a digest of the case.
+
+    Raises:
+        CorpusError: if the folder cannot be written; a ValueError that names it.
+    """
+    return save_entry(Path(folder), Entry(case=case, note=note))
+
+
+def save_entry(folder: Path, entry: Entry) -> Path:
+    """Write an entry into a folder, which is created if needed, and return its path.
+
+    A file with the same case is not changed. Raises CorpusError if the folder cannot be written.
     """
     path = folder / file_name(entry)
     try:
@@ -152,9 +193,9 @@ def save_entry(folder: Path, entry: Entry) -> Path:
             except CorpusError:
                 if path.exists():
                     raise
-                continue  # another campaign has just put a smaller case in its place
+                continue  # another campaign has just replaced it by a smaller case
             if there.case != entry.case:
-                raise CorpusError(f"{path}: holds another case of the same name; nothing was written")
+                raise CorpusError(f"{path}: holds another case; nothing was written")
             break
     except OSError as error:
         raise CorpusError(f"corpus folder {folder}: cannot be written: {error.strerror}") from error
@@ -162,7 +203,7 @@ def save_entry(folder: Path, entry: Entry) -> Path:
 
 
 def require_writable(folder: Path) -> None:
-    """Raise CorpusError unless cases can be saved into ``folder``; makes it if needed."""
+    """Create ``folder`` if needed. Raises CorpusError if cases cannot be saved into it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         unnamed_file(folder).close()
@@ -171,12 +212,12 @@ def require_writable(folder: Path) -> None:
 
 
 def case_files(given: Iterable[Path]) -> Iterator[Path]:
-    """Case files: those given, and those in given folders, sorted. Raises CorpusError for a missing path."""
+    """Yield the given files, and the case files in the given folders, sorted. Raises CorpusError for a missing path."""
     for path in given:
         if path.is_dir():
             inside = sorted(path.rglob("*" + SUFFIX))
             if not inside:
-                raise CorpusError(f"{path}: holds no *{SUFFIX} file")
+                raise CorpusError(f"{path}: is a folder without *{SUFFIX} files")
             yield from inside
         elif path.exists():
             yield path

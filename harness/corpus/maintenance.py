@@ -1,6 +1,6 @@
-"""Keeping a corpus: what is wrong with its files, which of them it could do without, old formats made new.
+"""Maintenance of a corpus: find problems of its files, find redundant files, rewrite old formats.
 
-Law: nothing is removed or rewritten before all files are read and understood.
+Invariant: nothing is removed or rewritten before all files are read.
 """
 
 import re
@@ -14,12 +14,12 @@ from foldproof.corpus.entry import CorpusError, Entry
 
 Loaded = list[tuple[Path, Entry]]
 
-_GIVEN_BY_SAVE = re.compile(r"-[0-9a-f]{10}" + re.escape(corpus.SUFFIX))
-"""How the name ends that ``corpus.save`` gives; any other one was given by hand."""
+_SAVED_NAME = re.compile(r"-[0-9a-f]{10}" + re.escape(corpus.SUFFIX))
+"""The end of a name that ``save_entry`` gives; other names were given by a person."""
 
 
 def find_problems(paths: list[Path]) -> Iterator[str]:
-    """What is wrong with the files, a line each."""
+    """Yield the problems of the files, a line each."""
     holders: dict[case.Case, Path] = {}
     for path in paths:
         try:
@@ -28,12 +28,12 @@ def find_problems(paths: list[Path]) -> Iterator[str]:
             yield " ".join(str(error).split())
             continue
         right = corpus.file_name(entry)
-        if _GIVEN_BY_SAVE.search(path.name) and path.name != right:
-            yield f"{path}: is named after another case or failure: what it holds is {right}"
+        if _SAVED_NAME.search(path.name) and path.name != right:
+            yield f"{path}: is named after another case or failure; expected the name {right}"
         if not _description(entry):
-            yield f"{path}: says in no line what it guards: it has neither a note nor a failure"
+            yield f"{path}: has neither a note nor a failure; expected a note that tells what it guards"
         elif "\n" in _description(entry):
-            yield f"{path}: its note is longer than a line"
+            yield f"{path}: has a note of several lines; expected one line"
         holder = holders.setdefault(entry.case, path)
         if holder != path:
             yield f"{path}: holds the same case as {holder}"
@@ -47,10 +47,16 @@ def _description(entry: Entry) -> str:
 
 
 def find_redundant(entries: Loaded) -> dict[Path, Path]:
-    """Files whose coverage other files contain, each with one that stays and covers some of it; largest cases first.
+    """Return the files whose coverage other files contain, largest cases first.
 
-    One with a note stays: a person had a reason. One with a failure goes only if a file with the same coverage, which
-    includes that failure, stays.
+    A file with a note is kept: a person had a reason. A file with a failure is redundant only if a file with the same
+    coverage, which includes that failure, is kept.
+
+    Args:
+        entries: paths and their entries.
+
+    Returns:
+        Redundant file -> a kept file that covers some of it.
     """
     from foldproof.corpus.coverage import coverage_of
 
@@ -70,15 +76,15 @@ def find_redundant(entries: Loaded) -> dict[Path, Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a case file, and the script beside it. Raises CorpusError."""
+    """Remove a case file and its script. Raises CorpusError."""
     try:
         path.unlink()
-        _script(path).unlink(missing_ok=True)
+        _script_of(path).unlink(missing_ok=True)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be removed: {error.strerror}") from error
 
 
-def _script(path: Path) -> Path:
+def _script_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(corpus.SUFFIX) + corpus.SCRIPT_SUFFIX)
 
 
@@ -86,24 +92,28 @@ def _script(path: Path) -> Path:
 
 
 def migrate(paths: list[Path]) -> dict[Path, Path]:
-    """Bring files of older formats to the present one: old path -> new path, which differs if ``save`` gave the name.
+    """Rewrite files of older formats in the present one.
 
-    Raises CorpusError, with nothing rewritten, if a file cannot be understood.
+    Returns:
+        Old path -> new path of each rewritten file; they differ if ``save_entry`` gave the name.
+
+    Raises:
+        CorpusError: if a file cannot be read; nothing is rewritten then.
     """
-    changed = {path: entry for path in paths if (entry := _migrated(path)) is not None}
+    changed = {path: entry for path in paths if (entry := _upgrade(path)) is not None}
     moved = {}
     for path, entry in changed.items():
-        moved[path] = path.with_name(corpus.file_name(entry)) if _GIVEN_BY_SAVE.search(path.name) else path
+        moved[path] = path.with_name(corpus.file_name(entry)) if _SAVED_NAME.search(path.name) else path
         replace_file(moved[path], corpus.dumps(entry))
         if moved[path] != path:
-            if _script(path).exists():
-                _script(path).replace(_script(moved[path]))
+            if _script_of(path).exists():
+                _script_of(path).replace(_script_of(moved[path]))
             path.unlink()
     return moved
 
 
-def _migrated(path: Path) -> Entry | None:
-    """The entry in the present format; None if the file has it already. Raises CorpusError."""
+def _upgrade(path: Path) -> Entry | None:
+    """Return the entry of a file of an older format, None for the present format. Raises CorpusError."""
     content = corpus.read_json(path)
     entry = corpus.parse_entry(path, content)
     return None if corpus.is_present(content) else entry

@@ -1,7 +1,7 @@
 """The pass: options, and what it does to a module."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tvm
 from tvm import ir, relax
@@ -126,6 +126,10 @@ class FoldExplicitPadding:
             nonzero=nonzero, channels=channels, allow_asymmetric=allow_asymmetric, allow_negative=allow_negative
         )
         self.accepts, self.check_input = accepts, check_input
+
+    if TYPE_CHECKING:  # mypy does not see that the decorator makes this a tvm.transform.Pass
+
+        def __call__(self, mod: tvm.IRModule) -> tvm.IRModule: ...
 
     @property
     def complete(self) -> bool:

@@ -1,1 +1,1 @@
-"""Which cases a campaign draws: shards, their seeds, and the draw itself."""
+"""Generation of cases: shards, their seeds, and the draw."""

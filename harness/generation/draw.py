@@ -1,6 +1,6 @@
-"""Draw the cases of a shard: the same seed gives the same cases, whatever comes of them.
+"""Draw the cases of a shard: the same seed draws the same cases.
 
-Law: nothing here depends on a verdict. Hypothesis only generates; execution, budgets and shrinking happen elsewhere.
+Invariant: nothing here depends on results. Hypothesis only generates; execution, budgets and shrinking are elsewhere.
 "Same" holds for equal versions of foldproof, Hypothesis and Python.
 """
 
@@ -26,23 +26,37 @@ _STORAGE = "HYPOTHESIS_STORAGE_DIRECTORY"
 
 
 def leave_no_files() -> None:
-    """From now on Hypothesis writes nothing in this process, unless HYPOTHESIS_STORAGE_DIRECTORY says where.
+    """Stop Hypothesis from writing files in this process, unless HYPOTHESIS_STORAGE_DIRECTORY is set.
 
-    It would keep the literals of the modules that it meets in ``.hypothesis`` of the working directory, where a command
-    line has no business. They are found again in half a second. Its database of examples cannot be used from then on:
-    for processes that run a command, and no tests.
+    Hypothesis would cache literals of modules in ``.hypothesis`` of the working directory, which a command should leave
+    clean. Finding them again takes half a second. Its example database is disabled as well, so call this only in
+    processes that run a command, not in tests.
     """
     if _STORAGE not in os.environ:
         set_hypothesis_home_dir(_NOWHERE)
 
 
 def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case]:
-    """``strategies.cases(*names)``, or the user's ``MODULE:ATTR``: a strategy or a function of op names. UsageError."""
+    """Return the strategy of cases.
+
+    Args:
+        names: the ops to draw; empty means all.
+        spec: ``MODULE:ATTR`` of a strategy, or of a function of op names that returns one; None is
+            ``strategies.cases``.
+
+    Returns:
+        The strategy.
+
+    Raises:
+        UsageError: if it cannot be loaded, or is not a strategy.
+    """
     make: Any = strategies.cases if spec is None else load_attribute(spec, "strategy")
     if isinstance(make, SearchStrategy):
         return make
     if not callable(make):
-        raise UsageError(f"strategy {spec!r} is a {type(make).__name__}, neither a strategy nor a function of op names")
+        raise UsageError(
+            f"strategy {spec!r} is of type {type(make).__name__}; expected a strategy, or a function of op names"
+        )
     try:
         made = make(*names)
     except (Exception, SystemExit) as error:  # the user's function can raise anything
@@ -50,16 +64,16 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case
             raise UsageError(str(error)) from error
         raise UsageError(f"strategy {spec!r}: calling it raised {type(error).__name__}: {error}") from error
     if not isinstance(made, SearchStrategy):
-        raise UsageError(f"strategy {spec!r} returned {type(made).__name__}, not a strategy")
+        raise UsageError(f"strategy {spec!r} returned {type(made).__name__}; expected a strategy")
     return made
 
 
 class Provider(HypothesisProvider):
-    """How Hypothesis draws a number or a text, but for the literals that it finds in the source of loaded modules.
+    """A backend of Hypothesis that does not draw the literals in the source of loaded modules.
 
-    They would make the cases of a seed depend on what is imported. A backend of our own (as Hypothesis calls it, see
-    "alternative backends" in its documentation) also makes every draw afresh: Hypothesis alone mutates what it drew
-    from the tenth case on, and most cases then keep their aim.
+    With them the cases of a seed would depend on what is imported. A backend of our own (see "alternative backends" in
+    the documentation of Hypothesis) also makes every draw independent: from the tenth case on Hypothesis alone mutates
+    earlier draws, and most cases then keep their scenario.
     """
 
     _local_constants = Constants()
@@ -68,28 +82,37 @@ class Provider(HypothesisProvider):
 _BACKEND = "foldproof"
 AVAILABLE_PROVIDERS[_BACKEND] = Provider
 
-_MOST_RUNS = 3
-"""Of Hypothesis, for a shard: a strategy with hardly more than so many cases draws some of them often."""
+_MAX_RUNS = 3
+"""Runs of Hypothesis per shard: a strategy with few distinct cases draws some of them repeatedly."""
 
 
 def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]:
-    """Up to ``examples`` distinct cases, in the order drawn; fewer where a strategy has hardly more.
+    """Draw distinct cases.
 
-    Raises UsageError for a strategy that raises, or draws something else than cases.
+    Args:
+        strategy: the strategy of the cases.
+        examples: how many cases to draw; fewer are drawn if the strategy has hardly more.
+        seed: the seed of the shard.
+
+    Returns:
+        The cases, in the order drawn.
+
+    Raises:
+        UsageError: if the strategy raises, or draws something else than cases.
     """
     drawn: dict[Case, None] = {}
 
     def keep(case: Case) -> None:
         if not isinstance(case, Case):
-            raise UsageError(f"the strategy drew {case!r}, which is no Case")
+            raise UsageError(f"the strategy drew {case!r}, which is not a Case")
         drawn[case] = None
 
-    CONSTANTS_CACHE.cache.clear()  # what Hypothesis's own provider keeps there is of the literals of loaded modules
+    CONSTANTS_CACHE.cache.clear()  # Hypothesis's own provider caches literals of loaded modules there
     try:
-        for run in range(_MOST_RUNS):
+        for run in range(_MAX_RUNS):
             if len(drawn) < examples:
-                _without_verdict(keep, strategy, examples, seed * _MOST_RUNS + run)
-    except (UsageError, MemoryError):  # of memory: a limit of the process, or the strategy's doing, who can tell
+                _generate(keep, strategy, examples, seed * _MAX_RUNS + run)
+    except (UsageError, MemoryError):  # MemoryError: from the limit of the process or from the strategy
         raise
     except (Exception, SystemExit) as error:  # the user's strategy can raise anything
         raise UsageError(f"the strategy raised {type(error).__name__}: {error}") from error
@@ -99,9 +122,9 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]
 
 
 def shards(strategy: SearchStrategy[Case], examples: int, seed: int) -> Iterator[tuple[int, list[Case]]]:
-    """Shard after shard, each with its distinct cases, drawn in this process."""
+    """Yield shard after shard with its distinct cases, drawn in this process."""
     plan = Plan(examples)
-    while (following := next(plan.ahead(), None)) is not None:
+    while (following := next(plan.pending(), None)) is not None:
         shard, most = following
         cases = draw(strategy, most, shard_seed(seed, shard))
         plan.count(shard, len(cases))
@@ -109,7 +132,7 @@ def shards(strategy: SearchStrategy[Case], examples: int, seed: int) -> Iterator
             yield shard, cases
 
 
-def _without_verdict(keep: Callable[[Case], None], strategy: SearchStrategy[Case], examples: int, seed: int) -> None:
+def _generate(keep: Callable[[Case], None], strategy: SearchStrategy[Case], examples: int, seed: int) -> None:
     settings = hypothesis.settings(
         max_examples=examples,
         phases=(Phase.generate,),

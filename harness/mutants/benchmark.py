@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from foldproof.campaign.prefetch import prefetch_shards
-from foldproof.campaign.shrinker import ShrinkResult, shrink
+from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.case import Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure, failure
@@ -192,8 +192,8 @@ def _shrink(plan: Plan, pool: WorkerPool, tally: Tally, result: Result, listener
     """Shrink the case of a mutant, by ``check`` of its pass."""
     assert tally.failure is not None
     config = CheckConfig(fold=f"foldproof.mutants:{tally.name}", complete=True, sample=0.0)
-    checks = pool.asking(config)
-    [found] = checks.ask([tally.failure.case])
+    checks = pool.with_config(config)
+    [found] = checks.check_each([tally.failure.case])
     if isinstance(found, Failure):
-        result.shrunk[tally.name] = shrink(found, checks, seconds=plan.shrink_seconds)
+        result.shrunk[tally.name] = shrink_with(found, checks, seconds=plan.shrink_seconds)
         listener.on_shrink(tally.name, result.shrunk[tally.name])

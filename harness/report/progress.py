@@ -41,7 +41,7 @@ class Progress(Listener):
         if self._live:
             self._live.stop()
 
-    def progressed(self, summary: Summary) -> None:
+    def on_progress(self, summary: Summary) -> None:
         """Rewrite the line on a terminal; otherwise print one per minute."""
         if self._live:
             self._live.update(self._bar(summary))
@@ -49,13 +49,13 @@ class Progress(Listener):
             self._last_line = time.monotonic()
             self._console.print(self._line(summary), soft_wrap=True)
 
-    def found(self, found: DistinctFailure) -> None:
+    def on_failure(self, found: DistinctFailure) -> None:
         """Print a new failure at once. The closing report has the shrunk case."""
         self._console.print(
             Text(f"found {found.failure.fingerprint}: {found.failure.detail}", style="red"), soft_wrap=True
         )
 
-    def shrinking(self, found: DistinctFailure) -> None:
+    def on_shrinking(self, found: DistinctFailure) -> None:
         """Show which failure is being shrunk."""
         text = Text(f"shrinking {found.failure.fingerprint} ...", style="dim")
         if self._live:

@@ -17,13 +17,14 @@ from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
 from foldproof.core.array_source import array_source
+from foldproof.core.loading import BUNDLED, load_fold
 from foldproof.ir.base import find_known_issue
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
 from foldproof.ir.relax.ir import RELAX
 from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.source import NotExact, NotParsed, Source, exact_source, write_source
-from foldproof.ir.relax.targets import Target
+from foldproof.ir.relax.targets import Target, parse_target
 from foldproof.oracle.fills import inputs, parameters
 from foldproof.oracle.legality import legal_folds
 from foldproof.oracle.reference import outputs
@@ -315,3 +316,46 @@ def _copy_source(function: Callable[..., Any]) -> str:
 def _write_call(sources: list[Source], scene: Scene) -> str:
     arguments = [*(part.name for part in sources), *scene.arguments]
     return f"{scene.ending.__name__}({', '.join(arguments)})"
+
+
+# --- for users ----------------------------------------------------------------------------------------
+
+
+def reproduce_script(found: Case | Failure, fold: Fold | str | None = None, target: str = "llvm") -> str:
+    """Return a Python script that reproduces a result without foldproof and without the pass.
+
+    The script needs TVM and NumPy. Its last line is ``FAILED: ...`` with exit code 1 if the failure shows, else
+    ``ok: ...`` with exit code 0. A case is checked first, in this process.
+
+    Args:
+        found: a failure, or a case.
+        fold: the pass, as ``check`` takes it, or as ``MODULE:ATTR``; None is the bundled pass.
+        target: the TVM target: kind, tag or JSON.
+
+    Returns:
+        The text of the script.
+
+    Raises:
+        CannotReproduce: if no script can show the result; the message tells why.
+        UsageError: for an unusable pass or target.
+    """
+    loaded = load_fold(fold) if fold is None or isinstance(fold, str) else fold
+    name = fold if isinstance(fold, str) else BUNDLED if fold is None else _name_of(fold)
+    result = found if isinstance(found, Failure) else _check(found, loaded, target)
+    case = found.case if isinstance(found, Failure) else found
+    return write_script(case, loaded, parse_target(target), result, fold_name=name)
+
+
+def _check(case: Case, fold: Fold, target: str) -> Failure | Verdict:
+    from foldproof.checking.check import check
+
+    try:
+        return check(case, fold, target)
+    except Failure as failure:
+        return failure
+
+
+def _name_of(fold: Fold) -> str:
+    """Return ``MODULE:ATTR`` of a function or class, or of the class of another object."""
+    named = fold if hasattr(fold, "__qualname__") else type(fold)
+    return f"{named.__module__}:{named.__qualname__}"

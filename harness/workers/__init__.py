@@ -1,1 +1,1 @@
-"""Processes that draw and check cases. One that dies or hangs costs no other case."""
+"""Worker processes that draw and check cases. A worker that dies or hangs does not affect other cases."""

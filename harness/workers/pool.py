@@ -1,6 +1,6 @@
-"""Judges: processes that check cases. A process that dies or hangs is a failure of its case, not of the campaign.
+"""A pool of worker processes that check cases. A worker that dies or hangs is a failure of its case alone.
 
-judge.submit(cases) -> Job        job.results() -> a Verdict or Failure for each case
+pool.submit(cases) -> Job        job.results() -> a Verdict or Failure for each case
 """
 
 import os
@@ -20,88 +20,94 @@ from foldproof.workers.processes import Processes, WorkerDied
 from foldproof.workers.worker import Result
 
 CASE_SECONDS = 60.0
-"""Time limit of a few cases, which take 0.05 s each, and of a single one that is asked again."""
+"""Time limit of a batch, whose cases take 0.05 s each, and of a single case that is retried."""
 
 START_SECONDS = 300.0
 """Time limit of importing TVM and the user's pass."""
 
 RECYCLE_TASKS = 150
-"""A worker is replaced after as many batches: TVM keeps some of what each leaves. In 2,400 cases of a campaign, 100
-workers grew by 47 MB at most (docs/hour.md)."""
+"""A worker is replaced after this number of batches, because TVM keeps memory of each. In 2,400 cases of a campaign,
+100 workers grew by 47 MB at most (docs/hour.md)."""
 
 
 class Job:
-    """A few cases under way in a worker."""
+    """A batch of cases that a worker checks."""
 
     def __init__(self, pool: "WorkerPool", cases: Sequence[Case], future: Any, pipeline: str) -> None:
-        self.cases, self.future, self._judge, self._pipeline = list(cases), future, pool, pipeline
+        self.cases, self.future, self._pool, self._pipeline = list(cases), future, pool, pipeline
 
     def results(self) -> list[Result]:
-        """A result per case. Where the worker died or hung, each case is asked again, alone, to find the one."""
+        """Return a result per case. If the worker died or hung, each case is retried alone to find the cause."""
         try:
             return list(self.future.result())
         except WorkerDied as error:
             if len(self.cases) == 1:
-                return [self._confirmed(_crashed(self.cases[0], error.exitcode, self._judge.last_words()))]
+                return [self._confirm(_crashed(self.cases[0], error.exitcode, self._pool.read_stderr()))]
             kind, how = "TargetCrashed", f"died ({cause(error.exitcode)})"
         except TimeoutError:
             if len(self.cases) == 1:
-                detail = f"no answer within {CASE_SECONDS:.0f} s"
-                return [self._confirmed(failure("TargetTimeout", self.cases[0], "timeout", detail))]
+                detail = f"no result within {CASE_SECONDS:.0f} s"
+                return [self._confirm(failure("TargetTimeout", self.cases[0], "timeout", detail))]
             kind, how = "TargetTimeout", "hung"
-        alone = [result for job in [self._judge.submit([case]) for case in self.cases] for result in job.results()]
+        alone = [result for job in [self._pool.submit([case]) for case in self.cases] for result in job.results()]
         if any(isinstance(result, TargetCrashed | TargetTimeout) for result in alone):
             return alone
-        # What does not happen again has happened all the same; it takes the place of a verdict, not of another failure.
+        # It happened, even if no case repeats it. It takes the place of a verdict, not of another failure.
         i = next((i for i, result in enumerate(alone) if not isinstance(result, Failure)), 0)
         alone[i] = failure(
             kind, self.cases[i], "not reproducible in isolation", _NOT_REPRODUCIBLE.format(how, len(self.cases))
         )
         return alone
 
-    def _confirmed(self, lost: Failure) -> Failure:
-        """A worker lost to a single case: what the default pipeline makes of that case decides who is to blame."""
+    def _confirm(self, lost: Failure) -> Failure:
+        """Confirm a worker lost to a single case: the default pipeline decides whether the fast one is to blame."""
         if self._pipeline == "default":
             return lost
-        [default] = self._judge.submit(self.cases, pipeline="default").results()
+        [default] = self._pool.submit(self.cases, pipeline="default").results()
         return confirm(lost, default if isinstance(default, Failure) else None)
 
 
-_NOT_REPRODUCIBLE = "a worker {} while it checked {} cases, of which this is one; none of them does so alone"
+_NOT_REPRODUCIBLE = "a worker {} while it checked {} cases, of which this is one; none of them reproduces it alone"
 
 
 def cause(code: int) -> str:
-    """What ended a process, by its exit code."""
+    """Return what ended a process, from its exit code."""
     if code == worker.OUT_OF_MEMORY:
         return "out of memory"
     return signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
 
 
-def _crashed(case: Case, code: int, words: str) -> Failure:
+def _crashed(case: Case, code: int, stderr: str) -> Failure:
     why = cause(code)
-    message = f"; it wrote: {words}" if words else ""
+    message = f"; it wrote: {stderr}" if stderr else ""
     return failure("TargetCrashed", case, why, f"the process that compiled and ran the case died: {why}{message}")
 
 
-MOST_WORDS = 300
+MAX_QUOTE = 300
 """Characters of what a worker wrote to stderr before it died that a failure quotes."""
 
-MOST_BYTES = 1 << 26
-"""What is kept of all that workers write to stderr, about."""
+MAX_STDERR = 1 << 26
+"""Bytes of the stderr of all workers that are kept, about."""
 
 
 class WorkerPool:
-    """A pool of worker processes with one question. Use as a context manager; ``start`` reports what is unusable.
+    """A pool of worker processes that check cases in one way. Use as a context manager.
 
-    ``notice``, known after ``start``, says why it is another pipeline than the one asked for; empty if it is not.
-    ``draws`` says that the workers draw cases as well (``foldproof.campaign.prefetch``); they can in any case.
+    Args:
+        config: how cases are checked.
+        workers: number of processes.
+        fresh: whether each task runs in a fresh process.
+        draws: whether the workers load Hypothesis when they start, to draw cases (``foldproof.campaign.prefetch``).
+
+    Attributes:
+        notice: after ``start``: why another pipeline is used than the requested one; empty if none is.
     """
 
     notice = ""
 
     def __init__(self, config: CheckConfig, workers: int, *, fresh: bool = False, draws: bool = False) -> None:
         self.config, self.workers = config, workers
-        self._stderr = _Words()
+        self._stderr = _Stderr()
         self._processes = Processes(
             workers,
             tasks=1 if fresh else RECYCLE_TASKS,
@@ -117,63 +123,63 @@ class WorkerPool:
         self._stderr.close()
 
     def processes(self) -> list[int]:
-        """The workers that exist at this moment."""
+        """Return the ids of the processes that exist at this moment."""
         return self._processes.pids()
 
-    def last_words(self) -> str:
-        """The end of what workers wrote to stderr since this was asked last, in a line."""
+    def read_stderr(self) -> str:
+        """Return the end of what workers wrote to stderr since the last call, as one line."""
         return self._stderr.new()
 
     def start(self) -> None:
-        """Load the pass and the target in a worker. Raises UsageError with what it says of them."""
+        """Load the pass and the target in a worker. Raises UsageError if one of them is unusable."""
         config = self.config
         try:
             problem, self.notice = self.schedule(worker.prepare, config, seconds=START_SECONDS).result()
         except TimeoutError as error:
-            raise UsageError(f"pass {config.fold!r}: importing it took over {START_SECONDS:.0f} s") from error
+            raise UsageError(f"pass {config.fold!r}: importing it took more than {START_SECONDS:.0f} s") from error
         except WorkerDied as error:
             raise UsageError(
-                f"pass {config.fold!r}: the process ended while it imported it ({cause(error.exitcode)})"
+                f"pass {config.fold!r}: importing it ended the worker process ({cause(error.exitcode)})"
             ) from error
         if problem:
             raise UsageError(problem)
 
-    def asking(self, config: CheckConfig) -> "WorkerPool":
-        """The same workers with another question; they load its pass when it is asked."""
+    def with_config(self, config: CheckConfig) -> "WorkerPool":
+        """Return a view of the same workers that checks cases in another way; they load its pass when it is used."""
         other = copy(self)
         other.config, other.notice = config, ""
         return other
 
     def schedule(self, function: Callable[..., Any], *args: Any, seconds: float = CASE_SECONDS) -> Any:
-        """A future of what a worker makes of something else than a question."""
+        """Run a function in a worker; return its future."""
         return self._processes.schedule(function, args, seconds)
 
     def submit(self, cases: Sequence[Case], *, pipeline: str | None = None) -> Job:
-        """Ask about cases in a worker, through another ``pipeline`` if one is given; they wait in line."""
+        """Queue a batch of cases for a worker, through another ``pipeline`` if one is given."""
         self._stderr.trim()
         config = self.config if pipeline is None else replace(self.config, pipeline=pipeline)
         future = self.schedule(worker.check_cases, list(cases), config, seconds=CASE_SECONDS)
         return Job(self, cases, future, config.pipeline)
 
     def script(self, case: Case, result: Result) -> tuple[str, str]:
-        """(the script that shows what came of a case, empty if there is none; why there is none in a line)."""
+        """Return (a script that reproduces the result of a case, or empty; why there is no script, or empty)."""
         try:
             text, problem = self.schedule(worker.write_script, case, result, self.config).result()
         except TimeoutError:
-            return "", f"the pass alone took over {CASE_SECONDS:.0f} s"
+            return "", f"the pass alone took more than {CASE_SECONDS:.0f} s"
         except WorkerDied:
-            return "", "the pass alone ends its process: without the pass there is nothing to show"
+            return "", "the pass alone ends its process, so a script without the pass has nothing to show"
         return text, problem
 
-    def ask(self, cases: Sequence[Case]) -> list[Result]:
-        """Ask about each case apart, in parallel, and wait."""
+    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+        """Check each case in a batch of its own, in parallel, and wait for the results."""
         return [result for job in [self.submit([case]) for case in cases] for result in job.results()]
 
 
-class _Words:
-    """A file in memory that workers append to: it has no name in any folder, so nothing is left of it (Linux).
+class _Stderr:
+    """A file in memory that workers append their stderr to. It has no name in any folder, so no file is left (Linux).
 
-    All workers share it: what another one wrote at the same time may stand in between.
+    All workers share it, so the lines of several workers may be mixed.
     """
 
     def __init__(self) -> None:
@@ -182,21 +188,21 @@ class _Words:
         self._read = 0
 
     def new(self) -> str:
-        """The last ``MOST_WORDS`` characters of what is new, as a line."""
+        """Return the last ``MAX_QUOTE`` characters that are new, as one line."""
         if self._file is None:
             return ""
         size = os.fstat(self._file).st_size
-        start, self._read = max(self._read, size - 4 * MOST_WORDS), size
+        start, self._read = max(self._read, size - 4 * MAX_QUOTE), size
         text = os.pread(self._file, size - start, start).decode(errors="replace")
-        return " ".join(text.split())[-MOST_WORDS:]
+        return " ".join(text.split())[-MAX_QUOTE:]
 
     def trim(self) -> None:
-        """A file in memory must not fill it: forget what is too much."""
-        if self._file is not None and os.fstat(self._file).st_size > MOST_BYTES:
+        """Empty the file if it is too large, so that it does not fill the memory."""
+        if self._file is not None and os.fstat(self._file).st_size > MAX_STDERR:
             os.ftruncate(self._file, 0)
             self._read = 0
 
     def close(self) -> None:
-        """Nothing can be read any more."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)

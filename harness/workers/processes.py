@@ -1,11 +1,10 @@
-"""Processes that do tasks, each with a pipe and a thread of its own: what ends one of them harms no other.
+"""Processes that execute tasks, each with its own pipe and thread: the end of one does not affect the others.
 
-    processes.schedule(function, args, seconds) -> Future: what came of it, or WorkerDied, or TimeoutError
+    processes.schedule(function, args, seconds) -> Future: its result, or WorkerDied, or TimeoutError
 
-Laws. Processes share nothing: a lock would stay locked if its holder were killed. A process that died while it had no
-task is replaced without a word. SIGKILL comes from outside (a person, a machine that runs out of memory), so a task
-whose process was killed is done again, twice at most, and a line on stderr says so. Time limits go by a clock that
-nobody sets.
+Invariants: Processes share nothing; a shared lock would stay locked if its holder were killed. A process that died
+without a task is replaced silently. SIGKILL comes from outside (a person, a machine without memory), so a task whose
+process was killed is retried, at most twice, and a line on stderr reports it. Time limits use the monotonic clock.
 """
 
 import atexit
@@ -26,22 +25,22 @@ from threading import Condition, Lock, Thread
 from typing import Any
 
 _CHILDREN = Lock()
-"""Held while a process is started or waited for: ``multiprocessing`` looks at all children then, in any thread."""
+"""Held while a process is started or joined: ``multiprocessing`` then polls all children, in any thread."""
 
-_LAST_SECONDS = 5.0
-"""A process that closed its pipe has so long to end by itself."""
+_EXIT_SECONDS = 5.0
+"""Time for a process that closed its pipe to end by itself."""
 
 
-class WorkerDied(Exception):  # noqa: N818, as the future of a task has it
-    """The process ended before it answered; ``exitcode`` is the negative number of the signal that ended it, if any."""
+class WorkerDied(Exception):  # noqa: N818, it names an event, as BrokenPipeError does
+    """The process ended before it returned a result; ``exitcode`` is the negative number of its signal, if any."""
 
     def __init__(self, exitcode: int) -> None:
         super().__init__(f"exit code {exitcode}")
         self.exitcode = exitcode
 
 
-_MOST_AGAIN = 2
-"""How often a task is done again whose process was killed."""
+_RETRIES = 2
+"""How often a task is retried whose process was killed."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class _Task:
 
 
 class Processes:
-    """Up to ``most`` processes, started when there is something to do. Each ends after so many ``tasks``."""
+    """Up to ``most`` processes, started when there are tasks. Each is replaced after ``tasks`` tasks."""
 
     def __init__(self, most: int, *, tasks: int, initializer: Callable[..., None], initargs: Iterable[Any]) -> None:
         self._waiting: deque[_Task] = deque()
@@ -67,7 +66,7 @@ class Processes:
         atexit.register(self.stop)
 
     def schedule(self, function: Callable[..., Any], args: Iterable[Any], seconds: float) -> "Future[Any]":
-        """The future of a task that waits in line, and can be cancelled meanwhile; its time begins with a process."""
+        """Queue a task, and return its future. Its time limit begins when a process takes it."""
         task = _Task(Future(), pickle.dumps((function, tuple(args))), seconds)
         with self._changed:
             self._waiting.append(task)
@@ -75,7 +74,7 @@ class Processes:
         return task.future
 
     def stop(self) -> None:
-        """End all processes, whatever they do; what waits is cancelled."""
+        """Kill all processes, and cancel the queued tasks."""
         atexit.unregister(self.stop)
         with self._changed:
             self._stopped = True
@@ -88,23 +87,23 @@ class Processes:
             task.future.cancel()
 
     def pids(self) -> list[int]:
-        """The processes that exist at this moment."""
+        """Return the ids of the processes that exist at this moment."""
         with _CHILDREN:
             return [w.process.pid for w in self._workers if w.process is not None and w.process.pid is not None]
 
     def _serve(self, worker: "_Worker") -> None:
-        """A thread's life: tasks, one by one."""
+        """Execute tasks, one after another: the main function of a thread."""
         while (task := self._next(worker)) is not None:
             if not task.future.set_running_or_notify_cancel():
                 continue
             try:
-                task.future.set_result(worker.do(task))
-            except BaseException as error:  # noqa: BLE001, a task can raise anything, and whoever asked has to know
+                task.future.set_result(worker.execute(task))
+            except BaseException as error:  # noqa: BLE001, a task can raise anything; the future has it
                 task.future.set_exception(error)
         worker.end()
 
     def _next(self, worker: "_Worker") -> _Task | None:
-        """The next task, None at the end. A worker without a process leaves to idle ones what they can do."""
+        """Return the next task, None at the end. A worker without a process leaves tasks to idle ones."""
         warm = worker.process is not None
         with self._changed:
             self._idle += warm
@@ -115,7 +114,7 @@ class Processes:
 
 
 class _Worker:
-    """A process, started when it is needed, and our end of its pipe. One thread uses it; another may close it."""
+    """A process, started when needed, and our end of its pipe. One thread uses it; another may close it."""
 
     def __init__(self, most_tasks: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
         self._most_tasks, self._main = most_tasks, (initializer, initargs)
@@ -123,36 +122,38 @@ class _Worker:
         self._pipe: Connection | None = None
         self._tasks, self._closed = 0, False
 
-    def do(self, task: _Task) -> Any:
-        """What the task returned. Raises what it raised, WorkerDied, or TimeoutError; the last two end the process."""
-        for left in reversed(range(_MOST_AGAIN + 1)):
+    def execute(self, task: _Task) -> Any:
+        """Return what the task returned. Raises what it raised; or WorkerDied or TimeoutError, and ends the process."""
+        for left in reversed(range(_RETRIES + 1)):
             try:
-                raised, value = self._answer(task)
+                raised, value = self._run(task)
                 break
             except WorkerDied as death:
                 if death.exitcode != -signal.SIGKILL or self._closed or not left:
                     raise
-                _LOG.warning("foldproof: a worker was killed (SIGKILL), which no case does; what it had is done again")
+                _LOG.warning(
+                    "foldproof: a worker was killed by SIGKILL, which a case does not send; its cases are checked again"
+                )
         if self._tasks >= self._most_tasks:
             self.end()
         if raised:
             raise value
         return value
 
-    def _answer(self, task: _Task) -> tuple[bool, Any]:
-        """(whether the task raised, what it returned or raised)"""
-        pipe = self._asked(task)
+    def _run(self, task: _Task) -> tuple[bool, Any]:
+        """Send the task, and return (whether it raised, what it returned or raised)."""
+        pipe = self._send(task)
         if not pipe.poll(task.seconds):
             self.end()
             raise TimeoutError
         try:
             raised, value = pickle.loads(pipe.recv_bytes())  # noqa: S301, our own process wrote it
-        except Exception:  # noqa: BLE001, the end of the pipe, half a message, or what something else wrote into it
-            raise WorkerDied(self.end(_LAST_SECONDS)) from None
+        except Exception:  # noqa: BLE001, the end of the pipe, half a message, or foreign bytes
+            raise WorkerDied(self.end(_EXIT_SECONDS)) from None
         return raised, value
 
-    def _asked(self, task: _Task) -> Connection:
-        """The pipe from which the answer will come."""
+    def _send(self, task: _Task) -> Connection:
+        """Send the task to the process, and return the pipe that its result will come from."""
         while True:
             pipe = self._pipe or self._start()
             try:
@@ -176,14 +177,14 @@ class _Worker:
         return pipe
 
     def close(self) -> None:
-        """Kill the process, and start no other."""
+        """Kill the process, and start none again."""
         with _CHILDREN:
             self._closed = True
             if self.process is not None:
                 self.process.kill()
 
     def end(self, patience: float = 0.0) -> int:
-        """The exit code of the process, which had so long to end by itself, or was killed."""
+        """End the process, and return its exit code: it is killed after ``patience`` seconds."""
         with _CHILDREN:
             if self.process is None or self._pipe is None:
                 return 0
@@ -198,23 +199,23 @@ class _Worker:
 
 
 def _main(pipe: Connection, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
-    """The process: a task, its answer, and so on until the other end is closed."""
+    """Execute task after task until the other end of the pipe is closed: the main function of a process."""
     initializer(*initargs)
     pid = os.getpid()
     with suppress(EOFError, ConnectionError):
         while True:
             function, args = pickle.loads(pipe.recv_bytes())  # noqa: S301, our own process wrote it
-            answer = _answer(function, args)
+            result = _call(function, args)
             if os.getpid() != pid:  # the task forked, and the copy came back
                 os._exit(0)
-            pipe.send_bytes(answer)
+            pipe.send_bytes(result)
 
 
-def _answer(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
-    """(whether it raised, what it returned or raised)"""
+def _call(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """Call the function; return (whether it raised, what it returned or raised), pickled."""
     try:
         return pickle.dumps((False, function(*args)))
-    except BaseException as error:  # noqa: BLE001, whatever the task raised, the process goes on
+    except BaseException as error:  # noqa: BLE001, the process continues, whatever the task raised
         error.add_note(traceback.format_exc())
         with suppress(Exception):
             return pickle.dumps((True, error))

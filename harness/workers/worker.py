@@ -1,6 +1,6 @@
-"""What happens in a worker process: shards of cases are drawn; ``check`` on a few, answered with verdicts and failures.
+"""The functions that run in a worker process: they draw shards, check batches of cases, and write scripts.
 
-Hypothesis, TVM, the user's pass and the user's strategy live here alone.
+Hypothesis, TVM, the user's pass and the user's strategy are loaded in worker processes only.
 """
 
 import contextlib
@@ -27,10 +27,13 @@ _LOADED: dict[tuple[str | None, str, str], tuple[Any, Any]] = {}
 
 
 def quiet(stderr: str | None = None, draws: bool = False) -> None:
-    """Worker start. What the compiler writes does not belong into the campaign's output: stderr goes into a file.
+    """Initialize a worker process: its stdout is dropped, and its stderr goes into a file.
 
-    The worker ends with the process that started it, whatever ends that (Linux). One that ``draws`` has Hypothesis
-    from the start, so that what it grows by is what cases leave.
+    The worker ends with the process that started it (Linux).
+
+    Args:
+        stderr: the path of that file; None drops stderr too.
+        draws: whether to import Hypothesis now, so that the memory of the worker grows by what cases leave only.
     """
     os.environ.setdefault("TVM_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -47,7 +50,7 @@ def quiet(stderr: str | None = None, draws: bool = False) -> None:
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """This process is killed when the thread that started it ends; at once if its process, ``parent``, has (Linux)."""
+    """Have this process killed when the thread that started it ends; exit if process ``parent`` has ended (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if parent is not None and os.getppid() != parent:
@@ -59,7 +62,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def prepare(config: CheckConfig) -> tuple[str, str]:
-    """Load the pass and the target: (what the user got wrong about them, what to know of the target), a line each."""
+    """Load the pass and the target. Return (the usage error or empty, the notice of the target or empty)."""
     try:
         _, target = _load(config)
     except UsageError as error:
@@ -68,15 +71,15 @@ def prepare(config: CheckConfig) -> tuple[str, str]:
 
 
 def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list[Case]:
-    """Cases of the strategy ``spec`` of these ops (``generation.draw``); none if ``most`` is 0. Raises UsageError."""
-    from foldproof.generation.draw import draw as drawn
+    """Draw up to ``most`` cases, see ``foldproof.generation.draw``. Raises UsageError."""
+    from foldproof.generation.draw import draw as draw_cases
     from foldproof.generation.draw import leave_no_files
 
     leave_no_files()
     try:
-        return drawn(_strategy(names, spec), most, seed)
+        return draw_cases(_strategy(names, spec), most, seed)
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # another process, which no case has filled yet, is asked again
+        os._exit(OUT_OF_MEMORY)  # the draw is retried in another process, whose memory no case has filled yet
 
 
 @cache
@@ -87,7 +90,7 @@ def _strategy(names: tuple[str, ...], spec: str | None) -> Any:
 
 
 def check_cases(cases: list[Case], config: CheckConfig) -> list[Result]:
-    """``check`` of each case, in order. A lack of memory ends the process, unless it can be said of a case."""
+    """Check each case, and return results in order. Running out of memory ends the process."""
     from foldproof.checking.batch import check_batch
 
     fold, target = _load(config)
@@ -96,27 +99,27 @@ def check_cases(cases: list[Case], config: CheckConfig) -> list[Result]:
         results = check_batch(cases, fold, target, complete=config.complete, sample=config.sample)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
-    if any(map(_lacked_memory, results)):
-        os._exit(OUT_OF_MEMORY)  # what is left of this process is not to be trusted
+    if any(map(_ran_out_of_memory, results)):
+        os._exit(OUT_OF_MEMORY)  # the state of this process cannot be trusted any more
     return results
 
 
 OUT_OF_MEMORY = 77
-"""Exit code of a worker that met its limit."""
+"""Exit code of a worker that reached its memory limit."""
 
 
 def limit_memory(megabytes: int) -> None:
-    """This process gets no more memory than that; asking for more fails, as on a machine that has no more."""
+    """Limit the memory of this process; allocating more fails."""
     resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
-def _lacked_memory(result: Result) -> bool:
+def _ran_out_of_memory(result: Result) -> bool:
     message = result.detail if isinstance(result, Failure) else ""
     return "MemoryError" in message or "bad_alloc" in message
 
 
 def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, str]:
-    """(the script that shows ``result``, empty if there is none; why there is none), see ``foldproof.repro.script``."""
+    """Return (a script that reproduces ``result``, or empty; why there is none), see ``foldproof.repro.script``."""
     from foldproof.ir.base import ir_of
     from foldproof.repro.reproducer import CannotReproduce
 
@@ -129,12 +132,12 @@ def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, 
         return write(case, fold, target, result, fold_name=config.fold or BUNDLED), ""
     except CannotReproduce as error:
         return "", str(error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001, the pass, which can raise anything; the report says so
-        return "", f"making it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001, the pass can raise anything; it is reported
+        return "", f"writing it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _load(config: CheckConfig) -> tuple[Any, Any]:
-    """Once a process."""
+    """Load the pass and the target, once per process."""
     from foldproof.core.loading import load_fold
     from foldproof.ir.base import ir_of
 

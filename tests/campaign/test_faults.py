@@ -1,4 +1,4 @@
-"""Faults of passes: whatever a pass does to its process is a failure of its case; nothing else is lost or left over.
+"""Faults of passes: what a pass does to its process is a failure of its case; nothing else is lost or left over.
 
 ``docs/faults.md`` has the table of all faults.
 """
@@ -15,18 +15,18 @@ from foldproof.workers.pool import WorkerPool
 
 CAMPAIGN = ("--ops", "conv1d", "--seed", 0, "--examples", 16, "--workers", 2, "--shrink-time", "0.1s")
 FILES = ("--corpus", "found", "--journal", "kept", "--json", "log")
-FAULTY = ("--pass", "fault_passes:faulty")
+FAULTY = ("--pass", "tests.support.fault_passes:faulty")
 
 
 def without(faults):
-    """The numbers that a fault must not change: how many cases, and where they went."""
+    """The numbers that a fault must not change."""
     numbers, found = outcome(faults)
     return numbers, [count for _, count in found]
 
 
 @pytest.fixture(scope="module")
 def raising(tmp_path_factory):
-    """The summary of a campaign whose pass raises an exception where others do worse."""
+    """The summary of a campaign whose pass raises an exception where the other passes crash or hang."""
     place = Place(tmp_path_factory.mktemp("raising"), {"FAULT": "raises"})
     run = place.fuzz(*FAULTY, *CAMPAIGN, "--no-save", "--json", "log")
     assert run.returncode == 1, run.stdout + run.stderr
@@ -80,7 +80,7 @@ def test_what_a_pass_writes_disturbs_neither_the_answers_nor_the_report(tmp_path
 
 @pytest.mark.faults
 def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_case(tmp_path):
-    place, dies = Place(tmp_path), ("--pass", "fault_passes:dilated_groups", "--pipeline", "default")
+    place, dies = Place(tmp_path), ("--pass", "tests.support.fault_passes:dilated_groups", "--pipeline", "default")
     campaign = ("--ops", "conv1d", "--seed", 1, "--examples", 12, "--workers", 2, "--shrink-time", "240s")
     run = place.fuzz(*dies, *campaign, *FILES)
     assert run.returncode == 1, run.stdout + run.stderr
@@ -91,7 +91,7 @@ def test_a_segfault_that_depends_on_the_case_is_found_and_shrunk_to_a_1_minimal_
     assert case.groups > 1
     assert case.axes[0].dilation == 3
     with WorkerPool(CheckConfig(fold=dies[1], complete=False, pipeline="default"), workers=2) as pool:
-        results = pool.ask([case, *case.simpler()])
+        results = pool.check_each([case, *case.simpler()])
     same = [isinstance(result, Failure) and result.fingerprint == found["fingerprint"] for result in results]
     assert same == [True] + [False] * (len(results) - 1)
     assert place.fuzz(found["path"], *dies, command="replay").returncode == 1

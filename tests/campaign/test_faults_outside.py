@@ -1,4 +1,4 @@
-"""Faults from outside: kills, disks, clocks, a second campaign. After each, the next start ends as if nothing had been.
+"""Faults from outside: kills, disks, clocks, a second campaign. After each, a resumed campaign ends undisturbed.
 
 ``docs/faults.md`` has the table of all faults.
 """
@@ -12,24 +12,24 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.faults import Place, assert_clean, assert_findings_on_disk, kill, outcome, summary, unharmed
+from tests.support.faults import Place, assert_clean, assert_failures_on_disk, kill, outcome, summary, unharmed
 
 from foldproof.campaign.journal import JOURNAL
 
 CAMPAIGN = ("--ops", "max_pool1d", "--seed", 1, "--examples", 70, "--workers", 2)
-WRONG = ("--pass", "fault_passes:ThenDisturbed")
+WRONG = ("--pass", "tests.support.fault_passes:ThenDisturbed")
 FILES = ("--corpus", "found", "--json", "log")
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The summary of the campaign that is left alone."""
+    """The summary of an undisturbed campaign."""
     place = Place(tmp_path_factory.mktemp("whole"))
     run = place.fuzz(*WRONG, *CAMPAIGN, *FILES)
     assert run.returncode == 1, run.stdout + run.stderr
     assert_clean(place)
     line = summary(place.folder / "log")
-    assert_findings_on_disk(place, line)
+    assert_failures_on_disk(place, line)
     return line
 
 
@@ -47,7 +47,7 @@ def test_kills_at_random_moments_lose_nothing_and_count_nothing_twice():
 
 
 @pytest.mark.faults
-def test_a_killed_worker_is_said_and_costs_no_case(whole, tmp_path):
+def test_a_killed_worker_is_reported_and_costs_no_case(whole, tmp_path):
     place = Place(tmp_path)
     process = place.start(*WRONG, *CAMPAIGN, *FILES, "--journal", "kept")
     killed = 0
@@ -58,7 +58,7 @@ def test_a_killed_worker_is_said_and_costs_no_case(whole, tmp_path):
     assert process.returncode == 1, out + err
     assert killed
     assert set(err.splitlines()) <= {
-        "foldproof: a worker was killed (SIGKILL), which no case does; what it had is done again"
+        "foldproof: a worker was killed by SIGKILL, which a case does not send; its cases are checked again"
     }
     assert outcome(summary(tmp_path / "log")) == outcome(whole)
     unharmed(place, whole)
@@ -103,7 +103,7 @@ def test_a_corpus_that_cannot_be_written_any_more(disturbance, repair, message, 
 
 
 @mounts
-def test_a_report_that_cannot_be_written_is_said_in_a_line(disk, tmp_path):
+def test_a_report_that_cannot_be_written_is_one_line(disk, tmp_path):
     (disk / "filler").write_bytes(bytes(60 * 1024))
     (disk / "log").touch()
     subprocess.run(
@@ -116,11 +116,11 @@ def test_a_report_that_cannot_be_written_is_said_in_a_line(disk, tmp_path):
     )
 
 
-# --- company, clocks, journals ------------------------------------------------------------------------
+# --- a second campaign, clocks, journals --------------------------------------------------------------
 
 
 @pytest.mark.faults
-def test_two_campaigns_on_one_corpus_write_each_finding_once(whole, tmp_path):
+def test_two_campaigns_on_one_corpus_write_each_failure_once(whole, tmp_path):
     place = Place(tmp_path)
     both = [
         place.start(*WRONG, *CAMPAIGN, "--corpus", "found", "--journal", name, "--json", f"log-{name}")
@@ -131,7 +131,7 @@ def test_two_campaigns_on_one_corpus_write_each_finding_once(whole, tmp_path):
         assert (process.returncode, err) == (1, ""), out + err
         line = summary(tmp_path / f"log-{name}")
         assert outcome(line) == outcome(whole)
-        assert_findings_on_disk(place, line)
+        assert_failures_on_disk(place, line)
     unharmed(place, whole, journal="one")
     unharmed(place, whole, journal="two")
 
@@ -159,7 +159,7 @@ def test_a_clock_that_jumps_changes_nothing(whole, tmp_path):
 
 
 @pytest.mark.faults
-def test_a_journal_with_a_damaged_tail_is_gone_on_with(whole, tmp_path):
+def test_a_journal_with_a_damaged_tail_is_resumed(whole, tmp_path):
     place, chance = Place(tmp_path), random.Random(0)
     assert place.fuzz(*WRONG, *CAMPAIGN, *FILES, "--journal", "kept").returncode == 1
     path = tmp_path / "kept" / JOURNAL

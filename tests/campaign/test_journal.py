@@ -1,4 +1,4 @@
-"""Journals: what is done stays done. Real campaigns, ended in the middle, end with the numbers of one that was not."""
+"""Journals: finished shards stay finished. Interrupted campaigns end with the numbers of an undisturbed one."""
 
 import json
 import os
@@ -30,8 +30,8 @@ def fuzz(*args, cwd):
 
 def written(folder):
     with Journal.create(folder, START) as journal:
-        journal.finished({"shard": 0, "cases": 7})
-        journal.runs(1, [CASE])
+        journal.record_shard({"shard": 0, "cases": 7})
+        journal.record_running(1, [CASE])
     return folder
 
 
@@ -49,7 +49,7 @@ def test_the_cases_under_way_are_on_disk_until_their_shard_is_done(tmp_path):
     [line] = (tmp_path / RUNNING).read_text().splitlines()
     assert Case.from_json(json.loads(line)["case"]) == CASE
     with Journal.resume(tmp_path, VERSIONS) as journal:
-        journal.finished({"shard": 1, "cases": 1})
+        journal.record_shard({"shard": 1, "cases": 1})
     assert (tmp_path / RUNNING).read_text() == ""
 
 
@@ -62,14 +62,14 @@ def test_a_torn_tail_is_dropped_and_written_over(tail, tmp_path):
     path.write_bytes(whole + tail)
     with Journal.resume(tmp_path, VERSIONS) as journal:
         assert len(journal.shards) == 1
-        journal.finished({"shard": 1, "cases": 2})
+        journal.record_shard({"shard": 1, "cases": 2})
     assert path.read_bytes().startswith(whole)
     with Journal.resume(tmp_path, VERSIONS) as journal:
         assert [shard["shard"] for shard in journal.shards] == [0, 1]
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\0" * 40, random.Random(1).randbytes(200)], ids=["cut", "zeros", "random"])
-def test_a_last_line_that_ends_anywhere_in_whatever_is_dropped(garbage, tmp_path):
+def test_a_last_line_that_ends_anywhere_in_garbage_is_dropped(garbage, tmp_path):
     path = written(tmp_path) / JOURNAL
     whole = path.read_bytes()
     begin = whole[:-1].rindex(b"\n") + 1
@@ -77,11 +77,11 @@ def test_a_last_line_that_ends_anywhere_in_whatever_is_dropped(garbage, tmp_path
         path.write_bytes(whole[:end] + garbage)
         with Journal.resume(tmp_path, VERSIONS) as journal:
             assert journal.shards == []
-            journal.finished({"shard": 0, "cases": 7})
+            journal.record_shard({"shard": 0, "cases": 7})
         assert path.read_bytes() == whole
 
 
-def test_a_campaign_that_ended_in_the_first_line_of_its_journal_is_none(tmp_path):
+def test_a_journal_that_ended_within_its_first_line_is_created_again(tmp_path):
     whole = (written(tmp_path) / JOURNAL).read_bytes()
     (tmp_path / JOURNAL).write_bytes(whole[:40])
     written(tmp_path)
@@ -91,7 +91,7 @@ def test_a_campaign_that_ended_in_the_first_line_of_its_journal_is_none(tmp_path
 def test_a_second_campaign_does_not_write_over_the_first(tmp_path):
     written(tmp_path)
     before = (tmp_path / JOURNAL).read_bytes()
-    with pytest.raises(JournalError, match="holds a campaign already; --resume"):
+    with pytest.raises(JournalError, match="holds a campaign already; use --resume"):
         Journal.create(tmp_path, START)
     assert (tmp_path / JOURNAL).read_bytes() == before
 
@@ -99,22 +99,29 @@ def test_a_second_campaign_does_not_write_over_the_first(tmp_path):
 def test_one_process_at_a_time_writes(tmp_path):
     with Journal.create(tmp_path, START):
         for again in (lambda: Journal.create(tmp_path, START), lambda: Journal.resume(tmp_path, VERSIONS)):
-            with pytest.raises(JournalError, match="another campaign is writing it"):
+            with pytest.raises(JournalError, match="another campaign is writing to it"):
                 again()
 
 
 @pytest.mark.parametrize("name", ["foldproof", "hypothesis", "python"])
 def test_other_versions_may_draw_other_cases_and_are_refused(name, tmp_path):
-    with pytest.raises(JournalError, match=f"was written with {name} {VERSIONS[name]}, this is 9"):
+    with pytest.raises(JournalError, match=f"was written with {name} {VERSIONS[name]}, but this is {name} 9"):
         Journal.resume(written(tmp_path), VERSIONS | {name: "9"})
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no journal\n", b'{"event": "shard"}\n', b'{"event": "start", "format": 99}\n']
+    ("content", "message"),
+    [
+        (b"", "is not a journal; expected journal.jsonl to begin with a start line"),
+        (b"no journal\n", "is not a journal"),
+        (b'{"event": "shard"}\n', "is not a journal"),
+        (b'{"event": "start"}\n', "has the unknown format None; expected 1 or 2"),
+        (b'{"event": "start", "format": 99}\n', "has the unknown format 99; expected 1 or 2"),
+    ],
 )
-def test_what_is_no_journal_is_refused(content, tmp_path):
+def test_what_is_not_a_journal_is_refused(content, message, tmp_path):
     (tmp_path / JOURNAL).write_bytes(content)
-    with pytest.raises(JournalError, match="does not begin with the start"):
+    with pytest.raises(JournalError, match=message):
         Journal.resume(tmp_path, VERSIONS)
     assert (tmp_path / JOURNAL).read_bytes() == content
 
@@ -136,7 +143,7 @@ def outcome(path):
 
 
 def killed_and_resumed(tmp_path, kills, *options):
-    """A campaign that is killed ``kills`` times at moments that a seed chooses, then goes on to its end."""
+    """A campaign that is killed ``kills`` times at moments that a seed chooses, then resumed to its end."""
     moments = random.Random(kills)
     start = (*OPS, *options, "--journal", "kept")
     for attempt in range(kills):
@@ -162,11 +169,15 @@ def test_a_campaign_that_was_killed_ends_with_the_numbers_of_one_that_was_not(fo
     assert last_line(tmp_path / "again")["resumed"] == last_line(tmp_path / "whole")["executed"]
 
 
-def test_a_journal_says_what_the_campaign_is(tmp_path):
+def test_a_journal_decides_what_the_campaign_is(tmp_path):
     small = ("--ops", "max_pool1d", "--examples", 12, "--workers", 1, "--no-save")
     assert fuzz(*small, "--seed", 4, "--journal", "kept", cwd=tmp_path).returncode == 0
     before = (tmp_path / "kept" / JOURNAL).read_bytes()
-    for option, value, message in (("--seed", 5, "seed 4: seed 5 is"), ("--ops", "conv1d", "ops ['max_pool1d']: ops")):
+    given = {
+        "--seed": (5, "--seed is 4 in the campaign, but 5 was given"),
+        "--ops": ("conv1d", "--ops is max_pool1d in"),
+    }
+    for option, (value, message) in given.items():
         other = fuzz("--resume", "kept", option, value, cwd=tmp_path)
         assert other.returncode == 2
         assert message in other.stderr
@@ -179,7 +190,7 @@ def test_a_journal_says_what_the_campaign_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_known_failures_keep_a_campaign_green_and_say_when_they_are_gone(tmp_path):
+def test_known_failures_keep_a_campaign_green_and_are_reported_when_they_pass(tmp_path):
     wrong = ("--pass", "foldproof.mutants:begin_end_swapped")
     campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")
     assert fuzz(*campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
@@ -198,7 +209,7 @@ def test_a_case_without_a_failure_is_no_known_failure(tmp_path):
     save_entry(tmp_path / "found", Entry(case=CASE))
     refused = fuzz("--known", "found", "--examples", 5, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "has no failure on record" in refused.stderr
+    assert "records no failure" in refused.stderr
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
@@ -218,7 +229,7 @@ def test_a_signal_ends_a_campaign_within_10_s_with_its_summary(end, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs to mount a small tmpfs")
-def test_a_full_disk_ends_a_campaign_with_its_summary_and_it_goes_on_later(tmp_path):
+def test_a_full_disk_ends_a_campaign_with_its_summary_and_it_is_resumed_later(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], check=True)

@@ -1,4 +1,4 @@
-"""Shards that workers draw: the cases of a seed, whoever draws them, and what strategies do to whoever draws."""
+"""Prefetch: a seed draws the same cases in every process, and a strategy can only harm the worker that draws."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def gives_up(*names):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("ahead")
+    made = tmp_path_factory.mktemp("prefetch")
     (made / "mine.py").write_text(STRATEGIES)
     return made
 
@@ -79,8 +79,8 @@ def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(pool):
 def test_a_strategy_of_few_cases_gives_all_of_them_once(pool):
     cases = PendingDraw(pool, (), "mine:FEW", 60, 1).cases()
     assert len(cases) == len(set(cases)) == 30
-    ahead = list(prefetch_shards(pool, (), "mine:FEW", 100, 1))
-    sizes = [len(cases) for _, cases in ahead]
+    prefetched = list(prefetch_shards(pool, (), "mine:FEW", 100, 1))
+    sizes = [len(cases) for _, cases in prefetched]
     assert sum(sizes) == 100  # shards that have fewer cases than they may are made up for
     assert len(sizes) > 3
     assert max(sizes) == 30
@@ -91,7 +91,7 @@ def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(pool, fo
     assert (folder / "mark").exists()
 
 
-def test_what_a_strategy_does_to_its_process_is_said_in_a_line(pool, monkeypatch):
+def test_what_a_strategy_does_to_its_process_is_reported_in_one_line(pool, monkeypatch):
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(exit code 3\\)"):
         PendingDraw(pool, (), "mine:dies", 20, 1).cases()
     with pytest.raises(UsageError, match="the strategy raised SystemExit: 0"):
@@ -99,11 +99,11 @@ def test_what_a_strategy_does_to_its_process_is_said_in_a_line(pool, monkeypatch
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(out of memory\\)"):
         PendingDraw(pool, (), "mine:hoards", 20, 1).cases()
     monkeypatch.setattr("foldproof.campaign.prefetch.DRAW_SECONDS", 3.0)
-    with pytest.raises(UsageError, match="the strategy took over 3 s for 20 cases"):
+    with pytest.raises(UsageError, match="the strategy took more than 3 s to draw 20 cases"):
         PendingDraw(pool, (), "mine:hangs", 20, 1).cases()
 
 
-def test_what_was_drawn_before_a_strategy_raised_is_judged_and_counted(folder):
+def test_what_was_drawn_before_a_strategy_raised_is_checked_and_counted(folder):
     command = [sys.executable, "-m", "foldproof", "fuzz", "--strategy", "mine:gives_up", "--examples", "500"]
     command += ["--workers", "1", "--json", "lines", "--no-save"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
@@ -132,7 +132,7 @@ print([case.axes[0].size for case in draw(mine.SIZES, 200, 5)])
 
 
 def test_a_run_of_hypothesis_draws_afresh_to_its_end():
-    """Left alone it mutates what it drew from the tenth case on, and most cases keep their op."""
+    """Hypothesis alone mutates earlier draws from the tenth case on, and most cases keep their op."""
     cases = draw(strategies.cases(), 60, 1)
     same = sum(one.op == other.op for one, other in pairwise(cases))
     assert same < 20

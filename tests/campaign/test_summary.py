@@ -1,4 +1,4 @@
-"""foldproof.campaign.summary: what is counted is counted once, and survives a journal."""
+"""Summaries: each case is counted once, and the counts survive a journal."""
 
 import json
 
@@ -17,7 +17,7 @@ CRASHED = failure("TargetCrashed", OTHER, "SIGSEGV", "died: SIGSEGV")
 
 
 def verdict(*, folded=True):
-    """With something to count everywhere."""
+    """A verdict with something to count everywhere."""
     return Verdict(
         folded=folded,
         legality=Legality.UNOBSERVABLE,
@@ -43,14 +43,14 @@ def test_a_failure_is_new_once_however_often_it_is_seen():
     assert [(found.failure, found.count) for found in summary.failures.values()] == [(WRONG, 2)]
 
 
-def test_known_failures_are_counted_and_are_none():
+def test_known_failures_are_counted_and_not_reported():
     summary = Summary(seed=0)
     assert summary.add(CASE, WRONG, known={WRONG.fingerprint}) is None
     assert (summary.executed, summary.failed, summary.failures) == (1, 0, {})
     assert summary.known == {WRONG.fingerprint: 1}
 
 
-def test_what_is_absorbed_adds_up_and_tells_what_is_new():
+def test_absorbed_records_add_up_and_new_failures_are_returned():
     part, whole = counted(), Summary(seed=0)
     assert part.add(OTHER, CRASHED) is not None
     part.add(OTHER, verdict(folded=False))

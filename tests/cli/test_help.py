@@ -10,7 +10,8 @@ WIDTH = 100
 
 def help_texts(command, name, parent=None):
     """The lines of a command and of all commands below it."""
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
+    widths = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(command, info_name=name, parent=parent, **{**command.context_settings, **widths})
     yield f"$ {context.command_path} --help\n{command.get_help(context)}"
     for below in sorted(getattr(command, "commands", {})):
         yield from help_texts(command.commands[below], below, context)

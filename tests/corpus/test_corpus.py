@@ -1,4 +1,4 @@
-"""Corpus files: written atomically, never over another case; the bundled corpus is what it should be."""
+"""Corpus files: written atomically, never over another case; the bundled corpus has notes and expectations."""
 
 import json
 from dataclasses import replace
@@ -49,7 +49,7 @@ def test_another_case_of_the_same_name_is_never_overwritten(tmp_path):
     path = tmp_path / file_name(ENTRY)
     other = dumps(Entry(case=Case(op="conv1d", axes=(Axis(),))))
     path.write_text(other)
-    with pytest.raises(CorpusError, match="holds another case of the same name; nothing was written"):
+    with pytest.raises(CorpusError, match="holds another case; nothing was written"):
         save_entry(tmp_path, ENTRY)
     assert path.read_text() == other
     assert list(tmp_path.iterdir()) == [path]
@@ -77,9 +77,9 @@ def test_paths_are_files_and_the_cases_in_folders(tmp_path):
     [
         ({}, None),
         ({"refused": "value"}, None),
-        ({"folded": "conv"}, "expected folded 'conv', but saw none"),
-        ({"refused": "mode"}, "expected refused 'mode', but saw 'value'"),
-        ({"known_issue": "x"}, "expected known_issue 'x', but saw none"),
+        ({"folded": "conv"}, "expected folded 'conv', but got none"),
+        ({"refused": "mode"}, "expected refused 'mode', but got 'value'"),
+        ({"known_issue": "x"}, "expected known_issue 'x', but got none"),
         ({"refused": "value", "undefined": "NaN into max_pool"}, None),
     ],
 )
@@ -95,7 +95,7 @@ def test_the_corpus_has_at_least_forty_cases_that_all_differ():
     assert len({entry.case for entry in entries}) == len(entries) >= 40
 
 
-def test_every_case_of_the_corpus_says_what_it_guards_and_expects():
+def test_every_case_of_the_corpus_has_a_note_and_an_expectation():
     for path in CORPUS:
         entry = load_entry(path)
         assert entry.note, path

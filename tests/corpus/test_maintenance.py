@@ -1,4 +1,4 @@
-"""``foldproof corpus``: what is wrong with files, which could go, old formats made new."""
+"""``foldproof corpus``: problems of files, redundant files, and the migration of old formats."""
 
 import json
 from dataclasses import replace
@@ -45,22 +45,22 @@ def test_a_saved_case_and_one_with_a_name_of_its_own_have_no_problem(tmp_path):
     assert list(find_problems([found, given])) == []
 
 
-def test_each_problem_is_a_line_that_names_its_file(tmp_path):
+def test_each_problem_is_one_line_that_names_its_file(tmp_path):
     right = save_entry(tmp_path, Entry(case=CASE, found=FOUND))
     wrong = right.rename(tmp_path / right.name.replace("Miscompile", "WrongType"))
-    default_program = tmp_path / "twin.case.json"
-    default_program.write_text(dumps(Entry(case=CASE, note="a twin")))
+    same = tmp_path / "same.case.json"
+    same.write_text(dumps(Entry(case=CASE, note="the same case")))
     silent = tmp_path / "silent.case.json"
     silent.write_text(dumps(Entry(case=OTHER)))
     long = tmp_path / "long.case.json"
     long.write_text(dumps(Entry(case=LARGER, note="two\nlines")))
     broken = tmp_path / "broken.case.json"
     broken.write_text("{")
-    assert list(find_problems([wrong, default_program, silent, long, broken])) == [
-        f"{wrong}: is named after another case or failure: what it holds is {right.name}",
-        f"{default_program}: holds the same case as {wrong}",
-        f"{silent}: says in no line what it guards: it has neither a note nor a failure",
-        f"{long}: its note is longer than a line",
+    assert list(find_problems([wrong, same, silent, long, broken])) == [
+        f"{wrong}: is named after another case or failure; expected the name {right.name}",
+        f"{same}: holds the same case as {wrong}",
+        f"{silent}: has neither a note nor a failure; expected a note that tells what it guards",
+        f"{long}: has a note of several lines; expected one line",
         f"{broken}: is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
     ]
     done = run("check", tmp_path)
@@ -133,7 +133,7 @@ def test_a_case_with_a_note_stays():
     assert find_redundant(entries(Entry(case=CASE, note="a"), Entry(case=LARGER, note="b"))) == {}
 
 
-def test_a_failure_goes_only_if_one_with_the_same_coverage_stays():
+def test_a_failure_is_redundant_only_if_one_with_the_same_coverage_is_kept():
     same = entries(Entry(case=CASE, found=FOUND), Entry(case=LARGER, found=FOUND))
     assert list(find_redundant(same)) == [Path("1.case.json")]
     other = entries(Entry(case=CASE, found={"failure": "WrongType/conv/shape"}), Entry(case=LARGER, found=FOUND))
@@ -142,7 +142,7 @@ def test_a_failure_goes_only_if_one_with_the_same_coverage_stays():
     assert find_redundant(plain) == {}
 
 
-def test_minimize_removes_only_if_told_to_and_the_script_goes_too(tmp_path):
+def test_minimize_removes_only_with_its_option_and_removes_the_script_too(tmp_path):
     kept = save_entry(tmp_path, Entry(case=CASE, found=FOUND))
     gone = save_entry(tmp_path, Entry(case=LARGER, found=FOUND))
     beside = gone.with_name(gone.name.replace(".case.json", ".repro.py"))
@@ -193,7 +193,7 @@ def test_names_of_passes_in_old_files_are_those_of_the_present_package():
         assert entry.expect == {"known_issue": "y"}
 
 
-def test_an_older_format_is_made_new_and_the_others_are_left_alone(tmp_path):
+def test_an_older_format_is_rewritten_and_other_files_are_not_changed(tmp_path):
     old, new = tmp_path / "old.case.json", tmp_path / "new.case.json"
     old.write_text(OLDER)
     new.write_text(dumps(Entry(case=CASE)).replace("\n", "\n\n"))
@@ -247,4 +247,4 @@ def test_bad_input_is_an_error_of_the_user_that_names_it(which, tmp_path):
     assert isinstance(done.exception, CorpusError)
     assert str(done.exception) == f"{tmp_path / 'missing'}: does not exist"
     done = run(which, tmp_path)
-    assert str(done.exception) == f"{tmp_path}: holds no *.case.json file"
+    assert str(done.exception) == f"{tmp_path}: is a folder without *.case.json files"

@@ -1,4 +1,4 @@
-"""Which shards a budget needs: the plan of a run that waits for every shard, and of one that does not."""
+"""The shards of a budget: their plan is the same whether a run waits for every shard or not."""
 
 import random
 
@@ -16,23 +16,23 @@ CASE = Case(op="max_pool1d", axes=(Axis(size=4),))
 
 
 def test_shards_double_up_to_500_cases_and_the_last_one_takes_what_is_left():
-    assert list(Plan(1000).ahead()) == [(0, 60), (1, 120), (2, 240), (3, 480), (4, 100)]
-    assert list(Plan(2000).ahead())[4:] == [(4, 500), (5, 500), (6, 100)]
+    assert list(Plan(1000).pending()) == [(0, 60), (1, 120), (2, 240), (3, 480), (4, 100)]
+    assert list(Plan(2000).pending())[4:] == [(4, 500), (5, 500), (6, 100)]
 
 
-def test_the_last_shards_make_up_for_one_that_has_fewer_cases():
+def test_the_last_shards_grow_where_one_has_fewer_cases():
     plan = Plan(200)
-    assert list(plan.ahead()) == [(0, 60), (1, 120), (2, 20)]
+    assert list(plan.pending()) == [(0, 60), (1, 120), (2, 20)]
     plan.count(0, 50)
-    assert list(plan.ahead()) == [(1, 120), (2, 30)]
+    assert list(plan.pending()) == [(1, 120), (2, 30)]
 
 
 def test_shards_that_are_done_are_left_out_and_a_shard_without_cases_ends_the_plan():
     plan = Plan(None, {0: 60, 2: 240})
-    ahead = plan.ahead()
-    assert [next(ahead), next(ahead)] == [(1, 120), (3, 480)]
+    pending = plan.pending()
+    assert [next(pending), next(pending)] == [(1, 120), (3, 480)]
     plan.count(1, 0)
-    assert list(plan.ahead()) == []
+    assert list(plan.pending()) == []
 
 
 def cases_of(shard, most, shortage):
@@ -41,7 +41,7 @@ def cases_of(shard, most, shortage):
 
 def one_after_another(examples, shortage):
     plan, sizes = Plan(examples), {}
-    while (following := next(plan.ahead(), None)) is not None:
+    while (following := next(plan.pending(), None)) is not None:
         shard, most = following
         sizes[shard] = most
         plan.count(shard, cases_of(shard, most, shortage))
@@ -50,10 +50,10 @@ def one_after_another(examples, shortage):
 
 @given(st.integers(1, 99), st.dictionaries(st.integers(0, 9), st.integers(1, 59)), st.integers(0, 99))
 def test_shards_that_are_final_in_any_order_have_the_sizes_of_those_in_order(tens, shortage, seed):
-    """As a cluster does: all that is planned is under way, and what is done and final is counted in a random order."""
+    """Like a cluster: all planned shards are submitted, and final ones are counted in a random order."""
     expected, plan, sizes, order = one_after_another(40 * tens, shortage), Plan(40 * tens), {}, random.Random(seed)
-    while ahead := list(plan.ahead()):
-        shard, most = order.choice([asked for asked in ahead if plan.is_final(*asked)])
+    while pending := list(plan.pending()):
+        shard, most = order.choice([asked for asked in pending if plan.is_final(*asked)])
         sizes[shard] = most
         plan.count(shard, cases_of(shard, most, shortage))
     assert sizes == expected
@@ -69,7 +69,7 @@ def digest(*results):
 @pytest.mark.parametrize(
     "other", [Verdict(folded=False), Verdict(folded=True, rules=("conv",)), failure("Miscompile", CASE, "values", "")]
 )
-def test_a_digest_tells_outcomes_and_their_order_apart(other):
+def test_a_digest_distinguishes_outcomes_and_their_order(other):
     one = Verdict(folded=True)
     assert digest(one, other) == digest(one, other)
     assert len({digest(one, other), digest(other, one), digest(one, one), digest(one)}) == 4

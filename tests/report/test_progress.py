@@ -20,7 +20,7 @@ def shown(summary, *, terminal=False, seconds=None, examples=None, monkeypatch):
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=160)
     with Progress(console, seconds=seconds, examples=examples) as live:
-        live.progressed(summary)
+        live.on_progress(summary)
         if terminal:
             live._live.refresh()
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
@@ -84,10 +84,10 @@ def test_progress_lines(monkeypatch):
     found = DistinctFailure(failure=failure("Miscompile", case, "values", "out[0] = 1.0, but should be 0.0"))
     counted = Summary(seed=0, executed=120, seconds=10.0, folded=70, refused=45)
     with Progress(Console(file=file, width=160), seconds=None, examples=None) as live:
-        live.progressed(counted)
-        live.found(found)
-        live.shrinking(found)
+        live.on_progress(counted)
+        live.on_failure(found)
+        live.on_shrinking(found)
     with Progress(Console(file=file, width=160), seconds=60.0, examples=400) as live:
         counted.failures[found.failure.fingerprint] = found
-        live.progressed(counted)
+        live.on_progress(counted)
     assert_snapshot("report-progress", file.getvalue())

@@ -1,4 +1,4 @@
-"""What fault tests share: a place where a campaign runs, and what has to be true of it after every fault."""
+"""Support of fault tests: a working directory for a campaign, and what must be true of it after every fault."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MARK = "FOLDPROOF_FAULT_TEST"
-"""Environment variable by which all processes that a campaign started are found, whoever their parent is now."""
+"""Environment variable that marks all processes that a campaign started, whatever their parent is now."""
 
 LIKE = ("cases", "executed", "folded", "refused", "failed", "by_op", "reasons", "rules", "legality")
 """Numbers of a summary that do not depend on time."""
@@ -82,7 +82,7 @@ class Place:
         return left
 
     def leftovers(self, corpus="found"):
-        """Files that nobody wants: all temporary ones, and in the corpus what is neither case nor script."""
+        """Files that should not be left: temporary ones, and those of the corpus that are neither case nor script."""
         temporary = [str(path) for path in (self.folder / "tmp").rglob("*")]
         kept = self.folder / corpus
         odd = [str(path) for path in kept.rglob("*") if not path.name.endswith((".case.json", ".repro.py"))]
@@ -90,7 +90,7 @@ class Place:
 
 
 def shared():
-    """What stands in folders of the whole machine and looks as if it were ours."""
+    """The files in shared folders of the machine whose names look like ours."""
     folders = [Path("/dev/shm"), Path("/tmp")]
     names = ("foldproof", "fp_")
     return {
@@ -114,7 +114,7 @@ def assert_clean(place, *, corpus="found"):
     assert place.leftovers(corpus) == []
 
 
-def assert_findings_on_disk(place, line, *, corpus="found"):
+def assert_failures_on_disk(place, line, *, corpus="found"):
     """Each failure has one case in the corpus, whole, and nothing else is there."""
     cases = sorted(path for path in (place.folder / corpus).glob("*.case.json"))
     assert cases == sorted(place.folder / failure["path"] for failure in line["failures"])
@@ -134,12 +134,12 @@ def unharmed(place, whole, *, journal="kept", corpus="found", limit=None, save=T
     assert outcome(line) == outcome(whole)
     assert not line["problem"]
     if save:
-        assert_findings_on_disk(place, line, corpus=corpus)
+        assert_failures_on_disk(place, line, corpus=corpus)
     assert_clean(place, corpus=corpus)
 
 
 def kill(pid):
-    """kill -9; whether there was such a process."""
+    """Kill a process; return whether it existed."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Workers: a process that dies or hangs is a failure of its case, and the others are answered all the same."""
+"""Workers: a process that dies or hangs is a failure of its case, and the other cases still have results."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from foldproof.campaign.shrinker import shrink
+from foldproof.campaign.shrinker import shrink_with
 from foldproof.case import Axis, Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.result import Verdict
@@ -101,21 +101,21 @@ def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name
 def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
     with WorkerPool(CheckConfig(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
-        [result] = workers.ask([strided(2)])
+        [result] = workers.check_each([strided(2)])
     assert "died: SIGABRT; it wrote: " in result.detail
     assert "Check failed: stride is two" in result.detail
     assert "garbage" not in result.detail
 
 
-def test_what_workers_write_is_forgotten_once_it_is_too_much(monkeypatch):
-    monkeypatch.setattr(pool, "MOST_BYTES", 1000)
+def test_stderr_of_workers_is_emptied_when_it_is_too_large(monkeypatch):
+    monkeypatch.setattr(pool, "MAX_STDERR", 1000)
     with WorkerPool(CheckConfig(complete=False), workers=1) as workers:
         workers.start()
         workers.schedule(os.write, 2, b"a" * 1001).result()
-        workers.ask([strided(1)])
+        workers.check_each([strided(1)])
         assert os.stat(workers._stderr.path).st_size == 0
         workers.schedule(os.write, 2, b"last words").result()
-        assert workers.last_words() == "last words"
+        assert workers.read_stderr() == "last words"
 
 
 def test_workers_end_with_the_process_that_started_them(passes, tmp_path):
@@ -125,10 +125,10 @@ from foldproof.case import Axis, Case
 from foldproof.workers.pool import WorkerPool
 from foldproof.checking.config import CheckConfig
 if __name__ == "__main__":
-    judge = WorkerPool(CheckConfig(fold="{passes}hangs_on_stride_two", complete=False), workers=2)
-    judge.start()
+    pool = WorkerPool(CheckConfig(fold="{passes}hangs_on_stride_two", complete=False), workers=2)
+    pool.start()
     for size in (5, 6):
-        judge.submit([Case(op="conv1d", axes=(Axis(size=size, pad=(1, 0), stride=2),))])
+        pool.submit([Case(op="conv1d", axes=(Axis(size=size, pad=(1, 0), stride=2),))])
     time.sleep(4)
     print(*open(f"/proc/{{os.getpid()}}/task/{{os.getpid()}}/children").read().split(), flush=True)
     time.sleep(100)
@@ -170,7 +170,7 @@ def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypa
     assert isinstance(results[1], Verdict)
 
 
-def test_a_death_that_does_not_happen_again_is_reported_all_the_same(passes, tmp_path, monkeypatch):
+def test_a_death_that_does_not_happen_again_is_still_reported(passes, tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDPROOF_TEST_MARK", str(tmp_path / "mark"))
     with WorkerPool(CheckConfig(fold=passes + "dies_once", complete=False), workers=1) as workers:
         workers.start()
@@ -195,12 +195,12 @@ def test_a_death_that_does_not_happen_again_takes_the_place_of_no_other_failure(
 
 
 def test_what_workers_write_is_kept_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr(pool, "MOST_BYTES", 1000)
-    words = pool._Words()
+    monkeypatch.setattr(pool, "MAX_STDERR", 1000)
+    words = pool._Stderr()
     with open(words.path, "ab", buffering=0) as file:
         file.write(b"x" * 900)
         words.trim()
-        assert words.new() == "x" * pool.MOST_WORDS
+        assert words.new() == "x" * pool.MAX_QUOTE
         file.write(b"x" * 900)
         words.trim()
         file.write(b"the end")
@@ -212,8 +212,8 @@ def test_what_workers_write_is_kept_up_to_a_limit(monkeypatch):
 def test_a_crash_shrinks_like_any_other_failure(passes):
     with WorkerPool(CheckConfig(fold=passes + "dies_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
-        [crash] = workers.ask([strided(2)])
-        shrunk = shrink(crash, workers)
+        [crash] = workers.check_each([strided(2)])
+        shrunk = shrink_with(crash, workers)
     assert shrunk.minimal
     assert shrunk.case == Case(op="conv1d", axes=(Axis(stride=2),))
 
@@ -226,7 +226,7 @@ def test_an_unusable_pass_is_refused_at_the_start():
         workers.start()
 
 
-def test_no_worker_is_left_when_the_judge_has_gone():
+def test_no_worker_is_left_when_the_pool_is_closed():
     with WorkerPool(CheckConfig(), workers=2) as workers:
         workers.start()
         assert children()
@@ -255,5 +255,5 @@ def test_ctrl_c_is_left_to_the_coordinator():
         workers.start()
         for pid in children():
             os.kill(pid, signal.SIGINT)
-        [result] = workers.ask([strided(1)])
+        [result] = workers.check_each([strided(1)])
     assert isinstance(result, Verdict)

@@ -1,4 +1,4 @@
-"""Processes: what ends one of them harms no other, and what a clock says does not matter."""
+"""Processes: the end of one does not affect the others, and the wall clock does not matter."""
 
 import operator
 import os
@@ -23,7 +23,7 @@ def one():
     processes.stop()
 
 
-def answer(processes, function, *args, seconds=60.0):
+def result_of(processes, function, *args, seconds=60.0):
     return processes.schedule(function, args, seconds).result()
 
 
@@ -59,71 +59,71 @@ def unpicklable():
     return lambda: None
 
 
-def test_a_task_is_answered_with_what_it_returns_or_raises(one):
-    assert answer(one, operator.add, 1, 2) == 3
+def test_the_result_of_a_task_is_what_it_returns_or_raises(one):
+    assert result_of(one, operator.add, 1, 2) == 3
     with pytest.raises(ZeroDivisionError) as raised:
-        answer(one, operator.truediv, 1, 0)
-    assert "in _answer" in raised.value.__notes__[0]
-    assert answer(one, os.getpid) == answer(one, os.getpid) != os.getpid()
+        result_of(one, operator.truediv, 1, 0)
+    assert "in _call" in raised.value.__notes__[0]
+    assert result_of(one, os.getpid) == result_of(one, os.getpid) != os.getpid()
 
 
-def test_what_cannot_be_sent_back_is_said_and_the_process_goes_on(one):
-    before = answer(one, os.getpid)
+def test_a_result_that_cannot_be_pickled_is_reported_and_the_process_continues(one):
+    before = result_of(one, os.getpid)
     with pytest.raises(Exception, match="lambda"):
-        answer(one, unpicklable)
-    assert answer(one, os.getpid) == before
+        result_of(one, unpicklable)
+    assert result_of(one, os.getpid) == before
 
 
 @pytest.mark.parametrize("code", [0, 7])
 def test_a_process_that_exits_is_reported_with_its_code_and_replaced(one, code):
     with pytest.raises(WorkerDied) as died:
-        answer(one, os._exit, code)
+        result_of(one, os._exit, code)
     assert died.value.exitcode == code
-    assert answer(one, operator.add, 1, 2) == 3
+    assert result_of(one, operator.add, 1, 2) == 3
 
 
-def test_a_process_that_was_killed_while_it_was_idle_is_replaced_without_a_word(one):
+def test_a_process_that_was_killed_while_it_was_idle_is_replaced_silently(one):
     for _ in range(3):
-        os.kill(answer(one, os.getpid), signal.SIGKILL)
+        os.kill(result_of(one, os.getpid), signal.SIGKILL)
         time.sleep(0.1)
-        assert answer(one, operator.add, 1, 2) == 3
+        assert result_of(one, operator.add, 1, 2) == 3
 
 
-def test_the_task_of_a_process_that_was_killed_is_done_again_and_said(one, tmp_path, caplog):
-    assert answer(one, killed, str(tmp_path / "log"), 2) == 2
-    assert caplog.text.count("a worker was killed (SIGKILL)") == 2
+def test_the_task_of_a_process_that_was_killed_is_retried_and_reported(one, tmp_path, caplog):
+    assert result_of(one, killed, str(tmp_path / "log"), 2) == 2
+    assert caplog.text.count("a worker was killed by SIGKILL") == 2
 
 
 def test_a_task_whose_process_is_always_killed_is_given_up(one, tmp_path):
     with pytest.raises(WorkerDied) as died:
-        answer(one, killed, str(tmp_path / "log"), 99)
+        result_of(one, killed, str(tmp_path / "log"), 99)
     assert died.value.exitcode == -signal.SIGKILL
     assert len((tmp_path / "log").read_text().splitlines()) == 3
-    assert answer(one, operator.add, 1, 2) == 3
+    assert result_of(one, operator.add, 1, 2) == 3
 
 
-def test_a_process_that_takes_too_long_is_ended_by_a_clock_that_nobody_sets(one, monkeypatch):
-    before = answer(one, os.getpid)
+def test_a_process_that_takes_too_long_is_ended_by_the_monotonic_clock(one, monkeypatch):
+    before = result_of(one, os.getpid)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     with pytest.raises(TimeoutError):
-        answer(one, time.sleep, 100, seconds=0.3)
+        result_of(one, time.sleep, 100, seconds=0.3)
     monkeypatch.setattr(time, "time", lambda: 4e9)
-    assert answer(one, time.sleep, 0.1) is None
+    assert result_of(one, time.sleep, 0.1) is None
     assert not os.path.exists(f"/proc/{before}")
 
 
-def test_a_task_that_forks_is_answered_once(one):
-    pid = answer(one, os.getpid)
-    assert [answer(one, forked), answer(one, os.getpid)] == [pid, pid]
+def test_a_task_that_forks_has_one_result(one):
+    pid = result_of(one, os.getpid)
+    assert [result_of(one, forked), result_of(one, os.getpid)] == [pid, pid]
 
 
-def test_what_a_task_writes_into_the_pipe_is_no_answer(one):
+def test_what_a_task_writes_into_the_pipe_is_not_a_result(one):
     with pytest.raises(WorkerDied):
-        answer(one, into_all_files, b"\0\0\0\x04junk")
-    assert answer(one, operator.add, 1, 2) == 3
+        result_of(one, into_all_files, b"\0\0\0\x04junk")
+    assert result_of(one, operator.add, 1, 2) == 3
 
 
-def test_tasks_wait_in_line_and_can_be_cancelled_before_they_begin(one):
+def test_tasks_are_queued_and_can_be_cancelled_before_they_begin(one):
     long = one.schedule(time.sleep, [0.5], 60.0)
     futures = [one.schedule(operator.add, [i, 1], 60.0) for i in range(3)]
     assert futures[1].cancel()
@@ -131,17 +131,17 @@ def test_tasks_wait_in_line_and_can_be_cancelled_before_they_begin(one):
     assert [futures[0].result(), futures[2].result()] == [1, 3]
 
 
-def test_idle_processes_are_asked_before_new_ones_are_started():
+def test_idle_processes_are_used_before_new_ones_are_started():
     processes = Processes(3, tasks=100, initializer=nothing, initargs=())
-    assert len({answer(processes, os.getpid) for _ in range(4)}) == 1
+    assert len({result_of(processes, os.getpid) for _ in range(4)}) == 1
     waiting = [processes.schedule(slow_pid, [], 60.0) for _ in range(3)]
     assert len({future.result() for future in waiting}) == 3
     processes.stop()
 
 
-def test_a_process_ends_after_so_many_tasks():
+def test_a_process_is_replaced_after_its_number_of_tasks():
     processes = Processes(1, tasks=2, initializer=nothing, initargs=())
-    pids = [answer(processes, os.getpid) for _ in range(4)]
+    pids = [result_of(processes, os.getpid) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
     processes.stop()
 

@@ -1,1 +1,1 @@
-"""Campaigns on other machines."""
+"""Campaigns whose shards are checked on other machines."""

@@ -1,10 +1,10 @@
-"""Shards that are judged on other machines: written down as they arrive, counted in their order.
+"""Shards that are checked on other machines: recorded as they arrive, counted in their order.
 
-    plan -> machines -> Answer, in any order -> journal
-                                             +-> waits for the shards before it -> Summary
+    plan -> ShardExecutor -> ShardResult, in any order -> journal
+                                                       +-> waits for the shards before it -> Summary
 
-Law: the summary is that of a local run with the same settings and seed. Counting in order is what makes it so: which
-case is the first of its failure, and where ``max_failures`` ends the campaign, depends on the order.
+Invariant: the summary is that of a local run with the same settings and seed. Counting in order guarantees it: the
+first case of a failure, and the shard that reaches ``max_failures``, depend on the order.
 """
 
 import time
@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from foldproof.campaign.campaign import Listener, RunShards, in_time
+from foldproof.campaign.campaign import Listener, RunShards, has_time_left
 from foldproof.campaign.journal import Journal
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary, shard_record
@@ -24,10 +24,16 @@ from foldproof.workers.pool import WorkerPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardResult:
-    """What a machine says of a shard that was given ``most`` cases, of which it has ``cases``.
+    """The result of a shard.
 
-    ``legs`` are plain summaries of its cases, one after the other. Where a campaign may end with a failure, each ends
-    with the batch that brought one of a new kind. ``whole`` says that no case was left out because of that.
+    Attributes:
+        shard: its number.
+        most: how many cases it was asked to have.
+        cases: how many it has.
+        whole: whether all of them were checked; a shard that reaches ``max_failures`` ends early.
+        digest: the digest of its cases and results, see ``foldproof.campaign.digest``.
+        parts: records of ``Summary.to_dict`` of consecutive cases. Where ``max_failures`` is set, a part ends with the
+            batch that brought a new failure.
     """
 
     shard: int
@@ -39,21 +45,24 @@ class ShardResult:
 
 
 class ShardExecutor(Protocol):
-    """Whatever judges shards."""
+    """Checks shards on other machines."""
 
     def results(
         self, settings: Settings, plan: Plan, keep_going: Callable[[], bool]
     ) -> Generator[ShardResult, None, None]:
-        """An answer for each shard of the plan, as they arrive; the plan has counted it then.
+        """Yield a result for each shard of the plan, as they arrive, after the plan counted it.
 
-        Ends early, with what has arrived, when ``going_on`` says so; raises Trouble if the machines cannot go on.
+        Ends early, with what has arrived, when ``keep_going`` returns False.
+
+        Raises:
+            CampaignError: if the machines cannot continue.
         """
 
 
 def run_remotely(executor: ShardExecutor) -> RunShards:
-    """How ``campaign.run`` has its shards judged by ``machines``."""
+    """Return the ``run_shards`` of ``campaign.run`` that lets ``executor`` check the shards."""
 
-    def judge_shards(
+    def run_shards(
         settings: Settings,
         pool: WorkerPool,
         listener: Listener,
@@ -68,21 +77,25 @@ def run_remotely(executor: ShardExecutor) -> RunShards:
         try:
             with closing(executor.results(settings, Plan(settings.examples, done), ledger.keep_going)) as results:
                 for result in results:
-                    if not ledger.enter(result):
+                    if not ledger.add(result):
                         return
         finally:
             summary.seconds = time.monotonic() - started
             if not ledger.closed:
-                ledger.add_late()
+                ledger.count_early()
         if listener.stopped:
             raise KeyboardInterrupt
 
-    return judge_shards
+    return run_shards
 
 
 @dataclass(kw_only=True)
 class ShardLedger:
-    """The coordinator's. ``late`` are answers that wait for those of the shards before them."""
+    """Counts results in the order of their shards.
+
+    ``due`` is the shard that is counted next, ``early`` holds results of later shards, ``done`` the shards of a resumed
+    journal. ``closed`` says that ``max_failures`` is reached.
+    """
 
     settings: Settings
     listener: Listener
@@ -90,21 +103,21 @@ class ShardLedger:
     summary: Summary
     started: float
     done: dict[int, int] = field(default_factory=dict)
-    late: dict[int, ShardResult] = field(default_factory=dict)
+    early: dict[int, ShardResult] = field(default_factory=dict)
     due: int = 0
-    written: float = 0.0
+    recorded: float = 0.0
     closed: bool = False
 
     def keep_going(self) -> bool:
-        """Whether there is time left, and nobody wants to stop."""
-        return in_time(self.settings, self.started) and not self.listener.stopped
+        """Return whether there is time left and the user did not stop the campaign."""
+        return has_time_left(self.settings, self.started) and not self.listener.stopped
 
-    def enter(self, result: ShardResult) -> bool:
-        """Write an answer down, and count what is due; whether the campaign goes on."""
-        self.late[result.shard] = result
-        self._write(result)
+    def add(self, result: ShardResult) -> bool:
+        """Record a result, and count those that are due; return whether the campaign continues."""
+        self.early[result.shard] = result
+        self._record(result)
         self._skip_done()
-        while (ready := self.late.pop(self.due, None)) is not None:
+        while (ready := self.early.pop(self.due, None)) is not None:
             self._count(ready)
             if self.closed:
                 return False
@@ -112,37 +125,37 @@ class ShardLedger:
             self._skip_done()
         return True
 
-    def add_late(self) -> None:
-        """Count what still waits for shards that will not come."""
-        for shard in sorted(self.late):
+    def count_early(self) -> None:
+        """Count the results that wait for shards that will not arrive."""
+        for shard in sorted(self.early):
             if not self.closed:
-                self._count(self.late.pop(shard))
+                self._count(self.early.pop(shard))
 
     def _skip_done(self) -> None:
         while self.due in self.done:
             self.due += 1
 
-    def _write(self, result: ShardResult) -> None:
-        """An answer that is not whole is none for the journal: the shard would have to be judged again."""
+    def _record(self, result: ShardResult) -> None:
+        """Record a whole shard. A shard that ended early is not recorded: a resumed campaign checks it again."""
         if self.journal is None or not result.whole:
             return
         part, now = Summary(seed=self.settings.seed), time.monotonic() - self.started
-        for leg in result.parts:
-            part.absorb(leg)
-        part.seconds, self.written = now - self.written, now
-        self.journal.finished({"shard": result.shard, "digest": result.digest, **shard_record(part, self.summary)})
+        for each in result.parts:
+            part.absorb(each)
+        part.seconds, self.recorded = now - self.recorded, now
+        self.journal.record_shard({"shard": result.shard, "digest": result.digest, **shard_record(part, self.summary)})
 
     def _count(self, result: ShardResult) -> None:
-        for leg in result.parts:
-            for new in self.summary.absorb(leg):
-                self.listener.found(new)
+        for each in result.parts:
+            for new in self.summary.absorb(each):
+                self.listener.on_failure(new)
                 save_failure(self.settings, new)
-            if self._enough():
+            if self._reached_limit():
                 self.closed = True
                 break
         self.summary.seconds = time.monotonic() - self.started
-        self.listener.progressed(self.summary)
+        self.listener.on_progress(self.summary)
 
-    def _enough(self) -> bool:
+    def _reached_limit(self) -> bool:
         most = self.settings.max_failures
         return most is not None and len(self.summary.failures) >= most

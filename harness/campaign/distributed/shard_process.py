@@ -1,12 +1,12 @@
-"""A shard as an errand: plain values in, plain values out, judged in a process of its own.
+"""The process that checks a shard for a Dask worker: a task on stdin, its result on stdout, both JSON.
 
-    Dask worker: in_process(errand) --stdin--> python -m ...shard_process: Judge --> worker process: draw, TVM
-                                    <-stdout--
+    Dask worker: run_in_process(task) --stdin--> python -m ...shard_process: WorkerPool --> worker process: draw, TVM
+                                      <-stdout--
 
-Why a process of its own: worker processes of Dask are daemonic, and those may not start others through multiprocessing,
-as a Judge does; and a task of Dask cannot be interrupted, but a process can be killed when nobody waits for its shard
-any more. It ends with the thread that started it, and its worker process with it (Linux). TVM and Hypothesis never
-enter the process of the Dask worker.
+It is a process of its own for two reasons. Worker processes of Dask are daemonic, so they may not start others through
+multiprocessing, as a WorkerPool does. And a Dask task cannot be interrupted, but a process can be killed when nobody
+waits for its shard any more. It ends with the thread that started it, and its worker process with it (Linux). TVM and
+Hypothesis are never imported in the process of the Dask worker.
 """
 
 import json
@@ -15,115 +15,129 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from foldproof.campaign.distributed.shard_task import ShardTask
+    from foldproof.case import Case
+    from foldproof.workers.pool import WorkerPool
 
 TICK_SECONDS = 0.5
-"""How often a Dask worker asks whether somebody waits for the shard."""
+"""How often a Dask worker looks whether somebody still waits for the shard."""
 
-MOST_WORDS = 1000
+MAX_MESSAGE = 1000
+"""Characters of stderr that an error quotes."""
 
 
 class ShardLostError(RuntimeError):
-    """The process of a shard ended without an answer, or was ended because nobody waits for one."""
+    """The process of a shard ended without a result, or was killed because nobody waits for one."""
 
 
 # --- in a Dask worker ---------------------------------------------------------------------------------
 
 
-def run_in_process(shard_task: str) -> str:
-    """The answer to an errand, both in JSON. Raises ShardLostError; Dask then tries again."""
-    worker, unwanted = _unwanted()
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as words:
-        given.write(shard_task.encode())
+def run_in_process(task: str) -> str:
+    """Run the task of a shard, and return its result, both as JSON. Raises ShardLostError; Dask then retries."""
+    worker, is_unwanted = _watch_task()
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as errors:
+        given.write(task.encode())
         given.seek(0)
         command = [sys.executable, "-m", "foldproof.campaign.distributed.shard_process", str(os.getpid()), worker]
-        with subprocess.Popen(command, stdin=given, stdout=result, stderr=words) as process:  # noqa: S603, ourselves
+        with subprocess.Popen(command, stdin=given, stdout=result, stderr=errors) as process:  # noqa: S603, ourselves
             try:
-                _wait(process, unwanted)
+                _wait(process, is_unwanted)
             finally:
                 process.kill()
         result.seek(0)
-        words.seek(0)
+        errors.seek(0)
         if process.returncode:
-            message = " ".join(words.read().decode(errors="replace").split())[-MOST_WORDS:]
+            message = " ".join(errors.read().decode(errors="replace").split())[-MAX_MESSAGE:]
             raise ShardLostError(f"the process of the shard ended with exit code {process.returncode}: {message}")
         return result.read().decode()
 
 
-def _wait(process: subprocess.Popen[bytes], unwanted: Callable[[], bool]) -> None:
+def _wait(process: subprocess.Popen[bytes], is_unwanted: Callable[[], bool]) -> None:
     while True:
         try:
             process.wait(TICK_SECONDS)
             return
         except subprocess.TimeoutExpired:
-            if unwanted():
+            if is_unwanted():
                 raise ShardLostError("nobody waits for this shard any more") from None
 
 
-def _unwanted() -> tuple[str, Callable[[], bool]]:
-    """The Dask worker; whether the task that runs in this thread was cancelled, or that worker is about to end."""
+def _watch_task() -> tuple[str, Callable[[], bool]]:
+    """Return the address of the Dask worker, and a function: was this task cancelled, or is the worker about to end?"""
     from distributed import Status, get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
 
-    def unwanted() -> bool:
-        task = worker.state.tasks.get(key)
-        return task is None or task.state == "cancelled" or worker.status not in (Status.running, Status.paused)
+    def is_unwanted() -> bool:
+        state = worker.state.tasks.get(key)
+        return state is None or state.state == "cancelled" or worker.status not in (Status.running, Status.paused)
 
-    return worker.address, unwanted
+    return worker.address, is_unwanted
 
 
 # --- in the process of the shard ----------------------------------------------------------------------
 
 
-def run_task(shard_task: dict[str, Any], worker: str) -> dict[str, Any]:
-    """The fields of an ``elsewhere.Answer``, or a ``complaint``: why this machine, ``worker``, cannot do it."""
+def run_task(record: dict[str, Any], worker: str) -> dict[str, Any]:
+    """Check the shard of a ``ShardTask``.
+
+    Args:
+        record: the task, as JSON values.
+        worker: the address of the Dask worker, to report problems with.
+
+    Returns:
+        The fields of a ``ShardResult``, or a ``problem``: why this machine cannot check the shard.
+    """
+    from foldproof.campaign.distributed.shard_task import ShardTask
     from foldproof.campaign.prefetch import PendingDraw
-    from foldproof.checking.config import CheckConfig
     from foldproof.core.errors import UsageError
     from foldproof.core.versions import difference, versions
     from foldproof.generation.shards import shard_seed
     from foldproof.workers.pool import WorkerPool
 
-    other = difference(shard_task["versions"], versions())
+    other = difference(record["versions"], versions())
     if other:
         return {"problem": other, "worker": worker}
+    task = ShardTask.from_dict(record)
+    settings = task.settings
     try:
-        with WorkerPool(CheckConfig(**shard_task["config"]), 1) as pool:
+        with WorkerPool(settings.config, 1) as pool:
             pool.start()
-            seed = shard_seed(shard_task["seed"], shard_task["shard"])
-            cases = PendingDraw(
-                pool, tuple(shard_task["ops"]), shard_task["strategy"], shard_task["most"], seed
-            ).cases()
-            result = _answer(cases, pool, shard_task)
+            seed = shard_seed(settings.seed, task.shard)
+            cases = PendingDraw(pool, settings.ops, settings.strategy, task.most, seed).cases()
+            result = _check_cases(cases, pool, task)
     except UsageError as error:
-        return {"problem": f"says: {error}", "worker": worker}
-    return {"shard": shard_task["shard"], "most": shard_task["most"], "cases": len(cases), **result}
+        return {"problem": f"reports: {error}", "worker": worker}
+    return {"shard": task.shard, "most": task.most, "cases": len(cases), **result}
 
 
-def _answer(cases: list[Any], pool: Any, shard_task: dict[str, Any]) -> dict[str, Any]:
-    from foldproof.campaign.campaign import batched
+def _check_cases(cases: "list[Case]", pool: "WorkerPool", task: "ShardTask") -> dict[str, Any]:
+    from foldproof.campaign.campaign import split_batches
     from foldproof.campaign.digest import Digest
     from foldproof.campaign.summary import Summary
 
-    most_failures, kinds = shard_task["max_failures"], set[str]()
-    parts, digest, whole = [Summary(seed=shard_task["seed"])], Digest(), not cases
-    for batch, job in [(batch, pool.submit(batch.cases)) for batch in batched(shard_task["shard"], cases)]:
+    settings, fingerprints = task.settings, set[str]()
+    parts, digest, whole = [Summary(seed=settings.seed)], Digest(), not cases
+    for batch, job in [(batch, pool.submit(batch.cases)) for batch in split_batches(task.shard, cases)]:
         for case, result in zip(batch.cases, job.results(), strict=True):
-            parts[-1].add(case, result, shard_task["known"])
+            parts[-1].add(case, result, settings.known)
             digest.add(case, result)
         parts[-1].cases, whole = parts[-1].executed, batch.last
-        if most_failures is not None and not kinds.issuperset(parts[-1].failures):
-            kinds.update(parts[-1].failures)
-            if len(kinds) >= most_failures:
-                break  # whatever the shards before this one have, the campaign ends here at the latest
-            parts.append(Summary(seed=shard_task["seed"]))
-    return {"whole": whole, "digest": str(digest), "parts": [leg.to_dict() for leg in parts if leg.executed]}
+        if settings.max_failures is not None and not fingerprints.issuperset(parts[-1].failures):
+            fingerprints.update(parts[-1].failures)
+            if len(fingerprints) >= settings.max_failures:
+                break  # the campaign ends here at the latest, whatever the shards before this one have
+            parts.append(Summary(seed=settings.seed))
+    return {"whole": whole, "digest": str(digest), "parts": [part.to_dict() for part in parts if part.executed]}
 
 
 def main() -> None:
-    """One errand from stdin, its answer to stdout, where nothing of a user's strategy may be printed."""
+    """Read a task from stdin, and write its result to stdout, which a user's strategy cannot print to."""
     from foldproof.workers.worker import end_with_parent
 
     end_with_parent(int(sys.argv[1]))

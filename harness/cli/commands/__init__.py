@@ -1,1 +1,1 @@
-"""The commands of ``foldproof``, a module for those that belong together. They import late: --help needs no TVM."""
+"""The commands of ``foldproof``, one module each. They import TVM and Hypothesis late: ``--help`` needs neither."""

@@ -1,4 +1,4 @@
-"""Shards on a Dask cluster: real schedulers and workers, some of which are killed, give what a local run gives."""
+"""Shards on a Dask cluster: real schedulers and workers, some of them killed, give the results of a local run."""
 
 import contextlib
 import json
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from foldproof.campaign.campaign import Listener, run
-from foldproof.campaign.distributed.dask_cluster import shard_task
 from foldproof.campaign.distributed.remote import ShardResult, run_remotely
 from foldproof.campaign.distributed.shard_process import run_task
+from foldproof.campaign.distributed.shard_task import ShardTask
 from foldproof.campaign.journal import JOURNAL
 from foldproof.campaign.settings import Settings
 from foldproof.checking.config import CheckConfig
@@ -49,7 +49,7 @@ def fuzz(*args, cwd, **env):
 
 @contextmanager
 def processes_end():
-    """Kills what was started, and says so if anything that these started is left."""
+    """Kill the started processes, and fail if one of their children is left."""
     started = []
     try:
         yield started
@@ -179,7 +179,7 @@ def test_a_cluster_gives_what_a_local_run_gives(cluster, tmp_path):
 
 
 @pytest.mark.faults
-def test_each_goes_on_with_the_journal_of_the_other(cluster, tmp_path):
+def test_local_and_cluster_campaigns_resume_the_journals_of_each_other(cluster, tmp_path):
     whole = fuzz(*SMALL, "--examples", 150, "--journal", "whole", "--json", "whole.json", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     for first, then, name in (((), ("--scheduler", cluster.address), "a"), (("--scheduler", cluster.address), (), "b")):
@@ -213,43 +213,43 @@ def test_a_cluster_that_loses_a_worker_midway_gives_what_a_local_run_gives(fold,
 
 
 def journaled(folder):
-    """How many shards a journal has by now."""
+    """The number of shards that a journal has now."""
     path = folder / JOURNAL
     return path.read_text().count('"event": "shard"') if path.exists() else 0
 
 
 class Backwards:
-    """Machines that answer the last shard first."""
+    """An executor that returns the last shard first."""
 
     def results(self, settings, plan, keep_going):
         found = []
-        for shard, most in list(plan.ahead()):
-            plain = run_task(json.loads(shard_task(settings, shard, most)), worker="here")
+        for shard, most in list(plan.pending()):
+            plain = run_task(ShardTask.create(settings, shard, most).to_dict(), worker="here")
             found.append(ShardResult(**json.loads(json.dumps(plain))))
             plan.count(shard, found[-1].cases)
         yield from reversed(found)
 
 
-class Heard(Listener):
+class Recorder(Listener):
     def __init__(self):
         self.fingerprints = []
 
-    def found(self, found):
+    def on_failure(self, found):
         self.fingerprints.append((found.failure.fingerprint, found.failure.case))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("most", [1, 3])
-def test_a_campaign_ends_with_the_same_failures_in_whatever_order_shards_arrive(most):
+def test_a_campaign_ends_with_the_same_failures_in_any_order_of_shards(most):
     config = CheckConfig(fold="foldproof.mutants:begin_end_swapped", complete=False)
     settings = Settings(
         ops=("max_pool1d", "conv1d"), config=config, seed=3, examples=100, max_failures=most, shrink_seconds=0.1
     )
     with WorkerPool(config, workers=1) as pool:
         pool.start()
-        near, far = Heard(), Heard()
+        near, far = Recorder(), Recorder()
         expected = run(settings, pool, near)
-        got = run(settings, pool, far, judging=run_remotely(Backwards()))
+        got = run(settings, pool, far, run_shards=run_remotely(Backwards()))
     assert len(near.fingerprints) >= most
     assert far.fingerprints == near.fingerprints
     for name in (*LIKE[1:], *COUNTS):
@@ -260,7 +260,7 @@ def test_a_campaign_ends_with_the_same_failures_in_whatever_order_shards_arrive(
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "http://127.0.0.1:8786", "tls://127.0.0.1:1"])
-def test_an_address_without_a_scheduler_is_refused_in_a_line_that_names_it(address, tmp_path):
+def test_an_address_without_a_scheduler_is_refused_in_one_line_that_names_it(address, tmp_path):
     started = time.monotonic()
     refused = fuzz("--scheduler", address, "--examples", 5, cwd=tmp_path)
     assert time.monotonic() - started < 15
@@ -269,7 +269,7 @@ def test_an_address_without_a_scheduler_is_refused_in_a_line_that_names_it(addre
 
 
 @pytest.mark.slow
-def test_whoever_listens_and_says_nothing_is_no_scheduler(tmp_path):
+def test_a_server_that_does_not_answer_is_not_a_scheduler(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         started = time.monotonic()
@@ -288,7 +288,7 @@ def test_a_cluster_without_workers_is_refused(tmp_path):
     assert f"--scheduler {address}: has no workers" in refused.stderr
 
 
-def test_without_the_extra_a_line_says_what_to_install(tmp_path):
+def test_without_the_extra_one_line_names_what_to_install(tmp_path):
     (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError(\"No module named 'distributed'\")")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     refused = fuzz("--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path, PYTHONPATH=path)
@@ -298,12 +298,12 @@ def test_without_the_extra_a_line_says_what_to_install(tmp_path):
     assert local.returncode == 0, local.stderr
 
 
-# --- what goes wrong on the way -----------------------------------------------------------------------
+# --- faults -------------------------------------------------------------------------------------------
 
 OTHER_VERSIONS = """
-import foldproof.campaign.distributed.dask_cluster, foldproof.cli.main, foldproof.core.versions
+import foldproof.campaign.distributed.shard_task, foldproof.cli.main, foldproof.core.versions
 ours = foldproof.core.versions.versions()
-foldproof.campaign.distributed.dask_cluster.versions = lambda: ours | {NAME: "9"}
+foldproof.campaign.distributed.shard_task.versions = lambda: ours | {NAME: "9"}
 foldproof.cli.main.main()
 """
 
@@ -316,16 +316,16 @@ def test_a_worker_of_other_versions_is_refused(cluster, tmp_path):
     )
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"foldproof: cluster {cluster.address}: worker tcp://")
-    assert refused.stderr.strip().endswith(", not 9: it may draw other cases")
+    assert refused.stderr.strip().endswith("; expected 9, as it may draw other cases")
     assert json.loads((tmp_path / "log").read_text().splitlines()[-1])["problem"]
 
 
 @pytest.mark.slow
-def test_a_pass_that_the_workers_do_not_have_is_said_so(cluster, tmp_path):
+def test_a_pass_that_the_workers_do_not_have_is_reported(cluster, tmp_path):
     (tmp_path / "mine.py").write_text("def nothing(mod):\n    return mod\n")
     refused = fuzz(*SMALL, "--examples", 20, "--pass", "mine:nothing", "--scheduler", cluster.address, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "says: pass 'mine:nothing': importing mine raised ModuleNotFoundError" in refused.stderr
+    assert "reports: pass 'mine:nothing': importing mine raised ModuleNotFoundError" in refused.stderr
 
 
 def test_ctrl_c_ends_the_shards_on_the_workers_too(cluster, tmp_path):
@@ -352,7 +352,7 @@ def test_a_budget_of_time_ends_a_campaign_with_the_shards_that_are_done(cluster,
 
 
 @pytest.mark.faults
-def test_a_scheduler_that_dies_is_trouble_and_what_is_done_is_kept(tmp_path):
+def test_a_scheduler_that_dies_is_a_problem_and_finished_shards_are_kept(tmp_path):
     with processes_end() as started:
         cluster = Cluster(tmp_path, started)
         args = (*SMALL, "--examples", 2000, "--scheduler", cluster.address, "--json", "log", "--journal", "kept")
@@ -374,7 +374,7 @@ def test_a_scheduler_that_dies_is_trouble_and_what_is_done_is_kept(tmp_path):
 
 
 @pytest.mark.faults
-def test_a_shard_that_kills_its_workers_ends_the_campaign_and_says_so(tmp_path):
+def test_a_shard_that_kills_its_workers_ends_the_campaign_with_a_problem(tmp_path):
     (tmp_path / "bad_passes.py").write_text(PASSES)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     env = {"PYTHONPATH": path, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}

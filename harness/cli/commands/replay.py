@@ -1,0 +1,47 @@
+"""``foldproof replay``: saved cases, checked again."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foldproof.cli.console import start_pool
+from foldproof.cli.options import CHECK_OPTIONS, setting_options, settings_from
+
+if TYPE_CHECKING:
+    from foldproof.checking.result import Verdict
+
+
+@click.command()
+@setting_options(*CHECK_OPTIONS, "workers", workers="1")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def replay(paths: tuple[Path, ...], **given: Any) -> None:
+    """Check saved cases again: files, or folders of *.case.json."""
+    from foldproof.checking.failures import Failure
+    from foldproof.corpus.entry import case_files, load_entry
+    from foldproof.workers.pool import WorkerPool
+
+    settings = settings_from(given)
+    entries = [(path, load_entry(path)) for path in case_files(paths)]
+    failed = 0
+    with WorkerPool(settings.config, settings.workers) as pool:
+        start_pool(pool)
+        jobs = [(path, entry, pool.submit([entry.case])) for path, entry in entries]
+        for path, entry, job in jobs:
+            [result] = job.results()
+            if isinstance(result, Failure):
+                failed += 1
+                click.echo(f"FAILED  {path}: {result.fingerprint}: {result.detail}")
+                continue
+            problem = entry.unexpected_outcome(result) if settings.config.fold is None else None
+            failed += problem is not None
+            click.echo(f"{'FAILED' if problem else 'ok':<7} {path}: {problem or _outcome(result)}")
+    if len(entries) > 1:
+        click.echo(f"{len(entries)} cases, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+def _outcome(verdict: "Verdict") -> str:
+    doubts = ", ".join((*verdict.undefined, *verdict.known_issues))
+    return ("folded" if verdict.folded else "refused") + (f" (not compared: {doubts})" if doubts else "")
