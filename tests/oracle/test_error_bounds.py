@@ -18,7 +18,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from tests.support.relax import evaluate_steps, inputs, padded, reference
+from tests.support.relax import evaluate_pad, evaluate_steps, inputs, reference
 from tests.support.terms import BITS, ORDERS, accumulate, holds, rounded, terms, whole
 
 from foldproof import strategies
@@ -56,7 +56,7 @@ class Sums:
     def __init__(self, case, arrays):
         result = reference(case, arrays)
         tensor = evaluate_steps(case, arrays)[-1].value
-        weight = padded(case, arrays) if case.pads_weight else arrays.get("w")
+        weight = evaluate_pad(case, arrays) if case.pads_weight else arrays.get("w")
         self.dtype = case.result_dtype
         with np.errstate(all="ignore"):  # both operands are cast to the result before they are multiplied
             tensor = tensor.astype(np.dtype(self.dtype))

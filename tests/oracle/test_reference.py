@@ -9,7 +9,7 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
-from tests.support.relax import inputs, padded, reference
+from tests.support.relax import evaluate_pad, inputs, reference
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.oracle.compare import bitwise, within
@@ -26,7 +26,7 @@ BF16 = np.dtype(ml_dtypes.bfloat16)
 def pad_of(values, widths, dtype="float32", **pad):
     """``values`` after a pad of the axis of a 1d pool."""
     case = Case(op="max_pool1d", axes=(Axis(size=len(values), pad=widths),), dtype=dtype, pad=Pad(**pad))
-    return padded(case, {"x": np.array(values).astype(np.dtype(dtype)).reshape(1, 1, -1)}).ravel().tolist()
+    return evaluate_pad(case, {"x": np.array(values).astype(np.dtype(dtype)).reshape(1, 1, -1)}).ravel().tolist()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_padded_weight_is_padded_in_its_own_layout():
         pad=Pad(operand="weight", value=7.0, batch=(1, 0)),
         kernel_layout="WOI",
     )
-    weight = padded(case, {"x": np.zeros((1, 1, 4), np.float32), "w": np.full((1, 1, 1), 2, np.float32)})
+    weight = evaluate_pad(case, {"x": np.zeros((1, 1, 4), np.float32), "w": np.full((1, 1, 1), 2, np.float32)})
     assert weight.tolist() == [[[7], [2]], [[7], [7]]]
 
 
@@ -428,7 +428,7 @@ LOOPS = {
 @pytest.mark.parametrize("case", LOOPS.values(), ids=LOOPS)
 def test_the_reference_equals_scalar_loops(case):
     arrays = inputs(case, "integers")
-    operand = padded(case, arrays)
+    operand = evaluate_pad(case, arrays)
     data, weight = (arrays["x"], operand) if case.pads_weight else (operand, arrays.get("w"))
     weight = None if weight is None else Tensor(weight, case.kernel_order)
     expected = SCALAR[case.spec.family](case, Tensor(data, case.data_order), weight)
