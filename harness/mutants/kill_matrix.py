@@ -10,9 +10,10 @@ call it a PipelineDisagreement (tests/mutants/test_mutants.py compares the two o
 from collections.abc import Sequence
 
 from foldproof.case import Case
-from foldproof.checking.check import Prepared, conclude, prepared_from
+from foldproof.checking.check import conclude
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
+from foldproof.checking.prepare import Prepared, prepared_from
 from foldproof.ir.base import Program, Target
 from foldproof.ir.relax.ir import RELAX
 from foldproof.mutants.through import Distinct, Folded, Passes, fold_all

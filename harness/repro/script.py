@@ -113,7 +113,7 @@ def _ill_formed(case: Case, fold: Fold, failure: Failure) -> Scene:
 
 def _unparsed(after: Source, claim: str) -> Scene:
     lengths = "".join(f', "{name}": TypeVar("{name}")' for name in after.lengths)
-    data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quoted(after.parsed)}")
+    data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quoted(after.class_text)}")
     return Scene(claim=claim, ending=prelude.check_parses, arguments=("AFTER",), data=data, functions=_SHARED)
 
 

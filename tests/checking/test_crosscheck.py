@@ -130,7 +130,7 @@ def test_a_failure_of_the_fast_pipeline_alone_is_a_disagreement(monkeypatch):
     monkeypatch.setattr(fast.FastProgram, "run", lambda *args: tuple(o + 1 for o in run(*args)))
     found = blamed(CASE, sample=0.0)
     assert found.fingerprint == "PipelineDisagreement/conv/OracleDisagreement in the fast one only"
-    assert "the default one that it passes" in found.detail
+    assert "but the default pipeline passes" in found.detail
 
 
 def test_another_failure_in_the_default_pipeline_is_a_disagreement():

@@ -4,8 +4,9 @@ import pytest
 from tests.support.relax import is_correctable, is_sliceable
 
 from foldproof.case import Axis, Case, Pad, Step
-from foldproof.checking.check import check, options_of
+from foldproof.checking.check import check
 from foldproof.checking.failures import MissedFold
+from foldproof.checking.prepare import options_of
 from foldproof.fold import FoldExplicitPadding, rules
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.oracle.option_legality import NO_OPTIONS
@@ -96,14 +97,14 @@ def test_a_pass_that_corrects_less_than_it_promises_is_told(monkeypatch):
     monkeypatch.setattr(rules, "_correctable", lambda propagated, options: False)
     case = MADE_UP_FOR["integers"][0]
     check(case)
-    with pytest.raises(MissedFold, match="a term that knows nothing of the data makes up for the border") as told:
+    with pytest.raises(MissedFold, match="a term that does not depend on the data can correct the border") as told:
         check(case, BOTH)
     assert told.value.symptom == "option unused"
 
 
 def test_a_pass_that_slices_less_than_it_promises_is_told(monkeypatch):
     monkeypatch.setattr(rules.IntoConv, "letters", rules.Rule.letters)
-    with pytest.raises(MissedFold, match="nothing that the pad adds along the channels changes the result"):
+    with pytest.raises(MissedFold, match="the channels that the pad adds do not change the result"):
         check(SLICEABLE["zeros"][0], BOTH)
 
 
