@@ -218,8 +218,8 @@ def one_axis(**changes):
         (TRIVIAL, {"out_dtype": "bool"}, "out_dtype 'bool'"),
         (TRIVIAL, {"ceil_mode": True}, "conv1d has no ceil_mode"),
         (POOL, {"ceil_mode": 1}, "ceil_mode must be true or false, not 1"),
-        (TRIVIAL, {"count_include_pad": True}, "conv1d makes no use of count_include_pad"),
-        (POOL, {"count_include_pad": True}, "max_pool1d makes no use of count_include_pad"),
+        (TRIVIAL, {"count_include_pad": True}, "conv1d has no count_include_pad"),
+        (POOL, {"count_include_pad": True}, "max_pool1d has no count_include_pad"),
         (POOL, {"kernel_layout": "OIW"}, "max_pool1d has no kernel_layout, but it is 'OIW'"),
         (POOL, {"weight_dtype": "int8"}, "max_pool1d has no weight_dtype, but it is 'int8'"),
         (POOL, {"out_dtype": "int32"}, "max_pool1d has no out_dtype, but it is 'int32'"),
@@ -281,15 +281,31 @@ def one_axis(**changes):
         (TRIVIAL, {"producers": (Step(kind="sqrt"),), "dtype": "int8"}, "dtype that sqrt reads 'int8'"),
         (TRIVIAL, {"producers": (Step(kind="negative"),), "dtype": "uint8"}, "dtype that negative reads 'uint8'"),
         (TRIVIAL, {"producers": (Step(kind="pad"),)}, "step before the pad 'pad'"),
-        (TRIVIAL, {"producers": (RELU,), "pad": Pad(operand="weight")}, "front stands before a pad of the data"),
-        (TRIVIAL, {"steps": (Step(kind="pad"),), "pad": Pad(operand="weight")}, "are two cases"),
+        (
+            TRIVIAL,
+            {"producers": (RELU,), "pad": Pad(operand="weight")},
+            "producers must be empty if the pad is on the weight",
+        ),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="pad"),), "pad": Pad(operand="weight")},
+            "steps must not have a pad if the pad is on the weight",
+        ),
         (TRIVIAL, {"steps": (Step(kind="pad", value=0.5, widths=(("H", 1, 0),)),)}, "name H, but its layout is NCW"),
         (TRIVIAL, {"steps": (Step(kind="pad", value=300.0),), "dtype": "int8"}, "pad value 300.0 does not fit int8"),
         (TRIVIAL, {"steps": (Step(kind="pad", widths=(("W", -1, 0),)),)}, "the data would have no element"),
         (TRIVIAL, {"steps": (Step(kind="add", operand=(1.0, 2.0)),)}, "operand has 2 elements, but axis C has 1"),
-        (TRIVIAL, {"steps": (Step(kind="add", operand=(0.5,)),), "dtype": "int8"}, "operand 0.5 of add is no int8"),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="add", operand=(0.5,)),), "dtype": "int8"},
+            "operand 0.5 of add is not a value of int8",
+        ),
         (TRIVIAL, {"steps": (Step(kind="add", operand=(1e5,)),), "dtype": "float16"}, "100000.0 of add does not fit"),
-        (TRIVIAL, {"steps": (Step(kind="clip", low=-1.0),), "dtype": "uint8"}, "low -1.0 of clip is no uint8"),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="clip", low=-1.0),), "dtype": "uint8"},
+            "low -1.0 of clip is not a value of uint8",
+        ),
         (TRIVIAL, {"steps": (Step(kind="divide", operand=(-1.0,)),), "dtype": "int8"}, "integer division by -1.0"),
         (TRIVIAL, {"steps": (Step(kind="divide", swapped=True),), "dtype": "int8"}, "integer division by the data"),
         # layouts
@@ -298,8 +314,16 @@ def one_axis(**changes):
         (TRIVIAL, {"steps": (Step(kind="expand_dims", source="WN"),)}, "expand_dims does not make NCW out of WN"),
         (TRIVIAL, {"steps": (Step(kind="squeeze", source="NUWC"),)}, "squeeze does not make NCW out of NUWC"),
         (TRIVIAL, {"steps": (Step(kind="reshape", source="WCN"),)}, "reshape does not make NCW out of WCN"),
-        (TRIVIAL, {"steps": (Step(kind="reshape", source="NCWX"),)}, "letters that are not once each"),
-        (TRIVIAL, {"steps": (Step(kind="reshape", source="NCWW"),)}, "letters that are not once each"),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="reshape", source="NCWX"),)},
+            "must have some of the letters C, N, U, V, W, each once",
+        ),
+        (
+            TRIVIAL,
+            {"steps": (Step(kind="reshape", source="NCWW"),)},
+            "must have some of the letters C, N, U, V, W, each once",
+        ),
         (
             TRIVIAL,
             {"steps": (Step(kind="reshape", source="NCW"), Step(kind="reshape", source="NC"))},
@@ -309,7 +333,7 @@ def one_axis(**changes):
         (TRIVIAL, {"steps": (Step(kind="reshape", source="NW"),), "pad": Pad(channel=(1, -1))}, "C, but it is padded"),
         # lengths that the types leave open
         (TRIVIAL, {"symbolic": ("C",)}, "symbolic axis 'C' is none of N, W"),
-        (TRIVIAL, {"symbolic": ("N", "N")}, "symbolic names an axis twice"),
+        (TRIVIAL, {"symbolic": ("N", "N")}, "symbolic must name each axis once, not N, N"),
         (TRIVIAL, {"symbolic": ("N",), "steps": (Step(kind="reshape", source="CW"),)}, "none of the layout CW of x"),
         (
             Case(op="conv1d", axes=(Axis(size=2),)),
@@ -317,7 +341,7 @@ def one_axis(**changes):
             "add follows W, whose length is symbolic",
         ),
         (POOL, {"constant_weight": True}, "max_pool1d has no constant_weight"),
-        (TRIVIAL, {"extra_outputs": ("step",)}, "use 'step' needs a step"),
+        (TRIVIAL, {"extra_outputs": ("step",)}, "extra output 'step' needs a step"),
     ],
 )
 def test_an_impossible_case_is_refused_with_the_value(base, changes, text):
