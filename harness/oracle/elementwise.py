@@ -15,9 +15,9 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import dtypes
+from foldproof.case import Step, dtypes
 from foldproof.case.parameters import Parameters
-from foldproof.case.step import QUANTIZING, Step
+from foldproof.case.step import QUANTIZING
 from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]

@@ -334,7 +334,7 @@ def one_axis(**changes):
         # lengths that the types leave open
         (TRIVIAL, {"symbolic": ("C",)}, "symbolic axis 'C' is none of N, W"),
         (TRIVIAL, {"symbolic": ("N", "N")}, "symbolic must name each axis once, not N, N"),
-        (TRIVIAL, {"symbolic": ("N",), "steps": (Step(kind="reshape", source="CW"),)}, "none of the layout CW of x"),
+        (TRIVIAL, {"symbolic": ("N",), "steps": (Step(kind="reshape", source="CW"),)}, "not in the layout CW of x"),
         (
             Case(op="conv1d", axes=(Axis(size=2),)),
             {"symbolic": ("W",), "producers": (Step(kind="add", operand=(1.0, 2.0), axis="W"),)},
