@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.support.relax import apply, evaluate_steps, inputs
+from tests.support.relax import apply, evaluate_steps, inputs, reference
 
 from foldproof.case import Axis, Case, Step, dtypes
 from foldproof.case.step import ELEMENTWISE, TAKES
@@ -155,6 +155,41 @@ def test_what_is_open_stays_open_through_further_steps():
     after = apply(Step(kind="clip", low=0.0, high=1.0), tensor, {})
     assert after.unspecified.ravel().tolist() == [True, False]
     assert exact_tensor(np.ones(2)).reasons == ()
+
+
+# --- dequantize, by hand ------------------------------------------------------------------------------
+
+
+def dequantized(values, dtype, **step):
+    """The values after a step, seen through a pool of one element."""
+    case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(Step(**step),))
+    return reference(case, {"x": np.array(values, dtype).reshape(1, 1, -1)}).value.ravel().tolist()
+
+
+def test_dequantize_subtracts_in_int32_and_multiplies_in_float32():
+    assert dequantized([-128, 127], "int8", scale=(0.5,), zero_point=(-3,)) == [-62.5, 65.0]
+    assert dequantized([0, 255], "uint8", zero_point=(200,), zero_point_dtype="uint8") == [-200, 55]
+    assert dequantized([-(2**31)], "int32", zero_point=(2**31 - 1,), zero_point_dtype="int32") == [1]
+    assert dequantized([3], "int8", scale=(0.1,)) == [float(np.float32(3) * np.float32(0.1))]
+
+
+def test_dequantize_to_float16_saturates():
+    assert dequantized([-128, 127], "int8", scale=(1e30,), out_dtype="float16") == [-65504, 65504]
+
+
+def test_dequantize_goes_along_its_axis():
+    assert dequantized([5, 6, 7], "int8", scale=(1.0, 2.0, 3.0), zero_point=(1, 2, 3), axis="W") == [4, 8, 12]
+
+
+def test_a_constant_scale_of_zero_loses_the_sign():
+    assert np.signbit(dequantized([-1], "int8", scale=(0.0,))).tolist() == [False]
+
+
+def test_scale_and_zero_point_may_come_as_parameters():
+    step = Step(scale=(0.5,), zero_point=(1,), constant=False)
+    case = Case(op="max_pool1d", axes=(Axis(),), dtype="int8", steps=(step,))
+    arrays = {"x": np.array([[[5]]], np.int8), "scale0": np.array(2, np.float32), "zero_point0": np.array(3, np.int8)}
+    assert reference(case, arrays).value.item() == 4
 
 
 # --- as TVM executes them -----------------------------------------------------------------------------

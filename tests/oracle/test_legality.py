@@ -352,36 +352,6 @@ def test_legality_is_a_matter_of_the_fold_alone(case, fields):
     assert legality(replace(case, **fields)) == legality(case)
 
 
-# --- what the right folds are -------------------------------------------------------------------------
-
-
-def test_a_fold_takes_the_spatial_widths_of_all_pads_and_leaves_the_others():
-    case = of(
-        "conv2d",
-        Axis(size=4, pad=(1, 2), kernel=3, padding=(5, 0)),
-        Axis(size=3),
-        pad={"channel": (0, 1), "form": "call_tir"},
-        steps=(step("relu"), nested(H=(2, 0), N=(1, 0)), nested(W=(0, 3)), step("permute_dims", source="NHWC")),
-        extra_outputs=("step",),
-    )
-    assert list(legal_folds(case)) == [
-        of(
-            "conv2d",
-            Axis(size=4, kernel=3, padding=(8, 2)),
-            Axis(size=3, padding=(0, 3)),
-            pad={"channel": (0, 1), "form": "call_tir"},
-            steps=(step("relu"), nested(N=(1, 0)), step("permute_dims", source="NHWC")),
-        )
-    ]
-
-
-def test_a_fold_into_a_transposed_convolution_is_scaled_by_its_stride():
-    axis = Axis(size=4, pad=(1, 0), stride=2, padding=(6, 0))
-    [folded] = legal_folds(of("conv1d_transpose", axis, steps=(nested(W=(1, 1)),)))
-    assert folded.axes == (Axis(size=4, stride=2, padding=(2, -2)),)
-    assert folded.steps == ()
-
-
 def test_what_few_inputs_hide_is_not_legal():
     """A campaign of an hour met it: the crop takes x[0] // 2 away, which was 0 in all inputs of the first two seeds."""
     steps = (Step(kind="divide", operand=(2.0,)), *(Step(kind="pad", widths=(("W", w, 0),)) for w in (-2, 1)))
