@@ -51,7 +51,7 @@ def _reads_border(case: Case, letter: str, axis: Axis, added: Widths) -> bool:
 def loses_data(folded: Case, semantics: Semantics) -> bool:
     """Whether the steps turn all data into one number, or into nothing finite.
 
-    A border of that one number cannot be told from data. Sums of infinities of both signs are NaN, whatever the border
+    A border of that one number looks like data. Sums of infinities of both signs are NaN, whatever the border
     holds.
     """
     numbers: set[float] = set()

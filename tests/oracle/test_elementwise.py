@@ -131,26 +131,26 @@ def test_narrow_floats_round_after_each_operation():
         ("square", [2**16, 5], "int32", {}, [1, 0], OVERFLOW),
     ],
 )
-def test_what_llvm_leaves_open_is_marked(kind, values, dtype, fields, unspecified, reason):
+def test_values_that_llvm_leaves_unspecified_are_marked(kind, values, dtype, fields, unspecified, reason):
     tensor = through(kind, values, dtype, **fields)
     assert tensor.unspecified.ravel().tolist() == tensor.unknown.ravel().tolist() == [bool(x) for x in unspecified]
     assert tensor.reasons == (reason,)
 
 
-def test_a_rounding_of_arithmetic_in_bfloat16_is_unsure():
+def test_a_rounding_of_arithmetic_in_bfloat16_is_unknown():
     """TVM executed: leakyrelu(leakyrelu(-9)) with alpha 0.1 is -0.0898, unrounded in between, and not -0.0903."""
     tensor = through("leakyrelu", [-9.0, 3.0, NAN], "bfloat16", alpha=0.1)
     assert tensor.unknown.ravel().tolist() == [True, False, False]
     assert not through("multiply", [1.5, 3.0], "bfloat16", operand=(2.0,)).unknown.any()
 
 
-def test_a_rounding_to_bfloat16_is_unsure_but_not_open():
+def test_a_rounding_to_bfloat16_is_unknown_but_not_unspecified():
     tensor = through("astype", [257.0, 256.0, NAN], out_dtype="bfloat16")
     assert tensor.unknown.ravel().tolist() == [True, False, False]
     assert not tensor.unspecified.any()
 
 
-def test_what_is_open_stays_open_through_further_steps():
+def test_unspecified_elements_stay_unspecified_through_further_steps():
     tensor = through("astype", [300.0, 1.0], out_dtype="int8")
     after = apply(Step(kind="clip", low=0.0, high=1.0), tensor, {})
     assert after.unspecified.ravel().tolist() == [True, False]

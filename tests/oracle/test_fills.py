@@ -1,4 +1,4 @@
-"""foldproof.oracle.fills: what each fill promises."""
+"""foldproof.oracle.fills: the values of each fill."""
 
 import math
 
@@ -62,7 +62,7 @@ def test_unknown_scales_and_zero_points_are_parameters():
     assert (arrays["zero_point0"].tolist(), arrays["zero_point0"].dtype) == ([3, 5], np.uint8)
 
 
-def test_one_scale_is_a_scalar_and_constants_are_no_parameters():
+def test_one_scale_is_a_scalar_and_constants_are_not_parameters():
     scalar = Step(scale=(0.5,), zero_point=(-3,), constant=False)
     arrays = inputs(conv("int8", steps=(scalar,)), "integers")
     assert (arrays["scale0"].shape, arrays["zero_point0"].shape) == ((), ())
@@ -153,7 +153,7 @@ def test_nans_hold_nan_in_data_and_weight(dtype):
     assert np.isnan(arrays["w"].astype(np.float64)).any()
 
 
-def test_a_constant_weight_is_that_of_the_first_fill_and_no_parameter():
+def test_a_constant_weight_is_that_of_the_first_fill_and_not_a_parameter():
     case = conv("float32", constant_weight=True, fills=("reals", "negative"))
     plain = conv("float32")
     assert inputs(case, "negative")["w"].tobytes() == inputs(plain, "reals")["w"].tobytes()

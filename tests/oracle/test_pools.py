@@ -50,7 +50,7 @@ def averages(values, kernel, **fields):
         ({}, [6, 9]),
         ({"axis": {"padding": (1, 1)}}, [4.5, 6, 9, 10.5]),
         ({"axis": {"padding": (1, 1)}, "count_include_pad": True}, [3, 6, 9, 7]),
-        ({"axis": {"stride": 2}, "ceil_mode": True}, [6, 10.5]),  # the overhang is no element
+        ({"axis": {"stride": 2}, "ceil_mode": True}, [6, 10.5]),  # the overhang is not an element
         ({"axis": {"stride": 2}, "ceil_mode": True, "count_include_pad": True}, [6, 10.5]),
         ({"axis": {"stride": 2, "padding": (0, 1)}, "ceil_mode": True, "count_include_pad": True}, [6, 7]),
         ({"axis": {"stride": 3, "padding": (0, 1)}, "ceil_mode": True}, [6, 12]),

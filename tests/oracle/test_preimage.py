@@ -85,13 +85,13 @@ def test_no_chain_loses_all_data(steps):
     assert operands(case, "negative").value.all()
 
 
-def test_steps_in_front_of_the_pad_count_too():
+def test_producers_count_too():
     steps = (step("add", 10), step("multiply", 4))
     after, producers = (operands(pool("float32", **{name: steps}), "negative") for name in ("steps", "producers"))
     assert after.value.tolist() == producers.value.tolist()
 
 
-def test_an_operand_follows_its_axis_behind_the_pads_in_front_of_it():
+def test_an_operand_follows_its_axis_after_the_pads_before_it():
     axis = Axis(size=2, pad=(1, 0))
     steps = (
         Step(kind="pad", widths=(("W", 2, 0),)),
@@ -102,7 +102,7 @@ def test_an_operand_follows_its_axis_behind_the_pads_in_front_of_it():
     assert (abs(inputs(case, "integers")["x"] - [-100, 50]) <= 9).all()
 
 
-def test_integers_in_front_of_steps_stay_in_their_dtype():
+def test_integers_before_steps_stay_in_their_dtype():
     case = pool("int8", steps=(step("subtract", 120), step("clip", low=-9.0, high=9.0)))
     assert inputs(case, "integers")["x"].min() >= 111
     assert inputs(case, "negative")["x"].dtype == np.int8

@@ -279,7 +279,7 @@ TVM = {
 
 
 @pytest.mark.parametrize(("fill", "case"), TVM.values(), ids=TVM)
-def test_tvm_computes_what_the_reference_says(fill, case):
+def test_tvm_computes_what_the_reference_computes(fill, case):
     arrays = inputs(case, fill)
     result = reference(case, arrays)
     wide = case.spec.family == "avg_pool" and case.dtype == "int8"  # TVM 0.27 returns int64 there
