@@ -135,9 +135,9 @@ def _check_orders(case: "Case") -> None:
     letters = set("NC" + case.spec.spatial + EXTRA)
     for place, step in enumerate(case.steps):
         before, after = case.orders[place : place + 2]
-        known = len(set(before)) == len(before) and set(before) <= letters
+        valid = len(set(before)) == len(before) and set(before) <= letters
         require(
-            known,
+            valid,
             f"source {before!r} of {step.kind} must have some of the letters {', '.join(sorted(letters))}, each once",
         )
         for letter, _, _ in step.widths:
@@ -146,12 +146,14 @@ def _check_orders(case: "Case") -> None:
         if step.kind not in STRUCTURAL:
             continue
         inserted, removed = set(after) - set(before), set(before) - set(after)
-        kept = [letter for letter in before if letter in after] == [letter for letter in after if letter in before]
+        same_order = [letter for letter in before if letter in after] == [
+            letter for letter in after if letter in before
+        ]
         does = {
-            "permute_dims": not inserted and not removed and not kept,
-            "expand_dims": bool(inserted) and not removed and kept,
-            "squeeze": not inserted and bool(removed) and kept,
-            "reshape": bool(inserted | removed) and kept,
+            "permute_dims": not inserted and not removed and not same_order,
+            "expand_dims": bool(inserted) and not removed and same_order,
+            "squeeze": not inserted and bool(removed) and same_order,
+            "reshape": bool(inserted | removed) and same_order,
         }
         require(does[step.kind], f"{step.kind} does not make {after} out of {before}")
         require(removed <= set(EXTRA), f"{step.kind} from {before} to {after} removes an axis of the consumer")

@@ -24,8 +24,8 @@ MODULE = sys.modules["foldproof.checking.check"]
 def check_alone(case, fold):
     try:
         return check(case, fold, FAST, complete=True, sample=0.0)
-    except Failure as found:
-        return found.fingerprint
+    except Failure as caught:
+        return caught.fingerprint
 
 
 def check_together(cases, fold):

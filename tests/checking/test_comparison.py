@@ -17,10 +17,10 @@ CAST = Step(kind="astype", out_dtype="int8")
 
 
 def test_the_pass_is_blamed_for_a_wrong_fold():
-    found = catch_failure(FOLDABLE, fold=mutants.begin_end_swapped())
-    assert found.fingerprint == "Miscompile/conv/values"
-    assert "out[0,0," in found.detail
-    assert "should be" in found.detail
+    caught = catch_failure(FOLDABLE, fold=mutants.begin_end_swapped())
+    assert caught.fingerprint == "Miscompile/conv/values"
+    assert "out[0,0," in caught.detail
+    assert "should be" in caught.detail
 
 
 def test_tvm_is_blamed_where_the_unfolded_function_differs_from_the_reference(monkeypatch):

@@ -64,9 +64,9 @@ def test_only_cases_of_the_sample_are_run_by_both_pipelines(compilations):
 
 def test_a_single_bit_between_the_pipelines_is_a_failure_of_its_own_kind(one_bit_off):
     assert not check(REALS, sample=0.0).sampled
-    found = catch_failure(REALS, sample=1.0)
-    assert found.fingerprint == "PipelineDisagreement/conv/unfolded values"
-    assert "the fast pipeline's unfolded function" in found.detail
+    caught = catch_failure(REALS, sample=1.0)
+    assert caught.fingerprint == "PipelineDisagreement/conv/unfolded values"
+    assert "the fast pipeline's unfolded function" in caught.detail
 
 
 def test_a_difference_in_the_folded_function_alone_is_a_failure_too(monkeypatch):
@@ -86,9 +86,9 @@ def test_a_case_that_only_the_default_pipeline_cannot_execute_is_a_disagreement(
         monkeypatch.setattr("foldproof.ir.relax.targets.compile_default", raises)
     else:
         monkeypatch.setattr(VmProgram, "run", raises)
-    found = catch_failure(CASE, sample=1.0)
-    assert found.fingerprint == "PipelineDisagreement/conv/CompileError in the default one only"
-    assert "boom" in found.detail
+    caught = catch_failure(CASE, sample=1.0)
+    assert caught.fingerprint == "PipelineDisagreement/conv/CompileError in the default one only"
+    assert "boom" in caught.detail
 
 
 def test_elements_that_are_unspecified_are_not_a_disagreement(monkeypatch):
@@ -108,17 +108,17 @@ def test_elements_that_are_unspecified_are_not_a_disagreement(monkeypatch):
 
 
 def test_a_failure_is_confirmed_by_the_default_pipeline(compilations):
-    found = catch_failure(CASE, fold=mutants.begin_end_swapped(), sample=0.0)
-    assert found.fingerprint == "Miscompile/conv/values"
+    caught = catch_failure(CASE, fold=mutants.begin_end_swapped(), sample=0.0)
+    assert caught.fingerprint == "Miscompile/conv/values"
     assert compilations == ["fast", "default"]
 
 
 def test_a_failure_of_the_fast_pipeline_alone_is_a_disagreement(monkeypatch):
     run = fast.FastProgram.run
     monkeypatch.setattr(fast.FastProgram, "run", lambda *args: tuple(o + 1 for o in run(*args)))
-    found = catch_failure(CASE, sample=0.0)
-    assert found.fingerprint == "PipelineDisagreement/conv/OracleDisagreement in the fast one only"
-    assert "but the default pipeline passes" in found.detail
+    caught = catch_failure(CASE, sample=0.0)
+    assert caught.fingerprint == "PipelineDisagreement/conv/OracleDisagreement in the fast one only"
+    assert "but the default pipeline passes" in caught.detail
 
 
 def test_another_failure_in_the_default_pipeline_is_a_disagreement():

@@ -40,8 +40,8 @@ def calls(monkeypatch):
 
 
 def test_a_wrong_fold_through_both_pipelines_looks_at_its_case_once(calls):
-    found = catch_failure(FOLDABLE, fold=mutants.begin_end_swapped(), sample=1.0)
-    assert found.fingerprint == "Miscompile/conv/values"  # so the default pipeline has confirmed it
+    caught = catch_failure(FOLDABLE, fold=mutants.begin_end_swapped(), sample=1.0)
+    assert caught.fingerprint == "Miscompile/conv/values"  # so the default pipeline has confirmed it
     # Each pipeline stops at the first fill, whose difference it reports, but the evidence has all fills.
     expected = {(oracle, FOLDABLE, fill) for oracle in ("inputs", "outputs") for fill in FOLDABLE.fills}
     assert calls == dict.fromkeys(expected, 1)

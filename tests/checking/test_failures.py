@@ -17,7 +17,7 @@ def test_every_fingerprint_has_a_failure_type_of_its_own():
 def test_a_failure_can_be_sent_between_processes():
     import pickle
 
-    found = failure("Miscompile", FOLDABLE, "values", "out[0] = 1.0, but should be 2.0")
-    copy = pickle.loads(pickle.dumps(found))
-    assert type(copy) is type(found)
-    assert (copy.case, copy.fingerprint, copy.detail) == (found.case, found.fingerprint, found.detail)
+    caught = failure("Miscompile", FOLDABLE, "values", "out[0] = 1.0, but should be 2.0")
+    copy = pickle.loads(pickle.dumps(caught))
+    assert type(copy) is type(caught)
+    assert (copy.case, copy.fingerprint, copy.detail) == (caught.case, caught.fingerprint, caught.detail)

@@ -15,7 +15,7 @@ INF, NAN = math.inf, math.nan
 
 
 def through(kind, values, dtype="float32", **fields):
-    """The tensor after one step that reads these values."""
+    """Return the tensor after one step that reads these values."""
     step = Step(kind=kind, **fields)
     case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(step,))
     with np.errstate(all="ignore"):
@@ -108,8 +108,8 @@ def test_what_a_step_makes_of_integers(kind, values, dtype, fields, expected):
 
 
 def test_narrow_floats_round_after_each_operation():
-    made = through("multiply", [3.0], "float16", operand=(0.1,)).value.item()
-    assert made == np.float16(np.float16(3) * np.float16(0.1))
+    product = through("multiply", [3.0], "float16", operand=(0.1,)).value.item()
+    assert product == np.float16(np.float16(3) * np.float16(0.1))
     assert through("divide", [1.0], "bfloat16", operand=(3.0,)).value.item() == 0.333984375  # 171 / 512
 
 
@@ -160,29 +160,29 @@ def test_unspecified_elements_stay_unspecified_through_further_steps():
 # --- dequantize, by hand ------------------------------------------------------------------------------
 
 
-def dequantized(values, dtype, **step):
-    """The values after a step, seen through a pool of one element."""
+def dequantize(values, dtype, **step):
+    """Return the values after a step, through a pool of one element."""
     case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(Step(**step),))
     return reference(case, {"x": np.array(values, dtype).reshape(1, 1, -1)}).value.ravel().tolist()
 
 
 def test_dequantize_subtracts_in_int32_and_multiplies_in_float32():
-    assert dequantized([-128, 127], "int8", scale=(0.5,), zero_point=(-3,)) == [-62.5, 65.0]
-    assert dequantized([0, 255], "uint8", zero_point=(200,), zero_point_dtype="uint8") == [-200, 55]
-    assert dequantized([-(2**31)], "int32", zero_point=(2**31 - 1,), zero_point_dtype="int32") == [1]
-    assert dequantized([3], "int8", scale=(0.1,)) == [float(np.float32(3) * np.float32(0.1))]
+    assert dequantize([-128, 127], "int8", scale=(0.5,), zero_point=(-3,)) == [-62.5, 65.0]
+    assert dequantize([0, 255], "uint8", zero_point=(200,), zero_point_dtype="uint8") == [-200, 55]
+    assert dequantize([-(2**31)], "int32", zero_point=(2**31 - 1,), zero_point_dtype="int32") == [1]
+    assert dequantize([3], "int8", scale=(0.1,)) == [float(np.float32(3) * np.float32(0.1))]
 
 
 def test_dequantize_to_float16_saturates():
-    assert dequantized([-128, 127], "int8", scale=(1e30,), out_dtype="float16") == [-65504, 65504]
+    assert dequantize([-128, 127], "int8", scale=(1e30,), out_dtype="float16") == [-65504, 65504]
 
 
 def test_dequantize_goes_along_its_axis():
-    assert dequantized([5, 6, 7], "int8", scale=(1.0, 2.0, 3.0), zero_point=(1, 2, 3), axis="W") == [4, 8, 12]
+    assert dequantize([5, 6, 7], "int8", scale=(1.0, 2.0, 3.0), zero_point=(1, 2, 3), axis="W") == [4, 8, 12]
 
 
 def test_a_constant_scale_of_zero_loses_the_sign():
-    assert np.signbit(dequantized([-1], "int8", scale=(0.0,))).tolist() == [False]
+    assert np.signbit(dequantize([-1], "int8", scale=(0.0,))).tolist() == [False]
 
 
 def test_scale_and_zero_point_may_come_as_parameters():
@@ -211,8 +211,8 @@ VARIANTS = {
 }
 
 
-def executed(kind):
-    """A case for each dtype and variant of a kind that there is, on hard values; the step's result is returned."""
+def cases_of(kind):
+    """Yield a case for each dtype and variant of a kind, on hard values. The step's result is an extra output."""
     for dtype in TAKES[kind]:
         for fields in VARIANTS.get(kind, [{}]):
             fills = ("nans", "extremes") if dtype in dtypes.FLOATS else ("extremes", "integers")
@@ -232,7 +232,7 @@ def executed(kind):
 
 @pytest.mark.parametrize("kind", ELEMENTWISE)
 def test_tvm_executes_each_kind_as_the_reference_has_it(kind):
-    cases = list(executed(kind))
+    cases = list(cases_of(kind))
     assert {case.dtype for case in cases} == set(TAKES[kind])
     for case in cases:
         check(case, fold=lambda module: module)

@@ -11,7 +11,7 @@ INF = float("inf")
 HIGHEST = float(np.finfo(np.float32).max)
 
 
-def pooled(op, values, kernel, dtype="float32", **fields):
+def pool(op, values, kernel, dtype="float32", **fields):
     axis = Axis(size=len(values), kernel=kernel, **fields.pop("axis", {}))
     case = Case(op=op, axes=(axis,), dtype=dtype, **fields)
     return reference(case, {"x": np.array(values).astype(np.dtype(dtype)).reshape(1, 1, -1)})
@@ -22,26 +22,26 @@ def pooled(op, values, kernel, dtype="float32", **fields):
     [("float32", -HIGHEST), ("float16", -65504), ("bfloat16", -INF), ("int8", -128), ("uint8", 0)],
 )
 def test_max_pool_pads_with_the_lowest_value(dtype, neutral):
-    result = pooled("max_pool1d", [1], 2, dtype, axis={"padding": (2, 2)})
+    result = pool("max_pool1d", [1], 2, dtype, axis={"padding": (2, 2)})
     assert result.value.ravel().tolist() == [neutral, 1, 1, neutral]
 
 
 def test_max_pool_of_minus_infinity_is_the_lowest_finite_value():
-    assert pooled("max_pool1d", [-INF, -INF], 2).value.item() == -HIGHEST
+    assert pool("max_pool1d", [-INF, -INF], 2).value.item() == -HIGHEST
 
 
 def test_among_zeros_max_pool_takes_the_last():
-    value = pooled("max_pool1d", [-0.0, 0.0, -0.0, -0.0], 2).value.ravel()
+    value = pool("max_pool1d", [-0.0, 0.0, -0.0, -0.0], 2).value.ravel()
     assert np.signbit(value).tolist() == [False, True, True]
 
 
 def test_max_pool_of_a_window_with_nan_is_undefined():
-    assert pooled("max_pool1d", [1, NAN, 2, 3], 2).defined.ravel().tolist() == [False, False, True]
-    assert pooled("max_pool1d", [1, NAN], 1).defined.all()
+    assert pool("max_pool1d", [1, NAN, 2, 3], 2).defined.ravel().tolist() == [False, False, True]
+    assert pool("max_pool1d", [1, NAN], 1).defined.all()
 
 
 def averages(values, kernel, **fields):
-    return pooled("avg_pool1d", values, kernel, **fields).value.ravel().tolist()
+    return pool("avg_pool1d", values, kernel, **fields).value.ravel().tolist()
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_a_window_of_padding_alone_has_average_zero():
 
 def test_an_exact_sum_has_a_correctly_rounded_average():
     for dtype in ("float16", "bfloat16", "float32", "float64"):
-        result = pooled("avg_pool1d", [1, 0, 1], 3, dtype)
+        result = pool("avg_pool1d", [1, 0, 1], 3, dtype)
         assert result.value.item() == np.array(2 / 3).astype(np.dtype(dtype))
         assert result.bound.item() == 0
-    assert pooled("avg_pool1d", [2**24, 1], 2).bound.item() > 0
+    assert pool("avg_pool1d", [2**24, 1], 2).bound.item() > 0
 
 
 def test_integer_averages_truncate_and_sum_in_the_narrow_dtype_unless_tvm_pads():

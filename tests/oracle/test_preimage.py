@@ -47,12 +47,12 @@ def operands(case, fill):
 
 @pytest.mark.parametrize("steps", CHAINS.values(), ids=CHAINS)
 def test_the_consumer_reads_small_integers_of_either_sign_through_a_chain(steps):
-    seen = operands(pool("float32", steps=steps, channels=2), "integers").value.astype(np.float64)
-    assert (seen == np.rint(seen)).all()
-    assert 5 <= abs(seen).max() <= 9
-    assert (seen < 0).any()
-    assert (seen > 0).any()
-    assert len(np.unique(seen)) >= 8
+    operand = operands(pool("float32", steps=steps, channels=2), "integers").value.astype(np.float64)
+    assert (operand == np.rint(operand)).all()
+    assert 5 <= abs(operand).max() <= 9
+    assert (operand < 0).any()
+    assert (operand > 0).any()
+    assert len(np.unique(operand)) >= 8
 
 
 @pytest.mark.parametrize("steps", CHAINS.values(), ids=CHAINS)
@@ -79,9 +79,9 @@ def test_negative_data_is_negative_where_the_consumer_reads_it(steps):
 def test_no_chain_loses_all_data(steps):
     case = pool("float32", steps=steps, channels=2)
     for fill in ("integers", "negative", "reals"):
-        seen = operands(case, fill).value.astype(np.float64)
-        assert np.isfinite(seen).mean() > 1 / 2, fill
-        assert np.count_nonzero(seen) >= seen.size / 4, fill
+        operand = operands(case, fill).value.astype(np.float64)
+        assert np.isfinite(operand).mean() > 1 / 2, fill
+        assert np.count_nonzero(operand) >= operand.size / 4, fill
     assert operands(case, "negative").value.all()
 
 

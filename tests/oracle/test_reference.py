@@ -165,7 +165,7 @@ def test_the_reference_equals_scalar_loops(case):
 # --- against executed TVM -----------------------------------------------------------------------------
 
 
-def executed(case, arrays):
+def run_tvm(case, arrays):
     """The consumer's result as TVM 0.27 computes it on llvm, unfolded."""
     tvm = pytest.importorskip("tvm")
     from tvm import relax
@@ -284,7 +284,7 @@ def test_tvm_computes_what_the_reference_computes(fill, case):
     result = reference(case, arrays)
     wide = case.spec.family == "avg_pool" and case.dtype == "int8"  # TVM 0.27 returns int64 there
     assert result.defined.any()
-    assert within(executed(case, arrays), result, any_dtype=wide) is None
+    assert within(run_tvm(case, arrays), result, any_dtype=wide) is None
 
 
 def test_tvm_gives_attributes_to_axes_not_letters_in_a_conv_of_odd_layout():
@@ -294,8 +294,8 @@ def test_tvm_gives_attributes_to_axes_not_letters_in_a_conv_of_odd_layout():
     arrays = inputs(standard, "integers")
     turned = {"x": np.ascontiguousarray(arrays["x"].swapaxes(2, 3)), "w": arrays["w"]}
     assert bitwise(reference(odd, turned).value, reference(standard, arrays).value.swapaxes(2, 3)) is None
-    assert within(executed(standard, arrays), reference(standard, arrays)) is None
-    assert within(executed(odd, turned), reference(odd, turned)) is not None
+    assert within(run_tvm(standard, arrays), reference(standard, arrays)) is None
+    assert within(run_tvm(odd, turned), reference(odd, turned)) is not None
 
 
 # --- its cost -----------------------------------------------------------------------------------------

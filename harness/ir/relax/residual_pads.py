@@ -161,17 +161,17 @@ def _undo_permute(call: Any, axes: Axes) -> Axes:
 def _undo_expand(call: Any, axes: Axes) -> Axes:
     rank = int(call.ty.ndim)
     inserted = {int(axis) % rank for axis in call.attrs.axis}
-    kept = [axis for axis in range(rank) if axis not in inserted]
-    return frozenset(kept.index(axis) for axis in axes if axis in kept)
+    rest = [axis for axis in range(rank) if axis not in inserted]
+    return frozenset(rest.index(axis) for axis in axes if axis in rest)
 
 
 def _undo_squeeze(call: Any, axes: Axes) -> Axes:
     lengths = call.args[0].ty.shape.values
     units = [i for i, length in enumerate(lengths) if _equals(length, 1)]
-    given = call.attrs.axis
-    removed = units if given is None else [int(axis) % len(lengths) for axis in given]
-    kept = [axis for axis in range(len(lengths)) if axis not in removed]
-    return frozenset(kept[axis] for axis in axes)
+    named = call.attrs.axis
+    removed = units if named is None else [int(axis) % len(lengths) for axis in named]
+    rest = [axis for axis in range(len(lengths)) if axis not in removed]
+    return frozenset(rest[axis] for axis in axes)
 
 
 def _undo_reshape(call: Any, axes: Axes) -> Axes:

@@ -192,9 +192,9 @@ RUNTIME = Step(scale=(0.5, 2.0), zero_point=(7,), zero_point_dtype="int32", cons
 def test_parameters_are_those_of_the_inputs(case, types):
     params = build(case)["main"].params
     assert {p.name: str(p.ty.dtype) for p in params} == types
-    made = inputs(case, "integers")
-    assert list(made) == list(types)
-    assert [array.shape for array in made.values()] == [dims(p.ty) for p in params]
+    arrays = inputs(case, "integers")
+    assert list(arrays) == list(types)
+    assert [array.shape for array in arrays.values()] == [dims(p.ty) for p in params]
 
 
 def test_a_constant_dequantize_holds_its_parameters():
