@@ -38,7 +38,7 @@ from foldproof import strategies
 mutated.install()
 
 from foldproof.case import Case  # noqa: E402
-from foldproof.checking.check import options_of  # noqa: E402
+from foldproof.checking.prepare import options_of  # noqa: E402
 from foldproof.fold import FoldExplicitPadding, Refused  # noqa: E402
 from foldproof.generation.draw import leave_no_files, shards  # noqa: E402
 from foldproof.ir.relax import module as ir  # noqa: E402

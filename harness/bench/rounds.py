@@ -42,9 +42,9 @@ RACE_EXAMPLES = 400
 
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("build", "foldproof.ir.relax.ir", "build"),
-    ("pass", "foldproof.checking.check", "apply_and_explain"),
-    ("well formed", "foldproof.checking.check", "check_form"),
-    ("pass again", "foldproof.checking.check", "check_again"),
+    ("pass", "foldproof.checking.prepare", "apply_and_explain"),
+    ("well formed", "foldproof.checking.prepare", "check_form"),
+    ("pass again", "foldproof.checking.prepare", "check_again"),
     ("legalize", "foldproof.ir.relax.targets.fast.legalize:Legalizer", "__call__"),
     ("read the graph", "foldproof.ir.relax.targets.fast.pipeline", "Executor"),
     ("lower", "foldproof.ir.relax.targets.fast.kernels", "lower"),

@@ -1,6 +1,6 @@
-"""The ops under test, one row each.
+"""The ops under test: a row of ``OPS`` each.
 
-An op is a row of ``OPS``; its meaning in NumPy is chosen by ``family`` in ``foldproof.oracle.reference``.
+The ``family`` of an op selects its NumPy meaning (``foldproof.oracle.reference``).
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,20 @@ from typing import Literal
 Family = Literal["conv", "conv_transpose", "max_pool", "avg_pool"]
 
 FILLS = ("integers", "negative", "extremes", "reals", "specials", "nans")
-"""Recipes for the input tensors; ``foldproof.oracle.fills`` says what each one makes."""
+"""The names of the recipes for input tensors (``foldproof.oracle.fills``)."""
 
 _SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """One row: its name, family and the number of spatial axes (``rank``)."""
+    """One op.
+
+    Args:
+        name: its name.
+        family: its meaning.
+        rank: the number of its spatial axes.
+    """
 
     name: str
     family: Family
@@ -26,7 +32,7 @@ class Op:
 
     @property
     def spatial(self) -> str:
-        """Letters of the spatial axes, outermost first."""
+        """The letters of the spatial axes, outermost first."""
         return _SPATIAL[self.rank]
 
     @property
@@ -63,13 +69,13 @@ class Op:
         return _orders(self.kernel_layout) if self.weighted else ("",)
 
     def spatial_order(self, layout: str) -> str:
-        """The spatial letters in the order in which ``layout`` has them."""
+        """Return the spatial letters in the order of ``layout``."""
         return "".join(letter for letter in layout if letter in self.spatial)
 
 
 @cache
 def _orders(layout: str) -> tuple[str, ...]:
-    """All orders of the letters, the given one first."""
+    """Return all orders of the letters, the given one first."""
     return tuple("".join(order) for order in permutations(layout))
 
 
@@ -93,10 +99,17 @@ BY_NAME = {op.name: op for op in OPS}
 
 
 def window_count(size: int, extent: int, stride: int, padding: tuple[int, int], *, ceil_mode: bool) -> int:
-    """Windows of ``extent`` elements over ``size`` elements plus ``padding``.
+    """Return the number of windows along one axis.
 
-    With ``ceil_mode`` the last window may overhang, unless it starts at or after the end of the data: PyTorch's rule,
-    which ONNX and the graph compilers share.
+    With ``ceil_mode`` the last window may overhang, unless it starts at or after the end of the data. That is PyTorch's
+    rule, which ONNX and the graph compilers share.
+
+    Args:
+        size: the elements of the data.
+        extent: the elements that one window spans, dilation included.
+        stride: the distance between windows.
+        padding: the widths (before, after) that the op adds.
+        ceil_mode: whether the last window may overhang.
     """
     before, after = padding
     numerator = size + before + after - extent + (stride - 1 if ceil_mode else 0)

@@ -1,6 +1,7 @@
-"""What makes a case impossible in any IR: no such tensor, window, dtype or op. Each ValueError names the value.
+"""What makes a case impossible in any IR: a tensor, window, dtype or op that cannot exist.
 
-What one IR takes of the possible cases is that IR's ``supported``.
+Invariant: each ValueError names the value. A possible case may still not be supported by one IR: that is its
+``supported``.
 """
 
 import math
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     from foldproof.case.case import Case
 
 MOST_STEPS = 6
-"""Steps between pad and consumer, and as many before it."""
+"""The most steps between pad and consumer, and the most producers before the pad."""
 
 
 def check(case: "Case") -> None:
-    """Raise ValueError if the case is impossible."""
+    """Require that a case is possible.
+
+    Raises:
+        ValueError: if it is not; the message names the value and what was expected.
+    """
     _check_attributes(case)
     _check_orders(case)
     _check_steps(case)
@@ -28,7 +33,7 @@ def check(case: "Case") -> None:
     _check_parameters(case)
     _check_symbolic(case)
     if "step" in case.extra_outputs:
-        require(bool(case.steps), "use 'step' needs a step")
+        require(bool(case.steps), "extra output 'step' needs a step")
 
 
 # --- the consumer -------------------------------------------------------------------------------------
@@ -48,7 +53,7 @@ def _check_attributes(case: "Case") -> None:
             f"{case.operand_dtype} data with {case.kernel_dtype} weight needs an out_dtype",
         )
     else:
-        idle = {
+        unused = {
             "kernel_layout": "",
             "weight_dtype": "",
             "out_dtype": "",
@@ -56,11 +61,11 @@ def _check_attributes(case: "Case") -> None:
             "groups": 1,
             "constant_weight": False,
         }
-        for name, value in idle.items():
+        for name, value in unused.items():
             require(getattr(case, name) == value, f"{spec.name} has no {name}, but it is {getattr(case, name)!r}")
         require(not case.pads_weight, f"{spec.name} has no weight to pad")
     require(spec.pools or not case.ceil_mode, f"{spec.name} has no ceil_mode")
-    require(spec.family == "avg_pool" or not case.count_include_pad, f"{spec.name} makes no use of count_include_pad")
+    require(spec.family == "avg_pool" or not case.count_include_pad, f"{spec.name} has no count_include_pad")
 
 
 def _check_layout(name: str, layout: str, standard: str) -> None:
@@ -100,7 +105,7 @@ def _check_shapes(case: "Case") -> None:
 
 
 def _check_mirrored(case: "Case") -> None:
-    """A mirrored border can be no wider than what it mirrors."""
+    """Require a mirrored border that is not wider than what it mirrors."""
     source = case.kernel_dims if case.pads_weight else case.data_dims
     for letter, sides in case.pad_widths.items():
         limit = {"reflect": source[letter] - 1, "circular": source[letter], "replicate": max(sides)}[case.pad.mode]
@@ -111,12 +116,12 @@ def _check_mirrored(case: "Case") -> None:
 
 
 def _check_value(value: float, dtype: str) -> None:
-    """A tensor holds no finite pad value out of its range: of unsigned dtypes no negative one, not even -0.5."""
+    """Require a finite pad value in the range of its tensor. An unsigned dtype has no negative value, not even -0.5."""
     if dtype in dtypes.INTEGERS:
         low, high = dtypes.int_range(dtype)
         fits = math.isfinite(value) and low <= int(value) <= high and (low < 0 or value >= 0)
     else:
-        # A bfloat16 may have a value of float32's range; what lies between the two becomes an infinity.
+        # A bfloat16 may have a value in float32's range. A value between the two ranges becomes an infinity.
         range_of = "float32" if dtype == "bfloat16" else dtype
         fits = not math.isfinite(value) or abs(value) <= dtypes.HIGHEST[range_of]
     require(fits, f"pad value {value!r} does not fit {dtype}")
@@ -126,33 +131,38 @@ def _check_value(value: float, dtype: str) -> None:
 
 
 def _check_orders(case: "Case") -> None:
-    """Each structural step does to its source what its name says, and nothing else."""
+    """Require that each structural step does to its source what its name says, and nothing else."""
     letters = set("NC" + case.spec.spatial + EXTRA)
     for place, step in enumerate(case.steps):
         before, after = case.orders[place : place + 2]
-        known = len(set(before)) == len(before) and set(before) <= letters
-        require(known, f"source {before!r} of {step.kind} has letters that are not once each of {sorted(letters)}")
+        valid = len(set(before)) == len(before) and set(before) <= letters
+        require(
+            valid,
+            f"source {before!r} of {step.kind} must have some of the letters {', '.join(sorted(letters))}, each once",
+        )
         for letter, _, _ in step.widths:
             inside = letter in before and letter not in EXTRA
             require(inside, f"widths of a pad name {letter}, but its layout is {before}")
         if step.kind not in STRUCTURAL:
             continue
         inserted, removed = set(after) - set(before), set(before) - set(after)
-        kept = [letter for letter in before if letter in after] == [letter for letter in after if letter in before]
+        same_order = [letter for letter in before if letter in after] == [
+            letter for letter in after if letter in before
+        ]
         does = {
-            "permute_dims": not inserted and not removed and not kept,
-            "expand_dims": bool(inserted) and not removed and kept,
-            "squeeze": not inserted and bool(removed) and kept,
-            "reshape": bool(inserted | removed) and kept,
+            "permute_dims": not inserted and not removed and not same_order,
+            "expand_dims": bool(inserted) and not removed and same_order,
+            "squeeze": not inserted and bool(removed) and same_order,
+            "reshape": bool(inserted | removed) and same_order,
         }
         require(does[step.kind], f"{step.kind} does not make {after} out of {before}")
         require(removed <= set(EXTRA), f"{step.kind} from {before} to {after} removes an axis of the consumer")
         for letter in sorted(inserted):
             require(case.dims_along[place].get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
     for letter in set(case.spec.data_layout) - set(case.pad_order):
-        lacks = f"the layout {case.pad_order} before the pad has no {letter}"
-        require(case.data_dims[letter] == 1, f"{lacks}, but its length is {case.data_dims[letter]}")
-        require(case.pads_weight or case.pad_widths[letter] == (0, 0), f"{lacks}, but it is padded")
+        missing = f"the layout {case.pad_order} before the pad has no {letter}"
+        require(case.data_dims[letter] == 1, f"{missing}, but its length is {case.data_dims[letter]}")
+        require(case.pads_weight or case.pad_widths[letter] == (0, 0), f"{missing}, but it is padded")
 
 
 def _check_steps(case: "Case") -> None:
@@ -161,12 +171,12 @@ def _check_steps(case: "Case") -> None:
         require(count <= MOST_STEPS, f"{count} {name}, at most {MOST_STEPS} are supported")
     for step in case.producers:
         member("step before the pad", step.kind, ELEMENTWISE)
-    require(not case.producers or not case.pads_weight, "front stands before a pad of the data, not of the weight")
+    require(not case.producers or not case.pads_weight, "producers must be empty if the pad is on the weight")
     for place in (*case.producer_places, *case.step_places):
         member(f"dtype that {place.step.kind} reads", place.dtype, TAKES[place.step.kind])
     for place in case.step_places:
         if place.step.kind == "pad":
-            require(not case.pads_weight, "a pad on the weight and another one on the data are two cases")
+            require(not case.pads_weight, "steps must not have a pad if the pad is on the weight")
             _check_value(place.step.value, place.dtype)
 
 
@@ -185,7 +195,7 @@ def _check_parameters(case: "Case") -> None:
 
 
 def _numbers(step: Step) -> list[tuple[str, float]]:
-    """The numbers that have the dtype of the data."""
+    """Return the numbers of a step that have the dtype of the data, by name."""
     if step.kind == "clip":
         return [("low", step.low), ("high", step.high)]
     if step.kind == "leakyrelu":
@@ -194,24 +204,27 @@ def _numbers(step: Step) -> list[tuple[str, float]]:
 
 
 def _check_number(step: Step, name: str, value: float, dtype: str) -> None:
-    """A number that the step computes with, in the dtype of the data: whole for integers, since it may be truncated.
+    """Require a number that the dtype of the data has, since an implementation may truncate it.
 
-    Integer division by 0 or -1, and by data, can kill the process.
+    Integer division by 0, by -1 or by the data can kill the process.
     """
     if dtype in dtypes.FLOATS:
         fits = not math.isfinite(value) or abs(value) <= dtypes.HIGHEST[dtype]
         require(fits, f"{name} {value!r} of {step.kind} does not fit {dtype}")
         return
     low, high = dtypes.int_range(dtype)
-    whole = math.isfinite(value) and value == int(value) and low <= value <= high
-    require(whole, f"{name} {value!r} of {step.kind} is no {dtype}")
+    fits = math.isfinite(value) and value == int(value) and low <= value <= high
+    require(fits, f"{name} {value!r} of {step.kind} is not a value of {dtype}")
     divides = step.kind != "divide" or (not step.swapped and value not in (0, -1))
-    require(divides, f"integer division by {'the data' if step.swapped else value} has no meaning for every input")
+    require(divides, f"integer division by {'the data' if step.swapped else value} is not defined for every input")
 
 
 def _check_symbolic(case: "Case") -> None:
-    """Batch and spatial axes may be symbolic; channels are known."""
+    """Require symbolic axes among batch and spatial axes. Channels are never symbolic."""
     choose("symbolic axis", case.symbolic, tuple("N" + case.spec.spatial), empty=True)
-    require(len(set(case.symbolic)) == len(case.symbolic), f"symbolic names an axis twice: {case.symbolic}")
+    require(
+        len(set(case.symbolic)) == len(case.symbolic),
+        f"symbolic must name each axis once, not {', '.join(case.symbolic)}",
+    )
     for letter in case.symbolic:
-        require(letter in case.pad_order, f"symbolic axis {letter} is none of the layout {case.pad_order} of x")
+        require(letter in case.pad_order, f"symbolic axis {letter} is not in the layout {case.pad_order} of x")

@@ -1,1 +1,1 @@
-"""check(case): build, fold, compile, run, compare."""
+"""check(case): build, fold, compile, run, compare, and judge the pads that are left."""

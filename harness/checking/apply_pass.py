@@ -1,4 +1,8 @@
-"""Apply the pass to a case, and check everything about its result that needs no execution."""
+"""Apply the pass to the module of a case, and check everything about its result that needs no execution.
+
+Invariant: a pass that raises, changes its input, returns an ill-formed module or another type, or changes its own
+result again, is a ``Failure`` that blames the pass.
+"""
 
 from typing import Any
 
@@ -10,16 +14,26 @@ Fold = Pass
 
 
 def apply_pass(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> Module:
-    """Return what the pass makes of a module, which it leaves alone. Raises a ``Failure``."""
+    """Return what the pass makes of a module. Raises a ``Failure`` like ``apply_and_explain``."""
     return apply_and_explain(case, pass_, unfolded, ir)[0]
 
 
 def apply_and_explain(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> tuple[Module, tuple[Outcome, ...]]:
-    """Return what the pass makes of a module, which it leaves alone, and its outcome for each site.
+    """Return what the pass makes of a module, and its outcome for each site.
 
     Outcomes come from a pass that has ``fold_and_explain(module) -> (module, reports)`` or ``explain(module) ->
-    reports``. Through ``fold_and_explain`` the pass is asked once for both, and so not as the compiler's pass manager
-    would; ``check_again`` goes that way, and a test compares both (tests/checking/test_check.py). Raises a ``Failure``.
+    reports``. A pass with ``fold_and_explain`` runs once for both, and so without the pass manager of the compiler.
+    ``check_again`` does call the pass itself, and tests/checking/test_apply_pass.py compares the two.
+
+    Args:
+        case: the case, for the failure.
+        pass_: the pass under test.
+        unfolded: the module. The pass must not change it.
+        ir: the IR of the module.
+
+    Raises:
+        Failure: CompileError if the pass raises or returns something else than a module; InputMutated if it changes
+            ``unfolded``.
     """
     before = ir.clone(unfolded)
     reports: Any = ()
@@ -40,9 +54,13 @@ def apply_and_explain(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> tupl
 
 
 def check_form(case: Case, unfolded: Module, folded: Module, ir: IR) -> None:
-    """Require a well-formed module (which includes the types of all calls) of the same type. Raises a ``Failure``."""
-    if objection := ir.verify(folded):
-        raise failure("IllFormed", case, "module", f"the folded module is not well formed: {objection}")
+    """Require a module that is well formed (the types of all calls included) and returns the same type.
+
+    Raises:
+        Failure: IllFormed or WrongType.
+    """
+    if reason := ir.verify(folded):
+        raise failure("IllFormed", case, "module", f"the folded module is not well formed: {reason}")
     if ir.entry(folded) is None:
         raise failure("IllFormed", case, "module", "the folded module has no entry function 'main'")
     want, got = ir.return_type(unfolded), ir.return_type(folded)
@@ -51,7 +69,11 @@ def check_form(case: Case, unfolded: Module, folded: Module, ir: IR) -> None:
 
 
 def check_again(case: Case, pass_: Pass, folded: Module, ir: IR) -> None:
-    """Require that the pass leaves its own result alone. Raises a ``Failure``."""
+    """Require that the pass does not change its own result.
+
+    Raises:
+        Failure: CompileError or NotIdempotent.
+    """
     try:
         again = pass_(folded)
     except (Exception, SystemExit) as error:

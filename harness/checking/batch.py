@@ -1,15 +1,18 @@
 """Check several cases at once: compiled together, they cost less than one by one.
 
-Invariant: the results are those of ``check`` on each case alone. Nothing that goes wrong in a batch is believed before
-the case has shown it alone.
+    cases --prepare each--> modules --compile together--> programs --conclude each--> results
+
+Invariant: the results are those of ``check`` on each case alone. Whatever goes wrong in a batch is confirmed by
+checking the case alone.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
 from foldproof.case import Case
-from foldproof.checking.check import Prepared, check, conclude, prepare
+from foldproof.checking.check import check, conclude
 from foldproof.checking.failures import Failure, failure
+from foldproof.checking.prepare import Prepared, prepare
 from foldproof.checking.result import Verdict
 from foldproof.ir.base import IR, Pass, Program, Target, ir_of
 
@@ -17,7 +20,18 @@ Result = Verdict | Failure
 
 
 def check_batch(cases: Sequence[Case], fold: Pass, target: Target, *, complete: bool, sample: float) -> list[Result]:
-    """Return a verdict or failure for each case, in order."""
+    """Check each case, and never raise.
+
+    Args:
+        cases: the cases.
+        fold: the pass under test, for all of them.
+        target: the parsed target.
+        complete: whether a legal fold that the pass misses is a failure.
+        sample: the share of passing cases, 0 to 1, that both pipelines run.
+
+    Returns:
+        A verdict or a failure for each case, in order. An error of the harness is a failure, too: HarnessError.
+    """
     alone = partial(_check_alone, fold=fold, target=target, complete=complete, sample=sample)
     if len(cases) == 1:
         return [alone(cases[0])]
@@ -35,9 +49,9 @@ def check_batch(cases: Sequence[Case], fold: Pass, target: Target, *, complete: 
 def _check_alone(case: Case, fold: Pass, target: Target, *, complete: bool, sample: float) -> Result:
     try:
         return check(case, fold, target, complete=complete, sample=sample)
-    except Failure as found:
-        return found
-    except BaseException as error:  # noqa: BLE001, nothing may end a campaign from here, least of all silently
+    except Failure as failed:
+        return failed
+    except BaseException as error:  # noqa: BLE001, nothing may end a campaign from here
         message = f"check raised {type(error).__name__}: {error}"
         return failure("HarnessError", case, type(error).__name__, message)
 
@@ -50,7 +64,7 @@ def _try_prepare(case: Case, fold: Pass, *, complete: bool) -> Prepared | None:
 
 
 def _compile_together(ir: IR, prepared: Sequence[Prepared], target: Target) -> dict[Case, Program]:
-    """Compile the cases; return the program of each, or none if one does not compile, which then shows alone."""
+    """Compile the cases together and return the program of each; empty if one of them does not compile."""
     try:
         programs = ir.compile([p.modules for p in prepared], target)
     except BaseException:  # noqa: BLE001, each case is checked again, alone
@@ -59,18 +73,18 @@ def _compile_together(ir: IR, prepared: Sequence[Prepared], target: Target) -> d
 
 
 def _conclude(prepared: Prepared, target: Target, program: Program | None, sample: float) -> Result | None:
-    """Return the result on a program of a batch; None if the harness raised, which then shows alone."""
+    """Return the result of a case with its program of the batch; None if the harness raised."""
     try:
         return conclude(prepared, target, program=program, sample=sample)
-    except Failure as found:
-        return found
+    except Failure as failed:
+        return failed
     except BaseException:  # noqa: BLE001, the case is checked again, alone
         return None
 
 
 def _confirm_alone(together: Failure | None, alone: Result) -> Result:
-    """Return the result alone; but a failure that only a batch shows is one of the pipeline."""
+    """Return the result of the case alone, but blame the pipeline for a failure that only the batch shows."""
     if together is None or isinstance(alone, Failure):
         return alone
-    detail = f"in a batch, the fast pipeline says {together.fingerprint} ({together.detail}), alone that it passes"
+    detail = f"in a batch, the fast pipeline reports {together.fingerprint} ({together.detail}); alone, the case passes"
     return failure("PipelineDisagreement", together.case, f"{together.kind} in a batch only", detail)

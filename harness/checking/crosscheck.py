@@ -1,26 +1,33 @@
-"""Confirm what the fast pipeline says by the default one: every failure, and a sample of what passed.
+"""Confirm the results of the fast pipeline by the default pipeline: every failure, and a sample of the passing cases.
 
-Invariant: whether a case is in the sample depends on the case and the seed alone, so that any process decides the same.
+Invariant: whether a case is in the sample depends on the case and the seed alone, so every process decides the same.
 """
 
+import json
 import zlib
 
 from foldproof.case import Case
+from foldproof.case.formats import to_first_format
 from foldproof.checking.failures import Failure, failure
 
 SAMPLE = 0.02
-"""Share of the cases that are run through both pipelines, whatever comes of them."""
+"""Share of the passing cases that both pipelines run."""
 
 
 def is_sampled(case: Case, share: float, seed: int = 0) -> bool:
-    """Whether ``case`` is one of the ``share`` (0 to 1) that both pipelines run."""
-    return zlib.crc32(f"{seed} {case.dumps()}".encode()) < share * 2**32
+    """Whether a case is in the share of cases, 0 to 1, that both pipelines run."""
+    return zlib.crc32(f"{seed} {json.dumps(to_first_format(case.to_json()))}".encode()) < share * 2**32
 
 
 def confirm(fast: Failure, default: Failure | None) -> Failure:
-    """Return the failure of the fast pipeline, if the default one (None: passes) fails in the same way."""
+    """Return the failure of the fast pipeline if the default pipeline confirms it, else a PipelineDisagreement.
+
+    Args:
+        fast: the failure of the fast pipeline.
+        default: the failure of the default pipeline; None if the case passes there.
+    """
     if default is not None and default.fingerprint == fast.fingerprint:
         return fast
-    message = default.fingerprint if default is not None else "that it passes"
-    detail = f"the fast pipeline says {fast.fingerprint} ({fast.detail}), the default one {message}"
+    message = f"reports {default.fingerprint}" if default is not None else "passes"
+    detail = f"the fast pipeline reports {fast.fingerprint} ({fast.detail}), but the default pipeline {message}"
     return failure("PipelineDisagreement", fast.case, f"{fast.kind} in the fast one only", detail)

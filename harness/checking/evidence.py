@@ -1,4 +1,8 @@
-"""Evidence: everything that is known of a case without asking the pass or the compiler. A case is looked at once."""
+"""Evidence: everything that is known of a case without the pass and the compiler.
+
+Invariant: a case is looked at once. Inputs, reference results and legality are computed at most once for each
+``Evidence``, and whoever needs them reads them there.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +11,7 @@ import numpy as np
 
 from foldproof.case import Case
 from foldproof.ir.base import IR, KnownIssue, find_known_issue
-from foldproof.oracle import legality as legalities
+from foldproof.oracle import legality as legality_oracle
 from foldproof.oracle.error_bounds import Reference
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.legality import Legality
@@ -19,7 +23,10 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Evidence:
-    """A case with what the oracles of its IR make of it. Each part is computed when it is first read, and kept."""
+    """A case with what the oracles make of it by the semantics of its IR.
+
+    Each part is computed when it is first read, and kept.
+    """
 
     case: Case
     ir: IR
@@ -31,34 +38,34 @@ class Evidence:
 
     @cached_property
     def known_issue(self) -> KnownIssue | None:
-        """The known issue of the compiler that the case shows whenever it is executed."""
+        """The known issue of the compiler that the case shows whenever it is executed; None if there is none."""
         return find_known_issue(self.ir, self.case)
 
     @cached_property
     def inputs(self) -> dict[str, Arrays]:
-        """The input tensors of each fill, by name."""
+        """The input tensors of each fill, by name (``oracle.fills.inputs``)."""
         return {fill: inputs(self.case, fill, self.ir.semantics) for fill in self.case.fills}
 
     @cached_property
     def reference(self) -> dict[str, tuple[Reference, ...]]:
-        """What NumPy makes of the inputs of each fill: one result for each output of the function."""
+        """The reference results of each fill: one for each output of the function."""
         return {fill: outputs(self.case, arrays, self.ir.semantics) for fill, arrays in self.inputs.items()}
 
     @cached_property
     def legality(self) -> Legality:
         """Whether the spatial widths of the pads may become padding of the consumer."""
-        return legalities.legality(self.case, self.ir.semantics)
+        return legality_oracle.legality(self.case, self.ir.semantics)
 
     @cached_property
     def legal_folds(self) -> tuple[Case, ...]:
-        """The cases whose pads went into the padding, and which mean the same as this one."""
-        return legalities.legal_folds(self.case, self.ir.semantics)
+        """The folds that mean the same as the case."""
+        return legality_oracle.legal_folds(self.case, self.ir.semantics)
 
     @cached_property
     def is_unproved_copy(self) -> bool:
-        """Whether the pad only copies, but the compiler cannot prove it."""
-        return legalities.is_unproved_copy(self.case, self.ir.semantics)
+        """Whether the pad only copies, but the compiler cannot prove that."""
+        return legality_oracle.is_unproved_copy(self.case, self.ir.semantics)
 
-    def unused_option(self, options: PassOptions, *, spatial: bool, channels: bool) -> str:
-        """Return which option of the pass should have removed a pad that is left; empty if none."""
+    def find_unused_option(self, options: PassOptions, *, spatial: bool, channels: bool) -> str:
+        """Return why an option of the pass should have removed a pad that is left; empty if no option should have."""
         return find_unused_option(self.case, options, self.ir.semantics, spatial=spatial, channels=channels)

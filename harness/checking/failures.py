@@ -1,7 +1,7 @@
-"""What can be wrong: a class of ``Failure`` each. A failure has its case, its symptom and a sentence.
+"""The kinds of failures: a class for each thing that can be wrong.
 
-Hypothesis and campaigns tell failures apart by ``fingerprint``; since Hypothesis goes by exception type and raising
-line, ``failure`` makes one of a subclass of its own for each fingerprint.
+Invariant: failures are one defect if and only if they have one ``fingerprint``. Hypothesis distinguishes exceptions by
+type and raising line, so ``failure`` returns an instance of a subclass of its own for each fingerprint.
 """
 
 from functools import cache
@@ -10,8 +10,14 @@ from typing import Any
 from foldproof.case import Case
 
 
-class Failure(AssertionError):  # noqa: N818, the field says failure, and a failure is no error of the harness
-    """Base. ``symptom`` is a short constant, ``detail`` the sentence that says what, where and what was expected."""
+class Failure(AssertionError):  # noqa: N818, the field says failure, and a failure is not an error of the harness
+    """Base of all failures.
+
+    Args:
+        case: the case that fails.
+        symptom: a short constant to count by.
+        detail: a sentence with what is wrong, where, and what was expected.
+    """
 
     def __init__(self, case: Case, symptom: str, detail: str) -> None:
         self.case, self.symptom, self.detail = case, symptom, detail
@@ -19,12 +25,12 @@ class Failure(AssertionError):  # noqa: N818, the field says failure, and a fail
 
     @property
     def kind(self) -> str:
-        """The name of the failure class: "Miscompile", ..."""
+        """The name of the failure class, such as "Miscompile"."""
         return next(cls.__name__ for cls in type(self).__mro__ if cls in KINDS)
 
     @property
     def fingerprint(self) -> str:
-        """What is counted as one defect: class, op family, symptom."""
+        """What counts as one defect: class, op family, symptom."""
         return f"{self.kind}/{self.case.spec.family}/{self.symptom}"
 
     def __str__(self) -> str:
@@ -55,11 +61,11 @@ class NotIdempotent(Failure):
 
 
 class MissedFold(Failure):
-    """A fold that is legal for every input and geometry was not made."""
+    """The pass left a pad whose fold is legal for every input and shape."""
 
 
 class CompileError(Failure):
-    """The pass, or the compiler on what it returned, raised; ``symptom`` says at which stage."""
+    """The pass raised, or the compiler raised on what the pass returned; ``symptom`` names the stage."""
 
 
 class TargetCrashed(Failure):
@@ -75,7 +81,7 @@ class OracleDisagreement(Failure):
 
 
 class PipelineDisagreement(Failure):
-    """The fast pipeline and the default one differ: in the bits of an output, or in the result of the case."""
+    """The fast and the default pipeline differ: in the bits of an output, or in the result of the case."""
 
 
 class HarnessError(Failure):
@@ -101,7 +107,14 @@ _BY_NAME = {kind.__name__: kind for kind in KINDS}
 
 
 def failure(kind: str, case: Case, symptom: str, detail: str) -> Failure:
-    """A failure to raise, of a class that belongs to its fingerprint alone."""
+    """Return a failure to raise, of a class that belongs to its fingerprint alone.
+
+    Args:
+        kind: the name of one of ``KINDS``.
+        case: the case that fails.
+        symptom: a short constant to count by.
+        detail: a sentence with what is wrong, where, and what was expected.
+    """
     return _subclass(kind, case.spec.family, symptom)(case, symptom, detail)
 
 

@@ -1,4 +1,4 @@
-"""The verdict on a case without a failure. Plain values, which are sent between processes."""
+"""The verdict on a case that does not fail. Plain values, which are sent between processes."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from foldproof.oracle.legality import Legality
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The verdict of ``check``.
+    """What ``check`` returns for a case that does not fail.
 
     Args:
         folded: whether the pass left fewer pads than there were.
-        legality: whether the pads that were left could be folded; None if none was left.
-        rules: those by which the pass folded, if it explains.
-        reasons: (kind, sentence) of the sites that the pass refused, if it explains.
+        legality: whether the pads that are left could be folded; None if none is left.
+        rules: the rules by which the pass folded, if it reports them.
+        reasons: (kind, sentence) of each site that the pass refused, if it reports them.
         undefined: why some output could not be compared with all oracles.
-        known_issues: those of the compiler that kept some output from being compared.
-        unsupported: why the IR cannot express the case; it was not executed then. Empty if it can.
+        known_issues: the known issues of the compiler that prevented a comparison.
+        unsupported: why the IR cannot express the case, so that it was not executed; empty if it can.
         sampled: whether both pipelines ran the case and returned the same bits.
         fallback: why the fast pipeline did not run the case; empty if it did.
     """
@@ -33,5 +33,5 @@ class Verdict:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether some output was not compared with all oracles: the case has neither failed nor passed."""
+        """Whether some output was not compared with all oracles, so that the case neither fails nor passes."""
         return bool(self.undefined or self.known_issues or self.unsupported)

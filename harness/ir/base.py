@@ -1,9 +1,9 @@
-"""The protocol between checking and an IR: everything that ``check`` asks of a compiler.
+"""The protocol between checking and an IR: everything that ``check`` needs of a compiler.
 
     case --build--> Module --pass--> Module --compile--> Program --run--> arrays
 
-``checking`` and everything above it import this module and no IR. The pass under test says which IR it works on:
-``ir_of(pass_)`` returns its attribute ``foldproof_ir``, an ``IR``, or Relax.
+Invariant: ``checking`` and everything above it import this module and no IR. The pass under test names its IR:
+``ir_of(pass_)`` returns its attribute ``foldproof_ir``, or Relax.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,30 +17,30 @@ from foldproof.core.loading import load_attribute
 from foldproof.oracle.semantics import Semantics
 
 Module = Any
-"""A module of the IR. ``checking`` hands it on, and looks inside through the IR only."""
+"""A module of the IR. ``checking`` passes it on, and looks inside through the IR only."""
 
 Pass = Callable[[Module], Module]
-"""A pass: any callable from module to module. It leaves the module alone that it is given."""
+"""A pass: any callable from module to module. It must not change its argument."""
 
 FAST, DEFAULT = "fast", "default"
-"""Pipelines. ``default`` is the compiler's own; ``fast``, if there is one, is shorter and confirmed by it."""
+"""Pipelines. ``default`` is the compiler's own. ``fast``, if there is one, is shorter, and ``default`` confirms it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssue:
     """A known defect of the compiler of an IR.
 
-    A known issue does not fail a case, and is never counted as passed either: the verdict names it.
+    A case with a known issue does not fail, and is not counted as passed either: the verdict names the issue.
 
     Args:
         name: a short constant to count by.
-        text: the sentence for a person.
-        matches: whether a case shows it.
-        dtype_only: whether the values are right all the same.
-        runs: False where running such a case can kill the process: it is drawn, folded, checked as IR and counted, but
-            not executed.
-        raises: what the compiler's error contains where it does not compile such a case; where it does compile, the
-            case is like any other.
+        text: a description for a person.
+        matches: whether a case shows the issue.
+        dtype_only: whether only the dtype of the result is wrong, and the values are right.
+        runs: False if running such a case can kill the process. It is then built, folded, checked and counted, but not
+            executed.
+        raises: a part of the compiler's error message, if the compiler may fail to compile such a case. A case that
+            does compile is like any other. Empty if the issue is of another kind.
     """
 
     name: str
@@ -53,12 +53,12 @@ class KnownIssue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualPads:
-    """Pads that a module still has.
+    """How many pads a module still has.
 
     Args:
-        foldable: operands of convolutions and pools after a pad of a spatial axis, identity pads included.
-        identity: pads of either form whose widths are all 0.
-        channel: convolutions whose data is after a pad of its channels.
+        foldable: the operands of convolutions and pools that are after a pad of a spatial axis, plus ``identity``.
+        identity: the pads whose widths are all 0, wherever they are.
+        channel: the convolutions whose data is after a pad of its channels.
     """
 
     foldable: int
@@ -68,7 +68,13 @@ class ResidualPads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a pass reports of one site: ``rule`` if it folded by one, else ``kind`` and ``detail`` of its refusal."""
+    """What a pass reports of one site.
+
+    Args:
+        rule: the rule by which it folded; empty if it refused.
+        kind: a constant to count refusals by.
+        detail: the reason of the refusal, in a sentence.
+    """
 
     rule: str = ""
     kind: str = ""
@@ -80,16 +86,22 @@ class Outcome:
 
 
 class Program(Protocol):
-    """Compiled functions of one case. ``fallback`` says why not the pipeline that was asked for; empty if it was."""
+    """The compiled functions of one case.
+
+    ``fallback`` is the reason why another pipeline than the requested one compiled them; empty if there is none.
+    """
 
     fallback: str
 
     def run(self, name: str, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Return the outputs of the function ``name`` on arrays in the order of its parameters."""
+        """Run the function ``name`` on arrays in the order of its parameters, and return its outputs."""
 
 
 class Target(Protocol):
-    """What a module is compiled for. ``notice`` says why ``pipeline`` is not the one that was asked for."""
+    """What a module is compiled for.
+
+    ``notice`` is the reason why ``pipeline`` is not the requested one; empty if it is.
+    """
 
     @property
     def name(self) -> str: ...
@@ -98,14 +110,16 @@ class Target(Protocol):
     @property
     def notice(self) -> str: ...
     def with_pipeline(self, pipeline: str) -> "Target":
-        """Return the same target, compiled for through another pipeline."""
+        """Return the same target with another pipeline."""
 
 
 class IR(Protocol):
     """An intermediate representation with its compiler. Each is an object with these attributes and methods.
 
-    ``name`` and ``compiler`` are what messages call them. ``script_writer`` names (MODULE:ATTR) the function that
-    writes standalone scripts; empty if there is none.
+    - ``name`` and ``compiler`` are the names of the IR and its compiler in messages.
+    - ``semantics`` are the choices that the NumPy reference needs.
+    - ``known_issues`` are defects of the compiler that do not fail a case.
+    - ``script_writer`` names the function that writes standalone scripts (MODULE:ATTR); empty if there is none.
     """
 
     @property
@@ -125,27 +139,31 @@ class IR(Protocol):
     def build(self, case: Case, *, with_pad: bool = True) -> Module:
         """Return a well-formed module whose entry function is the case, unfolded.
 
-        Its parameters are named and ordered as the keys of ``oracle.fills.parameters``. It returns the result, or a
-        tuple with what ``case.extra_outputs`` asks for after it. ``with_pad=False`` leaves out a pad of widths 0.
+        The parameters are named and ordered as the keys of ``oracle.fills.parameters``. The function returns the
+        consumer's result, or a tuple of it and the tensors of ``case.extra_outputs``.
+
+        Args:
+            case: the case.
+            with_pad: False to leave out a pad whose widths are all 0.
         """
 
     def is_module(self, value: Any) -> bool:
         """Whether ``value`` is a module of this IR."""
 
     def clone(self, module: Module) -> Module:
-        """Return a copy that no change of the module reaches."""
+        """Return a copy that does not change with the module."""
 
     def same(self, a: Any, b: Any) -> bool:
         """Whether two modules, functions or types are structurally equal."""
 
     def identical(self, a: Module, b: Module) -> bool:
-        """Whether two modules are one object of the compiler, whatever Python wraps it in."""
+        """Whether two modules are the same object of the compiler."""
 
     def verify(self, module: Module) -> str:
-        """Return why the module is not well formed, in a line; empty if it is."""
+        """Return why the module is not well formed, in one line; empty if it is."""
 
     def entry(self, module: Module) -> Any:
-        """Return the function that is run; None if the module has none."""
+        """Return the function that ``compile`` compiles; None if the module has none."""
 
     def return_type(self, module: Module) -> Any:
         """Return the declared type of what the entry function returns; comparable by ``same``, readable by ``str``."""
@@ -154,19 +172,31 @@ class IR(Protocol):
         """Count the pads that a module still has."""
 
     def parse_target(self, name: str, pipeline: str = FAST) -> Target:
-        """Return the target of that name. Raises UsageError for an unknown one."""
+        """Return the target of that name.
+
+        Raises:
+            UsageError: if the target is unknown.
+        """
 
     def compile(self, batch: Sequence[Mapping[str, Module]], target: Any) -> Sequence[Program]:
-        """Compile the entry function of each module, to be called by its key; a program for each mapping.
+        """Compile the entry functions of many modules at once.
 
-        Raises whatever the compiler raises, for any of them.
+        Args:
+            batch: for each program, its modules by the name under which their entry functions are run.
+            target: the target.
+
+        Returns:
+            A program for each mapping, in order.
+
+        Raises:
+            Exception: whatever the compiler raises for any of them.
         """
 
     def to_source(self, module: Module) -> str:
-        """Return the module as text that a person reads."""
+        """Return the module as text for a person."""
 
     def short_error(self, error: BaseException) -> str:
-        """Return the type and the telling line of an error, in at most a few hundred characters."""
+        """Return the type and the most useful line of an error, in at most a few hundred characters."""
 
 
 RELAX = "foldproof.ir.relax.ir:RELAX"
@@ -179,22 +209,22 @@ def ir_of(pass_: Any) -> IR:
 
 
 def find_known_issue(ir: IR, case: Case) -> KnownIssue | None:
-    """Return the known issue that ``case`` shows whenever it is executed."""
+    """Return the known issue that a case shows whenever it is executed; None if there is none."""
     return next((issue for issue in ir.known_issues if not issue.raises and issue.matches(case)), None)
 
 
 def find_raised_issue(ir: IR, case: Case, message: str) -> KnownIssue | None:
-    """Return the known issue that keeps ``case`` from being compiled, which the compiler reports with ``message``."""
+    """Return the known issue that prevents compiling a case, if the compiler failed with ``message``; else None."""
     raised = (issue for issue in ir.known_issues if issue.raises and issue.raises in message)
-    found = next((issue for issue in raised if issue.matches(case)), find_known_issue(ir, case))
-    return None if found is None or found.dtype_only else found
+    issue = next((issue for issue in raised if issue.matches(case)), find_known_issue(ir, case))
+    return None if issue is None or issue.dtype_only else issue
 
 
 def read_outcomes(reports: Iterable[Any]) -> tuple[Outcome, ...]:
-    """Return what a pass reports of its sites.
+    """Return the outcomes that a pass reports of its sites.
 
-    A report has an ``outcome`` with a ``rule``, or with the ``kind`` and ``detail`` of a refusal. One of another form
-    gives no outcome: explaining is a service of the pass, and no duty.
+    A report has an ``outcome`` with a ``rule``, or with the ``kind`` and ``detail`` of a refusal. A report of another
+    form is ignored, since a pass does not have to explain.
     """
     outcomes = []
     for report in reports:

@@ -10,9 +10,10 @@ that the bundled pass does not have. Modules run through the fast pipeline. Wher
 from collections.abc import Sequence
 
 from foldproof.case import Case
-from foldproof.checking.check import Prepared, conclude, prepared_from
+from foldproof.checking.check import conclude
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
+from foldproof.checking.prepare import Prepared, prepared_from
 from foldproof.ir.base import Program, Target
 from foldproof.ir.relax.ir import RELAX
 from foldproof.mutants.distinct_modules import CaseModules, DistinctModule, Passes, apply_all

@@ -1,1 +1,1 @@
-"""What the output should be: input fills, the NumPy reference with its error bounds, and whether a fold is legal."""
+"""The oracles: input fills, the NumPy reference with its error bounds, and whether a fold is legal."""

@@ -2,9 +2,9 @@
 
     apply(step, tensor, {"scale": ..., ...}, semantics) -> tensor
 
-Invariant: each operation rounds once, to the dtype that it works in. Integers wrap. Where implementations differ (what
-a maximum makes of NaN and of zeros of two signs, products with a constant 0, overflow, skipped roundings),
-``semantics`` decides. A cast from float to integer out of range is unspecified everywhere.
+Invariant: each operation rounds once, to the dtype that it works in. Integers wrap. ``semantics`` decides where
+implementations differ: maxima of NaN and of zeros of two signs, products with a constant 0, overflow, and roundings
+that are skipped. A cast from float to integer out of range is unspecified everywhere.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ import ml_dtypes  # noqa: F401, makes "bfloat16" a name that np.dtype knows
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import dtypes
+from foldproof.case import Step, dtypes
 from foldproof.case.parameters import Parameters
-from foldproof.case.step import QUANTIZING, Step
+from foldproof.case.step import QUANTIZING
 from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]
@@ -28,9 +28,16 @@ OVERFLOW = "integer overflow in a step"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """An array with masks: ``unknown`` where the reference cannot tell the value, ``unspecified`` where nobody can.
+    """An array with masks of the elements whose value is in doubt.
 
-    Invariant: what is unspecified is unknown. ``reasons`` say why anything is unspecified.
+    Invariant: every unspecified element is unknown.
+
+    Args:
+        value: the array.
+        unknown: bool, in the shape of ``value``: the reference cannot tell the value. A rounding that a compiler may
+            skip is the usual cause. Equal graphs still return equal values.
+        unspecified: bool, in the shape of ``value``: equal graphs may return different values.
+        reasons: why anything is unspecified.
     """
 
     value: Array
@@ -38,38 +45,50 @@ class Tensor:
     unspecified: Array
     reasons: tuple[str, ...] = ()
 
-    def each(self, change: Callable[[Array], Array]) -> "Tensor":
+    def map_parts(self, change: Callable[[Array], Array]) -> "Tensor":
         """Apply the same change to the value and to both masks."""
         unknown = change(self.unknown)
         unspecified = unknown if self.unspecified is self.unknown else change(self.unspecified)
         return Tensor(value=change(self.value), unknown=unknown, unspecified=unspecified, reasons=self.reasons)
 
     def mark_unspecified(self, where: Array, reason: str) -> "Tensor":
-        """Mark these elements as unspecified too."""
+        """Return the tensor with further elements marked as unspecified, and so as unknown."""
         if not where.any():
             return self
         reasons = tuple(dict.fromkeys((*self.reasons, reason)))
         return replace(self, unknown=self.unknown | where, unspecified=self.unspecified | where, reasons=reasons)
 
 
-def known(value: Array) -> Tensor:
-    """Return a tensor of which everything is known."""
+def exact_tensor(value: Array) -> Tensor:
+    """Return a tensor of which every element is known."""
     nowhere = np.zeros(value.shape, np.bool_)
     return Tensor(value=value, unknown=nowhere, unspecified=nowhere)
 
 
 def apply(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    """Apply an elementwise step to a tensor. ``parameters`` have the shapes that broadcast to it."""
+    """Apply an elementwise step to a tensor.
+
+    Args:
+        step: the step; structural steps and pads are not elementwise.
+        tensor: what the step reads, of any shape.
+        parameters: scale, zero_point or operand by name, in their dtypes, of shapes that broadcast to the tensor.
+        semantics: the choices of the IR.
+
+    Returns:
+        The result, in the shape of the tensor and the dtype of the step.
+    """
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
         result = _KINDS[step.kind](step, tensor, parameters, semantics)
         excess = tensor.value.dtype.name in semantics.excess_precision
         if excess and step.kind not in QUANTIZING and step.kind != "astype":
-            result = replace(result, unknown=result.unknown | _is_rounded(step, tensor, parameters, result, semantics))
+            result = replace(
+                result, unknown=result.unknown | _find_rounded(step, tensor, parameters, result, semantics)
+            )
         return result
 
 
-def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor, semantics: Semantics) -> Array:
-    """Find the elements that round: they are computed in float32, and that rounding may be dropped."""
+def _find_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor, semantics: Semantics) -> Array:
+    """Return the elements that round. They are computed in float32, and a compiler may drop the rounding."""
     single = np.dtype(np.float32)
     exact = _KINDS[step.kind](
         replace(step, alpha=float(np.array(step.alpha).astype(tensor.value.dtype)))
@@ -83,13 +102,19 @@ def _is_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tens
 
 
 def cast(tensor: Tensor, dtype: str, semantics: Semantics) -> Tensor:
-    """Cast a tensor. Float to integer truncates; a dtype of excess precision is unknown where it rounds."""
+    """Cast a tensor.
+
+    Float to integer truncates, and is unspecified out of range. A cast to a dtype of excess precision is unknown where
+    it rounds.
+    """
     value, to_integer = tensor.value, dtype in dtypes.INTEGERS
     if to_integer and not np.issubdtype(value.dtype, np.integer):
         low, high = dtypes.int_range(dtype)
-        whole = np.trunc(value.astype(np.float64))
-        inside = (whole >= low) & (whole < high + 1)  # high + 1 is a power of two: exact where int64's high is not
-        inner = np.where(inside, whole, 0).astype(np.dtype(dtype))
+        truncated = np.trunc(value.astype(np.float64))
+        inside = (truncated >= low) & (
+            truncated < high + 1
+        )  # high + 1 is a power of two: exact where int64's high is not
+        inner = np.where(inside, truncated, 0).astype(np.dtype(dtype))
         return replace(tensor, value=inner).mark_unspecified(~inside, OUT_OF_RANGE)
     result = value.astype(np.dtype(dtype))
     if dtype not in semantics.excess_precision or value.dtype == result.dtype:
@@ -106,7 +131,7 @@ def _cast(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semanti
 
 
 def _dequantize(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    """float32(int32(q) - zero_point) * scale: int32 wraps, and each float operation rounds once."""
+    """Compute float32(int32(q) - zero_point) * scale: int32 wraps, and each float operation rounds once."""
     scale, zero_point = parameters["scale"], parameters["zero_point"]
     difference = (tensor.value.astype(np.int64) - zero_point.astype(np.int64)).astype(np.int32)
     result = difference.astype(np.float32) * scale
@@ -138,22 +163,24 @@ def _clip(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semanti
 
 def _leakyrelu(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     value = tensor.value
-    return replace(tensor, value=np.where(value > 0, value, _times(value, value.dtype.type(step.alpha), semantics)))
+    return replace(
+        tensor, value=np.where(value > 0, value, _multiply_constant(value, value.dtype.type(step.alpha), semantics))
+    )
 
 
 def _sign(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    """1, -1, or 0.0 for zeros of either sign and for NaN."""
+    """Return 1, -1, or 0.0 for zeros of either sign and for NaN."""
     value = tensor.value
     return replace(tensor, value=((value > 0).astype(value.dtype) - (value < 0).astype(value.dtype)))
 
 
-def _rounding(function: Callable[[Array], Array]) -> Callable[[Step, Tensor, Parameters, Semantics], Tensor]:
-    """A function of floats that leaves integers as they are."""
+def _make_rounding(function: Callable[[Array], Array]) -> Callable[[Step, Tensor, Parameters, Semantics], Tensor]:
+    """Return a step that applies a function to floats, and returns integers unchanged."""
 
-    def rounded(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    def round_floats(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
         return tensor if _is_integer(tensor) else replace(tensor, value=function(tensor.value))
 
-    return rounded
+    return round_floats
 
 
 def _sqrt(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
@@ -161,15 +188,15 @@ def _sqrt(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semanti
 
 
 def _negative(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    return _computed(tensor, semantics, np.negative, tensor.value)
+    return _compute(tensor, semantics, np.negative, tensor.value)
 
 
 def _abs(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    return _computed(tensor, semantics, np.abs, tensor.value)
+    return _compute(tensor, semantics, np.abs, tensor.value)
 
 
 def _square(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    return _computed(tensor, semantics, np.multiply, tensor.value, tensor.value)
+    return _compute(tensor, semantics, np.multiply, tensor.value, tensor.value)
 
 
 def _binary(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
@@ -185,9 +212,9 @@ def _binary(step: Step, tensor: Tensor, parameters: Parameters, semantics: Seman
         choose = semantics.maximum if step.kind == "maximum" else semantics.minimum
         return replace(tensor, value=choose(left, right))
     if step.kind == "divide" and _is_integer(tensor):
-        return replace(tensor, value=_truncated(left, right))
+        return replace(tensor, value=_divide_integers(left, right))
     arithmetic = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide}
-    return _computed(tensor, semantics, arithmetic[step.kind], left, right)
+    return _compute(tensor, semantics, arithmetic[step.kind], left, right)
 
 
 _KINDS: dict[str, Callable[[Step, Tensor, Parameters, Semantics], Tensor]] = {
@@ -197,10 +224,10 @@ _KINDS: dict[str, Callable[[Step, Tensor, Parameters, Semantics], Tensor]] = {
     "relu": _relu,
     "clip": _clip,
     "leakyrelu": _leakyrelu,
-    "round": _rounding(np.rint),
-    "floor": _rounding(np.floor),
-    "ceil": _rounding(np.ceil),
-    "trunc": _rounding(np.trunc),
+    "round": _make_rounding(np.rint),
+    "floor": _make_rounding(np.floor),
+    "ceil": _make_rounding(np.ceil),
+    "trunc": _make_rounding(np.trunc),
     "sign": _sign,
     "sqrt": _sqrt,
     "negative": _negative,
@@ -217,19 +244,19 @@ def _is_integer(tensor: Tensor) -> bool:
     return bool(np.issubdtype(tensor.value.dtype, np.integer))
 
 
-def _times(value: Array, factor: Any, semantics: Semantics) -> Array:
-    """Multiply with a constant; a simplifier makes a product with the constant 0 that constant."""
+def _multiply_constant(value: Array, factor: Any, semantics: Semantics) -> Array:
+    """Multiply by a constant. A simplifier replaces a product with the constant 0 by that constant."""
     return np.asarray(np.full_like(value, factor) if semantics.simplifies_constants and not factor else value * factor)
 
 
-def _truncated(left: Array, right: Array) -> Array:
-    """Integer division toward zero; no divisor is 0 or -1."""
+def _divide_integers(left: Array, right: Array) -> Array:
+    """Divide integers and truncate toward zero. No divisor is 0 or -1 (``case.validation``)."""
     quotient = left // right
     return np.asarray(quotient + ((left % right != 0) & ((left < 0) != (right < 0)))).astype(left.dtype)
 
 
-def _computed(tensor: Tensor, semantics: Semantics, function: Callable[..., Any], *operands: Array) -> Tensor:
-    """Compute with one rounding for floats; integers wrap, which may be unspecified."""
+def _compute(tensor: Tensor, semantics: Semantics, function: Callable[..., Any], *operands: Array) -> Tensor:
+    """Apply an arithmetic function: floats round once, integers wrap, which may be unspecified."""
     dtype = tensor.value.dtype
     if not _is_integer(tensor):
         return replace(tensor, value=np.asarray(function(*operands)).astype(dtype))

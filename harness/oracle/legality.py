@@ -1,65 +1,109 @@
-"""Is the fold of a case legal? Asked of the NumPy meaning, never of the pass's rules.
+"""Whether the fold of a case is legal, decided by the NumPy meaning, never by the rules of a pass.
 
     does  op(steps(x), padding + pads)  equal  op(steps(pad(x)), padding)  on adversarial inputs?
 
-The fold takes the spatial widths of all pads of the data; their batch and channel widths stay in pads. Legality
-quantifies over all inputs and geometries, so a single geometry is not enough: a trailing pad that no window reads
-makes an illegal fold look right. So the same case is asked again in geometries that read everything.
+The fold takes the spatial widths of all pads of the data. Their batch and channel widths stay in pads. Legality
+quantifies over all inputs and shapes, so one shape is not enough: a trailing pad that no window reads makes an illegal
+fold look right. So the same question is asked again in denser shapes, whose windows read every element.
 """
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
-from fractions import Fraction
-from itertools import pairwise, product
-from typing import Any
 
-import numpy as np
-
-from foldproof.case import MODES, Axis, Case, Pad, Place, Step, Widths, dtypes
-from foldproof.case.parameters import Parameters
-from foldproof.case.step import ELEMENTWISE
+from foldproof.case import MODES, Case, dtypes
+from foldproof.oracle.adversarial import MORE_SEEDS, SEEDS, adversarial_inputs
 from foldproof.oracle.compare import bitwise
-from foldproof.oracle.fills import inputs
-from foldproof.oracle.preimage import border_trace, pad_images
-from foldproof.oracle.reference import evaluate_steps, reference
+from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, spatial_widths
+from foldproof.oracle.observability import drowns_data, loses_data, reads_border
+from foldproof.oracle.pools import has_padding
+from foldproof.oracle.portability import computes_with_nan, leaves_unspecified, needs_no_fma, wraps_border
+from foldproof.oracle.reference import reference
 from foldproof.oracle.semantics import Semantics
-
-ADVERSARIAL = ("negative", "integers", "specials", "extremes")
-"""Fills that are exact and show padding. Real values add rounding, NaN hides differences."""
-
-SEEDS = (0, 1)
-MORE_SEEDS = tuple(range(2, 10))
-"""Of the inputs that confirm what is about to be called legal."""
 
 
 class Legality(StrEnum):
-    """The answers. Where several apply it is the one that is asked first: what takes longest is asked last.
+    """Whether the spatial widths of the pads may become padding of the consumer.
 
-    - ``LEGAL``: for every input and every shape.
-    - ``UNOBSERVABLE``: no window reads the border, or the steps leave nothing of the data.
-    - ``THIS_SHAPE_ONLY``: equal here, but not for every shape.
-    - ``UNKNOWN_MODE``: an implementation may take an unknown mode string for ``constant``, but nobody has to rely on
-      that; or a mirroring kernel of symbolic lengths with all widths 0 is a copy that the compiler cannot prove.
-    - ``NEEDS_NO_FMA``: a target that contracts a product and a sum to one operation gives the border another value.
-    - ``UNSPECIFIED``: equal but for what is unspecified in the data itself, and may differ next to a border; or a step
-      computes with a border of NaN, or makes an integer of it that wraps, which not every target does alike.
-    - ``ILLEGAL``: not equal.
+    Where several answers apply, ``legality`` returns the one that it decides first. ``MissedFold`` is raised for
+    ``LEGAL`` only: every other answer means that a pass may leave the pad.
     """
 
     LEGAL = "legal"
+    """The fold returns the same bits for every input, in this shape and in every denser one.
+
+    Example: a pad with 0 before a convolution, or with -inf before a max_pool. Pads of widths 0 are legal too.
+    """
+
     UNOBSERVABLE = "unobservable"
+    """Nothing of the border reaches the result, so the fold is neither right nor wrong.
+
+    Either no window reads the border, or the result hides it: the steps leave one number, or nothing finite, of all
+    data, or a remaining pad makes every result NaN or infinite.
+
+    Example: a trailing pad of 1 after 4 elements, before a max_pool of kernel 2 and stride 2. Its windows read the
+    elements 0 and 1, then 2 and 3, and never the border.
+    """
+
     THIS_SHAPE_ONLY = "legal for this shape only"
+    """The fold is equal in this shape, but another shape with the same widths would show a difference.
+
+    It is decided in one of three ways:
+
+    - Denser shapes: the case is evaluated again with stride 1, dilation 1, no ``ceil_mode`` and three kernels: 1, 2,
+      and one that reaches from own padding over the border into the data. In one of these shapes no fold is equal.
+    - ``ceil_mode`` with a crop, or with a symbolic spatial length: it depends on the length whether a last window
+      starts, and what it reads.
+    - An average of integers that is summed in a wider dtype as soon as the pool pads: a sum of few small elements wraps
+      in neither dtype, a sum of many wraps in one.
+
+    Example: relu, a pad of 1 with 0, a max_pool of kernel 3 and stride 2. Every window holds data, which is at least 0,
+    so neither 0 nor the lowest value changes a maximum. With a kernel of 1, a window reads the border alone: 0 before
+    the fold, the lowest value after it.
+    """
+
     UNKNOWN_MODE = "unknown mode"
+    """The pad mode does not say what the border holds, or the compiler cannot prove that a mirroring pad only copies.
+
+    Example: ``mode="edge"``. An implementation may take an unknown string for ``constant``, but no pass has to rely on
+    that. The other example is a mirroring ``call_tir`` kernel with symbolic lengths and widths 0.
+    """
+
     NEEDS_NO_FMA = "legal without fused multiply-add"
+    """Equal if every operation rounds, but a target may contract a product and a sum to one rounding.
+
+    Example: a pad with 0.1f, then multiply by 0.1f and subtract 0.010000000707805157. The rounded product minus that
+    number is exactly 0, which a convolution pads with. A fused multiply-add leaves about -4e-10.
+    """
+
     UNSPECIFIED = "legal where specified"
+    """Equal wherever the values are specified on every target, but not beyond.
+
+    Either the steps leave some data unspecified, or a step computes with a border of NaN, or it makes an integer of the
+    border that wraps.
+
+    Example: a cast of float32 to int8 between pad and consumer, since data of 300.0 has no specified value in int8. Or
+    relu of a border of NaN, which may be 0 on one target and NaN on another.
+    """
+
     ILLEGAL = "illegal"
+    """Some input shows a difference, or no padding attribute can express the fold.
+
+    Example: a pad with 1 before a convolution, which pads with 0.
+    """
 
 
 def legality(case: Case, semantics: Semantics) -> Legality:
-    """Whether the spatial widths of the pads of ``case`` may become padding of its consumer."""
-    case = replace(case, constant_weight=False)  # it quantifies over the weights too
+    """Return whether the spatial widths of the pads of a case may become padding of its consumer.
+
+    Args:
+        case: the case. Its fills and its seed do not matter, since legality quantifies over inputs and weights.
+        semantics: the choices of the IR.
+
+    Returns:
+        The first answer that applies. What takes longest is asked last.
+    """
+    case = replace(case, constant_weight=False)  # legality quantifies over the weights too
     if is_unproved_copy(case, semantics):
         return Legality.UNKNOWN_MODE
     if is_identity(case):
@@ -73,235 +117,94 @@ def legality(case: Case, semantics: Semantics) -> Legality:
     folds = legal_folds(case, semantics)
     if not folds:
         return Legality.ILLEGAL
-    if _loses_data(folds[0], semantics) or _drowns(folds[0], semantics):
+    if loses_data(folds[0], semantics) or drowns_data(folds[0], semantics):
         return Legality.UNOBSERVABLE
     if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
-        return Legality.THIS_SHAPE_ONLY  # a last window may reach what is cropped, or start after the data, or not
+        return Legality.THIS_SHAPE_ONLY  # a last window may read what is cropped, or start after the data, or not
     if all(_widens_sum(case, semantics) != _widens_sum(folded, semantics) for folded in folds):
-        return Legality.THIS_SHAPE_ONLY  # a sum of few bounded elements wraps in no dtype, one of many does
-    if _needs_no_fma(case, semantics):
+        return Legality.THIS_SHAPE_ONLY  # a sum of few small elements wraps in neither dtype, a sum of many in one
+    if needs_no_fma(case, semantics):
         return Legality.NEEDS_NO_FMA
-    if _leaves_unspecified(case, semantics) or _computes_with_nan(case, semantics) or _wraps(case, semantics):
+    if leaves_unspecified(case, semantics) or computes_with_nan(case, semantics) or wraps_border(case, semantics):
         return Legality.UNSPECIFIED
-    for dense in denser_shapes(case):  # last, since it takes longest: large kernels on all adversarial inputs
-        right = legal_folds(dense, semantics)
-        if not right:
+    for dense in denser_shapes(case):  # late, since it takes long: large kernels on all adversarial inputs
+        dense_folds = legal_folds(dense, semantics)
+        if not dense_folds:
             return Legality.THIS_SHAPE_ONLY
-        if _drowns(right[0], semantics):
+        if drowns_data(dense_folds[0], semantics):
             return Legality.UNOBSERVABLE
     # A few inputs may all hide one element, after a weight of 0 or a quotient: once in 246,000 cases they did.
-    stands = any(_agree(case, folded, semantics, seeds=MORE_SEEDS) for folded in folds)
-    return Legality.LEGAL if stands else Legality.ILLEGAL
+    confirmed = any(_agree(case, folded, semantics, seeds=MORE_SEEDS) for folded in folds)
+    return Legality.LEGAL if confirmed else Legality.ILLEGAL
 
 
 def legal_folds(case: Case, semantics: Semantics) -> tuple[Case, ...]:
-    """The cases whose pads went into the padding, and which mean the same as ``case``."""
+    """Return the folds that mean the same as the case.
+
+    Args:
+        case: the case.
+        semantics: the choices of the IR.
+
+    Returns:
+        Cases without spatial pads, whose widths are in the padding: none, one, or two for an average pool.
+    """
     return tuple(folded for folded in fold_candidates(case) if _agree(case, folded, semantics))
 
 
-def is_target_dependent(case: Case, semantics: Semantics) -> bool:
-    """Whether a border has another value on another target, so that nobody has to fold it."""
-    return (
-        _needs_no_fma(case, semantics)
-        or _leaves_unspecified(case, semantics)
-        or _computes_with_nan(case, semantics)
-        or _wraps(case, semantics)
-    )
-
-
 def is_identity(case: Case) -> bool:
-    """Whether no pad does anything."""
-    idle = all(widths == (0, 0) for widths in case.pad_widths.values())
-    return idle and all(not any(width[1:]) for step in case.steps for width in step.widths)
+    """Whether all widths of all pads are 0."""
+    identity = all(widths == (0, 0) for widths in case.pad_widths.values())
+    return identity and all(not any(width[1:]) for step in case.steps for width in step.widths)
 
 
 def is_unproved_copy(case: Case, semantics: Semantics) -> bool:
-    """Whether the pad is a mirroring kernel that only copies, which is not proved where lengths are symbolic."""
+    """Whether the pad is a mirroring kernel that only copies, which the compiler cannot prove of symbolic lengths."""
     if semantics.proves_symbolic_copies:
         return False
     mirrored = case.pad.form == "call_tir" and case.pad.mode != "constant"
     return mirrored and bool(case.symbolic) and all(widths == (0, 0) for widths in case.pad_widths.values())
 
 
-def spatial_widths(case: Case) -> dict[str, list[Widths]]:
-    """The widths of all pads of the data along each spatial axis, in their order."""
-    found = {letter: [axis.pad] for letter, axis in case.lettered_axes}
+# --- conditions ---------------------------------------------------------------------------------------
+
+
+def _parameter_meets_border(case: Case) -> bool:
+    """Whether a step computes with the border and a value that is known at run time only."""
+    adds = any(width > 0 for axis in case.axes for width in axis.pad)
     for step in case.steps:
-        for letter, before, after in step.widths:
-            if letter in found:
-                found[letter].append((before, after))
-    return found
+        if adds and not step.constant:
+            return True
+        widths = [width for letter, *sides in step.widths if letter in case.spec.spatial for width in sides]
+        adds = adds or any(width > 0 for width in widths)
+    return False
 
 
 def _crops(case: Case) -> bool:
-    """Whether a pad, or the own padding, takes elements away."""
+    """Whether a pad, or the padding of the consumer, removes elements."""
     own = [axis.padding for axis in case.axes]
     return any(min(sides) < 0 for sides in (*own, *(w for pads in spatial_widths(case).values() for w in pads)))
 
 
 def _widens_sum(case: Case, semantics: Semantics) -> bool:
-    """Whether an average of integers is summed in a wider dtype because the pool pads (``reference``)."""
+    """Whether an average of integers is summed in a wider dtype because the pool pads."""
     dtype = case.operand_dtype
     if case.spec.family != "avg_pool" or dtype not in dtypes.INTEGERS:
         return False
     if semantics.average_sum_dtype(dtype, True) == semantics.average_sum_dtype(dtype, False):
         return False
-    overhangs = [axis.stride - 1 if case.ceil_mode else 0 for axis in case.axes]
-    return any(a.padding[0] or a.padding[1] + more for a, more in zip(case.axes, overhangs, strict=True))
-
-
-# --- the border ---------------------------------------------------------------------------------------
-
-
-def reads_border(case: Case) -> bool:
-    """Whether a window reads an element that a pad added along a spatial axis, or would have read a cropped one."""
-    widths = spatial_widths(case)
-    if case.pads_weight:
-        return True
-    if any(width < 0 for pads in widths.values() for sides in pads for width in sides):
-        return True
-    added = {letter: (sum(b for b, _ in pads), sum(a for _, a in pads)) for letter, pads in widths.items()}
-    if not any(any(sides) for sides in added.values()):
-        return True  # nothing to fold: that is no matter of windows
-    reads = _spreads if case.spec.transposed else _reads
-    return any(reads(case, letter, axis, added[letter]) for letter, axis in case.lettered_axes)
-
-
-def _spreads(case: Case, letter: str, axis: Axis, added: Widths) -> bool:
-    """Whether a transposed convolution spreads an element of the border to a place that its padding does not crop."""
-    length = added[0] + axis.size + added[1]
-    border = (*range(added[0]), *range(length - added[1], length))
-    places = (at * axis.stride + tap * axis.dilation for at, tap in product(border, range(axis.kernel)))
-    return any(0 <= place - axis.padding[0] < case.result_dims[letter] for place in places)
-
-
-def _reads(case: Case, letter: str, axis: Axis, added: Widths) -> bool:
-    first, last = added[0], added[0] + axis.size
-    for window, tap in product(range(case.result_dims[letter]), range(axis.kernel)):
-        at = window * axis.stride + tap * axis.dilation - axis.padding[0]
-        if 0 <= at < first or last <= at < last + added[1]:
-            return True
-    return False
-
-
-def _parameter_meets_border(case: Case) -> bool:
-    """Whether a value that only the run knows is computed with a border: another value than this would break it."""
-    adds = any(width > 0 for axis in case.axes for width in axis.pad)
-    for step in case.steps:
-        if adds and not step.constant:
-            return True
-        adds = adds or any(
-            width > 0 for letter, *sides in step.widths if letter in case.spec.spatial for width in sides
-        )
-    return False
-
-
-def _loses_data(folded: Case, semantics: Semantics) -> bool:
-    """Whether the steps make the same number of all data, so that a border of that number goes unnoticed anywhere.
-
-    Or nothing finite of any data: sums of infinities of both signs are NaN whatever the border holds.
-    """
-    numbers: set[float] = set()
-    for fill, seed in product(ADVERSARIAL, SEEDS):
-        operand = evaluate_steps(folded, inputs(folded, fill, semantics, seed=seed), semantics)[-1].value.astype(
-            np.float64
-        )
-        numbers |= set(operand.reshape(-1).tolist())
-    return len(numbers) == 1 or not any(map(math.isfinite, numbers))
-
-
-def _drowns(folded: Case, semantics: Semantics) -> bool:
-    """Whether a pad that stays, of batch or channels, makes NaN or an infinity of every result, whatever the data."""
-    if all(map(math.isfinite, pad_images(folded, semantics))):
-        return False
-    results = (
-        reference(folded, inputs(folded, fill, semantics, seed=seed), semantics)
-        for fill, seed in product(ADVERSARIAL, SEEDS)
-    )
-    return not any(np.isfinite(result.value.astype(np.float64)).any() for result in results)
-
-
-# --- the fold -----------------------------------------------------------------------------------------
-
-
-def fold_candidates(case: Case) -> Iterator[Case]:
-    """The case with all spatial widths in the padding, in each way that could be right.
-
-    None if there are none, or if no padding attribute says them. Batch and channel widths stay in their pads.
-    """
-    widths = spatial_widths(case)
-    if case.pads_weight or not any(any(sides) for pads in widths.values() for sides in pads):
-        return
-    left = Pad() if case.pad.batch == case.pad.channel == (0, 0) else case.pad
-    steps = tuple(kept for step in case.steps if (kept := _without_spatial(case, step)) is not None)
-    for flag in (True, False) if case.spec.family == "avg_pool" else (False,):
-        try:
-            axes = tuple(
-                _merged_axis(axis, widths[letter], transposed=case.spec.transposed)
-                for letter, axis in case.lettered_axes
-            )
-            yield replace(case, axes=axes, pad=left, steps=steps, extra_outputs=(), count_include_pad=flag)
-        except ValueError:  # no window fits, or a parameter follows what was padded: no attribute says this
-            return
-
-
-def _merged_axis(axis: Axis, pads: list[Widths], *, transposed: bool) -> Axis:
-    scale = -axis.stride if transposed else 1
-    before, after = (own + scale * sum(sides) for own, sides in zip(axis.padding, zip(*pads, strict=True), strict=True))
-    return replace(axis, pad=(0, 0), padding=(before, after))
-
-
-def _without_spatial(case: Case, step: Step) -> Step | None:
-    """A pad without its spatial widths, None if none are left; any other step as it is."""
-    if step.kind != "pad":
-        return step
-    kept = tuple(width for width in step.widths if width[0] not in case.spec.spatial and any(width[1:]))
-    return replace(step, widths=kept) if kept else None
-
-
-def denser_shapes(case: Case) -> Iterator[Case]:
-    """The same case in geometries that read everything: stride and dilation 1, no ceil_mode, three kernels.
-
-    A kernel of 1 reads the border alone, one of 2 with a neighbour only (a mirrored border goes unnoticed in a max_pool
-    whose windows hold what it mirrors), and the widest reaches from own padding over the explicit border into the data.
-    An axis whose length the steps fix keeps it.
-    """
-    widths = spatial_widths(case)
-    fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
-    fixed |= set(case.spec.spatial) - set(case.pad_order)
-    for kernel in (1, 2, 0):
-        axes = []
-        for letter, axis in case.lettered_axes:
-            widest = 2 + max(0, *axis.padding, *(sum(sides) for sides in zip(*widths[letter], strict=True)))
-            axes.append(_dense(case, axis, widths[letter], kernel or widest, fixed=letter in fixed))
-        try:
-            yield replace(case, axes=tuple(axes), ceil_mode=False)
-        except ValueError:  # padding that takes everything away from so little
-            continue
-
-
-def _dense(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bool) -> Axis:
-    """One axis with another kernel, and data as long as that; where its length is fixed, a kernel that fits."""
-    dense = replace(axis, stride=1, dilation=1, output_padding=0)
-    if fixed:
-        most = axis.size + sum(map(sum, pads)) + (0 if case.spec.transposed else sum(axis.padding))
-        return replace(dense, kernel=max(1, min(kernel, most)))
-    # A transposed convolution crops its result by its padding, so that it needs more data to show anything.
-    more = sum(axis.padding) if case.spec.transposed else 0
-    return replace(dense, kernel=kernel, size=max(axis.size, kernel) + more)
+    return has_padding(case)
 
 
 def _agree(case: Case, folded: Case, semantics: Semantics, *, seeds: Sequence[int] = SEEDS) -> bool:
-    """Whether both mean the same on every adversarial input, compared bit by bit.
+    """Whether two cases mean the same on every adversarial input, bit by bit.
 
-    Where a value is open (a sum that may overflow), it has to be open in both, and one input must leave nothing open:
-    what could not be compared is no agreement.
+    An element that is undefined in one (a sum that may overflow) has to be undefined in both. One input has to define
+    all elements, since two meanings that were never compared do not agree.
     """
     if folded.result_dims != case.result_dims:
         return False
     compared = False
-    for fill, seed in product(ADVERSARIAL, seeds):
-        arrays = inputs(case, fill, semantics, seed=seed)
+    for arrays in adversarial_inputs(case, semantics, seeds=seeds):
         want, got = reference(case, arrays, semantics), reference(folded, arrays, semantics)
         if (want.defined != got.defined).any():
             return False
@@ -309,98 +212,3 @@ def _agree(case: Case, folded: Case, semantics: Semantics, *, seeds: Sequence[in
             return False
         compared = compared or bool(want.defined.all())
     return compared
-
-
-# --- what nobody has to fold --------------------------------------------------------------------------
-
-_EXTREME_INTEGERS = (0, 1)
-_EXTREME_FLOATS = (0.0, 0.5, 1e3, -1e3, math.inf, -math.inf, math.nan)
-
-
-def _needs_no_fma(case: Case, semantics: Semantics) -> bool:
-    """Whether a border's value is a rounded product to which the next step adds: a fused operation rounds once."""
-    if not semantics.contracts_products:
-        return False
-    computing = [place for place in case.step_places if place.step.kind in ELEMENTWISE]
-    following = {place.index: after for place, after in pairwise(computing)}
-    for place, parameters, read, made in border_trace(case, semantics):
-        after = following.get(place.index)
-        if after is None or after.step.kind not in ("add", "subtract") or after.dtype not in dtypes.FLOATS:
-            continue
-        if any(_rounds(place, parameters, i, read[i], made[i]) for i in range(len(read))):
-            return True
-    return False
-
-
-def _rounds(place: Place, parameters: Parameters, i: int, read: Any, made: Any) -> bool:
-    """Whether element ``i`` of what a step makes is a product, or a quotient, that was rounded."""
-    if not (math.isfinite(read) and math.isfinite(made)):
-        return False
-    step, x = place.step, Fraction(float(read))
-    factors = {name: float(values[i % len(values)]) for name, values in parameters.items()}
-    if not all(map(math.isfinite, factors.values())):
-        return False
-    if step.kind == "multiply":
-        exact = x * Fraction(factors["operand"])
-    elif step.kind == "divide":
-        above, below = (Fraction(factors["operand"]), x) if step.swapped else (x, Fraction(factors["operand"]))
-        exact = above / below if below else Fraction(float(made))
-    elif step.kind == "square":
-        exact = x * x
-    elif step.kind == "leakyrelu" and x < 0:
-        exact = x * Fraction(float(np.array(step.alpha).astype(read.dtype)))
-    elif step.kind == "dequantize":
-        exact = (x - Fraction(factors["zero_point"])) * Fraction(factors["scale"])
-    else:
-        return False
-    return exact != Fraction(float(made))
-
-
-def _computes_with_nan(case: Case, semantics: Semantics) -> bool:
-    """Whether an elementwise step reads NaN from the border, which not every target computes alike."""
-    if semantics.computes_nan_portably:
-        return False
-    elementwise = (read for place, _, read, _ in border_trace(case, semantics) if place.step.kind in ELEMENTWISE)
-    return any(math.isnan(value) for read in elementwise for value in read)
-
-
-_WHOLE: dict[str, Callable[[int, int], int]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "multiply": lambda x, y: x * y,
-    "negative": lambda x, _: -x,
-    "abs": lambda x, _: abs(x),
-    "square": lambda x, _: x * x,
-}
-
-
-def _wraps(case: Case, semantics: Semantics) -> bool:
-    """Whether an integer that a step makes of the border does not fit its dtype, which not every target wraps alike."""
-    if semantics.wraps_portably:
-        return False
-    for place, parameters, read, made in border_trace(case, semantics):
-        whole = _WHOLE.get(place.step.kind)
-        if whole is None or place.dtype not in dtypes.INTEGERS:
-            continue
-        operands = parameters.get("operand", np.zeros(1, np.int64))
-        for i, (x, result) in enumerate(zip(read.tolist(), made.tolist(), strict=True)):
-            pair = x, int(operands[i % len(operands)])
-            if whole(*(reversed(pair) if place.step.swapped else pair)) != result:
-                return True
-    return False
-
-
-def _leaves_unspecified(case: Case, semantics: Semantics) -> bool:
-    """Whether the steps after the pad make something unspecified of some value of the data."""
-    if case.dtype in dtypes.INTEGERS:
-        values: tuple[Any, ...] = (*_EXTREME_INTEGERS, *dtypes.int_range(case.dtype))
-    else:
-        values = (*_EXTREME_FLOATS, dtypes.HIGHEST[case.dtype], -dtypes.HIGHEST[case.dtype])
-    arrays = inputs(case, case.fills[0], semantics)
-    for value in values:
-        made = evaluate_steps(
-            case, arrays | {"x": np.full(arrays["x"].shape, value).astype(arrays["x"].dtype)}, semantics
-        )
-        if made[-1].unspecified.any() and not made[0].unspecified.any():
-            return True
-    return False

@@ -1,38 +1,34 @@
-"""What the options of the bundled pass promise: asked of the NumPy meaning, never of the pass's rules.
+"""Whether an option of the pass allows a fold, decided by the NumPy meaning, never by the rules of the pass.
 
-    nonzero="correct"    op(pad(x), w) - op(x, w, padding + pads)   knows nothing of x: a term makes up for the border
-    channels="slice"     op(pad(x), w)   knows nothing of the elements of w that meet the channels which the pad adds
+    nonzero="correct"    op(pad(x), w) - op(x, w, padding + pads)   does not depend on x: a term corrects the border
+    channels="slice"     op(pad(x), w)   does not depend on the elements of w that meet the channels of the pad
 
-Where that holds for all adversarial inputs, and in geometries that read everything, the pass has to fold.
+Invariant: where that holds for all adversarial inputs, in this shape and in denser ones, the pass has to fold.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
 from foldproof.case import Case, dtypes
+from foldproof.oracle.adversarial import SEEDS, adversarial_inputs
 from foldproof.oracle.fills import inputs
-from foldproof.oracle.legality import (
-    ADVERSARIAL,
-    SEEDS,
-    Legality,
-    denser_shapes,
-    fold_candidates,
-    is_target_dependent,
-    legality,
-    spatial_widths,
-)
-from foldproof.oracle.reference import reference
+from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, spatial_widths
+from foldproof.oracle.legality import Legality, legality
+from foldproof.oracle.portability import is_target_dependent
+from foldproof.oracle.reference import Arrays, reference
 from foldproof.oracle.semantics import Semantics
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassOptions:
-    """What a pass says that it does beyond legal folds."""
+    """What a pass does beyond legal folds.
+
+    Args:
+        corrects: it folds a border that is not zero into a convolution of integers, and adds a term that corrects it.
+        slices: it removes channels that a pad adds, with the weights that meet them.
+    """
 
     corrects: bool = False
     slices: bool = False
@@ -42,37 +38,45 @@ NO_OPTIONS = PassOptions()
 
 
 def find_unused_option(case: Case, options: PassOptions, semantics: Semantics, *, spatial: bool, channels: bool) -> str:
-    """What a pass should have done that left a pad of ``spatial`` axes, or of ``channels``; empty if nothing."""
+    """Return why an option should have removed a pad that is left, in a sentence; empty if no option should have.
+
+    Args:
+        case: the case.
+        options: the options of the pass.
+        semantics: the choices of the IR.
+        spatial: whether a pad of spatial axes is left.
+        channels: whether a pad of channels is left.
+    """
     if spatial and options.corrects and is_correctable(case, semantics):
-        return "a term that knows nothing of the data makes up for the border"
+        return "a term that does not depend on the data can correct the border"
     if channels and options.slices and is_sliceable(case, semantics):
-        return "nothing that the pad adds along the channels changes the result"
+        return "the channels that the pad adds do not change the result"
     return ""
 
 
 def is_correctable(case: Case, semantics: Semantics) -> bool:
-    """Whether a term makes up for the border in a convolution of integers.
+    """Whether a term that does not depend on the data can correct the border of a convolution of integers.
 
-    Not asked of what the option leaves out: lengths that are unknown (but the batch), a border that varies along the
-    batch or a spatial axis, and layouts whose spatial letters are out of order.
+    False for what the option excludes: symbolic lengths other than the batch, a border that varies along the batch or a
+    spatial axis, and layouts whose spatial letters are out of order.
     """
-    read = (case.operand_dtype, case.kernel_dtype, case.result_dtype)
-    if not _is_of_data(case) or not all(dtype in dtypes.INTEGERS for dtype in read):
+    used = (case.operand_dtype, case.kernel_dtype, case.result_dtype)
+    if not _pads_data(case) or not all(dtype in dtypes.INTEGERS for dtype in used):
         return False
     if set(case.symbolic) - {"N"} or not case.in_order or _varies(case, "N" + case.spec.spatial):
         return False
     if is_target_dependent(case, semantics):
         return False
-    return all(_knows_nothing_of_the_data(each, semantics) for each in (case, *denser_shapes(case)))
+    return all(_is_independent_of_data(each, semantics) for each in (case, *denser_shapes(case)))
 
 
 def is_sliceable(case: Case, semantics: Semantics) -> bool:
-    """Whether the channels that the pads add meet elements of the weight that change nothing.
+    """Whether the channels that the pads add change nothing, whatever weights they meet.
 
-    Not asked of grouped convolutions, of weights that could hold an infinity (0 * inf is NaN), and of operands that
-    vary along the channels, which would have to be sliced as well.
+    False for what the option excludes: grouped convolutions, weights that could hold an infinity (0 * inf is NaN), and
+    operands that vary along the channels, which would have to be sliced as well.
     """
-    if not _is_of_data(case) or case.groups != 1 or _varies(case, "C"):
+    if not _pads_data(case) or case.groups != 1 or _varies(case, "C"):
         return False
     if case.kernel_dtype not in dtypes.INTEGERS and not _is_finite(case, semantics):
         return False
@@ -84,15 +88,15 @@ def is_sliceable(case: Case, semantics: Semantics) -> bool:
     if spatial and legality(case, semantics) is not Legality.LEGAL:
         return False
     return not is_target_dependent(case, semantics) and all(
-        _ignores_weights(each, semantics, before, after) for each in (case, *denser_shapes(case))
+        _is_independent_of_weights(each, semantics, before, after) for each in (case, *denser_shapes(case))
     )
 
 
 # --- conditions ---------------------------------------------------------------------------------------
 
 
-def _is_of_data(case: Case) -> bool:
-    """Whether a constant pad stands before the data of a convolution: no mirror folds, whatever becomes of it."""
+def _pads_data(case: Case) -> bool:
+    """Whether a constant pad stands before the data of a convolution. A mirrored border is never folded."""
     return case.spec.family == "conv" and not case.pads_weight and case.pad.mode == "constant"
 
 
@@ -102,7 +106,7 @@ def _varies(case: Case, letters: str) -> bool:
 
 
 def _is_finite(case: Case, semantics: Semantics) -> bool:
-    """Whether the weight is a constant without infinities, as the convolution sees it."""
+    """Whether the weight is a constant without infinities in the dtype of the result."""
     if not case.constant_weight or case.result_dtype not in dtypes.FLOATS:
         return False
     with np.errstate(over="ignore"):
@@ -110,18 +114,19 @@ def _is_finite(case: Case, semantics: Semantics) -> bool:
     return bool(np.isfinite(weight.astype(np.float64)).all())
 
 
-def _given(case: Case, semantics: Semantics) -> Iterator[tuple[Arrays, Arrays]]:
-    """Adversarial inputs, each with other ones of the same fill."""
-    for fill, seed in product(ADVERSARIAL, SEEDS):
-        yield inputs(case, fill, semantics, seed=seed), inputs(case, fill, semantics, seed=seed + len(SEEDS))
+def _input_pairs(case: Case, semantics: Semantics) -> Iterator[tuple[Arrays, Arrays]]:
+    """Yield adversarial inputs, each with other inputs of the same fill."""
+    others = adversarial_inputs(case, semantics, seeds=[seed + len(SEEDS) for seed in SEEDS])
+    yield from zip(adversarial_inputs(case, semantics), others, strict=True)
 
 
-def _knows_nothing_of_the_data(case: Case, semantics: Semantics) -> bool:
+def _is_independent_of_data(case: Case, semantics: Semantics) -> bool:
+    """Whether unfolded minus folded result is the same term for all data."""
     folds = list(fold_candidates(case))
     if len(folds) != 1 or folds[0].result_dims != case.result_dims:
         return False
     compared = False
-    for arrays, others in _given(case, semantics):
+    for arrays, others in _input_pairs(case, semantics):
         terms = []
         for x in (arrays["x"], others["x"], np.zeros_like(arrays["x"])):
             want, got = (reference(each, arrays | {"x": x}, semantics) for each in (case, folds[0]))
@@ -134,10 +139,11 @@ def _knows_nothing_of_the_data(case: Case, semantics: Semantics) -> bool:
     return compared
 
 
-def _ignores_weights(case: Case, semantics: Semantics, before: int, after: int) -> bool:
+def _is_independent_of_weights(case: Case, semantics: Semantics, before: int, after: int) -> bool:
+    """Whether other weights for the first ``before`` and the last ``after`` channels give the same result."""
     axis = case.kernel_order.index("I")
     compared = False
-    for arrays, others in _given(case, semantics):
+    for arrays, others in _input_pairs(case, semantics):
         weight = np.moveaxis(arrays["w"].copy(), axis, 0)
         other = np.moveaxis(others["w"], axis, 0)
         for part in (slice(0, before), slice(len(weight) - after, None)):

@@ -1,14 +1,14 @@
-"""View: what the consumer sees of the data, through the steps of a case.
+"""Preimage: which values of x the consumer reads as 0 and as 1, through the steps of a case.
 
-    x = center + unit * k   --front, steps-->   about k
+    x = zero + unit * k   --producers, steps-->   about k
 
-A fill wants small numbers where the consumer reads them, since that is where a border shows: integers times 128 are
-all cut by a clip to 127, and negative data is nothing after a relu. So the steps are walked backwards, and what they
-make of a few numbers is tried out.
+A fill needs small numbers where the consumer reads them, since that is where a border shows. Integers times 128 are all
+clipped to 127, and negative data is lost in a relu. So the steps are inverted one by one, last first. Then the steps
+are applied to a few units on either side of zero, to see what becomes of them.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foldproof.case import Case, Place, dtypes
-from foldproof.case.parameters import Parameters, constants
+from foldproof.case.parameters import Parameters
 from foldproof.case.step import BINARY
-from foldproof.oracle.elementwise import Tensor, apply, known
+from foldproof.oracle.borders import flat_parameters
+from foldproof.oracle.elementwise import Tensor, apply, exact_tensor
 from foldproof.oracle.semantics import Semantics
 
 Array = npt.NDArray[Any]
@@ -33,11 +34,14 @@ def _zero() -> Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preimage:
-    """``center`` and ``unit`` in the dtype of x, broadcastable to it: what the consumer takes for 0 and for 1.
+    """The values of x that the consumer reads as 0 and as 1.
 
-    ``below`` is the sign of the distance from the center that the consumer sees as negative, or at least as something
-    else than zero; ``lost`` that which it cannot use at all (NaN after a square root), or 0. ``reach`` is the largest
-    magnitude that it sees of 1, 2, ... units.
+    Args:
+        zero: the value of x that is read as 0, broadcastable to x.
+        unit: the distance from ``zero`` that is read as 1, broadcastable to x; None means 1.
+        below: the sign of the distances from ``zero`` that are read as negative, or at least not as zero: -1 or 1.
+        lost: the sign of the distances from ``zero`` that cannot be read at all (NaN after a square root), or 0.
+        reach: the largest magnitude that is read of 1, 2, ... units; empty if nothing scales.
     """
 
     zero: Array = field(default_factory=_zero)
@@ -48,28 +52,28 @@ class Preimage:
 
     @property
     def is_identity(self) -> bool:
-        """Whether the consumer sees numbers as they are."""
+        """Whether the consumer reads numbers as they are in x."""
         return self.unit is None and not self.zero.any()
 
-    def scaled(self, distance: Array) -> Array:
-        """A distance from the center, counted in units, in that of x."""
-        return distance if self.unit is None else np.asarray(distance * self.unit)
+    def to_distance(self, units: Array) -> Array:
+        """Convert a number of units to a distance from ``zero`` in x."""
+        return units if self.unit is None else np.asarray(units * self.unit)
 
-    def within(self, most: int) -> int:
-        """The most units, up to ``most``, that the consumer sees as no more than ``most``; 1 at least."""
-        fitting = [units for units, seen in enumerate(self.reach[:most], start=1) if seen <= most]
-        return max(fitting, default=1) if self.reach else most
+    def most_units(self, limit: int) -> int:
+        """Return the most units, from 1 to ``limit``, that the consumer reads as a magnitude of at most ``limit``."""
+        fitting = [units for units, magnitude in enumerate(self.reach[:limit], start=1) if magnitude <= limit]
+        return max(fitting, default=1) if self.reach else limit
 
 
 def preimage(case: Case, semantics: Semantics) -> Preimage:
-    """The view of the consumer on the data of ``case``."""
+    """Return which values of x the consumer of ``case`` reads as 0 and as 1."""
     return compute_preimage(case, semantics) if case.producers or case.steps else Preimage()
 
 
 @lru_cache(maxsize=64)
 def compute_preimage(case: Case, semantics: Semantics) -> Preimage:
-    """``view`` of a case with steps."""
-    places = [(place, _aligned(case, place)) for place in (*case.producer_places, *case.step_places)]
+    """Compute the preimage of a case with producers or steps."""
+    places = [(place, _align_parameters(case, place)) for place in (*case.producer_places, *case.step_places)]
     computing = [(place, parameters) for place, parameters in places if place.step.kind in _BACKWARDS]
     if not computing:
         return Preimage()
@@ -78,75 +82,31 @@ def compute_preimage(case: Case, semantics: Semantics) -> Preimage:
     for place, parameters in reversed(computing):
         zero, unit = _BACKWARDS[place.step.kind](place, parameters, zero, unit)
         if place.dtype in dtypes.INTEGERS:
-            # The scale of a dequantize before the consumer is a factor of everything that it sees.
+            # The scale of a dequantize right before the consumer is a factor of everything that the consumer reads.
             zero, unit = np.rint(zero), np.maximum(np.rint(unit), 1) if scales else np.ones(1)
         scales = scales or place.step.kind != "dequantize"
     if not scales:
-        return Preimage(zero=_whole(zero))
-    return _tried(case, semantics, computing, zero, unit)
+        return Preimage(zero=_to_integers(zero))
+    return _measure(case, semantics, computing, zero, unit)
 
 
-def pad_images(case: Case, semantics: Semantics) -> list[float]:
-    """What the consumer sees of the values of the pads of the data, for every element of their parameters."""
-    seen = [image for start, places in _borders(case) for image in _followed(start, places, semantics)[-1]]
-    return [float(image) for image in seen]
-
-
-def border_trace(case: Case, semantics: Semantics) -> Iterator[tuple[Place, Parameters, Array, Array]]:
-    """Each computing step that a border's value goes through: what it reads of it and what it makes of that.
-
-    Both have an element for each element of the step's parameters, which are flat.
-    """
-    for start, places in _borders(case):
-        values = _followed(start, places, semantics)
-        for place, read, made in zip(places, values[:-1], values[1:], strict=True):
-            yield place, _flat(place), read, made
-
-
-def _borders(case: Case) -> Iterator[tuple[Array, tuple[Place, ...]]]:
-    """The value of each pad of the data, as its tensor holds it, with the computing steps after it."""
-    pads = [(case.pad.value, case.pad_dtype, -1)]
-    pads += [(place.step.value, place.dtype, place.index) for place in case.step_places if place.step.kind == "pad"]
-    for value, dtype, index in pads:
-        with np.errstate(all="ignore"):
-            start = np.array(int(value) if dtype in dtypes.INTEGERS else value).astype(np.dtype(dtype))
-        after = (place for place in case.step_places[index + 1 :] if place.step.kind in _BACKWARDS)
-        yield start, tuple(after)
-
-
-def _followed(start: Array, places: tuple[Place, ...], semantics: Semantics) -> list[Array]:
-    """A value before the steps and after each, for every element of their parameters."""
-    most = max([1, *(len(values) for place in places for values in _flat(place).values())])
-    tensor = known(np.full(most, start))
-    found = [tensor.value]
-    for place in places:
-        cycled = {n: np.resize(values, most) if values.size > 1 else values for n, values in _flat(place).items()}
-        tensor = apply(place.step, tensor, cycled, semantics)
-        found.append(tensor.value)
-    return found
-
-
-def _flat(place: Place) -> Parameters:
-    return {name: values.reshape(-1) for name, values in constants(place).items()}
-
-
-def _aligned(case: Case, place: Place) -> Parameters:
-    """The parameters of a step as they stand to x, before all pads: broadcastable to it."""
+def _align_parameters(case: Case, place: Place) -> Parameters:
+    """Return the parameters of a step for the elements of x, which is before all pads: broadcastable to x."""
     step, order = place.step, case.pad_order
     shape = [-1 if letter == step.axis else 1 for letter in order]
-    found = {}
-    for name, values in _flat(place).items():
+    aligned = {}
+    for name, values in flat_parameters(place).items():
         if len(values) > 1:
-            before = _added_before(case, place)
+            before = _count_before(case, place)
             length = case.data_dims[step.axis] if step.axis in order else 1
             values = values[np.clip(np.arange(length) + before, 0, len(values) - 1)]
             values = values.reshape(shape if step.axis in order else [1] * len(order))
-        found[name] = values
-    return found
+        aligned[name] = values
+    return aligned
 
 
-def _added_before(case: Case, place: Place) -> int:
-    """Elements that the pads before a step add before those of x, along the axis that the step follows."""
+def _count_before(case: Case, place: Place) -> int:
+    """Return how many elements the pads before a step add before those of x, along the axis that the step follows."""
     if place.group == "producers" or case.pads_weight:
         return 0
     nested = [widths for step in case.steps[: place.index] for widths in step.widths]
@@ -154,47 +114,47 @@ def _added_before(case: Case, place: Place) -> int:
     return first + sum(before for letter, before, _ in nested if letter == place.step.axis)
 
 
-# --- backwards ----------------------------------------------------------------------------------------
+# --- backwards: zero and unit before a step, from those after it ---------------------------------------
 
 Pair = tuple[Array, Array]
 
 
-def _kept(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _keep(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     return zero, unit
 
 
-def _quantized(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _invert_quantize(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     scale = parameters["scale"].astype(np.float64)
     return (zero - parameters["zero_point"]) * scale, unit * np.abs(scale)
 
 
-def _dequantized(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _invert_dequantize(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     scale = _nonzero(parameters["scale"].astype(np.float64))
     return zero / scale + parameters["zero_point"], np.abs(unit / scale)
 
 
-def _clipped(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _clip(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     return np.clip(zero, place.step.low, place.step.high), unit
 
 
-def _rooted(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _invert_square(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     return np.sqrt(np.maximum(zero, 0)), unit
 
 
-def _squared(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _invert_sqrt(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     return np.square(zero), unit
 
 
-def _positive(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _clip_at_zero(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     return np.maximum(zero, 0), unit
 
 
-def _negated(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+def _negate(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
     return -zero, unit
 
 
-def _undone(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
-    """The operand of a binary op taken away again; where it cannot be, as it is."""
+def _invert_binary(place: Place, parameters: Parameters, zero: Array, unit: Array) -> Pair:
+    """Invert a binary op with its operand; return the pair unchanged where that is impossible."""
     kind, swapped = place.step.kind, place.step.swapped
     operand = parameters["operand"].astype(np.float64)
     operand = np.where(np.isfinite(operand), operand, 0)
@@ -207,7 +167,7 @@ def _undone(place: Place, parameters: Parameters, zero: Array, unit: Array) -> P
     operand = _nonzero(operand)
     if kind == "multiply":
         return zero / operand, np.abs(unit / operand)
-    if swapped:  # the reciprocals of small integers
+    if swapped:  # the consumer reads reciprocals of small integers
         return zero, unit
     return zero * operand, np.abs(unit * operand)
 
@@ -217,17 +177,17 @@ def _nonzero(values: Array) -> Array:
 
 
 _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
-    **dict.fromkeys(("relu", "abs"), _positive),
-    **dict.fromkeys((*_ROUNDING, "leakyrelu"), _kept),
-    **dict.fromkeys(BINARY, _undone),
-    "quantize": _quantized,
-    "dequantize": _dequantized,
-    "clip": _clipped,
-    "square": _rooted,
-    "sqrt": _squared,
-    "negative": _negated,
+    **dict.fromkeys(("relu", "abs"), _clip_at_zero),
+    **dict.fromkeys((*_ROUNDING, "leakyrelu"), _keep),
+    **dict.fromkeys(BINARY, _invert_binary),
+    "quantize": _invert_quantize,
+    "dequantize": _invert_dequantize,
+    "clip": _clip,
+    "square": _invert_square,
+    "sqrt": _invert_sqrt,
+    "negative": _negate,
 }
-"""For each kind that computes: center and unit before it, from those after."""
+"""For each elementwise kind: (place, parameters, zero and unit after it) -> zero and unit before it."""
 
 
 # --- forwards -----------------------------------------------------------------------------------------
@@ -235,37 +195,38 @@ _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
 _MOST_UNITS = 9
 
 
-def _tried(
+def _measure(
     case: Case, semantics: Semantics, computing: list[tuple[Place, Parameters]], zero: Array, unit: Array
 ) -> Preimage:
-    """The view with what the steps really make of some units to either side."""
+    """Return the preimage with what the steps really make of some units on either side of zero."""
     dtype = np.dtype(case.dtype)
     if case.dtype in dtypes.INTEGERS:
-        zero, unit = _whole(zero), _whole(unit)
+        zero, unit = _to_integers(zero), _to_integers(unit)
 
     units = np.arange(-_MOST_UNITS, _MOST_UNITS + 1).reshape(-1, *[1] * len(case.pad_order))
     with np.errstate(all="ignore"):
-        tensor = known(np.asarray(zero + units * unit).astype(dtype))
+        tensor = exact_tensor(np.asarray(zero + units * unit).astype(dtype))
     for place, parameters in computing:
-        tensor = _apply(place, tensor, parameters, semantics)
-    seen = np.where(tensor.unspecified, math.nan, tensor.value.astype(np.float64))
-    low, high = seen[_MOST_UNITS - 2], seen[_MOST_UNITS + 2]
+        tensor = _apply_broadcast(place, tensor, parameters, semantics)
+    images = np.where(tensor.unspecified, math.nan, tensor.value.astype(np.float64))
+    low, high = images[_MOST_UNITS - 2], images[_MOST_UNITS + 2]
     bad_low, bad_high = ~np.isfinite(low), ~np.isfinite(high)
     lost = np.where(bad_low & ~bad_high, -1, np.where(bad_high & ~bad_low, 1, 0))
-    upwards = (low >= 0) & ((high < 0) | (low == 0)) | bad_low
-    both = [np.abs([seen[_MOST_UNITS - n], seen[_MOST_UNITS + n]]) for n in range(1, _MOST_UNITS + 1)]
-    reach = tuple(float(np.max(found[np.isfinite(found)], initial=0)) for found in both)
-    return Preimage(zero=zero, unit=unit, below=np.where(upwards, 1, -1), lost=lost, reach=reach)
+    reads_above_as_below = (low >= 0) & ((high < 0) | (low == 0)) | bad_low
+    both = [np.abs([images[_MOST_UNITS - n], images[_MOST_UNITS + n]]) for n in range(1, _MOST_UNITS + 1)]
+    reach = tuple(float(np.max(sides[np.isfinite(sides)], initial=0)) for sides in both)
+    return Preimage(zero=zero, unit=unit, below=np.where(reads_above_as_below, 1, -1), lost=lost, reach=reach)
 
 
-def _apply(place: Place, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
-    """``apply`` for tensors that have yet to be broadcast to the parameters."""
+def _apply_broadcast(place: Place, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    """Broadcast a tensor to the parameters of a step, and apply the step."""
     shapes = [values.shape for values in parameters.values()]
     if shapes:
         shape = np.broadcast_shapes(tensor.value.shape, *shapes)
-        tensor = tensor.each(lambda part: np.array(np.broadcast_to(part, shape)))
+        tensor = tensor.map_parts(lambda part: np.array(np.broadcast_to(part, shape)))
     return apply(place.step, tensor, parameters, semantics)
 
 
-def _whole(values: Array) -> Array:
+def _to_integers(values: Array) -> Array:
+    """Round to integers, within the range in which float64 has all of them."""
     return np.clip(np.rint(values), -(2.0**53), 2.0**53).astype(np.int64)

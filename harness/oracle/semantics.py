@@ -1,6 +1,6 @@
-"""What implementations of the ops decide differently: values and functions that the reference is given.
+"""The choices that implementations of the ops make differently, as a value that the reference is given.
 
-An IR has one ``Semantics`` (``ir.base.IR.semantics``). Everything else in this room is arithmetic that all IRs share:
+Each IR has one ``Semantics`` (``ir.base.IR.semantics``). Everything else in this room is arithmetic that all IRs share:
 IEEE 754, windows, borders, wrapping integers.
 """
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 Choose = Callable[[Any, Any], Array]
-"""Of two operands, element by element, the one that a maximum or minimum returns; NaN and zeros included."""
+"""A function of two operands: element by element, the one that a maximum or minimum returns, NaN and zeros included."""
 
 
 def greater_or_second(left: Any, right: Any) -> Array:
@@ -32,21 +32,22 @@ class Semantics:
     """The choices of one implementation. Frozen and hashable, so that results are cached by (case, semantics).
 
     Args:
-        name: the IR, for messages.
-        maximum: what a binary maximum, relu, the lower end of a clip, and a step of a max_pool return.
-        minimum: what a binary minimum and the upper end of a clip return.
-        lowest: dtype -> the value that a max_pool starts from and pads implicitly with.
+        name: the name of the IR, for messages.
+        maximum: the result of a binary maximum, a relu, the lower end of a clip, and one step of a max_pool.
+        minimum: the result of a binary minimum and the upper end of a clip.
+        lowest: dtype -> the value that a max_pool starts from and implicitly pads with.
         max_of_nan_is_specified: whether a max_pool of data with NaN has one right result.
         average_sum_dtype: (dtype of the data, whether the pool has padding of its own) -> the dtype in which an
-            average of integers is summed, wrapping.
+            average of integers is summed. The sum wraps.
         simplifies_constants: whether ``x + 0.0`` is x, and ``x * 0.0`` and ``0.0 / x`` are the constant, for a
-            constant scalar: NaN, infinities and the sign of zero are then not those of IEEE 754.
-        excess_precision: dtypes that are computed in float32, of which a rounding may be dropped between two steps.
-        unspecified_overflow: integer dtypes whose overflow in a step has no meaning; narrower ones wrap.
-        wraps_portably: whether a narrow integer wraps alike on every target.
-        computes_nan_portably: whether relu, clip, ... make the same of NaN on every target.
-        contracts_products: whether a target may contract a product and a sum to one rounding.
-        proves_symbolic_copies: whether a mirroring pad of widths 0 and symbolic lengths is known to copy.
+            constant scalar. NaN, infinities and the sign of zero are then not those of IEEE 754.
+        excess_precision: dtypes that are computed in float32. A rounding between two steps may be dropped.
+        unspecified_overflow: integer dtypes whose overflow in a step is unspecified. Other integer dtypes wrap.
+        wraps_portably: whether a narrow integer wraps in the same way on every target.
+        computes_nan_portably: whether relu, clip and the like return the same for NaN on every target.
+        contracts_products: whether a target may contract a product and a sum to one rounding (fused multiply-add).
+        proves_symbolic_copies: whether the compiler proves that a mirroring pad of widths 0 copies a tensor of symbolic
+            lengths.
     """
 
     name: str

@@ -127,7 +127,7 @@ def _show_ill_formed(case: Case, fold: Fold, failure: Failure) -> Scene:
 
 def _show_unparsed(after: Source, claim: str) -> Scene:
     lengths = "".join(f', "{name}": TypeVar("{name}")' for name in after.lengths)
-    data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quote(after.parsed)}")
+    data = (f'NAMES = {{"metadata": {after.metadata}{lengths}}}', f"AFTER = {_quote(after.class_text)}")
     return Scene(claim=claim, ending=prelude.check_parses, arguments=("AFTER",), data=data, functions=_SHARED)
 
 

@@ -1,65 +1,53 @@
-"""What one pipeline alone says is never believed: every failure, and a sample of the rest, goes through both."""
+"""foldproof.checking.crosscheck: every failure, and a sample of the passing cases, goes through both pipelines."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.support.blame import catch_failure
 
-from foldproof import Axis, Case, Failure, check, mutants
-from foldproof.checking.batch import check_batch
+from foldproof import Axis, Case, check, mutants
 from foldproof.checking.crosscheck import confirm, is_sampled
 from foldproof.checking.failures import failure
-from foldproof.checking.result import Verdict
-from foldproof.fold import FoldExplicitPadding
-from foldproof.generation.draw import draw, strategy_of
 from foldproof.ir.relax.ir import RELAX
 from foldproof.ir.relax.targets import parse_target
 from foldproof.ir.relax.targets.default import VmProgram
 from foldproof.ir.relax.targets.fast import pipeline as fast
-from foldproof.oracle import legality as legalities
 
 CASE = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 2), kernel=2),))
 REALS = replace(CASE, fills=("reals",))
 FAST, DEFAULT = parse_target("llvm", "fast"), parse_target("llvm", "default")
-MODULE = sys.modules["foldproof.checking.check"]
-
-
-def blamed(case, **options):
-    with pytest.raises(Failure) as caught:
-        check(case, **options)
-    return caught.value
 
 
 @pytest.fixture
 def one_bit_off(monkeypatch):
-    """The fast pipeline is off by one bit in both functions, which is within the error bound of real values."""
+    """Make the fast pipeline err by one bit in both functions, which is within the error bound of real values."""
     run = fast.FastProgram.run
 
-    def off(*args):
+    def err(*args):
         return tuple(np.where(o == 0, o, np.nextafter(o, np.float32(99))) for o in run(*args))
 
-    monkeypatch.setattr(fast.FastProgram, "run", off)
+    monkeypatch.setattr(fast.FastProgram, "run", err)
 
 
 @pytest.fixture
 def compilations(monkeypatch):
-    """The pipelines that ``check`` compiles with, in order."""
-    seen = []
+    """Record the pipelines that ``check`` compiles with, in order."""
+    pipelines = []
     compile_batch = RELAX.compile
 
-    def noted(batch, target):
-        seen.append(target.pipeline)
+    def record(batch, target):
+        pipelines.append(target.pipeline)
         return compile_batch(batch, target)
 
-    monkeypatch.setattr(RELAX, "compile", noted)
-    return seen
+    monkeypatch.setattr(RELAX, "compile", record)
+    return pipelines
 
 
 # --- the sample ---------------------------------------------------------------------------------------
 
 
-def test_the_sample_has_the_share_that_was_asked_for_and_depends_on_the_case_alone():
+def test_the_sample_has_the_requested_share_and_depends_on_the_case_alone():
     cases = [replace(CASE, seed=seed) for seed in range(4000)]
     for share in (0.0, 0.02, 0.5, 1.0):
         chosen = [is_sampled(case, share) for case in cases]
@@ -76,21 +64,21 @@ def test_only_cases_of_the_sample_are_run_by_both_pipelines(compilations):
 
 def test_a_single_bit_between_the_pipelines_is_a_failure_of_its_own_kind(one_bit_off):
     assert not check(REALS, sample=0.0).sampled
-    found = blamed(REALS, sample=1.0)
-    assert found.fingerprint == "PipelineDisagreement/conv/unfolded values"
-    assert "the fast pipeline's unfolded function" in found.detail
+    caught = catch_failure(REALS, sample=1.0)
+    assert caught.fingerprint == "PipelineDisagreement/conv/unfolded values"
+    assert "the fast pipeline's unfolded function" in caught.detail
 
 
-def test_a_difference_in_the_folded_function_alone_is_noticed_too(monkeypatch):
+def test_a_difference_in_the_folded_function_alone_is_a_failure_too(monkeypatch):
     run = VmProgram.run
     monkeypatch.setattr(
         VmProgram, "run", lambda p, name, arrays: tuple(o + (name == "folded") for o in run(p, name, arrays))
     )
-    assert blamed(CASE, sample=1.0).fingerprint == "PipelineDisagreement/conv/folded values"
+    assert catch_failure(CASE, sample=1.0).fingerprint == "PipelineDisagreement/conv/folded values"
 
 
 @pytest.mark.parametrize("stage", ["compile", "run"])
-def test_a_case_that_only_the_default_pipeline_cannot_do_is_a_disagreement(stage, monkeypatch):
+def test_a_case_that_only_the_default_pipeline_cannot_execute_is_a_disagreement(stage, monkeypatch):
     def raises(*_args, **_options):
         raise RuntimeError("boom")
 
@@ -98,12 +86,12 @@ def test_a_case_that_only_the_default_pipeline_cannot_do_is_a_disagreement(stage
         monkeypatch.setattr("foldproof.ir.relax.targets.compile_default", raises)
     else:
         monkeypatch.setattr(VmProgram, "run", raises)
-    found = blamed(CASE, sample=1.0)
-    assert found.fingerprint == "PipelineDisagreement/conv/CompileError in the default one only"
-    assert "boom" in found.detail
+    caught = catch_failure(CASE, sample=1.0)
+    assert caught.fingerprint == "PipelineDisagreement/conv/CompileError in the default one only"
+    assert "boom" in caught.detail
 
 
-def test_elements_that_tvm_leaves_open_are_no_disagreement(monkeypatch):
+def test_elements_that_are_unspecified_are_not_a_disagreement(monkeypatch):
     run = VmProgram.run
 
     def other_casts(program, name, arrays):
@@ -120,17 +108,17 @@ def test_elements_that_tvm_leaves_open_are_no_disagreement(monkeypatch):
 
 
 def test_a_failure_is_confirmed_by_the_default_pipeline(compilations):
-    found = blamed(CASE, fold=mutants.begin_end_swapped(), sample=0.0)
-    assert found.fingerprint == "Miscompile/conv/values"
+    caught = catch_failure(CASE, fold=mutants.begin_end_swapped(), sample=0.0)
+    assert caught.fingerprint == "Miscompile/conv/values"
     assert compilations == ["fast", "default"]
 
 
 def test_a_failure_of_the_fast_pipeline_alone_is_a_disagreement(monkeypatch):
     run = fast.FastProgram.run
     monkeypatch.setattr(fast.FastProgram, "run", lambda *args: tuple(o + 1 for o in run(*args)))
-    found = blamed(CASE, sample=0.0)
-    assert found.fingerprint == "PipelineDisagreement/conv/OracleDisagreement in the fast one only"
-    assert "the default one that it passes" in found.detail
+    caught = catch_failure(CASE, sample=0.0)
+    assert caught.fingerprint == "PipelineDisagreement/conv/OracleDisagreement in the fast one only"
+    assert "but the default pipeline passes" in caught.detail
 
 
 def test_another_failure_in_the_default_pipeline_is_a_disagreement():
@@ -144,73 +132,5 @@ def test_a_failure_before_anything_is_compiled_needs_no_pipeline(compilations):
     def raises(_mod):
         raise RuntimeError("boom")
 
-    assert blamed(CASE, fold=raises).fingerprint == "CompileError/conv/pass"
+    assert catch_failure(CASE, fold=raises).fingerprint == "CompileError/conv/pass"
     assert compilations == []
-
-
-# --- batches ------------------------------------------------------------------------------------------
-
-
-def alone(case, fold):
-    try:
-        return check(case, fold, FAST, complete=True, sample=0.0)
-    except Failure as found:
-        return found.fingerprint
-
-
-def together(cases, fold):
-    results = check_batch(cases, fold, FAST, complete=True, sample=0.0)
-    return [result.fingerprint if isinstance(result, Failure) else result for result in results]
-
-
-@pytest.mark.parametrize(
-    ("fold", "fails"),
-    [(FoldExplicitPadding(), False), (mutants.begin_end_swapped(), True), (lambda mod: mod, True)],
-    ids=["right", "wrong", "incomplete"],
-)
-def test_a_batch_gives_the_answers_of_its_cases_alone(fold, fails):
-    cases = draw(strategy_of((), None), 40, seed=8)
-    answers = together(cases, fold)
-    assert answers == [alone(case, fold) for case in cases]
-    assert any(isinstance(answer, str) for answer in answers) == fails
-
-
-def test_a_case_that_does_not_compile_leaves_the_others_of_its_batch_alone(monkeypatch):
-    kernels = fast.compile_kernels
-
-    def refuses_many(functions, target):
-        if len(functions) > 2:
-            raise RuntimeError("too many kernels")
-        return kernels(functions, target)
-
-    cases = [replace(CASE, seed=0), replace(CASE, axes=(Axis(size=5, pad=(1, 0)),)), replace(CASE, fills=("reals",))]
-    wanted = [alone(case, lambda mod: mod) for case in cases]
-    monkeypatch.setattr(fast, "compile_kernels", refuses_many)
-    assert together(cases, lambda mod: mod) == wanted
-
-
-def test_a_failure_that_only_a_batch_shows_is_not_lost(monkeypatch):
-    conclude = MODULE.conclude
-
-    def wrong_in_batches(prepared, target, *, program=None, sample=0.0):
-        if program is not None:
-            raise failure("Miscompile", prepared.case, "values", "out[0] = 1, but should be 2")
-        return conclude(prepared, target, sample=sample)
-
-    monkeypatch.setattr("foldproof.checking.batch.conclude", wrong_in_batches)
-    [first, second] = together([CASE, REALS], FoldExplicitPadding())
-    assert first == second == "PipelineDisagreement/conv/Miscompile in a batch only"
-
-
-def test_an_error_of_the_harness_is_one_of_its_case(monkeypatch):
-    legality = legalities.legality
-
-    def raises(case, semantics):
-        if case == REALS:
-            raise ZeroDivisionError("harness")
-        return legality(case, semantics)
-
-    monkeypatch.setattr(legalities, "legality", raises)
-    first, second = check_batch([REALS, CASE], lambda mod: mod, FAST, complete=False, sample=0.0)
-    assert first.fingerprint == "HarnessError/conv/ZeroDivisionError"
-    assert isinstance(second, Verdict)

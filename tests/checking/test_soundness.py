@@ -54,7 +54,7 @@ def wrapping(draw):
     return Case(op=op, axes=(axis,), dtype=dtype, pad=Pad(value=pad), steps=tuple(steps), **rest), wraps
 
 
-def test_a_border_that_wraps_on_the_way_is_refused_and_no_missed_fold(fold_target, fold_seed):
+def test_a_border_that_wraps_on_the_way_is_refused_and_not_a_missed_fold(fold_target, fold_seed):
     """8 and 16 bits wrap on llvm, but where TVM emits C they are computed in int."""
     seen = set()
 

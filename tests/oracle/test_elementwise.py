@@ -4,18 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from tests.support.relax import apply, evaluate_steps, inputs
+from tests.support.relax import apply, evaluate_steps, inputs, reference
 
 from foldproof.case import Axis, Case, Step, dtypes
 from foldproof.case.step import ELEMENTWISE, TAKES
 from foldproof.checking.check import check
-from foldproof.oracle.elementwise import OUT_OF_RANGE, OVERFLOW, known
+from foldproof.oracle.elementwise import OUT_OF_RANGE, OVERFLOW, exact_tensor
 
 INF, NAN = math.inf, math.nan
 
 
 def through(kind, values, dtype="float32", **fields):
-    """The tensor after one step that reads these values."""
+    """Return the tensor after one step that reads these values."""
     step = Step(kind=kind, **fields)
     case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(step,))
     with np.errstate(all="ignore"):
@@ -108,8 +108,8 @@ def test_what_a_step_makes_of_integers(kind, values, dtype, fields, expected):
 
 
 def test_narrow_floats_round_after_each_operation():
-    made = through("multiply", [3.0], "float16", operand=(0.1,)).value.item()
-    assert made == np.float16(np.float16(3) * np.float16(0.1))
+    product = through("multiply", [3.0], "float16", operand=(0.1,)).value.item()
+    assert product == np.float16(np.float16(3) * np.float16(0.1))
     assert through("divide", [1.0], "bfloat16", operand=(3.0,)).value.item() == 0.333984375  # 171 / 512
 
 
@@ -131,30 +131,65 @@ def test_narrow_floats_round_after_each_operation():
         ("square", [2**16, 5], "int32", {}, [1, 0], OVERFLOW),
     ],
 )
-def test_what_llvm_leaves_open_is_marked(kind, values, dtype, fields, unspecified, reason):
+def test_values_that_llvm_leaves_unspecified_are_marked(kind, values, dtype, fields, unspecified, reason):
     tensor = through(kind, values, dtype, **fields)
     assert tensor.unspecified.ravel().tolist() == tensor.unknown.ravel().tolist() == [bool(x) for x in unspecified]
     assert tensor.reasons == (reason,)
 
 
-def test_a_rounding_of_arithmetic_in_bfloat16_is_unsure():
+def test_a_rounding_of_arithmetic_in_bfloat16_is_unknown():
     """TVM executed: leakyrelu(leakyrelu(-9)) with alpha 0.1 is -0.0898, unrounded in between, and not -0.0903."""
     tensor = through("leakyrelu", [-9.0, 3.0, NAN], "bfloat16", alpha=0.1)
     assert tensor.unknown.ravel().tolist() == [True, False, False]
     assert not through("multiply", [1.5, 3.0], "bfloat16", operand=(2.0,)).unknown.any()
 
 
-def test_a_rounding_to_bfloat16_is_unsure_but_not_open():
+def test_a_rounding_to_bfloat16_is_unknown_but_not_unspecified():
     tensor = through("astype", [257.0, 256.0, NAN], out_dtype="bfloat16")
     assert tensor.unknown.ravel().tolist() == [True, False, False]
     assert not tensor.unspecified.any()
 
 
-def test_what_is_open_stays_open_through_further_steps():
+def test_unspecified_elements_stay_unspecified_through_further_steps():
     tensor = through("astype", [300.0, 1.0], out_dtype="int8")
     after = apply(Step(kind="clip", low=0.0, high=1.0), tensor, {})
     assert after.unspecified.ravel().tolist() == [True, False]
-    assert known(np.ones(2)).reasons == ()
+    assert exact_tensor(np.ones(2)).reasons == ()
+
+
+# --- dequantize, by hand ------------------------------------------------------------------------------
+
+
+def dequantize(values, dtype, **step):
+    """Return the values after a step, through a pool of one element."""
+    case = Case(op="max_pool1d", axes=(Axis(size=len(values)),), dtype=dtype, steps=(Step(**step),))
+    return reference(case, {"x": np.array(values, dtype).reshape(1, 1, -1)}).value.ravel().tolist()
+
+
+def test_dequantize_subtracts_in_int32_and_multiplies_in_float32():
+    assert dequantize([-128, 127], "int8", scale=(0.5,), zero_point=(-3,)) == [-62.5, 65.0]
+    assert dequantize([0, 255], "uint8", zero_point=(200,), zero_point_dtype="uint8") == [-200, 55]
+    assert dequantize([-(2**31)], "int32", zero_point=(2**31 - 1,), zero_point_dtype="int32") == [1]
+    assert dequantize([3], "int8", scale=(0.1,)) == [float(np.float32(3) * np.float32(0.1))]
+
+
+def test_dequantize_to_float16_saturates():
+    assert dequantize([-128, 127], "int8", scale=(1e30,), out_dtype="float16") == [-65504, 65504]
+
+
+def test_dequantize_goes_along_its_axis():
+    assert dequantize([5, 6, 7], "int8", scale=(1.0, 2.0, 3.0), zero_point=(1, 2, 3), axis="W") == [4, 8, 12]
+
+
+def test_a_constant_scale_of_zero_loses_the_sign():
+    assert np.signbit(dequantize([-1], "int8", scale=(0.0,))).tolist() == [False]
+
+
+def test_scale_and_zero_point_may_come_as_parameters():
+    step = Step(scale=(0.5,), zero_point=(1,), constant=False)
+    case = Case(op="max_pool1d", axes=(Axis(),), dtype="int8", steps=(step,))
+    arrays = {"x": np.array([[[5]]], np.int8), "scale0": np.array(2, np.float32), "zero_point0": np.array(3, np.int8)}
+    assert reference(case, arrays).value.item() == 4
 
 
 # --- as TVM executes them -----------------------------------------------------------------------------
@@ -176,8 +211,8 @@ VARIANTS = {
 }
 
 
-def executed(kind):
-    """A case for each dtype and variant of a kind that there is, on hard values; the step's result is returned."""
+def cases_of(kind):
+    """Yield a case for each dtype and variant of a kind, on hard values. The step's result is an extra output."""
     for dtype in TAKES[kind]:
         for fields in VARIANTS.get(kind, [{}]):
             fills = ("nans", "extremes") if dtype in dtypes.FLOATS else ("extremes", "integers")
@@ -197,7 +232,7 @@ def executed(kind):
 
 @pytest.mark.parametrize("kind", ELEMENTWISE)
 def test_tvm_executes_each_kind_as_the_reference_has_it(kind):
-    cases = list(executed(kind))
+    cases = list(cases_of(kind))
     assert {case.dtype for case in cases} == set(TAKES[kind])
     for case in cases:
         check(case, fold=lambda module: module)

@@ -1,12 +1,14 @@
-"""What the reference says of its own exactness, against exact arithmetic.
+"""foldproof.oracle.error_bounds: the claims of the reference about its own exactness, against exact arithmetic.
 
     every sum of a drawn case --terms--> x, w --+--> Python integers: the true sum, all partial sums
                                                 +--> the accumulation dtype, in five orders
     foldproof.oracle.reference --> value, bound
 
-Where it says exact: no sum of some of the terms, in whatever order they come, is a number that the dtype lacks, and the
-value is the true one, rounded once. Where it has a bound: no order of accumulation is further from the value. Where it
-calls a sum defined: none overflows. The last section shows that claims four times too bold do not pass.
+- Exact: every partial sum, in every order, is a number that the dtype has, and the value is the true sum, rounded once.
+- Bounded: no order of accumulation is further from the value than its bound.
+- Defined: no order of accumulation overflows.
+
+The last section shows that claims that are four times too strong do not pass.
 """
 
 import itertools
@@ -18,7 +20,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from tests.support.relax import evaluate_steps, inputs, padded, reference
+from tests.support.relax import evaluate_pad, evaluate_steps, inputs, reference
 from tests.support.terms import BITS, ORDERS, accumulate, gather_terms, is_representable, round_to, to_integers
 
 from foldproof import strategies
@@ -51,12 +53,12 @@ def in_dtype(case, dtype):
 
 
 class Sums:
-    """The sums of a case: what the reference says of them, and what they are."""
+    """The sums of a case: the claims of the reference, and the terms themselves."""
 
     def __init__(self, case, arrays):
         result = reference(case, arrays)
         tensor = evaluate_steps(case, arrays)[-1].value
-        weight = padded(case, arrays) if case.pads_weight else arrays.get("w")
+        weight = evaluate_pad(case, arrays) if case.pads_weight else arrays.get("w")
         self.dtype = case.result_dtype
         with np.errstate(all="ignore"):  # both operands are cast to the result before they are multiplied
             tensor = tensor.astype(np.dtype(self.dtype))
@@ -171,7 +173,7 @@ def faults_of(case, fill, tally):
 # --- drawn cases --------------------------------------------------------------------------------------
 
 
-def checked(name, examples):
+def check_drawn(name, examples):
     """Every fill that a case was drawn with, and real values in floats. The tally of all of them."""
     tally = Counter()
     for case in drawn(name, examples):
@@ -183,15 +185,15 @@ def checked(name, examples):
 
 
 @pytest.mark.parametrize("name", SUMS)
-def test_what_is_called_exact_is_and_what_has_a_bound_keeps_it(name):
-    tally = checked(name, 30)
+def test_exact_sums_are_exact_and_other_sums_are_within_their_bounds(name):
+    tally = check_drawn(name, 30)
     assert min(tally["exact"], tally["bounded"], tally["integers"]) >= 30, tally
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SUMS)
-def test_many_sums_are_as_exact_as_they_are_called(name):
-    tally = checked(name, 200)
+def test_many_sums_are_exact_or_within_their_bounds(name):
+    tally = check_drawn(name, 200)
     print(name, dict(tally))  # pytest -rP shows it: the largest distance of each order, in bounds
     assert min(tally["exact"], tally["bounded"], tally["integers"]) >= 300, tally
 
@@ -236,7 +238,7 @@ def ones_fit(case, most):
     return terms_of_a_sum * max(border, 1) * border.denominator < most
 
 
-def promised(name, examples):
+def exact_cases(name, examples):
     """Cases of float sums without steps, in which ones would fit."""
     for case in drawn(name, examples):
         plain = not case.steps and not case.producers and math.isfinite(case.pad.value)
@@ -252,10 +254,10 @@ def unfit(case, fill):
     return [total for total, low in totals if total and total >= 2 ** BITS[sums.dtype] * low]
 
 
-def kept(name, fill, examples):
-    """How many cases keep the promise; AssertionError for one that does not."""
+def count_exact(name, fill, examples):
+    """Return how many cases sum exactly. Raises AssertionError for a case that does not."""
     count = 0
-    for case in promised(name, examples):
+    for case in exact_cases(name, examples):
         count += 1
         case = replace(case, fills=(fill,))  # that of a constant weight is the first one
         assert not unfit(case, fill), case
@@ -268,13 +270,13 @@ def kept(name, fill, examples):
 @pytest.mark.parametrize("fill", ["integers", "negative"])
 @pytest.mark.parametrize("name", SUMS)
 def test_the_fills_choose_magnitudes_that_sum_exactly(name, fill):
-    assert kept(name, fill, 60) >= 8  # a fifth of the cases and more make the promise
+    assert count_exact(name, fill, 60) >= 8  # more than a fifth of the cases can sum exactly
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SUMS)
 def test_the_fills_choose_magnitudes_that_sum_exactly_in_many_cases(name):
-    assert min(kept(name, fill, 200) for fill in ("integers", "negative")) >= 30
+    assert min(count_exact(name, fill, 200) for fill in ("integers", "negative")) >= 30
 
 
 TIGHT = {
@@ -308,7 +310,7 @@ def worst(dtype):
 
 
 @pytest.mark.parametrize("dtype", dtypes.FLOATS)
-def test_the_bound_holds_and_is_not_vacuous_where_roundings_are_worst(dtype):
+def test_the_bound_holds_and_is_tight_where_roundings_are_worst(dtype):
     """Two products and their sum round: at most 3 of the 4 roundings that the bound allows for."""
     tally = Counter()
     assert not check_bound(Sums(*worst(dtype)), tally)

@@ -1,4 +1,4 @@
-"""foldproof.oracle.legality: whether a fold is legal, said by hand and asked of the NumPy meaning."""
+"""foldproof.oracle.legality: the answers of the oracle, against answers by hand."""
 
 from dataclasses import replace
 
@@ -338,8 +338,35 @@ def test_a_fold_is_as_legal_as_it_is_by_hand(case, expected):
     assert legality(case) == expected
 
 
+EXAMPLES = {
+    Legality.LEGAL: of("max_pool1d", PADDED, value=-INF),
+    Legality.UNOBSERVABLE: of("max_pool1d", Axis(size=4, pad=(0, 1), kernel=2, stride=2), value=7.0),
+    Legality.THIS_SHAPE_ONLY: of(
+        "max_pool1d", Axis(size=6, pad=(1, 1), kernel=3, stride=2), producers=(Step(kind="relu"),)
+    ),
+    Legality.UNKNOWN_MODE: of("conv1d", PADDED, pad={"mode": "edge"}),
+    Legality.NEEDS_NO_FMA: of(
+        "conv1d",
+        PADDED,
+        value=0.1,
+        steps=(
+            Step(kind="multiply", operand=(0.1,)),
+            Step(kind="subtract", operand=(0.010000000707805157,)),
+        ),
+    ),
+    Legality.UNSPECIFIED: of("conv1d", PADDED, steps=(Step(kind="astype", out_dtype="int8"),)),
+    Legality.ILLEGAL: of("conv1d", PADDED, value=1.0),
+}
+"""The examples in the docstrings of ``Legality``."""
+
+
+@pytest.mark.parametrize(("expected", "case"), EXAMPLES.items())
+def test_the_example_of_each_answer_has_that_answer(expected, case):
+    assert legality(case) == expected
+
+
 def test_the_tables_hold_every_answer():
-    assert set(TABLES) == set(Legality)
+    assert set(TABLES) == set(EXAMPLES) == set(Legality)
 
 
 @pytest.mark.parametrize(
@@ -348,41 +375,11 @@ def test_the_tables_hold_every_answer():
 @pytest.mark.parametrize(
     "case", [LEGAL[0][1], ILLEGAL[0][1], UNOBSERVABLE[0][1], THIS_SHAPE_ONLY[0][1]], ids=lambda case: case.op
 )
-def test_legality_is_a_matter_of_the_fold_alone(case, fields):
+def test_legality_depends_on_the_fold_alone(case, fields):
     assert legality(replace(case, **fields)) == legality(case)
 
 
-# --- what the right folds are -------------------------------------------------------------------------
-
-
-def test_a_fold_takes_the_spatial_widths_of_all_pads_and_leaves_the_others():
-    case = of(
-        "conv2d",
-        Axis(size=4, pad=(1, 2), kernel=3, padding=(5, 0)),
-        Axis(size=3),
-        pad={"channel": (0, 1), "form": "call_tir"},
-        steps=(step("relu"), nested(H=(2, 0), N=(1, 0)), nested(W=(0, 3)), step("permute_dims", source="NHWC")),
-        extra_outputs=("step",),
-    )
-    assert list(legal_folds(case)) == [
-        of(
-            "conv2d",
-            Axis(size=4, kernel=3, padding=(8, 2)),
-            Axis(size=3, padding=(0, 3)),
-            pad={"channel": (0, 1), "form": "call_tir"},
-            steps=(step("relu"), nested(N=(1, 0)), step("permute_dims", source="NHWC")),
-        )
-    ]
-
-
-def test_a_fold_into_a_transposed_convolution_is_scaled_by_its_stride():
-    axis = Axis(size=4, pad=(1, 0), stride=2, padding=(6, 0))
-    [folded] = legal_folds(of("conv1d_transpose", axis, steps=(nested(W=(1, 1)),)))
-    assert folded.axes == (Axis(size=4, stride=2, padding=(2, -2)),)
-    assert folded.steps == ()
-
-
-def test_what_few_inputs_hide_is_not_legal():
+def test_a_difference_that_few_inputs_hide_is_not_legal():
     """A campaign of an hour met it: the crop takes x[0] // 2 away, which was 0 in all inputs of the first two seeds."""
     steps = (Step(kind="divide", operand=(2.0,)), *(Step(kind="pad", widths=(("W", w, 0),)) for w in (-2, 1)))
     case = Case(op="conv1d", axes=(Axis(size=13, pad=(1, 0)),), dtype="uint8", steps=steps, out_dtype="float32")
@@ -391,7 +388,7 @@ def test_what_few_inputs_hide_is_not_legal():
     check(case)
 
 
-def test_a_border_that_becomes_nan_along_the_channels_says_nothing_of_the_spatial_one():
+def test_a_border_that_becomes_nan_along_the_channels_hides_the_spatial_one():
     """106,688 cases met it twice: the channel of sqrt(-1) makes NaN of every sum, whatever the border of W holds."""
     axis = Axis(pad=(1, 0), kernel=2, padding=(1, 0))
     pad = Pad(value=-1.0, channel=(0, 1))

@@ -1,11 +1,12 @@
-"""What the options of the bundled pass promise, and that a pass which does less is told."""
+"""foldproof.oracle.option_legality: what an option allows, and that a pass which does less misses a fold."""
 
 import pytest
 from tests.support.relax import is_correctable, is_sliceable
 
 from foldproof.case import Axis, Case, Pad, Step
-from foldproof.checking.check import check, options_of
+from foldproof.checking.check import check
 from foldproof.checking.failures import MissedFold
+from foldproof.checking.prepare import options_of
 from foldproof.fold import FoldExplicitPadding, conv_rules
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.oracle.option_legality import NO_OPTIONS
@@ -19,7 +20,7 @@ def conv(**fields):
     return Case(op="conv1d", axes=axes, **({"dtype": "int8", "out_dtype": "int32"} | fields))
 
 
-MADE_UP_FOR = {
+CORRECTABLE = {
     "integers": (conv(pad=NINE), True),
     "a weight that is known": (conv(pad=NINE, constant_weight=True), True),
     "an unknown batch": (conv(pad=NINE, symbolic=("N",)), True),
@@ -70,47 +71,47 @@ SLICEABLE = {
 }
 
 
-@pytest.mark.parametrize(("case", "expected"), MADE_UP_FOR.values(), ids=MADE_UP_FOR)
-def test_what_a_term_makes_up_for(case, expected):
+@pytest.mark.parametrize(("case", "expected"), CORRECTABLE.values(), ids=CORRECTABLE)
+def test_which_borders_a_term_can_correct(case, expected):
     assert is_correctable(case) is expected
 
 
 @pytest.mark.parametrize(("case", "expected"), SLICEABLE.values(), ids=SLICEABLE)
-def test_what_meets_weights_that_change_nothing(case, expected):
+def test_which_channels_can_be_sliced(case, expected):
     assert is_sliceable(case) is expected
 
 
-@pytest.mark.parametrize(("case", "_"), [*MADE_UP_FOR.values(), *SLICEABLE.values()], ids=[*MADE_UP_FOR, *SLICEABLE])
-def test_the_bundled_pass_keeps_its_promises(case, _):
+@pytest.mark.parametrize(("case", "_"), [*CORRECTABLE.values(), *SLICEABLE.values()], ids=[*CORRECTABLE, *SLICEABLE])
+def test_the_bundled_pass_uses_its_options(case, _):
     check(case, BOTH)
 
 
-def test_only_options_that_exclude_nothing_promise_anything():
+def test_only_options_of_a_complete_pass_count():
     assert options_of(FoldExplicitPadding()) == NO_OPTIONS
     assert options_of(BOTH) != NO_OPTIONS
     assert options_of(FoldExplicitPadding(nonzero="correct", allow_negative=False)) == NO_OPTIONS
     assert options_of(lambda module: module) == NO_OPTIONS
 
 
-def test_a_pass_that_corrects_less_than_it_promises_is_told(monkeypatch):
+def test_a_pass_that_corrects_less_than_its_option_allows_misses_a_fold(monkeypatch):
     monkeypatch.setattr(conv_rules, "_can_correct", lambda propagated, options: False)
-    case = MADE_UP_FOR["integers"][0]
+    case = CORRECTABLE["integers"][0]
     check(case)
-    with pytest.raises(MissedFold, match="a term that knows nothing of the data makes up for the border") as told:
+    with pytest.raises(MissedFold, match="a term that does not depend on the data can correct the border") as caught:
         check(case, BOTH)
-    assert told.value.symptom == "option unused"
+    assert caught.value.symptom == "option unused"
 
 
-def test_a_pass_that_slices_less_than_it_promises_is_told(monkeypatch):
+def test_a_pass_that_slices_less_than_its_option_allows_misses_a_fold(monkeypatch):
     monkeypatch.setattr(conv_rules.IntoConv, "letters", conv_rules.Rule.letters)
-    with pytest.raises(MissedFold, match="nothing that the pad adds along the channels changes the result"):
+    with pytest.raises(MissedFold, match="the channels that the pad adds do not change the result"):
         check(SLICEABLE["zeros"][0], BOTH)
 
 
 @pytest.mark.parametrize("op", ["conv1d", "conv2d", "conv3d"])
-def test_the_promises_are_kept_on_random_cases(op):
+def test_the_bundled_pass_uses_its_options_on_random_cases(op):
     drawn = draw(strategy_of((op,), None), 60, 11)
-    promising = [case for case in drawn if is_correctable(case) or is_sliceable(case)]
-    assert promising
-    for case in promising:
+    allowed = [case for case in drawn if is_correctable(case) or is_sliceable(case)]
+    assert allowed
+    for case in allowed:
         check(case, BOTH, sample=0.0)

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
-from tests.support.relax import evaluate_steps, padded, reference
+from tests.support.relax import evaluate_pad, evaluate_steps, reference
 
 from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
-from foldproof.oracle.error_bounds import exact
+from foldproof.oracle.error_bounds import exact_reference
 
 MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
@@ -136,7 +136,7 @@ def _qlinear_conv(attrs, x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero
         Step(scale=tuple(np.ravel(scales).tolist()), zero_point_dtype="int32"),
         _quantization("quantize", y_scale, y_zero, "C", y_zero.dtype.name),
     )
-    return exact(_apply_steps(whole, steps))
+    return exact_reference(_apply_steps(whole, steps))
 
 
 # --- pools and pads -----------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _pad(attrs, x, pads=None, value=None, axes=None):
         widths[axis % x.ndim] = (pads[i], pads[i + len(pads) // 2])
     pad = Pad(mode=MODES[attrs.get("mode", "constant")], value=float(value), batch=widths[0], channel=widths[1])
     spatial = tuple(Axis(size=size, pad=widths[i]) for i, size in enumerate(x.shape[2:], start=2))
-    return exact(padded(_case_of(x, "max_pool", spatial, pad=pad), {"x": x}))
+    return exact_reference(evaluate_pad(_case_of(x, "max_pool", spatial, pad=pad), {"x": x}))
 
 
 # --- quantization -------------------------------------------------------------------------------------
@@ -204,13 +204,15 @@ def _quantize(attrs, x, scale, zero):
     if name in RANGES:
         low, high = RANGES[name]
         steps += (Step(kind="clip", low=low, high=high),)
-    return exact(_apply_steps(whole, steps).reshape(x.shape).astype(zero.dtype))
+    return exact_reference(_apply_steps(whole, steps).reshape(x.shape).astype(zero.dtype))
 
 
 def _dequantize(attrs, x, scale, zero):
     whole, letter = _to_five_axes(x, attrs.get("axis", 1) if scale.size > 1 else 0)
     held = whole.astype(np.dtype(WIDER.get(x.dtype.name, x.dtype.name)))
-    return exact(_apply_steps(held, (_quantization("dequantize", scale, zero, letter, "float32"),)).reshape(x.shape))
+    return exact_reference(
+        _apply_steps(held, (_quantization("dequantize", scale, zero, letter, "float32"),)).reshape(x.shape)
+    )
 
 
 _EVALUATORS = {

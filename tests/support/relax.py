@@ -26,8 +26,8 @@ def evaluate_steps(case, arrays):
     return _reference.evaluate_steps(case, arrays, SEMANTICS)
 
 
-def padded(case, arrays):
-    return _reference.padded(case, arrays, SEMANTICS)
+def evaluate_pad(case, arrays):
+    return _reference.evaluate_pad(case, arrays, SEMANTICS)
 
 
 def legality(case):

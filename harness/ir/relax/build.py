@@ -1,6 +1,6 @@
 """Case -> IRModule: the one place with TVM's flat attribute lists.
 
-main(x [, w] [, parameters of steps])  ->  (result [, padded] [, padded + padded] [, what the first step made])
+main(x [, w] [, parameters of steps])  ->  (result [, padded] [, padded + padded] [, result of the first step])
 
 What TVM 0.27 makes of the values of a case:
 
@@ -29,14 +29,19 @@ Params = dict[str, relax.Var]
 
 
 def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
-    """A well-formed Relax module whose function ``main`` is the case, unfolded.
+    """Build a well-formed Relax module whose function ``main`` is the case, unfolded.
 
-    The parameters are named and ordered as the keys of ``foldproof.oracle.fills.parameters``. The function returns
-    the result, or a tuple with what ``case.uses`` asks for after it. ``with_pad=False`` leaves the pad out if it
-    does nothing.
+    Args:
+        case: the case.
+        with_pad: False to leave out a pad whose widths are all 0.
+
+    Returns:
+        A module. The parameters of ``main`` are named and ordered as the keys of
+        ``foldproof.oracle.fills.parameters``. It returns the consumer's result, or a tuple of it and the tensors of
+        ``case.extra_outputs``.
     """
     builder = relax.BlockBuilder()
-    params = _params(case)
+    params = _make_params(case)
     with builder.function(MAIN, list(params.values())):
         with builder.dataflow():
             outputs = _emit(builder, case, params, with_pad=with_pad)
@@ -46,13 +51,13 @@ def build(case: Case, *, with_pad: bool = True) -> tvm.IRModule:
 
 
 def shape(dims: Dims, layout: str) -> tuple[int, ...]:
-    """Dimensions in the order of a layout."""
+    """Return the lengths in the order of a layout."""
     return tuple(dims[letter] for letter in layout)
 
 
-def _params(case: Case) -> Params:
-    unknown = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
-    lengths: dict[str, Any] = case.input_dims | unknown
+def _make_params(case: Case) -> Params:
+    symbolic = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
+    lengths: dict[str, Any] = case.input_dims | symbolic
     types = {"x": relax.TensorType(shape(lengths, case.pad_order), case.dtype)}
     if case.spec.weighted and not case.constant_weight:
         types["w"] = relax.TensorType(shape(case.kernel_dims, case.kernel_order), case.kernel_dtype)
@@ -68,23 +73,23 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     if case.constant_weight:
         weight = relax.const(inputs(case, case.fills[0], SEMANTICS)["w"], case.kernel_dtype)
     for place in case.producer_places:
-        data = builder.emit(_step(place, "", data, params), _variable(place))
+        data = builder.emit(_call_step(place, "", data, params), _variable_name(place))
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
         padded = data
     elif case.pads_weight:
         padded = weight = _emit_pad(builder, case, weight, case.kernel_order)
     else:
         padded = data = _emit_pad(builder, case, data, case.pad_order)
-    made = []
+    results = []
     for place, after in zip(case.step_places, case.orders[1:], strict=True):
-        data = builder.emit(_step(place, after, data, params), _variable(place))
-        made.append(data)
-    outputs = [builder.emit(_consumer(case, data, weight), "result")]
-    for use in case.extra_outputs:
-        if use == "read":
+        data = builder.emit(_call_step(place, after, data, params), _variable_name(place))
+        results.append(data)
+    outputs = [builder.emit(_call_consumer(case, data, weight), "result")]
+    for name in case.extra_outputs:
+        if name == "read":
             outputs.append(builder.emit(relax.op.add(padded, padded), "read"))
         else:
-            outputs.append(padded if use == "returned" else made[0])
+            outputs.append(padded if name == "returned" else results[0])
     return outputs
 
 
@@ -108,96 +113,96 @@ def _emit_pad(builder: relax.BlockBuilder, case: Case, operand: relax.Expr, layo
 # --- steps --------------------------------------------------------------------------------------------
 
 
-def _step(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    """The call of a step; ``after`` is the layout of what a structural one makes."""
+def _call_step(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    """Return the call of a step. ``after`` is the layout of the result of a structural step."""
     return _CALLS[place.step.kind](place, after, data, params)
 
 
-def _variable(place: Place) -> str:
+def _variable_name(place: Place) -> str:
     kind = place.step.kind
     return kind + "d" if kind in QUANTIZING else kind
 
 
-def _parameters(place: Place, params: Params) -> list[relax.Expr]:
+def _make_parameters(place: Place, params: Params) -> list[relax.Expr]:
     values = constants(place)
     if place.step.constant:
         return [relax.const(array, array.dtype.name) for array in values.values()]
     return [params[place.parameter(name)] for name in values]
 
 
-def _quantizing(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_quantizing(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     step = place.step
-    make = getattr(relax.op, step.kind)
-    return make(data, *_parameters(place, params), axis=place.order.index(step.axis), out_dtype=step.out_dtype)
+    op = getattr(relax.op, step.kind)
+    return op(data, *_make_parameters(place, params), axis=place.order.index(step.axis), out_dtype=step.out_dtype)
 
 
-def _binary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    [operand] = _parameters(place, params)
-    make = getattr(relax.op, place.step.kind)
-    return make(operand, data) if place.step.swapped else make(data, operand)
+def _call_binary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    [operand] = _make_parameters(place, params)
+    op = getattr(relax.op, place.step.kind)
+    return op(operand, data) if place.step.swapped else op(data, operand)
 
 
-def _unary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_unary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return getattr(relax.op.nn if place.step.kind == "relu" else relax.op, place.step.kind)(data)
 
 
-def _leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.nn.leakyrelu(data, place.step.alpha)
 
 
-def _clip(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    whole = place.dtype in dtypes.INTEGERS
-    bounds = ((int(end) if whole else end) for end in (place.step.low, place.step.high))
+def _call_clip(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    is_integer = place.dtype in dtypes.INTEGERS
+    bounds = ((int(end) if is_integer else end) for end in (place.step.low, place.step.high))
     return relax.op.clip(data, *bounds)
 
 
-def _astype(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_astype(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.astype(data, place.step.out_dtype)
 
 
-def _permute_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_permute_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.permute_dims(data, [place.order.index(letter) for letter in after])
 
 
-def _expand_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_expand_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.expand_dims(data, [i for i, letter in enumerate(after) if letter not in place.order])
 
 
-def _squeeze(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_squeeze(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.squeeze(data, [i for i, letter in enumerate(place.order) if letter not in after])
 
 
-def _reshape(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_reshape(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     lengths = dict(zip(place.order, data.ty.shape.values, strict=True))
     return relax.op.reshape(data, [lengths.get(letter, 1) for letter in after])
 
 
-def _nested_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     sides = {letter: (before, after) for letter, before, after in place.step.widths}
     flat = [width for letter in place.order for width in sides.get(letter, (0, 0))]
     return relax.op.nn.pad(data, flat, pad_value=place.step.value)
 
 
 _CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
-    **dict.fromkeys(QUANTIZING, _quantizing),
-    **dict.fromkeys(BINARY, _binary),
-    **dict.fromkeys(UNARY, _unary),
-    "leakyrelu": _leakyrelu,
-    "clip": _clip,
-    "astype": _astype,
-    "permute_dims": _permute_dims,
-    "expand_dims": _expand_dims,
-    "squeeze": _squeeze,
-    "reshape": _reshape,
-    "pad": _nested_pad,
+    **dict.fromkeys(QUANTIZING, _call_quantizing),
+    **dict.fromkeys(BINARY, _call_binary),
+    **dict.fromkeys(UNARY, _call_unary),
+    "leakyrelu": _call_leakyrelu,
+    "clip": _call_clip,
+    "astype": _call_astype,
+    "permute_dims": _call_permute_dims,
+    "expand_dims": _call_expand_dims,
+    "squeeze": _call_squeeze,
+    "reshape": _call_reshape,
+    "pad": _call_pad,
 }
 
 
 # --- the consumer -------------------------------------------------------------------------------------
 
 
-def _consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.Expr:
-    make = getattr(relax.op.nn, case.op)
+def _call_consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.Expr:
+    op = getattr(relax.op.nn, case.op)
     axes = case.axes
     attributes: dict[str, Any] = {
         "strides": [a.stride for a in axes],
@@ -206,10 +211,10 @@ def _consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.
     }
     if case.spec.pools:
         flags = {"ceil_mode": case.ceil_mode, "count_include_pad": case.count_include_pad}
-        return make(data, pool_size=[a.kernel for a in axes], layout=case.data_order, **flags, **attributes)
+        return op(data, pool_size=[a.kernel for a in axes], layout=case.data_order, **flags, **attributes)
     if case.spec.transposed:
         attributes["output_padding"] = [a.output_padding for a in axes]
-    return make(
+    return op(
         data,
         weight,
         groups=case.groups,

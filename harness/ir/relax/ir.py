@@ -1,4 +1,4 @@
-"""Relax as ``checking`` sees it: an ``ir.base.IR``."""
+"""Relax as an ``ir.base.IR``: each method calls the function of this room that does the work."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

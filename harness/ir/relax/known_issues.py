@@ -1,20 +1,23 @@
-"""Known defects of TVM 0.27 that the harness met. Each has a pinned case in ``tests/data/corpus``."""
+"""Known defects of TVM 0.27 that foldproof found.
+
+Invariant: each has a pinned case in ``tests/data/corpus``.
+"""
 
 from foldproof.case import Case, dtypes
 from foldproof.ir.base import KnownIssue
 
 
-def _axes_out_of_order(case: Case) -> bool:
+def _has_axes_out_of_order(case: Case) -> bool:
     spec = case.spec
     return spec.family == "conv" and not case.in_order
 
 
-def _integer_average(case: Case) -> bool:
+def _is_integer_average(case: Case) -> bool:
     return case.spec.family == "avg_pool" and case.operand_dtype in dtypes.INTEGERS
 
 
 def _divides_by_nothing(case: Case) -> bool:
-    """Whether some window of a counted average counts no element, or fewer, as pool_impl_nd in pooling.h counts."""
+    """Whether the divisor of some window is 0 or less, by the arithmetic of pool_impl_nd in topi/nn/pooling.h."""
     if case.spec.family != "avg_pool" or not (case.ceil_mode and case.count_include_pad):
         return False
     for letter, axis in case.lettered_axes:
@@ -26,8 +29,8 @@ def _divides_by_nothing(case: Case) -> bool:
     return False
 
 
-def _has_a_padded_symbolic_length(case: Case) -> bool:
-    """Whether the type of a tensor that a step or the consumer reads has a length like ``w + 3``."""
+def _pads_symbolic_length(case: Case) -> bool:
+    """Whether a tensor that a step or the consumer reads has a length like ``w + 3`` in its type."""
     read = case.dims_along[: len(case.steps)]
     return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
 
@@ -45,19 +48,19 @@ KNOWN_ISSUES = (
         text="conv2d/conv3d with a layout whose spatial letters are not in the order D, H, W (NCWH, OIWH): type "
         "inference reads strides, padding and dilation by letter, the kernel by position, and pairs the n-th spatial "
         "axis of the data with the n-th of the weight; shape and values are wrong",
-        matches=_axes_out_of_order,
+        matches=_has_axes_out_of_order,
     ),
     KnownIssue(
         name="integer-avg_pool-dtype",
         text="avg_pool of integers is annotated with the dtype of its input, but its kernel returns int64",
-        matches=_integer_average,
+        matches=_is_integer_average,
         dtype_only=True,
     ),
     KnownIssue(
         name="symbolic-copy",
         text="a kernel that only moves or copies a tensor whose symbolic length was padded (w + 3): the pass "
         "RewriteDataflowReshape asks whether it is a reshape, and gets an internal error instead of no",
-        matches=_has_a_padded_symbolic_length,
+        matches=_pads_symbolic_length,
         raises="RewriteDataflowReshape",
     ),
 )

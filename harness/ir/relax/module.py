@@ -1,4 +1,4 @@
-"""Questions to a Relax module, whatever pass it came from: same? well formed? what does it bind?"""
+"""Questions about a Relax module: is it the same, is it well formed, what does it bind?"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from tvm import relax
 Module = tvm.IRModule
 
 MAX_ERROR_CHARS = 300
-"""Characters of a message: TVM prints whole operators and functions into some."""
+"""The most characters of a message. Some messages of TVM contain whole operators and functions."""
 
 
 def same(a: Any, b: Any) -> bool:
@@ -19,23 +19,23 @@ def same(a: Any, b: Any) -> bool:
 
 
 def well_formedness_error(module: tvm.IRModule) -> str | None:
-    """What ``relax.analysis.well_formed`` objects to, in a line; None if nothing."""
+    """Return why ``relax.analysis.well_formed`` rejects a module, in one line; None if it accepts it."""
     try:
         relax.analysis.well_formed(module)
-    except Exception as error:  # noqa: BLE001, TVM raises errors of many kinds here, all of which say "ill formed"
+    except Exception as error:  # noqa: BLE001, TVM raises errors of many types here, which all mean "ill formed"
         return short_error(error)
     return None
 
 
 def short_error(error: BaseException) -> str:
-    """The type and the last line of an error: TVM's messages begin with a trace of C++ frames."""
+    """Return the type and the last line of an error. Messages of TVM begin with a trace of C++ frames."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "lines skipped" not in line]
     last = lines[-1] if lines else ""
     return f"{type(error).__name__}: {last[:MAX_ERROR_CHARS]}{'...' if len(last) > MAX_ERROR_CHARS else ''}"
 
 
 def bindings(sequence: relax.SeqExpr) -> Iterator[Any]:
-    """All bindings, those of branches and of local functions included."""
+    """Yield all bindings, in order, those of branches and of local functions included."""
     for block in sequence.blocks:
         for binding in block.bindings:
             yield binding

@@ -1,9 +1,9 @@
-"""Pads that a pass could still fold, whatever made the module: before convolutions and pools, and idle ones.
+"""The pads that a module still has: those before convolutions and pools, and those whose widths are all 0.
 
     pad --elementwise, astype, quantize, moved and unit axes, other pads, aliases--> operand of a convolution or pool
 
-A pad counts where it changes a spatial axis of its consumer: its batch and channel widths have to stay. It is
-``relax.nn.pad``, or ``call_tir`` to a PrimFunc that topi made, whose one block is named ``PadInput`` or the like.
+Invariant: a pad counts if it changes a spatial axis of its consumer, since batch and channel widths have to stay. A pad
+is ``relax.nn.pad``, or a ``call_tir`` of a PrimFunc of topi, whose one block is named ``PadInput`` or the like.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,20 +27,20 @@ _ELEMENTWISE = {
 Axes = frozenset[int]
 Values = dict[Any, Any]
 Operands = Callable[[Any], Iterator[tuple[Any, Axes]]]
-"""Of a call, each with some places of its axes."""
+"""call -> some of its operands, each with the places of the axes that matter."""
 
 
 def count_residual_pads(module: Module) -> int:
-    """Operands of convolutions and pools after a pad of a spatial axis, and idle pads wherever they stand."""
-    return _padded_operands(module, _operands) + count_identity_pads(module)
+    """Count the operands of convolutions and pools that are after a pad of a spatial axis, plus all identity pads."""
+    return _count_padded_operands(module, _spatial_operands) + count_identity_pads(module)
 
 
 def count_channel_pads(module: Module) -> int:
-    """Convolutions whose data is after a pad of its channels."""
-    return _padded_operands(module, _channels)
+    """Count the convolutions whose data is after a pad of its channels."""
+    return _count_padded_operands(module, _channel_operand)
 
 
-def _padded_operands(module: Module, operands: Operands) -> int:
+def _count_padded_operands(module: Module, operands: Operands) -> int:
     count = 0
     for function in _functions(module):
         values = {binding.var: binding.value for binding in bindings(function.body)}
@@ -50,59 +50,59 @@ def _padded_operands(module: Module, operands: Operands) -> int:
 
 
 def count_identity_pads(module: Module) -> int:
-    """Pads of either form whose widths are all 0, which are to be deleted whatever consumes them."""
+    """Count the pads of either form whose widths are all 0. A complete pass deletes them, whatever consumes them."""
     calls = (binding.value for function in _functions(module) for binding in bindings(function.body))
-    return sum(_padded_axes(module, call) == frozenset() for call in calls)
+    return sum(_find_padded_axes(module, call) == frozenset() for call in calls)
 
 
 def _functions(module: Module) -> Iterator[relax.Function]:
     return (function for function in module.functions.values() if isinstance(function, relax.Function))
 
 
-def _operands(call: Any) -> Iterator[tuple[Any, Axes]]:
-    """The operands of a convolution or pool, each with the places of its spatial axes."""
-    if not _name(call).startswith(_CONSUMERS):
+def _spatial_operands(call: Any) -> Iterator[tuple[Any, Axes]]:
+    """Yield the operands of a convolution or pool, each with the places of its spatial axes."""
+    if not _op_name(call).startswith(_CONSUMERS):
         return
-    pools = "_pool" in _name(call)
-    layouts = [call.attrs.layout] if pools else [call.attrs.data_layout, call.attrs.kernel_layout]
+    is_pool = "_pool" in _op_name(call)
+    layouts = [call.attrs.layout] if is_pool else [call.attrs.data_layout, call.attrs.kernel_layout]
     for operand, layout in zip(call.args, layouts, strict=True):
         yield operand, frozenset(i for i, letter in enumerate(str(layout)) if letter not in _NO_SPATIAL)
 
 
-def _channels(call: Any) -> Iterator[tuple[Any, Axes]]:
-    """The data of a convolution, with the place of its channels."""
-    if _name(call).startswith("relax.nn.conv"):
+def _channel_operand(call: Any) -> Iterator[tuple[Any, Axes]]:
+    """Yield the data of a convolution, with the place of its channels."""
+    if _op_name(call).startswith("relax.nn.conv"):
         yield call.args[0], frozenset([str(call.attrs.data_layout).index("C")])
 
 
 def _is_padded(module: Module, operand: Any, axes: Axes, values: Values) -> bool:
-    """Whether a pad changes one of the ``axes`` of an operand, somewhere on the way to it."""
+    """Whether a pad changes one of the axes of an operand, anywhere on the way to it."""
     while axes and isinstance(operand, relax.Var) and operand in values:
         value = values[operand]
-        if (_padded_axes(module, value) or frozenset()) & axes:
+        if (_find_padded_axes(module, value) or frozenset()) & axes:
             return True
-        operand, axes = _source_of(module, value, axes, values)
+        operand, axes = _trace_source(module, value, axes, values)
     return False
 
 
 # --- pads ---------------------------------------------------------------------------------------------
 
 
-def _padded_axes(module: Module, call: Any) -> Axes | None:
-    """The axes that a pad changes, none for an idle one; None for everything else."""
-    if _name(call) == _PAD:
-        return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _is(width, 0))
-    block = _pad_block(module, call)
+def _find_padded_axes(module: Module, call: Any) -> Axes | None:
+    """Return the axes that a pad changes, empty for an identity pad; None for any other call."""
+    if _op_name(call) == _PAD:
+        return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _equals(width, 0))
+    block = _find_pad_block(module, call)
     if block is None:
         return None
     before, after = (list(ty.shape.values) for ty in (call.args[1].fields[0].ty, call.ty))
     longer = {i for i, (a, b) in enumerate(zip(before, after, strict=True)) if not same(a, b)}
-    return frozenset(longer | _moved_axes(block))
+    return frozenset(longer | _find_moved_axes(block))
 
 
-def _pad_block(module: Module, call: Any) -> Any:
-    """The one block of the PrimFunc that a ``call_tir`` calls, if it pads; a chain of padding blocks is none."""
-    if _name(call) != _CALL_TIR or len(call.args[1].fields) != 1:
+def _find_pad_block(module: Module, call: Any) -> Any:
+    """Return the only block of the PrimFunc that a ``call_tir`` calls, if that block pads; else None."""
+    if _op_name(call) != _CALL_TIR or len(call.args[1].fields) != 1:
         return None
     node = module[call.args[0]].body
     while not (hasattr(node, "name_hint") and node.name_hint != "root"):
@@ -112,79 +112,82 @@ def _pad_block(module: Module, call: Any) -> Any:
     return node if str(node.name_hint).endswith("PadInput") else None
 
 
-def _moved_axes(block: Any) -> set[int]:
-    """Axes along which a constant pad reads elsewhere than it writes: (1, -1) keeps the length."""
+def _find_moved_axes(block: Any) -> set[int]:
+    """Return the axes along which a constant pad shifts the data. Widths (1, -1) do, though they keep the length."""
     stored = block.body
     loaded = stored.value
     if isinstance(loaded, ir.Call):  # if_then_else(within, data[...], value)
         loaded = loaded.args[1]
     elif str(block.name_hint) != "PadInput":
-        return set()  # a mirrored border only ever adds
+        return set()  # a mirrored border only adds elements
     pairs = zip(stored.indices, loaded.indices, strict=True)
     return {i for i, (to, source) in enumerate(pairs) if not same(to, source)}
 
 
-# --- what a pad is seen through -----------------------------------------------------------------------
+# --- the ops between pad and consumer -----------------------------------------------------------------
 
 
-def _source_of(module: Module, value: Any, axes: Axes, values: Values) -> tuple[Any, Axes]:
-    """What a value is computed from, and the places of its ``axes`` there; (None, none) if that is not one tensor."""
-    name = _name(value)
+def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tuple[Any, Axes]:
+    """Return the tensor that a value is computed from, and the places of its axes there; (None, empty) if unknown."""
+    name = _op_name(value)
     if isinstance(value, relax.Var):
         return value, axes
     if name == _PAD:
         return value.args[0], axes
-    if name == _CALL_TIR and _pad_block(module, value) is not None:
+    if name == _CALL_TIR and _find_pad_block(module, value) is not None:
         return value.args[1].fields[0], axes
     if name in _ELEMENTWISE:
-        return _computed_from(value, values), axes
-    moves = {_PERMUTE: _permuted, _EXPAND: _expanded, _SQUEEZE: _squeezed, _RESHAPE: _reshaped}
+        return _find_computed_operand(value, values), axes
+    moves = {_PERMUTE: _undo_permute, _EXPAND: _undo_expand, _SQUEEZE: _undo_squeeze, _RESHAPE: _undo_reshape}
     return (value.args[0], moves[name](value, axes)) if name in moves else (None, frozenset())
 
 
-def _computed_from(call: Any, values: Values) -> Any:
-    """The one operand that is computed here, of the rank of the result: constants and parameters hold no pad."""
+def _find_computed_operand(call: Any, values: Values) -> Any:
+    """Return the only operand that is bound in the function, if it has the rank of the result; else None.
+
+    Constants and parameters are not after a pad.
+    """
     computed = [arg for arg in call.args if isinstance(arg, relax.Var) and arg in values]
     same_rank = len(computed) == 1 and int(computed[0].ty.ndim) == int(call.ty.ndim)
     return computed[0] if same_rank else None
 
 
-def _permuted(call: Any, axes: Axes) -> Axes:
+def _undo_permute(call: Any, axes: Axes) -> Axes:
     rank = int(call.ty.ndim)
     order = list(reversed(range(rank))) if call.attrs.axes is None else [int(a) % rank for a in call.attrs.axes]
     return frozenset(order[axis] for axis in axes)
 
 
-def _expanded(call: Any, axes: Axes) -> Axes:
+def _undo_expand(call: Any, axes: Axes) -> Axes:
     rank = int(call.ty.ndim)
     inserted = {int(axis) % rank for axis in call.attrs.axis}
-    kept = [axis for axis in range(rank) if axis not in inserted]
-    return frozenset(kept.index(axis) for axis in axes if axis in kept)
+    rest = [axis for axis in range(rank) if axis not in inserted]
+    return frozenset(rest.index(axis) for axis in axes if axis in rest)
 
 
-def _squeezed(call: Any, axes: Axes) -> Axes:
+def _undo_squeeze(call: Any, axes: Axes) -> Axes:
     lengths = call.args[0].ty.shape.values
-    units = [i for i, length in enumerate(lengths) if _is(length, 1)]
-    given = call.attrs.axis
-    removed = units if given is None else [int(axis) % len(lengths) for axis in given]
-    kept = [axis for axis in range(len(lengths)) if axis not in removed]
-    return frozenset(kept[axis] for axis in axes)
+    units = [i for i, length in enumerate(lengths) if _equals(length, 1)]
+    named = call.attrs.axis
+    removed = units if named is None else [int(axis) % len(lengths) for axis in named]
+    rest = [axis for axis in range(len(lengths)) if axis not in removed]
+    return frozenset(rest[axis] for axis in axes)
 
 
-def _reshaped(call: Any, axes: Axes) -> Axes:
-    """A reshape that only inserts and removes unit axes; through any other, nothing is seen."""
+def _undo_reshape(call: Any, axes: Axes) -> Axes:
+    """Return the axes before a reshape that only inserts and removes unit axes; empty for any other reshape."""
     before, after = (list(enumerate(ty.shape.values)) for ty in (call.args[0].ty, call.ty))
-    before, after = ([(i, n) for i, n in lengths if not _is(n, 1)] for lengths in (before, after))
+    before, after = ([(i, n) for i, n in lengths if not _equals(n, 1)] for lengths in (before, after))
     if len(before) != len(after) or not all(same(a, b) for (_, a), (_, b) in zip(before, after, strict=True)):
         return frozenset()
     place = {to: source for (source, _), (to, _) in zip(before, after, strict=True)}
     return frozenset(place[axis] for axis in axes if axis in place)
 
 
-def _is(length: Any, number: int) -> bool:
-    """Whether a length, or a width, is this constant."""
+def _equals(length: Any, number: int) -> bool:
+    """Whether a length or a width is this constant."""
     return int(length) == number if isinstance(length, int | tirx.IntImm) else False
 
 
-def _name(value: Any) -> str:
+def _op_name(value: Any) -> str:
     return str(value.op.name) if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""

@@ -1,4 +1,7 @@
-"""What TVM 0.27 makes of the ops on llvm, where implementations differ. tests/oracle execute it."""
+"""The choices of TVM 0.27 on llvm, where implementations of the ops differ.
+
+Invariant: TVM computes what the reference computes with these semantics. tests/oracle execute TVM and compare.
+"""
 
 import math
 from typing import Any
@@ -27,12 +30,12 @@ SEMANTICS = Semantics(
     maximum=greater_or_second,
     minimum=less_or_second,
     lowest=_lowest,
-    # What NaN leaves behind depends on how TVM's simplifier writes max(acc, pad ? lowest : x) and on the opt-level.
+    # The result for NaN depends on the opt-level, and on how TVM's simplifier writes max(acc, pad ? lowest : x).
     max_of_nan_is_specified=False,
     average_sum_dtype=_average_sum_dtype,
-    # TVM's simplifier drops x + 0.0, and makes x * 0.0 and 0.0 / x the constant, if it sees a constant scalar.
+    # For a constant scalar, TVM's simplifier drops x + 0.0, and replaces x * 0.0 and 0.0 / x by the constant.
     simplifies_constants=True,
-    # TVM computes bfloat16 in float32, and drops the rounding of a cast to bfloat16 that is computed with at once.
+    # TVM computes bfloat16 in float32, and drops the rounding of a cast to bfloat16 whose result is used at once.
     excess_precision=frozenset({"bfloat16"}),
     # LLVM leaves the overflow of 32 and 64 bits unspecified; integers of 8 and 16 bits wrap ...
     unspecified_overflow=frozenset({"int32", "int64"}),

@@ -1,10 +1,13 @@
-"""Which of the possible cases Relax takes: what TVM 0.27 legalizes. tests/ir/relax/test_build.py compiles them."""
+"""Which of the possible cases TVM 0.27 can build and compile. tests/ir/relax/test_supported.py asks TVM itself."""
 
 from foldproof.case import Case
 
 
 def supported(case: Case) -> str:
-    """Return why TVM 0.27 cannot build the case, in a sentence; empty if it can."""
+    """Return why TVM 0.27 cannot compile the case, in a sentence; empty if it can.
+
+    TVM 0.27 legalizes a transposed convolution in its standard layouts only.
+    """
     spec = case.spec
     if not spec.transposed:
         return ""

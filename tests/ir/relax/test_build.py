@@ -166,7 +166,7 @@ def test_shapes_are_in_the_order_of_the_layouts(case, shapes, result):
     assert dims(function.ret_ty) == result
 
 
-# --- parameters, steps, uses --------------------------------------------------------------------------
+# --- parameters, steps, extra outputs --------------------------------------------------------------------------
 
 QUANTIZED = {"op": "conv1d", "axes": (Axis(size=4, pad=(1, 0)),), "dtype": "uint8", "channels": 2}
 SCALES = Step(scale=(0.5, 2.0), zero_point=(7,), zero_point_dtype="int32", out_dtype="float16")
@@ -192,9 +192,9 @@ RUNTIME = Step(scale=(0.5, 2.0), zero_point=(7,), zero_point_dtype="int32", cons
 def test_parameters_are_those_of_the_inputs(case, types):
     params = build(case)["main"].params
     assert {p.name: str(p.ty.dtype) for p in params} == types
-    made = inputs(case, "integers")
-    assert list(made) == list(types)
-    assert [array.shape for array in made.values()] == [dims(p.ty) for p in params]
+    arrays = inputs(case, "integers")
+    assert list(arrays) == list(types)
+    assert [array.shape for array in arrays.values()] == [dims(p.ty) for p in params]
 
 
 def test_a_constant_dequantize_holds_its_parameters():
@@ -228,7 +228,7 @@ def test_the_result_has_the_out_dtype(out_dtype, expected):
     assert str(build(case)["main"].ret_ty.dtype) == expected
 
 
-def test_further_uses_of_the_pad_are_returned_behind_the_result():
+def test_extra_outputs_are_returned_after_the_result():
     case = Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), extra_outputs=("returned", "read"))
     module = build(case)
     relax.analysis.well_formed(module)
@@ -240,7 +240,7 @@ def test_further_uses_of_the_pad_are_returned_behind_the_result():
 # --- chains -------------------------------------------------------------------------------------------
 
 
-def test_a_chain_is_emitted_step_by_step_with_the_layouts_that_it_leads_through():
+def test_a_chain_is_emitted_step_by_step_with_the_layout_of_each_step():
     case = Case(
         op="conv2d",
         axes=(Axis(size=5, pad=(1, 2)), Axis()),
@@ -299,7 +299,7 @@ def test_symbolic_lengths_are_variables_of_the_types():
     assert tvm_ffi.structural_equal(module["main"].ret_ty.shape.values[2], w + 3)
 
 
-def test_a_constant_weight_is_in_the_module_and_no_parameter():
+def test_a_constant_weight_is_in_the_module_and_not_a_parameter():
     case = Case(op="conv1d", axes=(Axis(kernel=1),), constant_weight=True, fills=("reals", "negative"))
     module = build(case)
     assert [param.name for param in module["main"].params] == ["x"]
@@ -328,7 +328,7 @@ def test_parameters_of_all_steps_come_in_their_order():
     assert [str(param.ty.dtype) for param in params][-1] == "float32"
 
 
-def test_the_first_step_is_returned_where_that_is_asked_for():
+def test_the_first_step_is_returned_as_an_extra_output():
     case = Case(op="max_pool1d", axes=(Axis(),), steps=(Step(kind="relu"), Step(kind="abs")), extra_outputs=("step",))
     *_, last = build(case)["main"].body.blocks[0].bindings
     assert [field.name for field in last.value.fields] == ["result", "relu"]

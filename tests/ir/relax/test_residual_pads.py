@@ -28,11 +28,11 @@ from foldproof.ir.relax.residual_pads import count_identity_pads, count_residual
     ],
     ids=lambda value: value.op if isinstance(value, Case) else "",
 )
-def test_a_pad_of_a_spatial_axis_counts_and_an_idle_one(case, count):
+def test_a_pad_of_a_spatial_axis_counts_and_an_identity_pad(case, count):
     assert count_residual_pads(build(case)) == count
 
 
-def test_pads_in_front_are_counted_by_operand_through_aliases_branches_and_local_functions():
+def test_pads_are_counted_by_operand_through_aliases_branches_and_local_functions():
     @I.ir_module
     class Module:
         @R.function
@@ -87,22 +87,22 @@ TIMES = Step(kind="multiply", operand=(2.0,), constant=False)
     ],
 )
 @pytest.mark.parametrize("form", ["op", "call_tir"])
-def test_a_pad_is_seen_through_a_chain_along_the_axis_that_the_consumer_reads(steps, layout, form):
+def test_a_pad_counts_through_a_chain_along_the_axis_that_the_consumer_reads(steps, layout, form):
     fields = {"data_layout": layout, "channels": 3, "steps": steps}
     padded = Case(op="conv2d", axes=(Axis(size=4, pad=(1, -1)), Axis()), pad=Pad(form=form), **fields)
     assert count_residual_pads(build(padded)) == 1
     along_channels = Case(op="conv2d", axes=(Axis(size=4), Axis()), pad=Pad(form=form, channel=(2, -2)), **fields)
     assert count_residual_pads(build(along_channels)) == 0
-    idle = Case(op="conv2d", axes=(Axis(size=4), Axis()), pad=Pad(form=form), **fields)
-    assert (count_residual_pads(build(idle)), count_identity_pads(build(idle))) == (1, 1)
+    identity = Case(op="conv2d", axes=(Axis(size=4), Axis()), pad=Pad(form=form), **fields)
+    assert (count_residual_pads(build(identity)), count_identity_pads(build(identity))) == (1, 1)
 
 
 @pytest.mark.parametrize("mode", MIRRORED_MODES)
 def test_a_mirrored_pad_as_call_tir_is_a_pad(mode):
     pad = Pad(mode=mode, form="call_tir")
     assert count_residual_pads(build(Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0)),), pad=pad))) == 1
-    idle = build(Case(op="max_pool1d", axes=(Axis(size=3),), pad=pad))
-    assert (count_residual_pads(idle), count_identity_pads(idle)) == (1, 1)
+    identity = build(Case(op="max_pool1d", axes=(Axis(size=3),), pad=pad))
+    assert (count_residual_pads(identity), count_identity_pads(identity)) == (1, 1)
 
 
 def test_a_nested_pad_counts_by_its_own_axes():
@@ -124,7 +124,7 @@ def test_a_pad_of_a_symbolic_axis_counts():
         assert count_identity_pads(build(case)) == 1
 
 
-def test_nothing_is_seen_through_other_ops():
+def test_a_pad_before_another_op_does_not_count():
     @I.ir_module
     class Module:
         @R.function

@@ -1,4 +1,4 @@
-"""foldproof.ir.relax.supported: which of the possible cases TVM 0.27 cannot build, and that it says so itself."""
+"""foldproof.ir.relax.supported: the possible cases that TVM 0.27 cannot compile, and that it rejects them itself."""
 
 import pytest
 

@@ -1,8 +1,8 @@
-"""A second, tiny IR: a pad and a 1-d convolution or max pool, executed by loops. It proves that checking needs no TVM.
+"""A second, tiny IR: a pad and a 1-d convolution or max pool, executed by loops. It shows that checking needs no TVM.
 
     Module(pad, consumer) --fold--> Module(None, consumer with padding)
 
-The module under test is a frozen value, so that "same" is ``==`` and a copy is the module itself.
+A module is a frozen value, so "same" is ``==`` and a copy is the module itself.
 """
 
 from dataclasses import dataclass, replace
@@ -116,13 +116,13 @@ class Toy:
     def build(self, case, *, with_pad=True):
         axis = case.axes[0]
         dims = case.result_dims
-        idle = axis.pad == (0, 0) and not with_pad
+        identity = axis.pad == (0, 0) and not with_pad
         return Module(
             op=case.op,
             kernel=axis.kernel,
             stride=axis.stride,
             padding=axis.padding,
-            pad=None if idle else axis.pad,
+            pad=None if identity else axis.pad,
             value=case.pad.value,
             result=(dims["N"], dims["C"], dims["W"]),
         )

@@ -1,0 +1,121 @@
+"""Compare the outputs of both functions with each other and with the NumPy reference, and blame who is wrong.
+
+Invariant: an element is left out of a comparison only if the reference cannot tell its value, or if the value is
+unspecified. The verdict then names the reason.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldproof.case import Case
+from foldproof.checking.evidence import Evidence
+from foldproof.checking.failures import Failure, failure
+from foldproof.ir.base import Module
+from foldproof.oracle.compare import Difference, bitwise, within
+from foldproof.oracle.error_bounds import Reference
+
+Outputs = tuple[np.ndarray, ...]
+Masks = tuple[np.ndarray | None, ...]
+"""For each output, the elements that are unspecified; None for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceResult:
+    """What the reference makes of one unfolded run.
+
+    Args:
+        unspecified: the elements of each output that a fold may change.
+        undefined: why some elements could not be compared.
+        known_issue: the known issue of the compiler that makes the unfolded values wrong; empty if there is none.
+    """
+
+    unspecified: Masks = ()
+    undefined: tuple[str, ...] = ()
+    known_issue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What could not be compared with all oracles, over all fills.
+
+    Args:
+        undefined: the names of reasons.
+        known_issues: the names of known issues of the compiler.
+        sampled: whether both pipelines ran the case.
+        fallback: why the fast pipeline did not run the case; empty if it did.
+    """
+
+    undefined: tuple[str, ...] = ()
+    known_issues: tuple[str, ...] = ()
+    sampled: bool = False
+    fallback: str = ""
+
+
+def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> ReferenceResult:
+    """Compare the outputs of the unfolded function on one fill with the NumPy reference.
+
+    Raises:
+        Failure: OracleDisagreement, which blames the compiler or the reference, unless a known issue explains it.
+    """
+    references = evidence.reference[fill]
+    difference = _find_excess(got, references)
+    if difference is None:
+        return _summarize(references)
+    issue = evidence.known_issue
+    if issue is not None and not (issue.dtype_only and _find_excess(got, references, any_dtype=True)):
+        return ReferenceResult(known_issue=issue.name)
+    detail = f"{evidence.ir.compiler}'s unfolded function, {locate(evidence.case, fill)}: {difference.text}"
+    raise failure("OracleDisagreement", evidence.case, difference.symptom, detail)
+
+
+NOT_COMPARED = "sum that may overflow or has no error bound"
+
+
+def _summarize(references: tuple[Reference, ...]) -> ReferenceResult:
+    """Collect what the reference could not compare. A fold may change unspecified elements."""
+    names: dict[str, None] = {}
+    for want in references:
+        names.update(dict.fromkeys(want.reasons))
+        if not (want.defined | (False if want.unspecified is None else want.unspecified)).all():
+            names[NOT_COMPARED] = None
+    return ReferenceResult(unspecified=tuple(want.unspecified for want in references), undefined=tuple(names))
+
+
+def _find_excess(got: Outputs, references: tuple[Reference, ...], *, any_dtype: bool = False) -> Difference | None:
+    """Return the first difference that exceeds the error bound of the reference."""
+    differences = (within(g, want, any_dtype=any_dtype) for g, want in zip(got, references, strict=True))
+    return next((difference for difference in differences if difference), None)
+
+
+def first_difference(got: Outputs, want: Outputs, unspecified: Masks) -> Difference | None:
+    """Return the first difference between the outputs of two functions, bit by bit, except in unspecified elements."""
+    if len(got) != len(want):
+        return Difference("shape", f"{len(got)} outputs, but should be {len(want)}")
+    for i, where in enumerate(unspecified):
+        if where is not None and got[i].shape == want[i].shape and got[i].dtype == want[i].dtype:
+            got = (*got[:i], np.where(where, want[i], got[i]), *got[i + 1 :])
+    return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
+
+
+def blame(evidence: Evidence, fill: str, difference: Difference, folded: Module) -> Failure:
+    """Return a failure that blames the pass, or the compiler if the pass made a legal fold."""
+    case = evidence.case
+    detail = f"{locate(case, fill)}: {difference.text}"
+    if is_legal_fold(evidence, folded):
+        text = f"{evidence.ir.compiler}'s kernel of the right fold, {detail}"
+        return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
+    kind = "Miscompile" if difference.symptom == "values" else "WrongType"
+    return failure(kind, case, difference.symptom, f"folded, {detail}")
+
+
+def is_legal_fold(evidence: Evidence, folded: Module) -> bool:
+    """Whether the folded function is structurally equal to a fold that the reference calls legal."""
+    ir = evidence.ir
+    return any(ir.same(ir.entry(ir.build(legal, with_pad=False)), ir.entry(folded)) for legal in evidence.legal_folds)
+
+
+def locate(case: Case, fill: str) -> str:
+    """Return where an output is from, for messages: op, layouts, dtype and fill."""
+    layouts = "/".join(filter(None, (case.data_order, case.kernel_order)))
+    return f"{case.op} {layouts} {case.dtype}, fill {fill!r}"

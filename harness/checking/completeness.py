@@ -1,0 +1,52 @@
+"""Judge the pads that a pass left: could they have been folded, and should they?"""
+
+from foldproof.checking.evidence import Evidence
+from foldproof.checking.failures import failure
+from foldproof.checking.prepare import Prepared
+from foldproof.ir.base import ResidualPads
+from foldproof.oracle.legality import Legality
+from foldproof.oracle.option_legality import NO_OPTIONS
+
+
+def judge_residual_pads(prepared: Prepared) -> tuple[ResidualPads, ResidualPads, Legality | None]:
+    """Return the pads before the pass, the pads after it, and whether the latter could be folded; None if none is left.
+
+    Legality is computed only if a pad is left.
+    """
+    ir = prepared.evidence.ir
+    after = ir.residual_pads(prepared.folded)
+    unchanged = ir.identical(prepared.folded, prepared.unfolded)
+    before = after if unchanged else ir.residual_pads(prepared.unfolded)
+    return before, after, _judge_legality(prepared.evidence, after)
+
+
+def _judge_legality(evidence: Evidence, pads: ResidualPads) -> Legality | None:
+    if pads.identity > 0 and not evidence.is_unproved_copy:
+        return Legality.LEGAL
+    return evidence.legality if pads.foldable else None
+
+
+def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality | None) -> None:
+    """Require that no pad is left that is legal to fold, or that an option of the pass should have removed.
+
+    Args:
+        prepared: the case.
+        pads: the pads that the pass left.
+        legality: whether they could be folded.
+
+    Raises:
+        Failure: MissedFold.
+    """
+    issue = prepared.evidence.known_issue
+    if issue is not None and not issue.dtype_only:  # the compiler executes the case wrongly: no pass has to fold it
+        return
+    reasons = "; ".join(outcome.detail for outcome in prepared.outcomes if not outcome.folded) or "no reason given"
+    if legality is Legality.LEGAL:
+        message = f"the pad could be folded for every input, but was not: {reasons}"
+        raise failure("MissedFold", prepared.case, "pad left", message)
+    if prepared.options == NO_OPTIONS:
+        return
+    spatial, channels = pads.foldable > 0, pads.channel > 0
+    if unused := prepared.evidence.find_unused_option(prepared.options, spatial=spatial, channels=channels):
+        message = f"{unused}, but the pad was not folded: {reasons}"
+        raise failure("MissedFold", prepared.case, "option unused", message)

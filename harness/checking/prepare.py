@@ -1,0 +1,104 @@
+"""Prepare a case: build it, apply the pass, and check everything that needs no compiler.
+
+case --build--> unfolded --pass--> folded --well formed, same type, idempotent--> modules to compile and run
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from foldproof.case import Case
+from foldproof.checking.apply_pass import apply_and_explain, check_again, check_form
+from foldproof.checking.evidence import Evidence
+from foldproof.ir.base import Module, Outcome, Pass, ir_of
+from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A case with its modules, which are well formed.
+
+    Args:
+        evidence: the case with what the oracles make of it.
+        complete: whether a legal fold that the pass missed is a failure.
+        options: the folds beyond legal ones that the options of the pass allow.
+        unfolded: the module of the case; None if the IR does not support the case.
+        folded: what the pass returned for it; None likewise.
+        modules: the modules to compile and run, by name: none, ``unfolded``, or ``unfolded`` and ``folded``.
+        outcomes: what the pass reports of its sites.
+    """
+
+    evidence: Evidence
+    complete: bool
+    options: PassOptions
+    unfolded: Module
+    folded: Module
+    modules: dict[str, Module]
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def case(self) -> Case:
+        return self.evidence.case
+
+
+def prepare(case: Case, pass_: Pass, *, complete: bool) -> Prepared:
+    """Build and fold a case, and check everything that needs no compiler.
+
+    Args:
+        case: the case.
+        pass_: the pass under test.
+        complete: whether a legal fold that the pass misses is a failure.
+
+    Raises:
+        Failure: if the pass raises, changes its input, or returns a module of the wrong form.
+    """
+    evidence = Evidence(case, ir_of(pass_))
+    ir, options = evidence.ir, options_of(pass_)
+    if evidence.unsupported:
+        return Prepared(evidence=evidence, complete=complete, options=options, unfolded=None, folded=None, modules={})
+    unfolded = ir.build(case)
+    folded, outcomes = apply_and_explain(case, pass_, unfolded, ir)
+    if not ir.identical(folded, unfolded):
+        check_form(case, unfolded, folded, ir)
+        check_again(case, pass_, folded, ir)
+    return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options)
+
+
+def prepared_from(
+    evidence: Evidence,
+    unfolded: Module,
+    folded: Module,
+    outcomes: tuple[Outcome, ...] = (),
+    *,
+    complete: bool,
+    options: PassOptions = NO_OPTIONS,
+) -> Prepared:
+    """Return a case whose folded module is well formed, with the modules that are to be compiled and run.
+
+    The folded module is run only if the pass changed something. Nothing is run if that could kill the process.
+    """
+    changed = not evidence.ir.same(unfolded, folded)
+    modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
+    runs = evidence.known_issue is None or evidence.known_issue.runs
+    return Prepared(
+        evidence=evidence,
+        complete=complete,
+        options=options,
+        unfolded=unfolded,
+        folded=folded,
+        modules=modules if runs else {},
+        outcomes=outcomes,
+    )
+
+
+def is_complete(pass_: Any) -> bool:
+    """Whether the pass claims to make every legal fold: its attribute ``complete`` is True."""
+    return getattr(pass_, "complete", False) is True
+
+
+def options_of(pass_: Any) -> PassOptions:
+    """Return the folds beyond legal ones that a complete pass claims, by its attribute ``options``."""
+    options = getattr(pass_, "options", None)
+    if options is None or not is_complete(pass_):
+        return NO_OPTIONS
+    nonzero, channels = getattr(options, "nonzero", "refuse"), getattr(options, "channels", "refuse")
+    return PassOptions(corrects=nonzero != "refuse", slices=channels == "slice")

@@ -1,0 +1,91 @@
+"""The fold of a case, as cases: its pads moved into the padding, and the same question in denser shapes.
+
+case --spatial widths of all pads--> padding of the consumer       (batch and channel widths stay in their pads)
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from foldproof.case import Axis, Case, Pad, Step, Widths
+
+
+def spatial_widths(case: Case) -> dict[str, list[Widths]]:
+    """Return the widths (before, after) of all pads of the data along each spatial axis, in their order."""
+    widths = {letter: [axis.pad] for letter, axis in case.lettered_axes}
+    for step in case.steps:
+        for letter, before, after in step.widths:
+            if letter in widths:
+                widths[letter].append((before, after))
+    return widths
+
+
+def fold_candidates(case: Case) -> Iterator[Case]:
+    """Yield the case with all spatial widths in the padding, in each way that could be right.
+
+    An average pool has two ways, which count the padding or do not; any other op has one. Nothing is yielded if there
+    are no spatial widths, if the weight is padded, or if no padding attribute can express the widths.
+    """
+    widths = spatial_widths(case)
+    if case.pads_weight or not any(any(sides) for pads in widths.values() for sides in pads):
+        return
+    remaining = Pad() if case.pad.batch == case.pad.channel == (0, 0) else case.pad
+    steps = tuple(rest for step in case.steps if (rest := _drop_spatial(case, step)) is not None)
+    for flag in (True, False) if case.spec.family == "avg_pool" else (False,):
+        try:
+            axes = tuple(
+                _merge_axis(axis, widths[letter], transposed=case.spec.transposed)
+                for letter, axis in case.lettered_axes
+            )
+            yield replace(case, axes=axes, pad=remaining, steps=steps, extra_outputs=(), count_include_pad=flag)
+        except ValueError:  # no window fits, or a parameter follows a padded axis: no attribute expresses this
+            return
+
+
+def _merge_axis(axis: Axis, pads: list[Widths], *, transposed: bool) -> Axis:
+    """Add the widths of all pads to the padding. A transposed convolution crops by its padding, in steps of stride."""
+    scale = -axis.stride if transposed else 1
+    before, after = (own + scale * sum(sides) for own, sides in zip(axis.padding, zip(*pads, strict=True), strict=True))
+    return replace(axis, pad=(0, 0), padding=(before, after))
+
+
+def _drop_spatial(case: Case, step: Step) -> Step | None:
+    """Return a pad without its spatial widths, None if no widths remain; any other step unchanged."""
+    if step.kind != "pad":
+        return step
+    rest = tuple(width for width in step.widths if width[0] not in case.spec.spatial and any(width[1:]))
+    return replace(step, widths=rest) if rest else None
+
+
+def denser_shapes(case: Case) -> Iterator[Case]:
+    """Yield the case in shapes whose windows read all elements: stride and dilation 1, no ``ceil_mode``, three kernels.
+
+    - A kernel of 1 reads the border alone.
+    - A kernel of 2 reads an element of the border with one neighbour. A wider max_pool would hide a mirrored border,
+      since its windows hold the mirrored elements too.
+    - The widest kernel reaches from own padding over the border into the data.
+
+    An axis keeps its length if the steps fix it. A shape that is impossible is left out.
+    """
+    widths = spatial_widths(case)
+    fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
+    fixed |= set(case.spec.spatial) - set(case.pad_order)
+    for kernel in (1, 2, 0):
+        axes = []
+        for letter, axis in case.lettered_axes:
+            widest = 2 + max(0, *axis.padding, *(sum(sides) for sides in zip(*widths[letter], strict=True)))
+            axes.append(_densify(case, axis, widths[letter], kernel or widest, fixed=letter in fixed))
+        try:
+            yield replace(case, axes=tuple(axes), ceil_mode=False)
+        except ValueError:  # the padding crops all of it
+            continue
+
+
+def _densify(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bool) -> Axis:
+    """Return the axis with another kernel and data at least as long; of fixed length, with a kernel that fits."""
+    dense = replace(axis, stride=1, dilation=1, output_padding=0)
+    if fixed:
+        most = axis.size + sum(map(sum, pads)) + (0 if case.spec.transposed else sum(axis.padding))
+        return replace(dense, kernel=max(1, min(kernel, most)))
+    # A transposed convolution crops its result by its padding, so it needs more data to show anything.
+    more = sum(axis.padding) if case.spec.transposed else 0
+    return replace(dense, kernel=kernel, size=max(axis.size, kernel) + more)

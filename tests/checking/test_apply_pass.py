@@ -1,0 +1,39 @@
+"""foldproof.checking.apply_pass: what a pass may do to a module, and what it reports."""
+
+from tests.support.blame import FOLDABLE, catch_failure
+
+from foldproof import Step, check
+from foldproof.case import ops
+from foldproof.fold import FoldExplicitPadding
+from foldproof.generation.draw import draw, strategy_of
+from foldproof.ir.relax import module as ir
+from foldproof.ir.relax.build import build
+
+CAST = Step(kind="astype", out_dtype="int8")
+
+
+def test_a_pass_that_exits_fails_the_case():
+    def exits(_mod):
+        raise SystemExit(0)
+
+    assert catch_failure(FOLDABLE, fold=exits).fingerprint == "CompileError/conv/pass"
+
+
+def test_reports_of_another_form_are_ignored():
+    class Pass:
+        def __call__(self, mod):
+            return mod
+
+        def explain(self, _mod):
+            return ["whatever"]
+
+    assert check(FOLDABLE, fold=Pass()).reasons == ()
+
+
+def test_the_bundled_pass_returns_the_same_whether_it_explains_or_not():
+    pass_ = FoldExplicitPadding(check_input=False)
+    for case in draw(strategy_of(ops.NAMES, None), 60, seed=11):
+        module = build(case)
+        folded, reports = pass_.fold_and_explain(module)
+        assert ir.same(pass_(module), folded)
+        assert list(map(str, pass_.explain(module))) == list(map(str, reports))
