@@ -20,17 +20,17 @@ os.environ |= dict.fromkeys(("TVM_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM
 
 from foldproof.campaign.campaign import split_batches
 from foldproof.case import Case
-from foldproof.checking.apply_pass import Fold
 from foldproof.checking.batch import check_batch
 from foldproof.checking.config import CheckConfig
-from foldproof.core.loading import load_fold
+from foldproof.core.loading import load_pass
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.generation.shards import shard_seed
+from foldproof.ir.base import Pass
 from foldproof.ir.relax.targets import Target, parse_target
 from foldproof.workers.pool import WorkerPool
 
 
-def time_here(cases: Sequence[Case], config: CheckConfig, fold: Fold, target: Target) -> float:
+def time_here(cases: Sequence[Case], config: CheckConfig, fold: Pass, target: Target) -> float:
     """Return the seconds in this process."""
     started = time.perf_counter()
     for batch in split_batches(0, cases):
@@ -53,7 +53,7 @@ def time_in_worker(cases: Sequence[Case], pool: WorkerPool) -> float:
 def main(rounds: int, examples: int, seed: int) -> None:
     """Print a line per round, and the median of the ratios."""
     config = CheckConfig()
-    fold, target = load_fold(config.fold), parse_target(config.target, config.pipeline)
+    fold, target = load_pass(config.fold), parse_target(config.target, config.pipeline)
     strategy = strategy_of((), None)
     ratios = []
     with WorkerPool(config, workers=1) as pool:

@@ -125,12 +125,12 @@ _LOADED = pytest.StashKey[tuple[Any, Any]]()
 def _load(config: pytest.Config) -> tuple[Any, Any]:
     """Return (the pass of --fold-pass, or None for the bundled pass; the target), loaded once per process."""
     if _LOADED not in config.stash:
-        from foldproof.core.loading import BUNDLED_NAMES, load_fold
+        from foldproof.core.loading import BUNDLED_NAMES, load_pass
         from foldproof.ir.base import ir_of
 
         spec = config.getoption("--fold-pass")
         try:
-            fold = load_fold(spec) if spec not in BUNDLED_NAMES else None
+            fold = load_pass(spec) if spec not in BUNDLED_NAMES else None
             target = ir_of(fold).parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None

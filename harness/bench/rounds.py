@@ -122,10 +122,10 @@ def rounds(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: flo
     Raises:
         UsageError: If pass or target cannot be loaded.
     """
-    from foldproof.core.loading import load_fold
+    from foldproof.core.loading import load_pass
     from foldproof.ir.relax.targets import parse_target
 
-    fold = load_fold(config.fold)
+    fold = load_pass(config.fold)
     target = parse_target(config.target)
     # The fast pipeline caches by target, so each mode has a target of its own.
     targets = {mode.name: replace(target.with_pipeline(mode.pipeline), name=mode.name) for mode in (*MODES, *FILLS)}

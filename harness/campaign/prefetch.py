@@ -73,7 +73,7 @@ def prefetch_shards(
         pool: the workers that draw.
         names: the ops to draw; empty means all.
         strategy: the strategy, as ``MODULE:ATTR``; None is the bundled one.
-        examples: the budget; None is no limit.
+        examples: the budget; None means unlimited.
         seed: the seed of the campaign.
         done: shards to leave out, and their numbers of cases, which the budget includes.
 

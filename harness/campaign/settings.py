@@ -24,9 +24,9 @@ class Settings:
         ops: the ops to draw; empty means all.
         strategy: the Hypothesis strategy of the cases, as ``MODULE:ATTR``; None is the bundled one.
         seed: the seed of the campaign, at least 0.
-        examples: budget: how many cases to draw; None is no limit.
-        seconds: budget: how long to run; None is no limit. The first budget that is used up ends the campaign.
-        max_failures: budget: how many distinct failures end the campaign; None is no limit.
+        examples: budget: how many cases to draw; None means unlimited.
+        seconds: budget: how long to run; None means unlimited. The first budget that is used up ends the campaign.
+        max_failures: budget: how many distinct failures end the campaign; None means unlimited.
         shrink_seconds: budget of shrinking each distinct failure.
         known: fingerprints of failures that are counted, but not reported.
         workers: how many processes check cases on this machine.

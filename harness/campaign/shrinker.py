@@ -17,7 +17,7 @@ from foldproof.workers.pool import WorkerPool
 from foldproof.workers.worker import Result
 
 if TYPE_CHECKING:
-    from foldproof.checking.apply_pass import Fold
+    from foldproof.ir.base import Pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class ShrinkResult:
 
 def shrink(
     found: Failure | Case,
-    fold: "Fold | str | None" = None,
+    fold: "Pass | str | None" = None,
     target: str = "llvm",
     *,
     seconds: float = 60.0,
@@ -102,7 +102,7 @@ class _InProcess:
 
     workers = 1
 
-    def __init__(self, fold: "Fold", target: str, *, complete: bool) -> None:
+    def __init__(self, fold: "Pass", target: str, *, complete: bool) -> None:
         from foldproof.checking.check import check
 
         self._check: Callable[[Case], Any] = lambda case: check(case, fold, target, complete=complete)

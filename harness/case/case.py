@@ -40,13 +40,13 @@ Dims = dict[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A step in its case. ``dtype``, ``order`` (the layout) and ``dims`` are those of the tensor that it reads."""
+    """A step in its case. ``dtype``, ``layout`` and ``dims`` are those of the tensor that it reads."""
 
     step: Step
     group: str
     index: int
     dtype: str
-    order: str
+    layout: str
     dims: Dims
 
     def parameter(self, name: str) -> str:
@@ -142,32 +142,32 @@ class Case(Record):
         return tuple(zip(self.spec.spatial, self.axes, strict=True))
 
     @property
-    def data_order(self) -> str:
+    def operand_layout(self) -> str:
         """The layout of the consumer's data operand, never empty."""
         return self.data_layout or self.spec.data_layout
 
     @property
-    def kernel_order(self) -> str:
+    def weight_layout(self) -> str:
         """The layout of the weight; empty for pools only."""
         return self.kernel_layout or self.spec.kernel_layout
 
     @cached
-    def orders(self) -> tuple[str, ...]:
+    def step_layouts(self) -> tuple[str, ...]:
         """The layout that each step reads, and last that of the consumer's data operand."""
-        layouts = [self.data_order]
+        layouts = [self.operand_layout]
         for step in reversed(self.steps):
             layouts.append(step.source or layouts[-1])
         return tuple(reversed(layouts))
 
     @property
-    def pad_order(self) -> str:
+    def input_layout(self) -> str:
         """The layout of x, which is also that of the padded data."""
-        return self.orders[0]
+        return self.step_layouts[0]
 
     @property
-    def in_order(self) -> bool:
+    def spatial_in_order(self) -> bool:
         """Whether the layouts of data and weight have their spatial letters in the order D, H, W."""
-        orders = {self.spec.spatial_order(self.data_order), self.spec.spatial_order(self.kernel_order)}
+        orders = {self.spec.spatial_order(self.operand_layout), self.spec.spatial_order(self.weight_layout)}
         return orders == {self.spec.spatial}
 
     @property
@@ -194,7 +194,7 @@ class Case(Record):
         return self.data_dims | dict.fromkeys(EXTRA, 1)
 
     @cached
-    def dims_along(self) -> tuple[Dims, ...]:
+    def step_dims(self) -> tuple[Dims, ...]:
         """Dimensions of the tensor that each step reads, and last of that which the consumer reads."""
         dims = self.input_dims
         if not self.pads_weight:
@@ -210,17 +210,17 @@ class Case(Record):
     def producer_places(self) -> tuple[Place, ...]:
         """The steps before the pad."""
         return tuple(
-            Place(step=step, group="producers", index=i, dtype=dtype, order=self.pad_order, dims=self.input_dims)
+            Place(step=step, group="producers", index=i, dtype=dtype, layout=self.input_layout, dims=self.input_dims)
             for i, (step, dtype) in enumerate(zip(self.producers, self.producer_dtypes, strict=False))
         )
 
     @cached
     def step_places(self) -> tuple[Place, ...]:
         """The steps between pad and consumer."""
-        along = zip(self.steps, self.step_dtypes, self.orders, self.dims_along, strict=False)
+        along = zip(self.steps, self.step_dtypes, self.step_layouts, self.step_dims, strict=False)
         return tuple(
-            Place(step=step, group="steps", index=i, dtype=dtype, order=order, dims=dims)
-            for i, (step, dtype, order, dims) in enumerate(along)
+            Place(step=step, group="steps", index=i, dtype=dtype, layout=layout, dims=dims)
+            for i, (step, dtype, layout, dims) in enumerate(along)
         )
 
     @cached

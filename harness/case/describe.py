@@ -31,7 +31,9 @@ def describe(case: Case) -> str:
     lines += [_row("before pad", _step(step, "")) for step in case.producers]
     lines.append(_row("pad", _pad(case)))
     lines += [_row(letter, _axis(axis)) for letter, axis in case.lettered_axes]
-    lines += [_row("after pad", _step(step, after)) for step, after in zip(case.steps, case.orders[1:], strict=True)]
+    lines += [
+        _row("after pad", _step(step, after)) for step, after in zip(case.steps, case.step_layouts[1:], strict=True)
+    ]
     flags = [name for name in ("ceil_mode", "count_include_pad") if getattr(case, name)]
     if flags:
         lines.append(_row("flags", ", ".join(flags)))
@@ -49,12 +51,12 @@ def _row(name: str, content: str) -> str:
 
 
 def _headline(case: Case) -> str:
-    layouts = "/".join(filter(None, (case.data_order, case.kernel_order)))
+    layouts = "/".join(filter(None, (case.operand_layout, case.weight_layout)))
     types = case.dtype + (f" x {case.weight_dtype}" if case.weight_dtype else "")
     result = f" -> {case.result_dtype}" if case.result_dtype != case.dtype else ""
     lengths = case.input_dims
-    shape = ", ".join(str(lengths[letter]) for letter in case.pad_order)
-    layout = f" {case.pad_order}" if case.pad_order != case.data_order else ""
+    shape = ", ".join(str(lengths[letter]) for letter in case.input_layout)
+    layout = f" {case.input_layout}" if case.input_layout != case.operand_layout else ""
     parts = [f"{case.op} {layouts} {types}{result}", f"data{layout} ({shape})"]
     if case.symbolic:
         parts.append(f"symbolic {' and '.join(case.symbolic)}")

@@ -19,7 +19,7 @@ def constants(place: Place) -> Parameters:
     other kinds broadcast to the tensor that the step reads.
     """
     step, arrays = place.step, {}
-    after = len(place.order) - place.order.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
+    after = len(place.layout) - place.layout.index(step.axis) - 1 if step.kind in BINARY and step.follows_axis else 0
     for name, values in step.parameters.items():
         shape = () if len(values) == 1 else (len(values), *([1] * after))
         with np.errstate(all="ignore"):
@@ -32,5 +32,5 @@ def broadcast(place: Place, parameters: Parameters) -> Parameters:
     step = place.step
     if step.kind not in QUANTIZING:
         return parameters
-    shape = [-1 if letter == step.axis else 1 for letter in place.order]
+    shape = [-1 if letter == step.axis else 1 for letter in place.layout]
     return {name: values if values.size == 1 else values.reshape(shape) for name, values in parameters.items()}

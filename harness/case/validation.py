@@ -42,9 +42,9 @@ def check(case: "Case") -> None:
 def _check_attributes(case: "Case") -> None:
     spec = case.spec
     require(len(case.axes) == spec.rank, f"{spec.name} has {spec.rank} spatial axes, not {len(case.axes)}")
-    _check_layout("data_layout", case.data_order, spec.data_layout)
+    _check_layout("data_layout", case.operand_layout, spec.data_layout)
     if spec.weighted:
-        _check_layout("kernel_layout", case.kernel_order, spec.kernel_layout)
+        _check_layout("kernel_layout", case.weight_layout, spec.kernel_layout)
         member("weight_dtype", case.kernel_dtype, dtypes.DTYPES)
         member("out_dtype", case.result_dtype, dtypes.DTYPES)
         mixed = case.kernel_dtype != case.operand_dtype
@@ -74,7 +74,7 @@ def _check_layout(name: str, layout: str, standard: str) -> None:
 
 
 def _check_shapes(case: "Case") -> None:
-    for along, order in zip(case.dims_along, case.orders, strict=True):
+    for along, order in zip(case.step_dims, case.step_layouts, strict=True):
         dims = {letter: along[letter] for letter in order}
         require(min(dims.values()) >= 1, f"the data would have no element: {dims}")
     if case.spec.weighted:
@@ -134,7 +134,7 @@ def _check_orders(case: "Case") -> None:
     """Require that each structural step does to its source what its name says, and nothing else."""
     letters = set("NC" + case.spec.spatial + EXTRA)
     for place, step in enumerate(case.steps):
-        before, after = case.orders[place : place + 2]
+        before, after = case.step_layouts[place : place + 2]
         valid = len(set(before)) == len(before) and set(before) <= letters
         require(
             valid,
@@ -158,9 +158,9 @@ def _check_orders(case: "Case") -> None:
         require(does[step.kind], f"{step.kind} does not make {after} out of {before}")
         require(removed <= set(EXTRA), f"{step.kind} from {before} to {after} removes an axis of the consumer")
         for letter in sorted(inserted):
-            require(case.dims_along[place].get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
-    for letter in set(case.spec.data_layout) - set(case.pad_order):
-        missing = f"the layout {case.pad_order} before the pad has no {letter}"
+            require(case.step_dims[place].get(letter) == 1, f"{step.kind} inserts {letter}, whose length is not 1")
+    for letter in set(case.spec.data_layout) - set(case.input_layout):
+        missing = f"the layout {case.input_layout} before the pad has no {letter}"
         require(case.data_dims[letter] == 1, f"{missing}, but its length is {case.data_dims[letter]}")
         require(case.pads_weight or case.pad_widths[letter] == (0, 0), f"{missing}, but it is padded")
 
@@ -184,7 +184,7 @@ def _check_parameters(case: "Case") -> None:
     for place in (*case.producer_places, *case.step_places):
         step = place.step
         if step.parameters and (step.follows_axis or step.kind not in BINARY):
-            member(f"axis of {step.kind}", step.axis, tuple(place.order))
+            member(f"axis of {step.kind}", step.axis, tuple(place.layout))
         for name, values in step.parameters.items():
             length = place.dims[step.axis]
             require(len(values) in (1, length), f"{name} has {len(values)} elements, but axis {step.axis} has {length}")
@@ -227,4 +227,4 @@ def _check_symbolic(case: "Case") -> None:
         f"symbolic must name each axis once, not {', '.join(case.symbolic)}",
     )
     for letter in case.symbolic:
-        require(letter in case.pad_order, f"symbolic axis {letter} is not in the layout {case.pad_order} of x")
+        require(letter in case.input_layout, f"symbolic axis {letter} is not in the layout {case.input_layout} of x")

@@ -10,8 +10,6 @@ from foldproof.case import Case
 from foldproof.checking.failures import failure
 from foldproof.ir.base import IR, Module, Outcome, Pass, read_outcomes
 
-Fold = Pass
-
 
 def apply_pass(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> Module:
     """Return what the pass makes of a module. Raises a ``Failure`` like ``apply_and_explain``."""

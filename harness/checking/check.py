@@ -20,7 +20,7 @@ from foldproof.checking.execution import compare_runs, compile_case, compile_def
 from foldproof.checking.failures import CompileError, Failure, PipelineDisagreement
 from foldproof.checking.prepare import Prepared, is_complete, prepare
 from foldproof.checking.result import Verdict
-from foldproof.core.loading import load_fold
+from foldproof.core.loading import load_pass
 from foldproof.ir.base import DEFAULT, FAST, Pass, Program, Target, ir_of
 
 
@@ -51,7 +51,7 @@ def check(
         Failure: if the case fails. Its class, ``symptom`` and ``detail`` describe how (``foldproof.failures``).
         UsageError: if the target is unknown.
     """
-    pass_: Any = load_fold(None) if fold is None else fold
+    pass_: Any = load_pass(None) if fold is None else fold
     complete = is_complete(pass_) if complete is None else complete
     target = ir_of(pass_).parse_target(target) if isinstance(target, str) else target
 

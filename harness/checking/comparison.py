@@ -117,5 +117,5 @@ def is_legal_fold(evidence: Evidence, folded: Module) -> bool:
 
 def locate(case: Case, fill: str) -> str:
     """Return where an output is from, for messages: op, layouts, dtype and fill."""
-    layouts = "/".join(filter(None, (case.data_order, case.kernel_order)))
+    layouts = "/".join(filter(None, (case.operand_layout, case.weight_layout)))
     return f"{case.op} {layouts} {case.dtype}, fill {fill!r}"

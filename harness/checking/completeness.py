@@ -1,4 +1,4 @@
-"""Judge the pads that a pass left: could they have been folded, and should they?"""
+"""The pads that a pass left: could they have been folded, and should they have been?"""
 
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import failure

@@ -15,7 +15,7 @@ class CheckConfig:
 
     Attributes:
         fold: the pass, as ``MODULE:ATTR``; None is the bundled pass.
-        target: the TVM target: kind, tag or JSON.
+        target: what to compile for, as the IR names it.
         pipeline: ``fast`` or ``default``.
         complete: whether a legal fold that the pass misses is a failure.
         sample: the share of the cases, 0 to 1, that both pipelines run.
@@ -27,7 +27,11 @@ class CheckConfig:
         Role.IDENTITY,
         Option(flag="--pass", kind="pass", metavar="MODULE:ATTR", help="Pass to test.", no_default="the bundled pass"),
     )
-    target: str = setting("llvm", Role.IDENTITY, Option(flag="--target", help="TVM target: kind, tag or JSON."))
+    target: str = setting(
+        "llvm",
+        Role.IDENTITY,
+        Option(flag="--target", help="What to compile for: kind, tag or JSON, as the compiler names it."),
+    )
     pipeline: str = setting(
         "fast",
         Role.IDENTITY,
@@ -35,7 +39,7 @@ class CheckConfig:
             flag="--pipeline",
             kind="choice",
             choices=("fast", "default"),
-            help="How a case is compiled and run: by TVM's default pipeline, or by a faster one for tiny cases.",
+            help="How a case is compiled and run: by the compiler's default pipeline, or by a faster one for tiny cases.",
         ),
     )
     complete: bool = setting(

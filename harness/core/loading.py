@@ -54,7 +54,7 @@ def load_attribute(spec: str, what: str) -> Any:
     return value
 
 
-def load_fold(spec: str | None) -> Any:
+def load_pass(spec: str | None) -> Any:
     """Load a pass.
 
     Args:

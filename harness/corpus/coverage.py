@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 
 from foldproof.case import Case, dtypes
-from foldproof.core.loading import load_fold
+from foldproof.core.loading import load_pass
 from foldproof.corpus.entry import Entry
 from foldproof.ir.base import ir_of, read_outcomes
 
@@ -53,7 +53,7 @@ def coverage_of(entry: Entry) -> frozenset[Coverage]:
 
 def outcomes(entry: Entry) -> tuple[str, ...]:
     """Return what the bundled pass does with each site, and what the entry expects."""
-    bundled = load_fold(None)
+    bundled = load_pass(None)
     reported = read_outcomes(bundled.explain(ir_of(bundled).build(entry.case)))
     found = {f"folded {outcome.rule}" if outcome.folded else f"refused {outcome.kind}" for outcome in reported}
     found |= {f"{what} {name}" for what, name in entry.expect.items()}
@@ -69,7 +69,7 @@ def dtype_kind(dtype: str) -> str:
 
 def layout_class(case: Case) -> str:
     """Return channels first, channels last or other: other orders of axes, or added unit axes."""
-    order, spatial = case.data_order, case.spec.spatial
-    if case.pad_order != order:
+    order, spatial = case.operand_layout, case.spec.spatial
+    if case.input_layout != order:
         return "other"
     return {f"NC{spatial}": "channels first", f"N{spatial}C": "channels last"}.get(order, "other")

@@ -6,15 +6,15 @@ from typing import Any
 import tvm
 
 from foldproof.case import Pad
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import fold as pass_module
 from foldproof.fold import pad_kernels, primfunc
 from foldproof.fold.facts import PadFacts, Widths
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype
 
 
-def prim_widths_swapped() -> Fold:
+def prim_widths_swapped() -> Pass:
     """The pass swaps the widths before and after in the condition of the PrimFunc."""
 
     def swapped(*args: Any) -> tuple[Widths, ...] | None:
@@ -25,7 +25,7 @@ def prim_widths_swapped() -> Fold:
     return retype(patch_pass(primfunc, _solve_widths=swapped))
 
 
-def prim_value_taken_for_zero() -> Fold:
+def prim_value_taken_for_zero() -> Pass:
     """The pass does not read the fill value of the PrimFunc."""
 
     def zero(function: Any) -> PadFacts | None:
@@ -36,7 +36,7 @@ def prim_value_taken_for_zero() -> Fold:
     return retype(patch_pass(pad_kernels, read_prim_pad=zero))
 
 
-def prim_func_removed_while_called() -> Fold:
+def prim_func_removed_while_called() -> Pass:
     """The pass removes the PrimFunc of a folded pad, although another call of it remains."""
 
     def without(mod: tvm.IRModule, pads: Any) -> tvm.IRModule:
@@ -48,12 +48,12 @@ def prim_func_removed_while_called() -> Fold:
     return patch_pass(pass_module, remove_unused=without)
 
 
-def call_tir_ignored() -> Fold:
+def call_tir_ignored() -> Pass:
     """The pass recognizes only ``relax.nn.pad`` as a pad."""
     return patch_pass(pad_kernels, read_prim_pad=lambda function: None)
 
 
-def prim_mirror_taken_for_constant() -> Fold:
+def prim_mirror_taken_for_constant() -> Pass:
     """The pass reads a mirroring PrimFunc as a pad with 0, half of the difference on each side."""
 
     def constant(function: Any) -> PadFacts | None:

@@ -7,7 +7,6 @@ from tvm import ir
 
 from foldproof.case import Axis, Case, Pad
 from foldproof.case import Step as CaseStep
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Refused, moves, values
 from foldproof.fold import propagation as steps
 from foldproof.fold import reader as site
@@ -15,13 +14,14 @@ from foldproof.fold.bounds import bound_result
 from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
 from foldproof.fold.propagation import Border
 from foldproof.fold.values import INTEGER_BITS, int_range
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
 from foldproof.mutants.operators import misread_site, patch_pass, retype, with_steps
 
 # --- values -------------------------------------------------------------------------------------------
 
 
-def border_not_evaluated() -> Fold:
+def border_not_evaluated() -> Pass:
     """The pass ignores what elementwise steps make of the pad value."""
 
     def evaluated(border: Border, step: Step) -> Border | Refused:
@@ -30,17 +30,17 @@ def border_not_evaluated() -> Fold:
     return retype(patch_pass(steps, _evaluate=evaluated))
 
 
-def clip_not_evaluated() -> Fold:
+def clip_not_evaluated() -> Pass:
     """The pass ignores the bounds of a clip."""
     return retype(patch_pass(values, clip=lambda value, low, high, dtype: value))
 
 
-def relu_not_evaluated() -> Fold:
+def relu_not_evaluated() -> Pass:
     """The pass ignores that a relu changes a negative pad value."""
     return retype(patch_pass(values, UNARY={**values.UNARY, "nn.relu": lambda value, dtype: value}))
 
 
-def step_rounding_ignored() -> Fold:
+def step_rounding_ignored() -> Pass:
     """The pass computes the border in double precision and ignores the rounding of each step."""
 
     def exact(value: float, dtype: str) -> float | None:
@@ -55,7 +55,7 @@ def step_rounding_ignored() -> Fold:
 # --- operands -----------------------------------------------------------------------------------------
 
 
-def first_operand_only() -> Fold:
+def first_operand_only() -> Pass:
     """The pass reads only the first number of a per-channel operand."""
 
     def first(step: Step) -> Step:
@@ -69,7 +69,7 @@ def first_operand_only() -> Fold:
 _NEUTRAL = {"multiply": 1.0, "divide": 1.0, "add": 0.0, "subtract": 0.0, "maximum": float("-inf")}
 
 
-def runtime_operand_ignored() -> Fold:
+def runtime_operand_ignored() -> Pass:
     """The pass ignores an operand known only at run time."""
 
     def assumed(step: Step) -> Step:
@@ -81,7 +81,7 @@ def runtime_operand_ignored() -> Fold:
     return misread_site(lambda site: with_steps(site, assumed))
 
 
-def varying_operand_moved() -> Fold:
+def varying_operand_moved() -> Pass:
     """The pass takes an operand that varies along a padded axis for a uniform one."""
 
     def uniform(site: Site) -> Site:
@@ -103,7 +103,7 @@ def varying_operand_moved() -> Fold:
 # --- axes ---------------------------------------------------------------------------------------------
 
 
-def permute_not_mapped() -> Fold:
+def permute_not_mapped() -> Pass:
     """The pass keeps the order of the widths across a permute."""
 
     def rearranged(border: Border, step: Rearranged) -> Border:
@@ -113,7 +113,7 @@ def permute_not_mapped() -> Fold:
     return retype(patch_pass(steps, _pass_rearranged=rearranged))
 
 
-def axis_read_after_permute() -> Fold:
+def axis_read_after_permute() -> Pass:
     """The pass reads the axis of a quantize or dequantize in the layout after the next permute."""
 
     def misplaced(site: Site) -> Site:
@@ -138,7 +138,7 @@ def _moved(operand: Operand, origin: tuple[int | None, ...]) -> Operand:
     return replace(operand, shape=tuple(shape))
 
 
-def inserted_axis_first() -> Fold:
+def inserted_axis_first() -> Pass:
     """The pass takes an inserted unit axis for the first axis."""
 
     def origin(call: ir.Call) -> list[int | None]:
@@ -148,7 +148,7 @@ def inserted_axis_first() -> Fold:
     return retype(patch_pass(site, _ORIGINS={**site._ORIGINS, "expand_dims": origin}))
 
 
-def reshape_target_stale() -> Fold:
+def reshape_target_stale() -> Pass:
     """A reshape that reads unpadded data keeps its padded target shape."""
 
     def again(body: Any, var: Any, step: Step, index: int, operand: Any, ty: Any) -> ir.Call:

@@ -7,9 +7,9 @@ import numpy as np
 from tvm import ir
 
 from foldproof.case import Axis, Case, Pad, Step
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import correction, replacement
 from foldproof.fold.facts import Values
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, CORRECT, SLICE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, rebuild_call
 from foldproof.mutants.patched_pass import CORRECTING, SLICING, options
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # --- corrections --------------------------------------------------------------------------------------
 
 
-def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
+def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Pass:
     """Compute the correction of another border."""
 
     def term(call: ir.Call, border: Values, padding: tuple[int, ...], weight: Any) -> Any:
@@ -30,12 +30,12 @@ def _change_border(wrong: Callable[[ir.Call, Values], Values]) -> Fold:
     return patch_pass(correction, fold=CORRECTING, build_term=term)
 
 
-def correction_of_first_channel() -> Fold:
+def correction_of_first_channel() -> Pass:
     """The correction uses the value of the first channel for all channels."""
     return _change_border(lambda call, border: Values((1,) * len(border.shape), border.flat[:1]))
 
 
-def correction_groups_forgotten() -> Fold:
+def correction_groups_forgotten() -> Pass:
     """The correction uses the values of the first group for all groups."""
 
     def first(call: ir.Call, border: Values) -> Values:
@@ -45,7 +45,7 @@ def correction_groups_forgotten() -> Fold:
     return _change_border(first)
 
 
-def correction_of_own_padding() -> Fold:
+def correction_of_own_padding() -> Pass:
     """The correction also counts the zeros of own padding as border."""
 
     def with_own_padding(mask: Array, call: ir.Call) -> Array:
@@ -56,7 +56,7 @@ def correction_of_own_padding() -> Fold:
     return patch_pass(correction, fold=CORRECTING, _apply_own_padding=with_own_padding)
 
 
-def correction_strides_forgotten() -> Fold:
+def correction_strides_forgotten() -> Pass:
     """The correction ignores the strides."""
 
     def slide(kernel: Array, mask: Array, call: ir.Call) -> Array:
@@ -69,12 +69,12 @@ def correction_strides_forgotten() -> Fold:
     return patch_pass(correction, fold=CORRECTING, _slide=slide)
 
 
-def corrected_floats() -> Fold:
+def corrected_floats() -> Pass:
     """The pass corrects floats without the option for it, which rounds."""
     return options(nonzero="correct-inexact")
 
 
-def correction_corners_counted_twice() -> Fold:
+def correction_corners_counted_twice() -> Pass:
     """The correction adds the borders of the axes, and so counts corners more than once."""
 
     def mask(lengths: list[int], sides: list[tuple[int, int]]) -> np.ndarray[Any, Any]:
@@ -90,7 +90,7 @@ def correction_corners_counted_twice() -> Fold:
 # --- slices -------------------------------------------------------------------------------------------
 
 
-def slice_of_the_wrong_side() -> Fold:
+def slice_of_the_wrong_side() -> Pass:
     """The pass slices the weight at the wrong end of the channels."""
 
     def sliced(call: ir.Call, weight: Any, channels: tuple[int, int]) -> ir.Call:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foldproof.case import Case
-from foldproof.checking.apply_pass import Fold, apply_pass, check_again, check_form
+from foldproof.checking.apply_pass import apply_pass, check_again, check_form
 from foldproof.checking.failures import Failure
+from foldproof.ir.base import Pass
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
 from foldproof.ir.relax.ir import RELAX
@@ -22,7 +23,7 @@ from foldproof.mutants.patched_pass import PatchedPass, Trace, patched_places, t
 class Passes:
     """Passes by name, and the functions of the bundled pass that they replace."""
 
-    def __init__(self, folds: Mapping[str, Fold]) -> None:
+    def __init__(self, folds: Mapping[str, Pass]) -> None:
         self.folds = folds
         self.places = patched_places(folds.values())
 
@@ -84,7 +85,7 @@ class _Applier:
         self._unfolded = build(case)
         self._shared: dict[Any, _Shared | None] = {}
 
-    def apply(self, fold: Fold) -> DistinctModule:
+    def apply(self, fold: Pass) -> DistinctModule:
         """Return the module of a pass. Raises ``Failure``."""
         shared = self._find_shared(fold) if isinstance(fold, PatchedPass) else None
         if shared is None or not isinstance(fold, PatchedPass) or not fold.agrees_with(shared.run):

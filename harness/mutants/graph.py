@@ -8,7 +8,6 @@ import tvm
 from tvm import ir, relax, tirx
 
 from foldproof.case import Axis, Pad, Step
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Refused, moves, rewrite, rules, simplification
 from foldproof.fold import paths as paths_
 from foldproof.fold.bindings import Bindings
@@ -16,6 +15,7 @@ from foldproof.fold.facts import PadFacts
 from foldproof.fold.paths import Path
 from foldproof.fold.reader import PAD, op_name, read_pad, shape_of
 from foldproof.fold.rebuild import rebuild
+from foldproof.ir.base import Pass
 from foldproof.ir.relax.build import MAIN
 from foldproof.mutants.mutant import BARE, Mutant, quantized_witness, witness_case
 from foldproof.mutants.operators import (
@@ -30,27 +30,27 @@ from foldproof.mutants.operators import (
 from foldproof.mutants.patched_pass import BUNDLED
 
 
-def attributes_lost() -> Fold:
+def attributes_lost() -> Pass:
     """The new consumer has dilation 1."""
     return change_attributes(lambda call: {"dilation": [1 for _ in call.attrs.dilation]})
 
 
-def strides_lost() -> Fold:
+def strides_lost() -> Pass:
     """The new consumer has stride 1."""
     return change_attributes(lambda call: {"strides": [1 for _ in call.attrs.strides]})
 
 
-def groups_lost() -> Fold:
+def groups_lost() -> Pass:
     """The new convolution has one group."""
     return change_attributes(lambda call: {"groups": 1} if hasattr(call.attrs, "groups") else {})
 
 
-def out_dtype_lost() -> Fold:
+def out_dtype_lost() -> Pass:
     """The new convolution accumulates in the dtype of its data."""
     return change_attributes(lambda call: {"out_dtype": None} if hasattr(call.attrs, "out_dtype") else {})
 
 
-def raises_on_groups() -> Fold:
+def raises_on_groups() -> Pass:
     """The pass raises an exception for grouped convolutions."""
 
     def ungrouped(call: ir.Call) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def raises_on_groups() -> Fold:
     return change_attributes(ungrouped)
 
 
-def stale_type() -> Fold:
+def stale_type() -> Pass:
     """A dequantize that reads unpadded data keeps its padded type."""
 
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
@@ -71,7 +71,7 @@ def stale_type() -> Fold:
     return patch_pass(moves, infer_types=stale)
 
 
-def shared_pad_removed() -> Fold:
+def shared_pad_removed() -> Pass:
     """The pass removes a folded pad that something else reads."""
 
     def buried(body: Bindings, unread: list[relax.Var]) -> None:
@@ -82,7 +82,7 @@ def shared_pad_removed() -> Fold:
     return patch_pass(Bindings, _bury=buried)
 
 
-def returned_pad_removed() -> Fold:
+def returned_pad_removed() -> Pass:
     """Every other reader of a folded pad reads its input instead."""
 
     def bypassed(function: relax.Function) -> relax.Function:
@@ -91,7 +91,7 @@ def returned_pad_removed() -> Fold:
     return lambda mod: change_functions(BUNDLED(mod), bypassed, but=mod)
 
 
-def input_mutated() -> Fold:
+def input_mutated() -> Pass:
     """The pass changes its input module."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
@@ -102,7 +102,7 @@ def input_mutated() -> Fold:
     return fold
 
 
-def not_idempotent() -> Fold:
+def not_idempotent() -> Pass:
     """Every run adds another mark."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
@@ -114,7 +114,7 @@ def not_idempotent() -> Fold:
     return fold
 
 
-def weight_pad_folded() -> Fold:
+def weight_pad_folded() -> Pass:
     """The pass folds a pad of the weight like a pad of the data."""
 
     def fold(mod: tvm.IRModule) -> tvm.IRModule:
@@ -140,7 +140,7 @@ def _fold_weight_pad(body: Bindings, var: relax.Var) -> None:
         body.replace(var, rebuild_call(call, [call.args[0], pad.args[0]], padding=more))
 
 
-def shared_step_rewritten() -> Fold:
+def shared_step_rewritten() -> Pass:
     """The pass rewrites a step with several readers for all of them."""
 
     def bypassed(function: relax.Function) -> relax.Function:
@@ -149,7 +149,7 @@ def shared_step_rewritten() -> Fold:
     return lambda mod: change_functions(BUNDLED(mod), bypassed, but=mod)
 
 
-def shared_pad_refused() -> Fold:
+def shared_pad_refused() -> Pass:
     """The pass refuses a pad with another reader."""
 
     def paths(body: Bindings, operand: Any) -> Iterator[Path]:
@@ -159,13 +159,13 @@ def shared_pad_refused() -> Fold:
     return patch_pass(paths_, find_paths=paths)
 
 
-def identity_pad_kept() -> Fold:
+def identity_pad_kept() -> Pass:
     """The pass keeps pads whose widths are all 0."""
     kept = patch_pass(simplification, _drop_identities=lambda name, body: iter(()))
     return patch_pass(rules.Identity, fold=kept, applies=staticmethod(lambda site: False))
 
 
-def symbolic_refused() -> Fold:
+def symbolic_refused() -> Pass:
     """The pass refuses tensors with a symbolic length."""
 
     def refused(body: Bindings, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:
@@ -177,7 +177,7 @@ def symbolic_refused() -> Fold:
     return patch_pass(rewrite, _refuse_by_type=refused)
 
 
-def identity_mirror_kept() -> Fold:
+def identity_mirror_kept() -> Pass:
     """The pass keeps mirroring pads whose widths are all 0."""
 
     def constant(body: Any, var: Any) -> PadFacts | None:

@@ -11,10 +11,10 @@ import numpy as np
 from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Outcome, correction, pool_rules, pooling, values
 from foldproof.fold.facts import Binary, Clip, Site
 from foldproof.fold.propagated import Propagated
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, CORRECT, Mutant, witness_case
 from foldproof.mutants.operators import (
     change_attributes,
@@ -30,14 +30,14 @@ from foldproof.mutants.patched_pass import CORRECTING
 # --- widths and geometry ------------------------------------------------------------------------------
 
 
-def crop_clamped_at_zero() -> Fold:
+def crop_clamped_at_zero() -> Pass:
     """The pass replaces negative padding by 0."""
     return change_outcome(
         lambda _, folded: replace(folded, padding=tuple(max(width, 0) for width in folded.padding or ()))
     )
 
 
-def transposed_scaled_by_dilation() -> Fold:
+def transposed_scaled_by_dilation() -> Pass:
     """The pass scales the widths of a transposed convolution by its dilation."""
 
     def scaled(site: Site, folded: Folded) -> Outcome:
@@ -50,7 +50,7 @@ def transposed_scaled_by_dilation() -> Fold:
     return change_outcome(scaled)
 
 
-def kept_widths_swapped() -> Fold:
+def kept_widths_swapped() -> Pass:
     """The pass swaps the sides of the widths that stay in a smaller pad."""
 
     def swapped(_: Site, folded: Folded) -> Outcome:
@@ -60,12 +60,12 @@ def kept_widths_swapped() -> Fold:
     return change_outcome(swapped)
 
 
-def dilation_lost() -> Fold:
+def dilation_lost() -> Pass:
     """The folded consumer has dilation 1."""
     return change_attributes(lambda call: {"dilation": [1] * len(call.attrs.dilation)})
 
 
-def window_check_without_dilation() -> Fold:
+def window_check_without_dilation() -> Pass:
     """The pass ignores the dilation when it checks whether a window holds data."""
 
     def dense(propagated: Propagated) -> bool:
@@ -80,21 +80,21 @@ def window_check_without_dilation() -> Fold:
 # --- steps --------------------------------------------------------------------------------------------
 
 
-def minimum_evaluated_as_maximum() -> Fold:
+def minimum_evaluated_as_maximum() -> Pass:
     """The pass evaluates a minimum as a maximum."""
     return misread_site(
         lambda site: with_steps(site, lambda step: replace(step, op="maximum") if step.op == "minimum" else step)
     )
 
 
-def operands_swapped() -> Fold:
+def operands_swapped() -> Pass:
     """The pass swaps the operands of a binary step: x / c for c / x."""
     return misread_site(
         lambda site: with_steps(site, lambda step: replace(step, swapped=False) if isinstance(step, Binary) else step)
     )
 
 
-def rounds_half_up() -> Fold:
+def rounds_half_up() -> Pass:
     """The pass rounds a half up instead of to even."""
 
     def half_up(value: float, dtype: str) -> float:
@@ -103,7 +103,7 @@ def rounds_half_up() -> Fold:
     return retype(patch_pass(values, UNARY={**values.UNARY, "round": half_up}))
 
 
-def bounded_by_the_upper_bound() -> Fold:
+def bounded_by_the_upper_bound() -> Pass:
     """The pass takes the upper bound of a clip for the lower bound."""
 
     def lie(site: Site) -> Site:
@@ -116,7 +116,7 @@ def bounded_by_the_upper_bound() -> Fold:
 # --- corrections --------------------------------------------------------------------------------------
 
 
-def correction_dilation_forgotten() -> Fold:
+def correction_dilation_forgotten() -> Pass:
     """The correction ignores the dilation."""
 
     def slide(kernel: np.ndarray[Any, Any], mask: np.ndarray[Any, Any], call: ir.Call) -> np.ndarray[Any, Any]:

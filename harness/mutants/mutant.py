@@ -9,15 +9,15 @@ from functools import partial
 from typing import Any, cast
 
 from foldproof.case import Axis, Case, Pad, Step
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import FoldExplicitPadding
+from foldproof.ir.base import Pass
 
-MakePass = Callable[[], Fold]
+MakePass = Callable[[], Pass]
 """A function that makes a pass."""
 
 BUNDLED: MakePass = cast(MakePass, FoldExplicitPadding)
-CORRECT: MakePass = partial(cast(Callable[..., Fold], FoldExplicitPadding), nonzero="correct")
-SLICE: MakePass = partial(cast(Callable[..., Fold], FoldExplicitPadding), channels="slice")
+CORRECT: MakePass = partial(cast(Callable[..., Pass], FoldExplicitPadding), nonzero="correct")
+SLICE: MakePass = partial(cast(Callable[..., Pass], FoldExplicitPadding), channels="slice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

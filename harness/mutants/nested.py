@@ -7,19 +7,19 @@ from typing import Any
 from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused, moves, pad_pairs
 from foldproof.fold import propagation as steps
 from foldproof.fold.facts import Padded, PadFacts, Site
 from foldproof.fold.propagation import Border
 from foldproof.fold.values import cast
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import change_outcome, patch_pass, retype
 
 # --- pads of pads -------------------------------------------------------------------------------------
 
 
-def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
+def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Pass:
     """Merge two pads although these refusals forbid it."""
 
     def refusals(inner: PadFacts, outer: PadFacts) -> Iterator[Refused]:
@@ -29,12 +29,12 @@ def _forgive(forgives: Callable[[Refused, PadFacts, PadFacts], bool]) -> Fold:
     return retype(patch_pass(pad_pairs.Nested, refusals=staticmethod(refusals)))
 
 
-def nested_values_not_compared() -> Fold:
+def nested_values_not_compared() -> Pass:
     """The pass merges two pads with different values."""
     return _forgive(lambda refused, inner, outer: refused.kind == Kind.VALUE)
 
 
-def nested_signs_of_zero_not_compared() -> Fold:
+def nested_signs_of_zero_not_compared() -> Pass:
     """The pass merges pads of 0.0 and -0.0."""
 
     def equal(refused: Refused, inner: PadFacts, outer: PadFacts) -> bool:
@@ -43,12 +43,12 @@ def nested_signs_of_zero_not_compared() -> Fold:
     return _forgive(equal)
 
 
-def nested_crop_summed() -> Fold:
+def nested_crop_summed() -> Pass:
     """The pass adds the widths of a crop and of the pad after it, which restores cropped data."""
     return _forgive(lambda refused, inner, outer: refused.kind == Kind.CROP)
 
 
-def nested_corner_ignored() -> Fold:
+def nested_corner_ignored() -> Pass:
     """The pass forgets what a pad of another axis puts over the border."""
 
     def padded(border: Border, step: Padded) -> Border | Refused:
@@ -59,7 +59,7 @@ def nested_corner_ignored() -> Fold:
     return retype(patch_pass(steps, _pass_pad=padded))
 
 
-def nested_value_of_the_outer() -> Fold:
+def nested_value_of_the_outer() -> Pass:
     """Two merged pads have the value of the outer one, even if that one only crops."""
 
     def merge(inner: PadFacts, outer: PadFacts) -> PadFacts:
@@ -69,7 +69,7 @@ def nested_value_of_the_outer() -> Fold:
     return retype(patch_pass(pad_pairs.Nested, merge=staticmethod(merge)))
 
 
-def cancelled_at_the_other_end() -> Fold:
+def cancelled_at_the_other_end() -> Pass:
     """A crop after other ops shortens the other end of the pad."""
 
     def pads(inner: Padded, between: tuple[Any, ...], outer: PadFacts) -> tuple[PadFacts, PadFacts] | None:
@@ -84,7 +84,7 @@ def cancelled_at_the_other_end() -> Fold:
     return retype(patch_pass(pad_pairs.Cancelled, cancel=staticmethod(pads)))
 
 
-def varying_operand_cancelled() -> Fold:
+def varying_operand_cancelled() -> Pass:
     """The pass cancels a pad and a crop although an operand between them varies along the axis."""
     return patch_pass(pad_pairs, list_other_operands=lambda step: ())
 
@@ -92,7 +92,7 @@ def varying_operand_cancelled() -> Fold:
 # --- pads that go in part -----------------------------------------------------------------------------
 
 
-def rebuilt_pad_value_lost() -> Fold:
+def rebuilt_pad_value_lost() -> Pass:
     """Every pad that the pass writes has the value 0."""
 
     def pad_call(source: Any, pad: PadFacts, like: ir.Call, ty: Any) -> ir.Call:
@@ -102,7 +102,7 @@ def rebuilt_pad_value_lost() -> Fold:
     return patch_pass(moves, build_pad=pad_call)
 
 
-def partial_batch_lost() -> Fold:
+def partial_batch_lost() -> Pass:
     """The widths of the batch are lost in the smaller pad."""
 
     def lost(site: Site, folded: Folded) -> Outcome:
@@ -115,7 +115,7 @@ def partial_batch_lost() -> Fold:
     return change_outcome(lost)
 
 
-def partial_refused() -> Fold:
+def partial_refused() -> Pass:
     """The pass refuses a pad of batch or channels beside the spatial axes."""
 
     def whole(site: Site, folded: Folded) -> Outcome:

@@ -13,13 +13,13 @@ import tvm
 from tvm import ir, relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused, replacement, rewrite, rules
 from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import Operand, Options, PadFacts, Quantization, Site, Step, Widths
 from foldproof.fold.propagated import Propagated, propagate, refuse_common, refuse_crops
 from foldproof.fold.reader import read_pad
 from foldproof.fold.rules import decide
+from foldproof.ir.base import Pass
 from foldproof.mutants.patched_pass import BUNDLED, PatchedPass
 
 Sides = list[Widths]
@@ -31,7 +31,7 @@ _with_padding = replacement.replace_padding
 # --- functions of the pass ----------------------------------------------------------------------------
 
 
-def patch_pass(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold:
+def patch_pass(owner: Any, *, fold: Pass = BUNDLED, **replacements: Any) -> Pass:
     """Return ``fold`` with attributes of ``owner`` replaced while it runs."""
     patches = tuple((owner, name, replacement) for name, replacement in replacements.items())
     if isinstance(fold, PatchedPass):
@@ -39,7 +39,7 @@ def patch_pass(owner: Any, *, fold: Fold = BUNDLED, **replacements: Any) -> Fold
     return PatchedPass(base=fold, patches=patches)
 
 
-def retype(fold: Fold) -> Fold:
+def retype(fold: Pass) -> Pass:
     """Return ``fold`` with inferred types in its result, as of a pass that builds calls with a BlockBuilder."""
     assert isinstance(fold, PatchedPass)
     return replace(fold, after=infer_types)
@@ -53,18 +53,18 @@ def infer_types(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
 # --- what the rules are asked, and answer -------------------------------------------------------------
 
 
-def replace_decision(wrong: Callable[[Site], Outcome]) -> Fold:
+def replace_decision(wrong: Callable[[Site], Outcome]) -> Pass:
     """Decide on each site with ``wrong``."""
     patches = ((rewrite, "decide", lambda site, options: wrong(site)),)
     return PatchedPass(base=BUNDLED, patches=patches, after=infer_types, wrong=wrong)
 
 
-def misread_site(lie: Callable[[Site], Site]) -> Fold:
+def misread_site(lie: Callable[[Site], Site]) -> Pass:
     """Give the rules a wrong site."""
     return replace_decision(lambda site: decide(lie(site)))
 
 
-def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Fold:
+def drop_preconditions(*kinds: Kind, where: Callable[[Site, Refused], bool] = lambda site, refused: True) -> Pass:
     """Remove the preconditions of these kinds from the rules, ``where`` it holds."""
 
     def kept(site: Site, refusals: Iterator[Refused]) -> Refused | None:
@@ -91,7 +91,7 @@ def _with_kept(folded: Folded, propagated: Propagated) -> Folded:
     return replace(folded, kept=propagated.kept) if any(map(any, propagated.kept)) else folded
 
 
-def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Fold:
+def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Pass:
     """Change the outcome of sites that are folded."""
 
     def wrong(site: Site) -> Outcome:
@@ -101,7 +101,7 @@ def change_outcome(change: Callable[[Site, Folded], Outcome]) -> Fold:
     return replace_decision(wrong)
 
 
-def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
+def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Pass:
     """Replace the sum of own padding and widths."""
     return change_outcome(
         lambda site, folded: replace(folded, padding=flatten(wrong(own_padding(site), pad_widths(site))))
@@ -111,7 +111,7 @@ def change_sum(wrong: Callable[[Sides, Sides], Sides]) -> Fold:
 # --- what is rebuilt ----------------------------------------------------------------------------------
 
 
-def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Fold:
+def change_attributes(change: Callable[[ir.Call], dict[str, Any]]) -> Pass:
     """Change attributes of the folded consumer besides its padding."""
 
     def wrong(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import FoldExplicitPadding, Outcome, rewrite
 from foldproof.fold.facts import Site
+from foldproof.ir.base import Pass
 from foldproof.ir.relax import module as ir
 
 
-def options(**chosen: str) -> Fold:
+def options(**chosen: str) -> Pass:
     """Return the bundled pass with these options."""
     made: Any = FoldExplicitPadding(check_input=False, **chosen)  # type: ignore[arg-type]
     return made  # type: ignore[no-any-return]
@@ -43,7 +43,7 @@ class PatchedPass:
     ``wrong`` decides on each site, if only the decision is replaced.
     """
 
-    base: Fold
+    base: Pass
     patches: tuple[tuple[Any, str, Any], ...]
     after: Callable[[ir.Module, ir.Module], ir.Module] | None = None
     wrong: Callable[[Site], Outcome] | None = None
@@ -87,7 +87,7 @@ class Trace:
     asked: list[tuple[Site, Outcome]] = field(default_factory=list)
 
 
-def trace(base: Fold, module: ir.Module, places: Iterable[Place]) -> Trace:
+def trace(base: Pass, module: ir.Module, places: Iterable[Place]) -> Trace:
     """Run ``base`` on a module, with spies on the functions at ``places``. Other objects count as called."""
     run = Trace()
     spies = []
@@ -116,7 +116,7 @@ def _spy(run: Trace, owner: Any, name: str, original: Any) -> Any:
     return staticmethod(spy) if static else spy
 
 
-def patched_places(folds: Iterable[Fold]) -> list[Place]:
+def patched_places(folds: Iterable[Pass]) -> list[Place]:
     """Return all places that these passes replace, each once."""
     found = {(id(o), name): (o, name) for f in folds if isinstance(f, PatchedPass) for o, name, _ in f.patches}
     return list(found.values())

@@ -7,7 +7,6 @@ from typing import Any
 from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, pool_rules, pooling
 from foldproof.fold import bounds as bounds_module
 from foldproof.fold import propagated as propagated
@@ -16,6 +15,7 @@ from foldproof.fold.bounds import Bounds
 from foldproof.fold.facts import PadFacts, Site, Widths
 from foldproof.fold.propagated import Propagated
 from foldproof.fold.reader import op_name
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import (
     change_attributes,
@@ -31,7 +31,7 @@ from foldproof.mutants.operators import (
 LOWEST = Pad(value=-math.inf)
 
 
-def wide_pad_asserted() -> Fold:
+def wide_pad_asserted() -> Pass:
     """The pass asserts that the pad of a pool is narrower than its window."""
 
     def narrow(site: Site, folded: Folded) -> Outcome:
@@ -42,34 +42,34 @@ def wide_pad_asserted() -> Fold:
     return change_outcome(narrow)
 
 
-def count_include_pad_not_set() -> Fold:
+def count_include_pad_not_set() -> Pass:
     """The divisor no longer counts the explicit zeros."""
     return change_outcome(lambda site, folded: replace(folded, count_include_pad=None))
 
 
-def count_include_pad_set_despite_own_padding() -> Fold:
+def count_include_pad_set_despite_own_padding() -> Pass:
     """The divisor counts own padding that it excluded before."""
     return drop_preconditions(Kind.EXCLUDED_PADDING)
 
 
-def own_begin_padding_tested_only() -> Fold:
+def own_begin_padding_tested_only() -> Pass:
     """The pass reads only the begin side of a pool's own padding."""
     return drop_preconditions(
         Kind.EXCLUDED_PADDING, where=lambda site, _: not any(before for before, _ in own_padding(site))
     )
 
 
-def ceil_mode_ignored() -> Fold:
+def ceil_mode_ignored() -> Pass:
     """With ceil_mode, a window that starts after the data is lost."""
     return drop_preconditions(Kind.CEIL_MODE)
 
 
-def ceil_mode_checked_on_first_axis_only() -> Fold:
+def ceil_mode_checked_on_first_axis_only() -> Pass:
     """The pass compares the number of windows along the first axis only."""
     return drop_preconditions(Kind.CEIL_MODE, where=lambda site, r: f"axis {site.consumer.spatial[0]}" not in r.detail)
 
 
-def ceil_overhang_counted() -> Fold:
+def ceil_overhang_counted() -> Pass:
     """The pass turns ceil_mode into padding, which count_include_pad counts."""
 
     def widened(call: ir.Call) -> dict[str, Any]:
@@ -89,22 +89,22 @@ def ceil_overhang_counted() -> Fold:
     return change_attributes(widened)
 
 
-def integer_sum_widened() -> Fold:
+def integer_sum_widened() -> Pass:
     """The first own padding of an integer avg_pool changes the width of its sum."""
     return drop_preconditions(Kind.DTYPE)
 
 
-def ceil_divisor_ignored() -> Fold:
+def ceil_divisor_ignored() -> Pass:
     """With ceil_mode, the pass compares the number of windows, but not the divisor of the last one."""
     return retype(patch_pass(pool_rules, refuse_other_divisor=lambda propagated: iter(())))
 
 
-def window_in_border_folded() -> Fold:
+def window_in_border_folded() -> Pass:
     """The pass folds 0 into a max_pool after a relu, although a window may hold only the border."""
     return retype(patch_pass(pool_rules, every_window_holds_data=lambda propagated: True))
 
 
-def minus_zero_folded() -> Fold:
+def minus_zero_folded() -> Pass:
     """The pass folds -0.0 into a max_pool of data >= 0.0: equal, but with other bits."""
 
     def never_wins(propagated: Propagated) -> bool:
@@ -114,7 +114,7 @@ def minus_zero_folded() -> Fold:
     return retype(patch_pass(pool_rules, never_wins=never_wins))
 
 
-def other_pads_out_of_bounds() -> Fold:
+def other_pads_out_of_bounds() -> Pass:
     """The pass forgets the border of an earlier pad: relu, pad(-5), pad(0), max_pool. It had this defect once."""
 
     def unchanged(bounds: Bounds | None, pad: PadFacts, widths: tuple[Widths, ...]) -> Bounds | None:
@@ -125,7 +125,7 @@ def other_pads_out_of_bounds() -> Fold:
     return retype(patch_pass(bounds_module, fold=fold, include_pad=unchanged))
 
 
-def ceil_extent_without_dilation() -> Fold:
+def ceil_extent_without_dilation() -> Pass:
     """With ceil_mode, the pass ignores the dilation when it counts windows."""
 
     def dense(site: Site) -> Site:
@@ -135,7 +135,7 @@ def ceil_extent_without_dilation() -> Fold:
     return misread_site(dense)
 
 
-def window_checked_on_first_axis_only() -> Fold:
+def window_checked_on_first_axis_only() -> Pass:
     """The pass checks along the first spatial axis only whether a window holds data."""
 
     def first(propagated: Propagated) -> bool:

@@ -4,30 +4,30 @@ from dataclasses import replace
 from typing import Any
 
 from foldproof.case import Step as CaseStep
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Kind, Outcome
 from foldproof.fold.facts import Operand, Quantization, Site, Step
 from foldproof.fold.rules import decide
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, quantized_witness, witness_case
 from foldproof.mutants.operators import drop_preconditions, misread_site, replace_decision, with_zero_points
 
 
-def quantized_value_ignored() -> Fold:
+def quantized_value_ignored() -> Pass:
     """The pass folds any pad value before a quantized consumer."""
     return drop_preconditions(Kind.QUANTIZATION)
 
 
-def zero_instead_of_zero_point() -> Fold:
+def zero_instead_of_zero_point() -> Pass:
     """The pass compares the value before a dequantize with 0."""
     return misread_site(lambda site: with_zero_points(site, lambda points: (0.0,) * len(points)))
 
 
-def first_zero_point_only() -> Fold:
+def first_zero_point_only() -> Pass:
     """The pass reads only the first of the per-channel zero points."""
     return misread_site(lambda site: with_zero_points(site, lambda points: points[:1]))
 
 
-def zero_point_wrong_sign() -> Fold:
+def zero_point_wrong_sign() -> Pass:
     """The pass compares value and zero point as bytes: 255 equals -1."""
 
     def as_bytes(site: Site) -> Site:
@@ -37,7 +37,7 @@ def zero_point_wrong_sign() -> Fold:
     return misread_site(as_bytes)
 
 
-def absent_value_taken_as_match() -> Fold:
+def absent_value_taken_as_match() -> Pass:
     """The pass takes a zero point that is not constant for the pad value."""
 
     def assumed(site: Site) -> Site:
@@ -53,7 +53,7 @@ def absent_value_taken_as_match() -> Fold:
     return misread_site(assumed)
 
 
-def nonconstant_dereferenced() -> Fold:
+def nonconstant_dereferenced() -> Pass:
     """The pass reads a zero point that is a parameter of the function like a constant."""
 
     def careless(site: Site) -> Outcome:
@@ -65,7 +65,7 @@ def nonconstant_dereferenced() -> Fold:
     return replace_decision(careless)
 
 
-def varying_parameters_moved() -> Fold:
+def varying_parameters_moved() -> Pass:
     """The pass moves a dequantize before the pad although its parameters vary along a padded axis."""
 
     def uniform(site: Site) -> Site:
@@ -82,7 +82,7 @@ def varying_parameters_moved() -> Fold:
     return misread_site(uniform)
 
 
-def quantize_dequantize_taken_for_identity() -> Fold:
+def quantize_dequantize_taken_for_identity() -> Pass:
     """The pass cancels a quantize and the dequantize after it, whatever their zero points are."""
 
     def cancelled(site: Site) -> Site:

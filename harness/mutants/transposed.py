@@ -7,10 +7,10 @@ from typing import Any
 from tvm import ir
 
 from foldproof.case import Axis, Pad
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused
 from foldproof.fold.facts import Site
 from foldproof.fold.rules import decide
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import Mutant, witness_case
 from foldproof.mutants.operators import (
     change_attributes,
@@ -23,17 +23,17 @@ from foldproof.mutants.operators import (
 )
 
 
-def transposed_crop_not_scaled() -> Fold:
+def transposed_crop_not_scaled() -> Pass:
     """The pass subtracts the pad of a transposed convolution without the stride."""
     return _change_transposed(lambda own, width: own - width)
 
 
-def transposed_padding_added() -> Fold:
+def transposed_padding_added() -> Pass:
     """The pass adds the pad of a transposed convolution to its padding."""
     return _change_transposed(lambda own, width: own + width)
 
 
-def output_padding_lost() -> Fold:
+def output_padding_lost() -> Pass:
     """The new transposed convolution has no output_padding."""
 
     def lost(call: ir.Call) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def output_padding_lost() -> Fold:
     return change_attributes(lost)
 
 
-def transposed_growth_clamped() -> Fold:
+def transposed_growth_clamped() -> Pass:
     """The pass replaces negative padding of a transposed convolution, which grows its result, by 0."""
 
     def clamped(site: Site, folded: Folded) -> Outcome:
@@ -53,13 +53,13 @@ def transposed_growth_clamped() -> Fold:
     return change_outcome(clamped)
 
 
-def transposed_value_ignored() -> Fold:
+def transposed_value_ignored() -> Pass:
     """The pass folds any pad value before a transposed convolution."""
     kinds = (Kind.VALUE, Kind.QUANTIZATION)
     return drop_preconditions(*kinds, where=lambda site, _: site.consumer.family == "conv_transpose")
 
 
-def _change_transposed(wrong: Callable[[int, int], int]) -> Fold:
+def _change_transposed(wrong: Callable[[int, int], int]) -> Pass:
     def fold(site: Site) -> Outcome:
         folded = decide(site)
         if site.consumer.family != "conv_transpose" or isinstance(folded, Refused) or site.pad.is_identity:
@@ -70,7 +70,7 @@ def _change_transposed(wrong: Callable[[int, int], int]) -> Fold:
     return replace_decision(fold)
 
 
-def transposed_first_stride_only() -> Fold:
+def transposed_first_stride_only() -> Pass:
     """The pass scales the widths of every axis by the first stride."""
 
     def scaled(site: Site, folded: Folded) -> Outcome:

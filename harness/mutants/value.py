@@ -3,20 +3,20 @@
 import math
 
 from foldproof.case import Axis, Pad
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused, rule
 from foldproof.fold.facts import Site
 from foldproof.fold.values import FLOATS
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import change_outcome, drop_preconditions, misread_site, patch_pass, retype, with_value
 
 
-def value_ignored() -> Fold:
+def value_ignored() -> Pass:
     """The pass folds any pad value."""
     return drop_preconditions(Kind.VALUE)
 
 
-def value_compared_before_cast() -> Fold:
+def value_compared_before_cast() -> Pass:
     """The pass compares the attribute before the cast to the integer tensor: it refuses 0.99, which is 0 there."""
 
     def uncast(site: Site) -> Site:
@@ -26,19 +26,19 @@ def value_compared_before_cast() -> Fold:
     return misread_site(uncast)
 
 
-def value_truncated_on_floats() -> Fold:
+def value_truncated_on_floats() -> Pass:
     """The pass compares the value as an integer: it folds 0.5 in a float tensor."""
     return misread_site(lambda site: with_value(site, float(int(site.pad.value))) if abs(site.pad.value) < 1 else site)
 
 
-def max_pool_folds_zero() -> Fold:
+def max_pool_folds_zero() -> Pass:
     """The pass takes 0 for the neutral value of a max_pool."""
     return drop_preconditions(
         Kind.VALUE, where=lambda site, _: site.consumer.family == "max_pool" and site.pad.value == 0
     )
 
 
-def neutral_value_of_another_dtype() -> Fold:
+def neutral_value_of_another_dtype() -> Pass:
     """The pass takes the lowest value of a narrower dtype for that of every dtype."""
 
     def lowest(site: Site, _: Refused) -> bool:
@@ -48,17 +48,17 @@ def neutral_value_of_another_dtype() -> Fold:
     return drop_preconditions(Kind.VALUE, where=lowest)
 
 
-def mode_ignored() -> Fold:
+def mode_ignored() -> Pass:
     """The pass folds mirrored borders like constant ones."""
     return drop_preconditions(Kind.MODE)
 
 
-def mode_checked_for_convolutions_only() -> Fold:
+def mode_checked_for_convolutions_only() -> Pass:
     """The pass checks the mode for convolutions only."""
     return drop_preconditions(Kind.MODE, where=lambda site, _: site.consumer.family != "conv")
 
 
-def lowest_finite_refused() -> Fold:
+def lowest_finite_refused() -> Pass:
     """The pass refuses the lowest finite value before a max_pool of floats; it folds only -inf."""
 
     def strict(site: Site, folded: Folded) -> Outcome:
@@ -68,7 +68,7 @@ def lowest_finite_refused() -> Fold:
     return change_outcome(strict)
 
 
-def out_dtype_cast_ignored() -> Fold:
+def out_dtype_cast_ignored() -> Pass:
     """The pass compares the pad value with 0 before a convolution casts it to out_dtype."""
     return retype(patch_pass(rule, _cast_as_summed=lambda value, site: value))
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from tvm import relax
 
 from foldproof.case import Axis, Pad
-from foldproof.checking.apply_pass import Fold
 from foldproof.fold import Folded, Kind, Outcome, Refused
 from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import PadFacts, Site
 from foldproof.fold.rules import decide
+from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
 from foldproof.mutants.operators import (
     add_sides,
@@ -26,17 +26,17 @@ from foldproof.mutants.operators import (
 from foldproof.mutants.patched_pass import BUNDLED
 
 
-def begin_end_swapped() -> Fold:
+def begin_end_swapped() -> Pass:
     """The pass swaps the widths of the two sides."""
     return change_sum(lambda own, widths: add_sides(own, [(after, before) for before, after in widths]))
 
 
-def axes_swapped() -> Fold:
+def axes_swapped() -> Pass:
     """The pass adds the widths of H to W."""
     return change_sum(lambda own, widths: add_sides(own, widths[::-1]))
 
 
-def nchw_indices_for_nhwc() -> Fold:
+def nchw_indices_for_nhwc() -> Pass:
     """The pass reads the widths of axes 2 and 3, whatever the layout is."""
     return change_outcome(
         lambda site, folded: replace(
@@ -45,27 +45,27 @@ def nchw_indices_for_nhwc() -> Fold:
     )
 
 
-def end_from_begin() -> Fold:
+def end_from_begin() -> Pass:
     """The pass adds the width before the data on both sides."""
     return change_sum(lambda own, widths: add_sides(own, [(before, before) for before, _ in widths]))
 
 
-def widths_always_one() -> Fold:
+def widths_always_one() -> Pass:
     """The pass reads every pad as (1, 1)."""
     return change_sum(lambda own, widths: add_sides(own, [(1, 1) for _ in widths]))
 
 
-def own_padding_overwritten() -> Fold:
+def own_padding_overwritten() -> Pass:
     """The consumer's own padding is lost."""
     return change_sum(lambda own, widths: widths)
 
 
-def own_padding_end_from_begin() -> Fold:
+def own_padding_end_from_begin() -> Pass:
     """The pass reads own padding as one entry per axis."""
     return change_sum(lambda own, widths: add_sides([(before, before) for before, _ in own], widths))
 
 
-def stale_side_when_symmetric() -> Fold:
+def stale_side_when_symmetric() -> Pass:
     """If the sum is equal on both sides, the pass writes only the first side."""
     return change_sum(
         lambda own, widths: [
@@ -75,7 +75,7 @@ def stale_side_when_symmetric() -> Fold:
     )
 
 
-def batch_channel_pad_dropped() -> Fold:
+def batch_channel_pad_dropped() -> Pass:
     """The pass ignores the widths of batch and channels, and removes them."""
 
     def narrow(site: Site) -> Site:
@@ -94,12 +94,12 @@ def batch_channel_pad_dropped() -> Fold:
     return replace_decision(wrong)
 
 
-def crop_summed() -> Fold:
+def crop_summed() -> Pass:
     """The pass adds a negative width to own padding."""
     return drop_preconditions(Kind.CROP)
 
 
-def only_begin_tested() -> Fold:
+def only_begin_tested() -> Pass:
     """The pass removes a pad that has no width before the data."""
 
     def vain(body: Bindings, var: relax.Var, pad: PadFacts) -> bool:
@@ -108,7 +108,7 @@ def only_begin_tested() -> Fold:
     return lambda mod: BUNDLED(change_functions(mod, lambda function: remove_pads(function, vain)))
 
 
-def asymmetric_refused() -> Fold:
+def asymmetric_refused() -> Pass:
     """The pass refuses pads with different sides."""
 
     def cautious(site: Site, folded: Folded) -> Outcome:
@@ -118,7 +118,7 @@ def asymmetric_refused() -> Fold:
     return change_outcome(cautious)
 
 
-def depth_forgotten() -> Fold:
+def depth_forgotten() -> Pass:
     """The widths of a third axis are lost."""
     return change_sum(lambda own, widths: add_sides(own, [(0, 0), *widths[1:]] if len(widths) > 2 else widths))
 

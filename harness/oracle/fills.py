@@ -112,11 +112,11 @@ def _fill(operand: Operand, fill: str, seed: int) -> Array:
 
 
 def _operands(case: Case, semantics: Semantics) -> list[Operand]:
-    shape = tuple(case.input_dims[letter] for letter in case.pad_order)
+    shape = tuple(case.input_dims[letter] for letter in case.input_layout)
     data = Operand(
         case=case,
         name="x",
-        order=case.pad_order,
+        order=case.input_layout,
         shape=shape,
         dtype=case.dtype,
         preimage=preimage(case, semantics),
@@ -124,11 +124,11 @@ def _operands(case: Case, semantics: Semantics) -> list[Operand]:
     )
     if not case.spec.weighted:
         return [data]
-    shape = tuple(case.kernel_dims[letter] for letter in case.kernel_order)
+    shape = tuple(case.kernel_dims[letter] for letter in case.weight_layout)
     weight = Operand(
         case=case,
         name="w",
-        order=case.kernel_order,
+        order=case.weight_layout,
         shape=shape,
         dtype=case.kernel_dtype,
         preimage=Preimage(),

@@ -68,7 +68,7 @@ def denser_shapes(case: Case) -> Iterator[Case]:
     """
     widths = spatial_widths(case)
     fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
-    fixed |= set(case.spec.spatial) - set(case.pad_order)
+    fixed |= set(case.spec.spatial) - set(case.input_layout)
     for kernel in (1, 2, 0):
         axes = []
         for letter, axis in case.lettered_axes:

@@ -63,7 +63,7 @@ def is_correctable(case: Case, semantics: Semantics) -> bool:
     used = (case.operand_dtype, case.kernel_dtype, case.result_dtype)
     if not _pads_data(case) or not all(dtype in dtypes.INTEGERS for dtype in used):
         return False
-    if set(case.symbolic) - {"N"} or not case.in_order or _varies(case, "N" + case.spec.spatial):
+    if set(case.symbolic) - {"N"} or not case.spatial_in_order or _varies(case, "N" + case.spec.spatial):
         return False
     if is_target_dependent(case, semantics):
         return False
@@ -141,7 +141,7 @@ def _is_independent_of_data(case: Case, semantics: Semantics) -> bool:
 
 def _is_independent_of_weights(case: Case, semantics: Semantics, before: int, after: int) -> bool:
     """Whether other weights for the first ``before`` and the last ``after`` channels give the same result."""
-    axis = case.kernel_order.index("I")
+    axis = case.weight_layout.index("I")
     compared = False
     for arrays, others in _input_pairs(case, semantics):
         weight = np.moveaxis(arrays["w"].copy(), axis, 0)

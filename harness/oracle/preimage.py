@@ -92,7 +92,7 @@ def compute_preimage(case: Case, semantics: Semantics) -> Preimage:
 
 def _align_parameters(case: Case, place: Place) -> Parameters:
     """Return the parameters of a step for the elements of x, which is before all pads: broadcastable to x."""
-    step, order = place.step, case.pad_order
+    step, order = place.step, case.input_layout
     shape = [-1 if letter == step.axis else 1 for letter in order]
     aligned = {}
     for name, values in flat_parameters(place).items():
@@ -203,7 +203,7 @@ def _measure(
     if case.dtype in dtypes.INTEGERS:
         zero, unit = _to_integers(zero), _to_integers(unit)
 
-    units = np.arange(-_MOST_UNITS, _MOST_UNITS + 1).reshape(-1, *[1] * len(case.pad_order))
+    units = np.arange(-_MOST_UNITS, _MOST_UNITS + 1).reshape(-1, *[1] * len(case.input_layout))
     with np.errstate(all="ignore"):
         tensor = exact_tensor(np.asarray(zero + units * unit).astype(dtype))
     for place, parameters in computing:

@@ -65,14 +65,14 @@ def outputs(case: Case, arrays: Arrays, semantics: Semantics) -> tuple[Reference
 
 
 def _consume(case: Case, operand: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
-    standard = operand.map_parts(lambda part: _relayout(part, case.data_order, case.spec.data_layout))
+    standard = operand.map_parts(lambda part: _relayout(part, case.operand_layout, case.spec.data_layout))
     if weight is not None:
-        weight = _relayout(weight, case.kernel_order, case.spec.kernel_layout)
+        weight = _relayout(weight, case.weight_layout, case.spec.kernel_layout)
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
         result = _FAMILIES[case.spec.family](case, standard, weight, semantics)
 
     def restore_layout(part: Array) -> Array:
-        return np.ascontiguousarray(_relayout(part, case.spec.data_layout, case.data_order))
+        return np.ascontiguousarray(_relayout(part, case.spec.data_layout, case.operand_layout))
 
     return Reference(
         value=restore_layout(result.value),
@@ -114,17 +114,17 @@ def evaluate_steps(case: Case, arrays: Arrays, semantics: Semantics) -> list[Ten
     for place in case.producer_places:
         tensor = _apply_at(place, tensor, arrays, semantics)
     if not case.pads_weight:
-        widths = [case.pad_widths.get(letter, (0, 0)) for letter in case.pad_order]
+        widths = [case.pad_widths.get(letter, (0, 0)) for letter in case.input_layout]
         tensor = apply_pad(tensor, widths, pad_scalar(case.pad.value, case.pad_dtype), case.pad.mode)
     tensors = [tensor]
-    for place, after in zip(case.step_places, case.orders[1:], strict=True):
+    for place, after in zip(case.step_places, case.step_layouts[1:], strict=True):
         step = place.step
         if step.kind == "pad":
             sides = {letter: (before, after) for letter, before, after in step.widths}
-            widths = [sides.get(letter, (0, 0)) for letter in place.order]
+            widths = [sides.get(letter, (0, 0)) for letter in place.layout]
             tensor = apply_pad(tensor, widths, pad_scalar(step.value, place.dtype))
         elif step.source:
-            tensor = tensor.map_parts(partial(_relayout, layout=place.order, wanted=after))
+            tensor = tensor.map_parts(partial(_relayout, layout=place.layout, wanted=after))
         else:
             tensor = _apply_at(place, tensor, arrays, semantics)
         tensors.append(tensor)
@@ -142,7 +142,7 @@ def evaluate_pad(case: Case, arrays: Arrays, semantics: Semantics) -> Array:
     """Return the tensor after the pad, in its own layout: the data, or the weight if the pad is on the weight."""
     if not case.pads_weight:
         return evaluate_steps(case, arrays, semantics)[0].value
-    widths = [case.pad_widths[letter] for letter in case.kernel_order]
+    widths = [case.pad_widths[letter] for letter in case.weight_layout]
     value = pad_scalar(case.pad.value, case.pad_dtype)
     return apply_pad(exact_tensor(arrays["w"]), widths, value, case.pad.mode).value
 

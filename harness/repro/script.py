@@ -17,8 +17,8 @@ from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
 from foldproof.core.array_source import array_source
-from foldproof.core.loading import BUNDLED, load_fold
-from foldproof.ir.base import find_known_issue
+from foldproof.core.loading import BUNDLED, load_pass
+from foldproof.ir.base import Pass, find_known_issue
 from foldproof.ir.relax import module as ir
 from foldproof.ir.relax.build import build
 from foldproof.ir.relax.ir import RELAX
@@ -31,8 +31,6 @@ from foldproof.oracle.reference import outputs
 from foldproof.repro import prelude
 from foldproof.repro.environment import describe_environment
 from foldproof.repro.reproducer import CannotReproduce
-
-Fold = Callable[[ir.Module], ir.Module]
 
 _SHARED = (prelude.finish, prelude.report_errors)
 _RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.difference)
@@ -53,7 +51,7 @@ class Scene:
     functions: tuple[Callable[..., Any], ...] = _RUNNING
 
 
-def write_script(case: Case, fold: Fold, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
+def write_script(case: Case, fold: Pass, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
     """Return the text of a script that shows the result of a case.
 
     Args:
@@ -88,7 +86,7 @@ def write_script(case: Case, fold: Fold, target: Target, result: Failure | Verdi
 # --- what is shown, by the kind of failure ------------------------------------------------------------
 
 
-def _show_passed(case: Case, fold: Fold) -> Scene:
+def _show_passed(case: Case, fold: Pass) -> Scene:
     before, after = _apply(case, fold)
     known = find_known_issue(RELAX, case)
     if ir.same(before, after) or known is not None:
@@ -98,7 +96,7 @@ def _show_passed(case: Case, fold: Fold) -> Scene:
     return _compare(case, before, after, "the pass turned Before into After")
 
 
-def _show_run(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_run(case: Case, fold: Pass, failure: Failure) -> Scene:
     """Compare both functions, or run the only one if the pass changed nothing."""
     before, after = _apply(case, fold)
     if ir.same(before, after):
@@ -106,7 +104,7 @@ def _show_run(case: Case, fold: Fold, failure: Failure) -> Scene:
     return _compare(case, before, after, "the pass turned Before into After")
 
 
-def _show_wrong_type(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_wrong_type(case: Case, fold: Pass, failure: Failure) -> Scene:
     if failure.symptom != "return type":
         return _show_run(case, fold, failure)
     before, after = _apply(case, fold)
@@ -115,7 +113,7 @@ def _show_wrong_type(case: Case, fold: Fold, failure: Failure) -> Scene:
     return Scene(claim=claim, ending=prelude.compare_types, modules=modules, functions=_SHARED)
 
 
-def _show_ill_formed(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_ill_formed(case: Case, fold: Pass, failure: Failure) -> Scene:
     _, after = _apply(case, fold)
     claim = "the pass returned After, which is not well formed"
     try:
@@ -136,7 +134,7 @@ def _quote(text: str) -> str:
     return repr(text) if "\\" in text or '"""' in text else f'"""\\\n{text}\n"""'
 
 
-def _show_mutated_input(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_mutated_input(case: Case, fold: Pass, failure: Failure) -> Scene:
     given = build(case)
     fold(given)
     modules = {"Before": build(case), "After": given}
@@ -144,14 +142,14 @@ def _show_mutated_input(case: Case, fold: Fold, failure: Failure) -> Scene:
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
-def _show_second_run(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_second_run(case: Case, fold: Pass, failure: Failure) -> Scene:
     once = fold(build(case))
     modules = {"Before": once, "After": fold(once.clone())}
     claim = "the pass returned Before; applied to Before, it returned After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
-def _show_missed_fold(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_missed_fold(case: Case, fold: Pass, failure: Failure) -> Scene:
     _, after = _apply(case, fold)
     claim = "the pass left After, which has a pad that can be folded for every input"
     for right in islice(legal_folds(case, SEMANTICS), 1):
@@ -160,7 +158,7 @@ def _show_missed_fold(case: Case, fold: Fold, failure: Failure) -> Scene:
     return _show_module({"After": after}, claim, failure)
 
 
-def _show_compile_error(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_compile_error(case: Case, fold: Pass, failure: Failure) -> Scene:
     if failure.symptom == "pass":
         return _show_module({"Before": build(case)}, "the pass raised on Before, or did not return a module", failure)
     if failure.symptom.endswith("unfolded"):
@@ -168,20 +166,20 @@ def _show_compile_error(case: Case, fold: Fold, failure: Failure) -> Scene:
     return _show_run(case, fold, failure)
 
 
-def _show_disagreement(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _show_disagreement(case: Case, fold: Pass, failure: Failure) -> Scene:
     if failure.symptom.startswith("folded"):
         before, after = _apply(case, fold)
         return _compare(case, before, after, "After is the right fold of Before, but TVM executes one of them wrongly")
     return _compare_with_reference(case, "TVM and the NumPy reference disagree on Before, the module without any pass")
 
 
-def _refuse(case: Case, fold: Fold, failure: Failure) -> Scene:
+def _refuse(case: Case, fold: Pass, failure: Failure) -> Scene:
     raise CannotReproduce(
         f"a {failure.kind} is a failure of foldproof itself; a script without foldproof cannot show it"
     )
 
 
-_SCENES: dict[str, Callable[[Case, Fold, Failure], Scene]] = {
+_SCENES: dict[str, Callable[[Case, Pass, Failure], Scene]] = {
     "Miscompile": _show_run,
     "WrongType": _show_wrong_type,
     "IllFormed": _show_ill_formed,
@@ -195,7 +193,7 @@ _SCENES: dict[str, Callable[[Case, Fold, Failure], Scene]] = {
 }
 
 
-def _apply(case: Case, fold: Fold) -> tuple[ir.Module, ir.Module]:
+def _apply(case: Case, fold: Pass) -> tuple[ir.Module, ir.Module]:
     return build(case), fold(build(case))
 
 
@@ -321,7 +319,7 @@ def _write_call(sources: list[Source], scene: Scene) -> str:
 # --- for users ----------------------------------------------------------------------------------------
 
 
-def reproduce_script(found: Case | Failure, fold: Fold | str | None = None, target: str = "llvm") -> str:
+def reproduce_script(found: Case | Failure, fold: Pass | str | None = None, target: str = "llvm") -> str:
     """Return a Python script that reproduces a result without foldproof and without the pass.
 
     The script needs TVM and NumPy. Its last line is ``FAILED: ...`` with exit code 1 if the failure shows, else
@@ -339,14 +337,14 @@ def reproduce_script(found: Case | Failure, fold: Fold | str | None = None, targ
         CannotReproduce: if no script can show the result; the message tells why.
         UsageError: for an unusable pass or target.
     """
-    loaded = load_fold(fold) if fold is None or isinstance(fold, str) else fold
+    loaded = load_pass(fold) if fold is None or isinstance(fold, str) else fold
     name = fold if isinstance(fold, str) else BUNDLED if fold is None else _name_of(fold)
     result = found if isinstance(found, Failure) else _check(found, loaded, target)
     case = found.case if isinstance(found, Failure) else found
     return write_script(case, loaded, parse_target(target), result, fold_name=name)
 
 
-def _check(case: Case, fold: Fold, target: str) -> Failure | Verdict:
+def _check(case: Case, fold: Pass, target: str) -> Failure | Verdict:
     from foldproof.checking.check import check
 
     try:
@@ -355,7 +353,7 @@ def _check(case: Case, fold: Fold, target: str) -> Failure | Verdict:
         return failure
 
 
-def _name_of(fold: Fold) -> str:
+def _name_of(fold: Pass) -> str:
     """Return ``MODULE:ATTR`` of a function or class, or of the class of another object."""
     named = fold if hasattr(fold, "__qualname__") else type(fold)
     return f"{named.__module__}:{named.__qualname__}"

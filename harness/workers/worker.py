@@ -138,11 +138,11 @@ def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, 
 
 def _load(config: CheckConfig) -> tuple[Any, Any]:
     """Load the pass and the target, once per process."""
-    from foldproof.core.loading import load_fold
+    from foldproof.core.loading import load_pass
     from foldproof.ir.base import ir_of
 
     key = (config.fold, config.target, config.pipeline)
     if key not in _LOADED:
-        fold = load_fold(config.fold)
+        fold = load_pass(config.fold)
         _LOADED[key] = (fold, ir_of(fold).parse_target(config.target, config.pipeline))
     return _LOADED[key]

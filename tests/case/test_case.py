@@ -288,7 +288,7 @@ def one_axis(**changes):
         (TRIVIAL, {"steps": (Step(kind="reshape", source="NW"),), "channels": 2}, "inserts C, whose length is not 1"),
         (TRIVIAL, {"steps": (Step(kind="reshape", source="NW"),), "pad": Pad(channel=(1, -1))}, "C, but it is padded"),
         # lengths that the types leave open
-        (TRIVIAL, {"symbolic": ("C",)}, "symbolic axis 'C' is none of N, W"),
+        (TRIVIAL, {"symbolic": ("C",)}, "symbolic axis 'C'; expected one of N, W"),
         (TRIVIAL, {"symbolic": ("N", "N")}, "symbolic must name each axis once, not N, N"),
         (TRIVIAL, {"symbolic": ("N",), "steps": (Step(kind="reshape", source="CW"),)}, "not in the layout CW of x"),
         (
@@ -364,7 +364,7 @@ def test_shapes_of_a_grouped_convolution():
     assert case.result_dims == {"N": 3, "C": 6, "H": 4, "W": 4}
     assert case.pad_widths == {"N": (1, 0), "C": (0, 1), "H": (1, 2), "W": (1, -1)}
     assert case.macs == 3 * 6 * 4 * 4 * (3 * 2 * 2)
-    assert (case.data_order, case.kernel_order) == ("NHWC", "OIHW")
+    assert (case.operand_layout, case.weight_layout) == ("NHWC", "OIHW")
 
 
 def test_shapes_of_a_transposed_convolution():
@@ -469,13 +469,13 @@ CHAIN = Case(
 
 
 def test_layouts_are_derived_backwards_from_the_consumer():
-    assert CHAIN.orders == ("NUHC", "NUHC", "NHWC", "NHWC", "NCHW")
-    assert CHAIN.pad_order == "NUHC"
+    assert CHAIN.step_layouts == ("NUHC", "NUHC", "NHWC", "NHWC", "NCHW")
+    assert CHAIN.input_layout == "NUHC"
 
 
 def test_lengths_grow_along_the_chain():
     assert CHAIN.input_dims == {"N": 1, "C": 2, "H": 5, "W": 1, "U": 1, "V": 1}
-    assert CHAIN.dims_along[0] == CHAIN.dims_along[2] == {"N": 1, "C": 3, "H": 8, "W": 1, "U": 1, "V": 1}
+    assert CHAIN.step_dims[0] == CHAIN.step_dims[2] == {"N": 1, "C": 3, "H": 8, "W": 1, "U": 1, "V": 1}
     assert CHAIN.operand_dims == {"N": 2, "C": 3, "H": 8, "W": 4}
     assert CHAIN.kernel_dims == {"O": 1, "I": 3, "H": 1, "W": 3}
     assert CHAIN.result_dims == {"N": 2, "C": 1, "H": 8, "W": 3}
@@ -494,14 +494,14 @@ def test_dtypes_propagate_through_the_chain():
 
 def test_each_step_knows_the_tensor_that_it_reads():
     [producers] = CHAIN.producer_places
-    assert (producers.dtype, producers.order, producers.dims["H"], producers.parameter("scale")) == (
+    assert (producers.dtype, producers.layout, producers.dims["H"], producers.parameter("scale")) == (
         "int8",
         "NUHC",
         5,
         "producer_scale0",
     )
     last = CHAIN.step_places[3]
-    assert (last.dtype, last.order, last.dims["W"], last.parameter("operand")) == ("uint8", "NHWC", 4, "operand3")
+    assert (last.dtype, last.layout, last.dims["W"], last.parameter("operand")) == ("uint8", "NHWC", 4, "operand3")
 
 
 def test_a_derived_value_is_computed_once():

@@ -11,8 +11,8 @@ from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
 
-from foldproof.fold import FoldExplicitPadding, Kind
-from foldproof.fold.facts import Folded, Refused, Values
+from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused
+from foldproof.fold.facts import Values
 
 O = relax.op  # noqa: E741
 

@@ -11,7 +11,8 @@ from tests.support.sites import AVG1, CONV1, MAX1, TRANSPOSED, decide, pad
 from tvm.script import ir as I
 from tvm.script import relax as R
 
-from foldproof.fold.facts import Consumer, Folded, Site
+from foldproof.fold import Consumer, Folded
+from foldproof.fold.facts import Site
 
 NAN = math.nan
 

@@ -10,8 +10,7 @@ from tests.support.foldings import chain, emitted, pad_last_axis
 from tests.support.sites import CONV1, CONV2, DECONV1, H12_W34, W12, decide, pad, site
 from tvm import relax
 
-from foldproof.fold import FoldExplicitPadding
-from foldproof.fold.facts import Folded, Kind, Refused
+from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused
 
 CONV = site(pad(*H12_W34), CONV2)
 

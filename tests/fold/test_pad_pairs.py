@@ -25,8 +25,8 @@ from tvm import relax, tirx
 from tvm.script import ir as I
 from tvm.script import relax as R
 
-from foldproof.fold import FoldExplicitPadding, pad_pairs, rules
-from foldproof.fold.facts import Folded, Kind, Operand, Padded, Rearranged, Refused, Unary
+from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused, pad_pairs, rules
+from foldproof.fold.facts import Operand, Padded, Rearranged, Unary
 from foldproof.ir.relax.targets import compile_functions, parse_target
 
 NAN = math.nan
@@ -39,7 +39,7 @@ NAN = math.nan
         (pad((1, 0), 0, value=5.0), pad(0, (3, 4), value=5.0), pad((1, 0), (3, 4), value=5.0)),
         (pad(0, (-1, 0), value=5.0), pad(0, (-2, -1), value=6.0), pad(0, (-3, -1), value=6.0)),
         (pad(0, (2, 2), value=5.0), pad(0, (-1, -3), value=6.0), pad(0, (1, -1), value=5.0)),
-        # nothing is left of what the inner pad added, so that its value is no matter
+        # nothing is left of what the inner pad added, so its value does not matter
         (pad(0, (0, 2), value=5.0), pad(0, (1, -2), value=6.0), pad(0, (1, 0), value=6.0)),
         (pad(0, (0, 2), value=5.0), pad(0, (1, -1), value=6.0), Kind.VALUE),
         (

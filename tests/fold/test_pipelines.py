@@ -245,7 +245,7 @@ OTHERS = {
         hides=True,
     ),
     "DecomposeOpsForInference": Other((transform.DecomposeOpsForInference(),), rounds=True),
-    # The pad of the private function is no result any more, and goes with the fold.
+    # The pad of the private function is not a result any more, and goes with the fold.
     "RemoveUnusedOutputs": Other(
         (transform.RemoveUnusedOutputs(), transform.DeadCodeElimination()), pads=(("caller", 0),)
     ),

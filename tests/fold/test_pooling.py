@@ -16,9 +16,9 @@ from tests.support.sites import INF, MAX1, decide, pad, site
 from tvm import relax
 
 from foldproof.case import Axis, Case, Step
-from foldproof.fold import Folded, FoldExplicitPadding, Refused
+from foldproof.fold import Consumer, Folded, FoldExplicitPadding, Kind, Refused
 from foldproof.fold.bounds import Bounds
-from foldproof.fold.facts import Consumer, Kind, PadFacts, Site, Unary
+from foldproof.fold.facts import PadFacts, Site, Unary
 from foldproof.fold.pooling import (
     every_window_holds_data,
     never_wins,

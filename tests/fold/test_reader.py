@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 from tvm import relax, tirx
 
-from foldproof.fold.facts import (
-    Binary,
-    Cast,
-    Clip,
-    Consumer,
-    Operand,
-    Padded,
-    PadFacts,
-    Quantization,
-    Rearranged,
-    Unary,
-)
+from foldproof.fold import Consumer
+from foldproof.fold.facts import Binary, Cast, Clip, Operand, Padded, PadFacts, Quantization, Rearranged, Unary
 from foldproof.fold.reader import list_squeezed_axes, read_consumer, read_pad, read_step
 
 O = relax.op  # noqa: E741

@@ -35,7 +35,8 @@ from tests.support.sites import (
     site,
 )
 
-from foldproof.fold.facts import Cast, Clip, Consumer, Folded, Kind, Rearranged, Refused, Unary
+from foldproof.fold import Consumer, Folded, Kind, Refused
+from foldproof.fold.facts import Cast, Clip, Rearranged, Unary
 
 INF = math.inf
 NAN = math.nan

@@ -11,8 +11,7 @@ from tvm import relax, tirx
 
 from foldproof.case import Axis, Case, Pad
 from foldproof.checking.check import check
-from foldproof.fold import FoldExplicitPadding
-from foldproof.fold.facts import Folded, Kind, Refused
+from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused
 from foldproof.ir.relax import residual_pads as pads
 from foldproof.ir.relax.build import build
 

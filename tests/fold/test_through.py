@@ -124,7 +124,7 @@ def test_a_pad_that_cannot_fold_in_the_end_stays_where_it_was(value, ops, kind):
 
 
 def test_what_the_smaller_pad_keeps_is_data_too():
-    """-2 stays along channels; only the crop of the length moves, so that the value of the border is no matter."""
+    """-2 stays along channels; only the crop of the length moves, so the value of the border does not matter."""
     module = emitted(
         [((1, 3, 8), "float32"), ((4, 4, 3), "int8")],
         lambda x: O.clip(x, -100, 100),
@@ -152,7 +152,7 @@ def test_what_the_smaller_pad_keeps_is_data_too():
             lambda x: O.divide(O.astype(x, "float32"), constant(3)),
         ],
     ],
-    ids=["dequantize", "negated", "a quotient is no product"],
+    ids=["dequantize", "negated", "a quotient is not a product"],
 )
 def test_a_sum_after_a_rounded_product_of_any_kind_is_refused(ops):
     module = emitted(

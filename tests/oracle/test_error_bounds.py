@@ -64,7 +64,7 @@ class Sums:
             tensor = tensor.astype(np.dtype(self.dtype))
             weight = None if weight is None else weight.astype(np.dtype(self.dtype))
         self.x, self.w, self.count = gather_terms(case, tensor, weight)
-        order = [case.data_order.index(letter) for letter in case.spec.data_layout]
+        order = [case.operand_layout.index(letter) for letter in case.spec.data_layout]
         self.value, self.bound, self.defined = (
             np.transpose(part, order).ravel() for part in (result.value, result.bound, result.defined)
         )

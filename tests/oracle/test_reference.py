@@ -151,13 +151,13 @@ def test_the_reference_equals_scalar_loops(case):
     arrays = inputs(case, "integers")
     operand = evaluate_pad(case, arrays)
     data, weight = (arrays["x"], operand) if case.pads_weight else (operand, arrays.get("w"))
-    weight = None if weight is None else Tensor(weight, case.kernel_order)
-    expected = SCALAR[case.spec.family](case, Tensor(data, case.data_order), weight)
+    weight = None if weight is None else Tensor(weight, case.weight_layout)
+    expected = SCALAR[case.spec.family](case, Tensor(data, case.operand_layout), weight)
     result = reference(case, arrays)
     assert result.defined.all()
     assert not result.bound.any()
-    assert result.value.shape == tuple(case.result_dims[letter] for letter in case.data_order)
-    standard = result.value.transpose([case.data_order.index(letter) for letter in case.spec.data_layout])
+    assert result.value.shape == tuple(case.result_dims[letter] for letter in case.operand_layout)
+    standard = result.value.transpose([case.operand_layout.index(letter) for letter in case.spec.data_layout])
     assert set(expected) == set(np.ndindex(standard.shape))
     assert {at: standard[at].item() for at in expected} == {at: np.float32(float(v)) for at, v in expected.items()}
 
@@ -184,9 +184,9 @@ def run_tvm(case, arrays):
 
 def _consumer(relax, case, block, parameters):
     nn, letters = relax.op.nn, dict(case.lettered_axes)
-    order = case.spec.spatial if case.spec.pools else case.spec.spatial_order(case.data_order)
+    order = case.spec.spatial if case.spec.pools else case.spec.spatial_order(case.operand_layout)
     axes = [letters[letter] for letter in order]
-    widths = [width for letter in case.data_order for width in case.pad_widths[letter]]
+    widths = [width for letter in case.operand_layout for width in case.pad_widths[letter]]
     data = block.emit(nn.pad(parameters["x"], widths, case.pad.mode, case.pad.value))
     for step in case.steps:
         scale, zero = relax.const(step.scale[0], "float32"), relax.const(step.zero_point[0], step.zero_point_dtype)
@@ -198,13 +198,17 @@ def _consumer(relax, case, block, parameters):
     }
     op = getattr(nn, case.op)
     if case.spec.pools:
-        flat |= {"pool_size": [a.kernel for a in axes], "layout": case.data_order, "ceil_mode": case.ceil_mode}
+        flat |= {"pool_size": [a.kernel for a in axes], "layout": case.operand_layout, "ceil_mode": case.ceil_mode}
         if case.spec.family == "avg_pool":
             flat["count_include_pad"] = case.count_include_pad
         return op(data, **flat)
     if case.spec.transposed:
         flat["output_padding"] = [a.output_padding for a in axes]
-    layouts = {"data_layout": case.data_order, "kernel_layout": case.kernel_order, "out_dtype": case.out_dtype or None}
+    layouts = {
+        "data_layout": case.operand_layout,
+        "kernel_layout": case.weight_layout,
+        "out_dtype": case.out_dtype or None,
+    }
     return op(data, parameters["w"], groups=case.groups, **flat, **layouts)
 
 

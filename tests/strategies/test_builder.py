@@ -1,8 +1,7 @@
 """foldproof.strategies.builder: cases stay cheap."""
 
 from foldproof import strategies
-from foldproof.case import Axis, Case
-from foldproof.case.pad import Pad
+from foldproof.case import Axis, Case, Pad
 from foldproof.generation.draw import draw
 from foldproof.strategies.builder import MOST_MACS, reduce_cost
 

@@ -46,7 +46,7 @@ def reached(name, **options):
         counts["op"][case.op] += 1
         counts["mode"][case.pad.mode] += 1
         counts["dtype"][case.dtype] += 1
-        counts["layout"][case.op, case.data_order] += 1
+        counts["layout"][case.op, case.operand_layout] += 1
         counts["fill"].update(case.fills)
         counts["extra_outputs"].update(case.extra_outputs)
         for report in pass_.explain(build(case)):
@@ -97,7 +97,7 @@ def test_chains_have_every_kind_of_step_and_pads_every_form():
     assert {letter for case in drawn for letter in case.symbolic} == set("NDHW")
     assert any(case.constant_weight for case in drawn)
     assert any("step" in case.extra_outputs for case in drawn)
-    assert any(len(case.pad_order) != len(case.data_order) for case in drawn)
+    assert any(len(case.input_layout) != len(case.operand_layout) for case in drawn)
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_unfoldable_cases_reach_every_op_mode_and_refusal():
 
 @pytest.mark.parametrize("spec", ops.OPS, ids=lambda spec: spec.name)
 def test_data_layouts_of_an_op_are_drawn(spec):
-    drawn = {case.data_order for case in draw(strategies.cases(spec.name), 400, 3)}
+    drawn = {case.operand_layout for case in draw(strategies.cases(spec.name), 400, 3)}
     assert drawn <= set(spec.data_layouts)
     assert len(drawn) >= (1 if spec.transposed else min(12, len(spec.data_layouts)))
 

@@ -140,12 +140,12 @@ def _operands(graph, case, arrays):
     weight = graph.constant(arrays["w"]) if "w" in arrays else None
     border = {"mode": case.pad.mode, "value": case.pad.value, "dtype": case.pad_dtype}
     if case.pads_weight:
-        weight = graph.pad(weight, case.kernel_order, case.pad_widths, **border)
+        weight = graph.pad(weight, case.weight_layout, case.pad_widths, **border)
     else:
-        name = graph.pad(name, case.pad_order, case.pad_widths, **border)
-    for place, order, dims in zip(case.step_places, case.orders[1:], case.dims_along[1:], strict=True):
+        name = graph.pad(name, case.input_layout, case.pad_widths, **border)
+    for place, order, dims in zip(case.step_places, case.step_layouts[1:], case.step_dims[1:], strict=True):
         if place.step.kind == "permute_dims":
-            name = graph.transpose(name, place.order, order)
+            name = graph.transpose(name, place.layout, order)
         elif place.step.source:
             name = graph.add("Reshape", name, graph.constant(np.array([dims[letter] for letter in order], np.int64)))
         else:
@@ -154,10 +154,10 @@ def _operands(graph, case, arrays):
 
 
 def _result(graph, case, name, weight):
-    name = graph.transpose(name, case.data_order, case.spec.data_layout)
+    name = graph.transpose(name, case.operand_layout, case.spec.data_layout)
     if weight is not None:
-        weight = graph.transpose(weight, case.kernel_order, case.spec.kernel_layout)
-    return graph.transpose(_consumer(graph, case, name, weight), case.spec.data_layout, case.data_order)
+        weight = graph.transpose(weight, case.weight_layout, case.spec.kernel_layout)
+    return graph.transpose(_consumer(graph, case, name, weight), case.spec.data_layout, case.operand_layout)
 
 
 def _step(graph, place, name, arrays):
@@ -166,7 +166,7 @@ def _step(graph, place, name, arrays):
         parameters = {key: arrays[place.parameter(key)] for key in parameters}
     if step.kind == "pad":
         widths = {letter: (before, after) for letter, before, after in step.widths}
-        return graph.pad(name, place.order, widths, mode="constant", value=step.value, dtype=place.dtype)
+        return graph.pad(name, place.layout, widths, mode="constant", value=step.value, dtype=place.dtype)
     if step.kind == "astype":
         return graph.cast(name, step.out_dtype)
     if step.kind in ("dequantize", "quantize"):
@@ -176,8 +176,8 @@ def _step(graph, place, name, arrays):
             scale, zero = np.broadcast_arrays(scale, zero)
         names = (graph.constant(scale), graph.constant(zero))
         if step.kind == "quantize":
-            return graph.add("QuantizeLinear", graph.cast(name, "float32"), *names, axis=place.order.index(step.axis))
-        name = graph.add("DequantizeLinear", name, *names, axis=place.order.index(step.axis))
+            return graph.add("QuantizeLinear", graph.cast(name, "float32"), *names, axis=place.layout.index(step.axis))
+        name = graph.add("DequantizeLinear", name, *names, axis=place.layout.index(step.axis))
         if step.out_dtype == "float16":  # TVM clips to the range of float16
             name = _clip(graph, name, -65504.0, 65504.0, "float32")
         return graph.cast(name, step.out_dtype)

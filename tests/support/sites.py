@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
-from foldproof.fold import rules
-from foldproof.fold.facts import Binary, Consumer, Operand, Options, Padded, PadFacts, Quantization, Site, Step
+from foldproof.fold import Consumer, rules
+from foldproof.fold.facts import Binary, Operand, Options, Padded, PadFacts, Quantization, Site, Step
 
 INF, NAN = math.inf, math.nan
 

@@ -21,8 +21,8 @@ ORDERS = ("forward", "backward", "shuffled", "pairwise", "fused")
 
 def gather_terms(case, operand, weight):
     """Return the factors for each element of the result, in the standard layout, and the divisors of an average."""
-    data, x_sizes = _index_by_letter(operand, case.data_order)
-    kernel, w_sizes = ({}, {}) if weight is None else _index_by_letter(weight, case.kernel_order)
+    data, x_sizes = _index_by_letter(operand, case.operand_layout)
+    kernel, w_sizes = ({}, {}) if weight is None else _index_by_letter(weight, case.weight_layout)
     found, counts = [], []
     for n, c in itertools.product(range(case.result_dims["N"]), range(case.result_dims["C"])):
         for out in _positions(case, case.result_dims):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("path", metavar="CASE", type=click.Path(path_type=Path))
 def show(script_path: Path | None, path: Path, **given: Any) -> None:
     """Show a saved case: TVMScript before and after the pass, the reason of each site, and the result."""
-    from foldproof.core.loading import load_fold
+    from foldproof.core.loading import load_pass
     from foldproof.corpus.entry import load_entry
     from foldproof.ir.base import ir_of
     from foldproof.report.show import show as show_entry
@@ -38,7 +38,7 @@ def show(script_path: Path | None, path: Path, **given: Any) -> None:
     entry = load_entry(path)
     if script_path is not None:
         _write_script(path, entry.case, script_path, config)
-    fold = load_fold(config.fold)
+    fold = load_pass(config.fold)
     target = ir_of(fold).parse_target(config.target, config.pipeline)
     print_notice(target.notice)
     passed = show_entry(create_console(), entry, fold, target, complete=config.complete)

@@ -58,9 +58,9 @@ def shape(dims: Dims, layout: str) -> tuple[int, ...]:
 def _make_params(case: Case) -> Params:
     symbolic = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
     lengths: dict[str, Any] = case.input_dims | symbolic
-    types = {"x": relax.TensorType(shape(lengths, case.pad_order), case.dtype)}
+    types = {"x": relax.TensorType(shape(lengths, case.input_layout), case.dtype)}
     if case.spec.weighted and not case.constant_weight:
-        types["w"] = relax.TensorType(shape(case.kernel_dims, case.kernel_order), case.kernel_dtype)
+        types["w"] = relax.TensorType(shape(case.kernel_dims, case.weight_layout), case.kernel_dtype)
     for place in (*case.producer_places, *case.step_places):
         if not place.step.constant:
             for name, values in constants(place).items():
@@ -77,11 +77,11 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
         padded = data
     elif case.pads_weight:
-        padded = weight = _emit_pad(builder, case, weight, case.kernel_order)
+        padded = weight = _emit_pad(builder, case, weight, case.weight_layout)
     else:
-        padded = data = _emit_pad(builder, case, data, case.pad_order)
+        padded = data = _emit_pad(builder, case, data, case.input_layout)
     results = []
-    for place, after in zip(case.step_places, case.orders[1:], strict=True):
+    for place, after in zip(case.step_places, case.step_layouts[1:], strict=True):
         data = builder.emit(_call_step(place, after, data, params), _variable_name(place))
         results.append(data)
     outputs = [builder.emit(_call_consumer(case, data, weight), "result")]
@@ -133,7 +133,7 @@ def _make_parameters(place: Place, params: Params) -> list[relax.Expr]:
 def _call_quantizing(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     step = place.step
     op = getattr(relax.op, step.kind)
-    return op(data, *_make_parameters(place, params), axis=place.order.index(step.axis), out_dtype=step.out_dtype)
+    return op(data, *_make_parameters(place, params), axis=place.layout.index(step.axis), out_dtype=step.out_dtype)
 
 
 def _call_binary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
@@ -161,25 +161,25 @@ def _call_astype(place: Place, after: str, data: relax.Expr, params: Params) -> 
 
 
 def _call_permute_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    return relax.op.permute_dims(data, [place.order.index(letter) for letter in after])
+    return relax.op.permute_dims(data, [place.layout.index(letter) for letter in after])
 
 
 def _call_expand_dims(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    return relax.op.expand_dims(data, [i for i, letter in enumerate(after) if letter not in place.order])
+    return relax.op.expand_dims(data, [i for i, letter in enumerate(after) if letter not in place.layout])
 
 
 def _call_squeeze(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    return relax.op.squeeze(data, [i for i, letter in enumerate(place.order) if letter not in after])
+    return relax.op.squeeze(data, [i for i, letter in enumerate(place.layout) if letter not in after])
 
 
 def _call_reshape(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
-    lengths = dict(zip(place.order, data.ty.shape.values, strict=True))
+    lengths = dict(zip(place.layout, data.ty.shape.values, strict=True))
     return relax.op.reshape(data, [lengths.get(letter, 1) for letter in after])
 
 
 def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     sides = {letter: (before, after) for letter, before, after in place.step.widths}
-    flat = [width for letter in place.order for width in sides.get(letter, (0, 0))]
+    flat = [width for letter in place.layout for width in sides.get(letter, (0, 0))]
     return relax.op.nn.pad(data, flat, pad_value=place.step.value)
 
 
@@ -211,15 +211,15 @@ def _call_consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> r
     }
     if case.spec.pools:
         flags = {"ceil_mode": case.ceil_mode, "count_include_pad": case.count_include_pad}
-        return op(data, pool_size=[a.kernel for a in axes], layout=case.data_order, **flags, **attributes)
+        return op(data, pool_size=[a.kernel for a in axes], layout=case.operand_layout, **flags, **attributes)
     if case.spec.transposed:
         attributes["output_padding"] = [a.output_padding for a in axes]
     return op(
         data,
         weight,
         groups=case.groups,
-        data_layout=case.data_order,
-        kernel_layout=case.kernel_order,
+        data_layout=case.operand_layout,
+        kernel_layout=case.weight_layout,
         out_dtype=case.out_dtype or None,
         **attributes,
     )

@@ -9,7 +9,7 @@ from foldproof.ir.base import KnownIssue
 
 def _has_axes_out_of_order(case: Case) -> bool:
     spec = case.spec
-    return spec.family == "conv" and not case.in_order
+    return spec.family == "conv" and not case.spatial_in_order
 
 
 def _is_integer_average(case: Case) -> bool:
@@ -31,7 +31,7 @@ def _divides_by_nothing(case: Case) -> bool:
 
 def _pads_symbolic_length(case: Case) -> bool:
     """Whether a tensor that a step or the consumer reads has a length like ``w + 3`` in its type."""
-    read = case.dims_along[: len(case.steps)]
+    read = case.step_dims[: len(case.steps)]
     return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
 
 

@@ -11,7 +11,7 @@ def supported(case: Case) -> str:
     spec = case.spec
     if not spec.transposed:
         return ""
-    if case.data_order != spec.data_layout or case.kernel_order != spec.kernel_layout:
-        layouts = f"{case.data_order}/{case.kernel_order}"
+    if case.operand_layout != spec.data_layout or case.weight_layout != spec.kernel_layout:
+        layouts = f"{case.operand_layout}/{case.weight_layout}"
         return f"TVM legalizes {spec.name} in {spec.data_layout}/{spec.kernel_layout} only, not in {layouts}"
     return ""

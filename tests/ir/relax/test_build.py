@@ -125,7 +125,7 @@ CONV = {"channels": 4, "filters": 6, "groups": 2}
             {"padding": [0, 0], "kernel_layout": "WIO"},
         ),
     ],
-    ids=lambda value: f"{value.op} {value.data_order}" if isinstance(value, Case) else "",
+    ids=lambda value: f"{value.op} {value.operand_layout}" if isinstance(value, Case) else "",
 )
 def test_every_attribute_has_its_place(case, pad_width, attributes):
     module = build(case)
