@@ -52,11 +52,14 @@ def test_every_page_is_in_the_navigation():
 
 HISTORY = {"CHANGELOG.md"}
 _PATH = re.compile(r"`((?:harness|strategies|tests|benchmarks|docs|changelog\.d|\.github|\.ci)/[\w./-]*)`")
+"""Of the repository; a part in capitals stands for any name."""
 
 
 @pytest.mark.parametrize("page", [page for page in dict.fromkeys(EVERY) if page.name not in HISTORY], ids=named)
 def test_every_path_that_is_named_exists(page):
-    missing = [path for path in _PATH.findall(prose(page)) if not (ROOT / path).exists()]
+    missing = [
+        path for path in _PATH.findall(prose(page)) if not re.search(r"/[A-Z]+/", path) and not (ROOT / path).exists()
+    ]
     assert missing == []
 
 

@@ -33,7 +33,7 @@ def test_the_quick_blocks_of_a_page_do_what_it_says(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", filter(runs_slow_blocks, RUN), ids=named)
+@pytest.mark.parametrize("page", [page for page in RUN if runs_slow_blocks(page)], ids=named)
 def test_all_blocks_of_a_page_do_what_it_says(page, tmp_path):
     assert list(problems(page, tmp_path, slow=True)) == []
 
@@ -78,6 +78,11 @@ def test_every_public_name_is_in_the_table_of_the_api():
     assert named == set(foldproof.__all__) - {"__version__"}
 
 
+def test_every_strategy_is_in_the_page_of_strategies():
+    named = re.findall(r"autofunction:: (\w+)", text_of("reference/strategies.md"))
+    assert sorted(named) == sorted(foldproof.strategies.__all__)
+
+
 def test_every_kind_of_failure_is_explained():
     [*rows] = re.findall(r"^\| `(\w+)` \|", text_of("reference/failures.md"), flags=re.MULTILINE)
     assert rows == [kind.__name__ for kind in KINDS]
@@ -95,7 +100,8 @@ def test_every_fill_is_explained():
 
 def test_the_keys_of_the_summary_are_those_that_it_has():
     [table] = re.findall(r"\| key of the summary .*?\n\n", text_of("reference/file-formats.md"), flags=re.DOTALL)
-    named = {key for row in table.splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+    rows = table.strip().splitlines()[2:]
+    named = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert named == set(Summary(seed=0).to_dict()) - {"event", "seed"} | {"known_no_longer_failing"}
 
 
