@@ -6,7 +6,7 @@ FUZZ ?= --time 60s
 MUTANTS ?=
 MUTATION ?=
 
-.PHONY: install test slow faults fuzz mutants mutation lint types docs changelog clean
+.PHONY: install test slow faults fuzz mutants mutation lint types clean
 
 install: $(STAMP)
 
@@ -31,6 +31,8 @@ fuzz: install
 
 mutants: install
 	$(BIN)/foldproof mutants $(MUTANTS)
+
+.PHONY: docs changelog
 
 docs: install $(DOCS)
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/docs
