@@ -16,17 +16,12 @@ def test_it_is_short():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("source", "code"), [("foldproof", 0), ("wrong", 1)])
-def test_the_test_of_ones_own_pass_is_a_whole_one(source, code, tmp_path):
-    passes = {
-        "foldproof": "from foldproof import FoldExplicitPadding as MyPass\n",
-        "wrong": "from foldproof.mutants import begin_end_swapped as MyPass\n",
-    }
-    (tmp_path / "my_pass.py").write_text(passes[source])
+def test_the_test_of_ones_own_pass_is_a_whole_one(tmp_path):
+    """The page tutorials/test-your-pass.md has one that finds its pass to be wrong."""
+    (tmp_path / "my_pass.py").write_text("from foldproof import FoldExplicitPadding as MyPass\n")
     (tmp_path / "test_my_pass.py").write_text(block_of_file(README, "test_my_pass.py").text)
     result = run("python -m pytest -q -p no:cacheprovider test_my_pass.py", tmp_path)
-    assert result.returncode == code, result.stdout
-    assert code == 0 or re.search(r"(Miscompile|WrongType|CompileError)_conv", result.stdout)
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_defects_of_tvm_are_as_many_as_the_page_of_them_has():
