@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
+DOCS := .venv/installed-docs
 FUZZ ?= --time 60s
 MUTANTS ?=
 MUTATION ?=
@@ -30,6 +31,20 @@ fuzz: install
 
 mutants: install
 	$(BIN)/foldproof mutants $(MUTANTS)
+
+.PHONY: docs changelog
+
+docs: install $(DOCS)
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html --doctree-dir build/doctrees docs build/docs
+
+$(DOCS): pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $(DOCS)
+
+# Prints how the fragments of changelog.d will read; with VERSION=0.2.0 it moves them into CHANGELOG.md.
+changelog: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'
+	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version next)
 
 # Changes the source of harness/fold, thousands of times, and prints what the harness does not notice.
 mutation: install

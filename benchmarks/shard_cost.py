@@ -1,4 +1,4 @@
-"""The overhead of a shard, in bytes and CPU time: the numbers of docs/scale.md.
+"""The overhead of a shard, in bytes and CPU time: the numbers of docs/results/scaling.md.
 
     python benchmarks/shard_cost.py [--cases 500] [--shards 500] [--tasks 2000] [--pass MODULE:ATTR]
 

@@ -39,7 +39,7 @@ class CheckConfig:
             flag="--pipeline",
             kind="choice",
             choices=("fast", "default"),
-            help="How a case is compiled and run: by the compiler's default pipeline, or by a faster one for tiny cases.",
+            help="How a case is compiled and run: by the compiler's default pipeline, or by a faster one.",
         ),
     )
     complete: bool = setting(

@@ -4,7 +4,7 @@
 
 A ``Border`` is the pad on its way. Each step returns the border after it, or the reason why the pad cannot pass.
 
-Invariants: an operand must not vary along a padded axis; f(c) must be known exactly (``values``); f must treat an element of
+Invariants: no operand varies along a padded axis; f(c) must be known exactly (``values``); f must treat an element of
 the data as before, at its new place. A cast from float to integer does so in range only.
 """
 

@@ -27,7 +27,7 @@ START_SECONDS = 300.0
 
 RECYCLE_TASKS = 150
 """A worker is replaced after this number of batches, because TVM keeps memory of each. In 2,400 cases of a campaign,
-100 workers grew by 47 MB at most (docs/hour.md)."""
+100 workers grew by 47 MB at most (docs/results/long-campaigns.md)."""
 
 
 class Job:

@@ -1,6 +1,6 @@
 """Faults of passes: what a pass does to its process is a failure of its case; nothing else is lost or left over.
 
-``docs/faults.md`` has the table of all faults.
+``docs/explanation/faults.md`` has the table of all faults.
 """
 
 import json

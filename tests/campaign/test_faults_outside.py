@@ -1,6 +1,6 @@
 """Faults from outside: kills, disks, clocks, a second campaign. After each, a resumed campaign ends undisturbed.
 
-``docs/faults.md`` has the table of all faults.
+``docs/explanation/faults.md`` has the table of all faults.
 """
 
 import os
