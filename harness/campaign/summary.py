@@ -63,6 +63,7 @@ class Summary:
         legality: legality of the fold -> cases in which the pass left a pad.
         undefined: behaviour that TVM leaves undefined -> cases.
         known_issues: known issue of TVM -> cases.
+        unsupported: why the IR cannot express a case -> cases; they were not executed.
         fallbacks: reason -> cases that the fast pipeline left to the default one.
         failures: fingerprint -> distinct failure.
         known: fingerprint of a known failure -> cases; they are not in ``failures`` nor in ``failed``.
@@ -149,7 +150,7 @@ class Summary:
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + record[name])
         for name in COUNTERS:
-            getattr(self, name).update(record[name])
+            getattr(self, name).update(record.get(name, {}))  # journals of format 1 lack some
         for key, n in record["by_op"].items():
             op, outcome = key.split(" ", 1)
             self.by_op[op, outcome] += n

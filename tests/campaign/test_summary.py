@@ -1,6 +1,7 @@
 """Summaries: each case is counted once, and the counts survive a journal."""
 
 import json
+from dataclasses import replace
 
 from foldproof import Axis, Case
 from foldproof.campaign.summary import COUNTERS, NUMBERS, Summary
@@ -55,6 +56,7 @@ def test_absorbed_records_add_up_and_new_failures_are_returned():
     assert part.add(OTHER, CRASHED) is not None
     part.add(OTHER, verdict(folded=False))
     part.add(CASE, KNOWN, known={KNOWN.fingerprint})
+    part.add(CASE, replace(verdict(folded=False), unsupported="the IR has no such layout"))
     part.cases = part.executed
     assert all(getattr(part, name) for name in (*NUMBERS, *COUNTERS, "by_op"))
     plain = json.loads(json.dumps(part.to_dict()))
