@@ -46,7 +46,8 @@ def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality 
         raise failure("MissedFold", prepared.case, "pad left", message)
     if prepared.options == NO_OPTIONS:
         return
-    spatial, channels = pads.foldable > 0, pads.channel > 0
-    if unused := prepared.evidence.find_unused_option(prepared.options, spatial=spatial, channels=channels):
+    evidence = prepared.evidence
+    spatial, channels = pads.foldable > 0, evidence.ir.channel_pads(prepared.folded) > 0
+    if unused := evidence.find_unused_option(prepared.options, spatial=spatial, channels=channels):
         message = f"{unused}, but the pad was not folded: {reasons}"
         raise failure("MissedFold", prepared.case, "option unused", message)

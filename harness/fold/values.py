@@ -91,8 +91,8 @@ def _result(value: float, dtype: str) -> Value | None:
 
     float32 and float16 results of + - * / sqrt rounded twice, from the double, are those rounded once (53 >= 2p + 2).
     Integers must not overflow: with 32 and 64 bits that is undefined in LLVM. With 8 and 16 bits they wrap in LLVM, but
-    not in C, which computes in int (src/target/source/codegen_c.cc casts no intermediate result back). bfloat16 is
-    computed in float32 and TVM rounds that to bfloat16 only sometimes: only what needs no second rounding is known.
+    not in C, which computes in int (src/target/source/codegen_c.cc casts no intermediate result back). TVM computes
+    bfloat16 in float32 and rounds only sometimes. So a value is known only if float32 and bfloat16 round it alike.
     """
     if dtype in INTEGER_BITS:
         low, high = int_range(dtype)

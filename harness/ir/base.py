@@ -58,12 +58,10 @@ class ResidualPads:
     Args:
         foldable: the operands of convolutions and pools that are after a pad of a spatial axis, plus ``identity``.
         identity: the pads whose widths are all 0, wherever they are.
-        channel: the convolutions whose data is after a pad of its channels.
     """
 
     foldable: int
     identity: int
-    channel: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +168,9 @@ class IR(Protocol):
 
     def residual_pads(self, module: Module) -> ResidualPads:
         """Count the pads that a module still has."""
+
+    def channel_pads(self, module: Module) -> int:
+        """Count the convolutions whose data is after a pad of its channels."""
 
     def parse_target(self, name: str, pipeline: str = FAST) -> Target:
         """Return the target of that name.

@@ -39,7 +39,7 @@ class Preimage:
     Args:
         zero: the value of x that is read as 0, broadcastable to x.
         unit: the distance from ``zero`` that is read as 1, broadcastable to x; None means 1.
-        below: the sign of the distances from ``zero`` that are read as negative, or at least not as zero: -1 or 1.
+        below: the side of ``zero``, -1 or 1, that is read as negative, or else as nonzero.
         lost: the sign of the distances from ``zero`` that cannot be read at all (NaN after a square root), or 0.
         reach: the largest magnitude that is read of 1, 2, ... units; empty if nothing scales.
     """

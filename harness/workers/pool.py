@@ -52,7 +52,7 @@ class Job:
         alone = [result for job in [self._pool.submit([case]) for case in self.cases] for result in job.results()]
         if any(isinstance(result, TargetCrashed | TargetTimeout) for result in alone):
             return alone
-        # It happened, even if no case repeats it. It takes the place of a verdict, not of another failure.
+        # It happened, even if no case repeats it. The crash replaces one passed case; the failures of other cases stay.
         i = next((i for i, result in enumerate(alone) if not isinstance(result, Failure)), 0)
         alone[i] = failure(
             kind, self.cases[i], "not reproducible in isolation", _NOT_REPRODUCIBLE.format(how, len(self.cases))

@@ -94,8 +94,8 @@ def main() -> None:
     )
     for level, rooms in enumerate(house.layers, start=1):
         for i, room in enumerate(rooms):
-            targets = sorted((house.level[t], t) for (source, t) in house.arrows if source == room)
-            arrows = ", ".join(target for _, target in targets)
+            targets = sorted((house.level[t], t, n) for (source, t), n in house.arrows.items() if source == room)
+            arrows = ", ".join(f"{target} {n}" for _, target, n in targets)
             table.add_row("" if i else str(level), room, str(len(house.modules.get(room, ()))), arrows or ".")
     console = Console(width=150)
     console.print(table)

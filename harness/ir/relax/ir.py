@@ -10,7 +10,7 @@ from foldproof.ir.base import FAST, KnownIssue, Program, ResidualPads
 from foldproof.ir.relax import module as modules
 from foldproof.ir.relax.build import MAIN, build
 from foldproof.ir.relax.known_issues import KNOWN_ISSUES
-from foldproof.ir.relax.residual_pads import count_channel_pads, count_identity_pads, count_residual_pads
+from foldproof.ir.relax.residual_pads import count_channel_pads, count_identity_pads, count_padded_operands
 from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.supported import supported
 from foldproof.ir.relax.targets import Target, compile_batch, parse_target
@@ -54,11 +54,11 @@ class Relax:
         return module[MAIN].ret_ty
 
     def residual_pads(self, module: tvm.IRModule) -> ResidualPads:
-        return ResidualPads(
-            foldable=count_residual_pads(module),
-            identity=count_identity_pads(module),
-            channel=count_channel_pads(module),
-        )
+        identity = count_identity_pads(module)
+        return ResidualPads(foldable=count_padded_operands(module) + identity, identity=identity)
+
+    def channel_pads(self, module: tvm.IRModule) -> int:
+        return count_channel_pads(module)
 
     def parse_target(self, name: str, pipeline: str = FAST) -> Target:
         return parse_target(name, pipeline)

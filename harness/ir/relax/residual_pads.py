@@ -32,7 +32,12 @@ Operands = Callable[[Any], Iterator[tuple[Any, Axes]]]
 
 def count_residual_pads(module: Module) -> int:
     """Count the operands of convolutions and pools that are after a pad of a spatial axis, plus all identity pads."""
-    return _count_padded_operands(module, _spatial_operands) + count_identity_pads(module)
+    return count_padded_operands(module) + count_identity_pads(module)
+
+
+def count_padded_operands(module: Module) -> int:
+    """Count the operands of convolutions and pools that are after a pad of a spatial axis."""
+    return _count_padded_operands(module, _spatial_operands)
 
 
 def count_channel_pads(module: Module) -> int:

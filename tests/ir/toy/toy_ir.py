@@ -150,7 +150,10 @@ class Toy:
 
     def residual_pads(self, module):
         identity = module.pad == (0, 0)
-        return ResidualPads(foldable=module.pad is not None, identity=identity, channel=0)
+        return ResidualPads(foldable=module.pad is not None, identity=identity)
+
+    def channel_pads(self, module):
+        return 0
 
     def parse_target(self, name, pipeline=DEFAULT):
         if name not in ("llvm", "numpy"):
