@@ -17,8 +17,8 @@ class IntoConv(Rule):
         gv = conv1d(lv, w, padding=(3, 4))                ->    gv = conv1d(x, w, padding=(4, 6))
 
     1. ``refuse_common`` and ``refuse_crops``: constant mode and widths, known layouts, crops that padding can express.
-    2. A border that is added reaches the consumer as 0 or -0.0, which a convolution pads with. Its sum starts at +0.0, so
-       the sign of a zero product is lost.
+    2. A border that is added reaches the consumer as 0 or -0.0, which a convolution pads with. Its sum starts at
+       +0.0, so the sign of a zero product is lost.
     3. Or, by option: ``conv(border, w)`` is added instead. That is exact where integers are summed.
     4. By option: zero channels are removed with the weights that they meet. The convolution is not grouped, and these
        weights are finite (0 * inf is NaN).
