@@ -42,7 +42,7 @@ def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: b
         return False
     before = ir.build(case)
     console.print(Rule("before"))
-    console.print(_source(ir, before))
+    console.print(_source(ir, before), soft_wrap=True)
     _show_after(console, before, fold, ir)
     console.print(Rule("result"))
     console.print(Text(f"the fold is {evidence.legality}, by the NumPy reference"))
@@ -58,7 +58,7 @@ def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> None:
     except (Exception, SystemExit) as error:  # noqa: BLE001, a pass can raise anything; the result below reports it as a failure
         console.print(Text(f"the pass raised {ir.short_error(error)}", style="red"))
         return
-    console.print(Text("unchanged") if ir.same(before, after) else _source(ir, after))
+    console.print(Text("unchanged") if ir.same(before, after) else _source(ir, after), soft_wrap=True)
     for site in sites:
         console.print(Text(str(site), style="yellow" if ": refused (" in str(site) else "green"), soft_wrap=True)
 
@@ -75,5 +75,8 @@ def _show_verdict(console: Console, entry: Entry, fold: Pass, target: Any, *, co
     return True
 
 
-def _source(ir: IR, module: Module) -> Syntax:
-    return Syntax(ir.to_source(module), "python", background_color="default", word_wrap=True)
+def _source(ir: IR, module: Module) -> Text:
+    """Return the highlighted source. Printed with ``soft_wrap``, its lines stay whole, so that it can be pasted."""
+    text = Syntax("", "python", background_color="default").highlight(ir.to_source(module))
+    text.rstrip()
+    return text

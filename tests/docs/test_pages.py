@@ -6,15 +6,18 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 from tests.support.doc_blocks import DOCS, INCLUDING, PAGES, ROOT, blocks, problems, runs_slow_blocks
 
 import foldproof
-from foldproof.campaign.summary import Summary
-from foldproof.case import Case, ops
-from foldproof.checking.failures import KINDS
+from foldproof.campaign.settings import Settings
+from foldproof.campaign.summary import DistinctFailure, Summary, failure_record
+from foldproof.case import Axis, Case, Pad, Step, ops
+from foldproof.checking.failures import KINDS, failure
+from foldproof.cli.resume import start_record
 from foldproof.oracle.legality import Legality
 
 RUN = [page for page in PAGES if page not in INCLUDING and page.name != "rules.md"]
@@ -98,16 +101,57 @@ def test_every_fill_is_explained():
     assert rows == list(ops.FILLS)
 
 
+@pytest.mark.parametrize("record", [Case, Axis, Pad, Step], ids=lambda record: record.__name__)
+def test_every_field_of_a_case_is_explained_with_its_default(record):
+    section = re.search(rf"^## {record.__name__}\n(.*?)(?=^## |\Z)", text_of("reference/case.md"), re.M | re.S)[1]
+    [table] = re.findall(r"^\| field \|.*?\n\n", section, flags=re.MULTILINE | re.DOTALL)
+    explained = []
+    for row in table.strip().splitlines()[2:]:
+        _, names, defaults, *_ = (cell.strip() for cell in row.split("|"))
+        explained += zip(re.findall(r"`(\w+)`", names), default_texts(defaults), strict=True)
+    assert explained == [(field.name, default_text(field)) for field in fields(record)]
+
+
+def default_texts(cell):
+    """The defaults of one row; a row of several fields has several numbers."""
+    return [cell.strip("`")] if "`" in cell else cell.split(", ")
+
+
+def default_text(field):
+    if field.default is MISSING:
+        return "required"
+    return repr(field.default).replace("'", '"')
+
+
+def test_the_keys_of_the_start_line_are_those_that_it_has():
+    [table] = re.findall(r"\| key of the start line .*?\n\n", text_of("reference/file-formats.md"), flags=re.DOTALL)
+    named = {key for row in table.strip().splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == set(start_record(Settings())) - {"event"}
+
+
+def test_the_keys_of_the_failure_line_are_those_that_it_has():
+    text = text_of("reference/file-formats.md")
+    [row] = re.findall(r'^\| `"event": "failure"` \| (.*) \|$', text, flags=re.MULTILINE)
+    [shown] = [json.loads(each.text) for each in blocks(DOCS / "reference/file-formats.md") if "recorded" in each.note]
+    keys = set(
+        failure_record(DistinctFailure(failure=failure("Miscompile", Case.from_json(shown["case"]), "values", "")))
+    )
+    assert set(re.findall(r"`(\w+)`", row)) == keys
+    assert set(shown) == keys | {"event"}
+
+
 def test_the_keys_of_the_summary_are_those_that_it_has():
     [table] = re.findall(r"\| key of the summary .*?\n\n", text_of("reference/file-formats.md"), flags=re.DOTALL)
     rows = table.strip().splitlines()[2:]
     named = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert named == set(Summary(seed=0).to_dict()) - {"event", "seed"} | {"known_no_longer_failing"}
+    assert named == set(Summary(seed=0).to_dict()) - {"event"} | {"known_no_longer_failing"}
 
 
 def test_the_cases_of_the_file_formats_are_cases():
     [case, entry] = [
-        json.loads(block.text) for block in blocks(DOCS / "reference/file-formats.md") if block.language == "json"
+        json.loads(block.text)
+        for block in blocks(DOCS / "reference/file-formats.md")
+        if block.language == "json" and "recorded" not in block.note
     ]
     assert Case.from_json(case) == Case.from_json(entry["case"])
 
