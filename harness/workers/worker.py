@@ -61,13 +61,17 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2)"""
 
 
-def prepare(config: CheckConfig) -> tuple[str, str]:
-    """Load the pass and the target. Return (the usage error or empty, the notice of the target or empty)."""
+def prepare(config: CheckConfig) -> tuple[str, str, str]:
+    """Load the pass and the target.
+
+    Returns:
+        The usage error, the notice of the target and its description, each empty if there is none.
+    """
     try:
         _, target = _load(config)
     except UsageError as error:
-        return str(error), ""
-    return "", target.notice
+        return str(error), "", ""
+    return "", target.notice, target.description
 
 
 def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list[Case]:

@@ -159,6 +159,8 @@ def _run(
     progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
     with stop_on_signals(progress), WorkerPool(settings.config, settings.workers, draws=True) as pool:
         start_pool(pool)
+        if pool.description:
+            console.print(f"target: {pool.description}", markup=False)
         PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()  # raises for an unusable strategy
         with progress:
             summary = run(settings, pool, progress, journal, run_shards)
