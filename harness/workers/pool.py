@@ -132,7 +132,11 @@ class WorkerPool:
         return self._stderr.new()
 
     def start(self) -> None:
-        """Load the pass and the target in a worker. Raises UsageError if one of them is unusable."""
+        """Load the pass and the target in a worker, and apply the pass to a trivial module.
+
+        Raises:
+            UsageError: if the pass or the target is unusable, or the pass returns something else than a module.
+        """
         config = self.config
         try:
             prepared = self.schedule(worker.prepare, config, seconds=START_SECONDS).result()
@@ -143,8 +147,14 @@ class WorkerPool:
                 f"pass {config.fold!r}: importing it ended the worker process ({cause(error.exitcode)})"
             ) from error
         problem, self.notice, self.description = prepared
-        if problem:
+        if problem or (problem := self._try_pass()):
             raise UsageError(problem)
+
+    def _try_pass(self) -> str:
+        try:
+            return str(self.schedule(worker.try_pass, self.config).result())
+        except (TimeoutError, WorkerDied):  # a defect of the pass, which the first case reports
+            return ""
 
     def with_config(self, config: CheckConfig) -> "WorkerPool":
         """Return a view of the same workers that checks cases in another way; they load its pass when it is used."""
