@@ -1,6 +1,7 @@
 """The journal of a campaign: finished shards stay finished, even after a crash or a full disk.
 
-    DIR/journal.jsonl    start line, a line per finished shard (in any order) and per shrunk failure; appended, fsynced
+    DIR/journal.jsonl    start line, a line per finished shard (in any order), per shrunk failure, and where the pass
+                         changed; appended, fsynced
     DIR/running.jsonl    the cases that are being checked; not fsynced: it survives the process, not a power cut
 
 Invariants: A shard is recorded atomically, so no case is counted twice; an unfinished shard is checked again. A torn
@@ -23,6 +24,9 @@ from foldproof.core.versions import SAME_CASES
 
 JOURNAL, RUNNING = "journal.jsonl", "running.jsonl"
 
+PASS_SOURCE = "pass_source"  # noqa: S105, not a password
+"""The name of the source of the pass in a line."""
+
 
 class JournalError(UsageError):
     """A journal that does not exist, has other versions, is in use, or cannot be written; the message says which."""
@@ -37,12 +41,15 @@ class Journal:
         start: the start line: the settings of the campaign, and the versions that it runs with.
         shards: the lines of finished shards.
         shrunk: the lines of shrunk failures, by fingerprint.
+        sources: each source that the pass had (``foldproof.core.pass_source``), the last one last; empty if the
+            journal is older than that.
     """
 
     folder: Path
     start: dict[str, Any]
     shards: list[dict[str, Any]] = field(default_factory=list)
     shrunk: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: list[dict[str, Any]] = field(default_factory=list)
     _file: FileIO
     _format: int = FORMAT
     """The format of the last line of the file."""
@@ -92,11 +99,15 @@ class Journal:
         start, *lines = upgrade(recorded)
         last = next(line["format"] for line in reversed(recorded) if "format" in line)
         journal = cls(folder=folder, start=start, _file=file, _format=last)
+        if start.get(PASS_SOURCE):
+            journal.sources.append(start[PASS_SOURCE])
         for line in lines:
             if line["event"] == "shard":
                 journal.shards.append(line)
             elif line["event"] == "shrunk":
                 journal.shrunk[line["fingerprint"]] = line
+            elif line["event"] == "pass":
+                journal.sources.append(line[PASS_SOURCE])
         return journal
 
     def __enter__(self) -> Self:
@@ -113,6 +124,10 @@ class Journal:
     def record_shrunk(self, found: dict[str, Any]) -> None:
         """Record a failure that was shrunk, saved and rerun. Raises JournalError if it cannot be written."""
         self._write({"event": "shrunk", **found})
+
+    def record_pass(self, source: dict[str, Any]) -> None:
+        """Record that the shards after this line are of another source of the pass. Raises JournalError."""
+        self._write({"event": "pass", PASS_SOURCE: source})
 
     def record_running(self, shard: int, cases: Iterable[Case]) -> None:
         """Record cases that are about to be checked. Raises JournalError if they cannot be written."""

@@ -30,7 +30,10 @@ class CheckConfig:
     target: str = setting(
         "llvm",
         Role.IDENTITY,
-        Option(flag="--target", help="What to compile for: kind, tag or JSON, as the compiler names it."),
+        Option(
+            flag="--target",
+            help="What to compile for: kind, tag or JSON, as the compiler names it, or native: this CPU.",
+        ),
     )
     pipeline: str = setting(
         "fast",

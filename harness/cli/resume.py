@@ -1,12 +1,15 @@
 """The settings of a resumed campaign: its identity from the journal, the rest from the command line."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from foldproof.campaign.settings import IDENTITY, Settings
+from foldproof.cli.console import print_notice
 from foldproof.core.errors import UsageError
+from foldproof.core.pass_source import describe_change, find_source
 from foldproof.core.setting import Option
 from foldproof.core.versions import versions
 
@@ -16,7 +19,41 @@ if TYPE_CHECKING:
 
 def start_record(settings: Settings) -> dict[str, Any]:
     """Return the first line of a journal, and of ``--json``."""
-    return {"event": "start", **settings.to_dict(), "versions": versions()}
+    source = find_source(settings.config.fold)
+    return {"event": "start", **settings.to_dict(), "versions": versions(), "pass_source": source}
+
+
+def require_same_pass(journal: "Journal", settings: Settings, *, anyway: bool) -> str:
+    """Require that the pass has the source that the journal recorded last.
+
+    Args:
+        journal: an open journal.
+        settings: the settings of the resumed campaign.
+        anyway: whether another source is recorded and reported instead of refused.
+
+    Returns:
+        How the pass changed since the campaign began, in a sentence for the report; empty if it did not.
+
+    Raises:
+        UsageError: if the pass changed and ``anyway`` is not given.
+    """
+    if not journal.sources:
+        print_notice(
+            f"--resume {journal.folder}: the journal has no digest of the pass, so a change of the pass goes unnoticed"
+        )
+        return ""
+    source = find_source(settings.config.fold)
+    change = describe_change(journal.sources[-1], source) if source else ""  # loading it fails, and says why
+    if change and not anyway:
+        raise UsageError(
+            f"--resume {journal.folder}: the pass is not the one of the campaign: {change}; start another campaign "
+            "with --journal, or add --anyway to mix the results of both"
+        )
+    if change:
+        journal.record_pass(source)
+        journal.sources.append(source)
+    steps = "; ".join(describe_change(old, new) for old, new in pairwise(journal.sources))
+    return f"the pass changed during the campaign, so its counts are of several passes: {steps}" if steps else ""
 
 
 def resume_settings(context: click.Context, given: Settings, journal: "Journal") -> Settings:

@@ -77,14 +77,28 @@ def load_pass(spec: str | None) -> Any:
             "from IRModule to IRModule"
         )
     if _takes_no_arguments(value):
+        _require_arguments(value, (), f"pass {spec!r}: the factory", "a factory without arguments")
         try:
             made = value()
         except (Exception, SystemExit) as error:  # the user's factory can raise anything
             raise UsageError(f"pass {spec!r}: the factory raised {type(error).__name__}: {error}") from error
         if not callable(made):
             raise UsageError(f"pass {spec!r}: the factory returned {type(made).__name__}; expected a Pass")
-        return made
+        value = made
+    _require_arguments(value, (None,), f"pass {spec!r}", "one, the module")
     return value
+
+
+def _require_arguments(function: Any, arguments: tuple[Any, ...], what: str, expected: str) -> None:
+    """Raise UsageError if a function cannot be called with these arguments, by its signature."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise UsageError(f"{what} takes the arguments {signature}; expected {expected}") from error
 
 
 def _takes_no_arguments(value: Any) -> bool:

@@ -98,7 +98,8 @@ class Program(Protocol):
 class Target(Protocol):
     """What a module is compiled for.
 
-    ``notice`` is the reason why ``pipeline`` is not the requested one; empty if it is.
+    ``notice`` is the reason why ``pipeline`` is not the requested one; empty if it is. ``description`` says in short
+    what the compiler compiles for; empty for its default.
     """
 
     @property
@@ -107,6 +108,8 @@ class Target(Protocol):
     def pipeline(self) -> str: ...
     @property
     def notice(self) -> str: ...
+    @property
+    def description(self) -> str: ...
     def with_pipeline(self, pipeline: str) -> "Target":
         """Return the same target with another pipeline."""
 

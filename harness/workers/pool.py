@@ -101,9 +101,10 @@ class WorkerPool:
 
     Attributes:
         notice: after ``start``: why another pipeline is used than the requested one; empty if none is.
+        description: after ``start``: what the target compiles for, in short; empty for the default one.
     """
 
-    notice = ""
+    notice = description = ""
 
     def __init__(self, config: CheckConfig, workers: int, *, fresh: bool = False, draws: bool = False) -> None:
         self.config, self.workers = config, workers
@@ -131,23 +132,34 @@ class WorkerPool:
         return self._stderr.new()
 
     def start(self) -> None:
-        """Load the pass and the target in a worker. Raises UsageError if one of them is unusable."""
+        """Load the pass and the target in a worker, and apply the pass to a trivial module.
+
+        Raises:
+            UsageError: if the pass or the target is unusable, or the pass returns something else than a module.
+        """
         config = self.config
         try:
-            problem, self.notice = self.schedule(worker.prepare, config, seconds=START_SECONDS).result()
+            prepared = self.schedule(worker.prepare, config, seconds=START_SECONDS).result()
         except TimeoutError as error:
             raise UsageError(f"pass {config.fold!r}: importing it took more than {START_SECONDS:.0f} s") from error
         except WorkerDied as error:
             raise UsageError(
                 f"pass {config.fold!r}: importing it ended the worker process ({cause(error.exitcode)})"
             ) from error
-        if problem:
+        problem, self.notice, self.description = prepared
+        if problem or (problem := self._try_pass()):
             raise UsageError(problem)
+
+    def _try_pass(self) -> str:
+        try:
+            return str(self.schedule(worker.try_pass, self.config).result())
+        except (TimeoutError, WorkerDied):  # a defect of the pass, which the first case reports
+            return ""
 
     def with_config(self, config: CheckConfig) -> "WorkerPool":
         """Return a view of the same workers that checks cases in another way; they load its pass when it is used."""
         other = copy(self)
-        other.config, other.notice = config, ""
+        other.config, other.notice, other.description = config, "", ""
         return other
 
     def schedule(self, function: Callable[..., Any], *args: Any, seconds: float = CASE_SECONDS) -> Any:

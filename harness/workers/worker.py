@@ -14,7 +14,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from foldproof.case import Case
+from foldproof.case import Axis, Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
@@ -61,13 +61,37 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2)"""
 
 
-def prepare(config: CheckConfig) -> tuple[str, str]:
-    """Load the pass and the target. Return (the usage error or empty, the notice of the target or empty)."""
+def prepare(config: CheckConfig) -> tuple[str, str, str]:
+    """Load the pass and the target.
+
+    Returns:
+        The usage error, the notice of the target and its description, each empty if there is none.
+    """
     try:
         _, target = _load(config)
     except UsageError as error:
-        return str(error), ""
-    return "", target.notice
+        return str(error), "", ""
+    return "", target.notice, target.description
+
+
+def try_pass(config: CheckConfig) -> str:
+    """Apply the pass to a trivial module. Return why it is not a pass, in a line; empty if it may be one.
+
+    A pass that raises here is a pass with a defect, which the first case reports.
+    """
+    from foldproof.ir.base import ir_of
+
+    pass_, _ = _load(config)
+    ir = ir_of(pass_)
+    try:
+        result = pass_(ir.build(_TRIVIAL, with_pad=False))
+    except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001, the pass can raise anything
+        return ""
+    kind = type(result).__name__
+    return "" if ir.is_module(result) else f"pass {config.fold or BUNDLED!r} returned {kind}; expected an IRModule"
+
+
+_TRIVIAL = Case(op="conv1d", axes=(Axis(),))
 
 
 def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list[Case]:

@@ -27,7 +27,28 @@ def changes_nothing(mod, ctx):
     return mod
 
 def returns_none(mod):
-    return None
+    return None if "nn.pad" in mod.script() else mod
+
+def returns_tensor(mod):
+    return tvm.runtime.empty((1,), "float32")
+
+def takes_two(mod, options):
+    return mod
+
+class TakesArguments:
+    def __init__(self, level):
+        pass
+    def __call__(self, mod):
+        return mod
+
+class TakesTwo:
+    def __call__(self, mod, options):
+        return mod
+
+class NotCallable:
+    pass
+
+not_callable = NotCallable()
 
 def function_of_a_module(mod):
     return mod
@@ -126,6 +147,12 @@ BAD = [
     "fuzz --pass passes:NUMBER",
     "fuzz --pass passes:factory_of_nothing",
     "fuzz --pass passes:factory_that_raises",
+    "fuzz --pass passes:returns_tensor",
+    "fuzz --pass passes:takes_two",
+    "fuzz --pass passes:TakesArguments",
+    "fuzz --pass passes:TakesTwo",
+    "fuzz --pass passes:NotCallable",
+    "fuzz --pass passes:not_callable",
     "fuzz --pass exits:P",
     "fuzz --strategy passes:NUMBER",
     "fuzz --strategy passes:raising",

@@ -13,7 +13,7 @@ from foldproof.campaign.settings import DEFAULT_SECONDS, Settings
 from foldproof.cli.console import create_console, start_pool
 from foldproof.cli.jsonl import JsonLines, open_json_lines
 from foldproof.cli.options import json_option, replay_options, setting_options, settings_from
-from foldproof.cli.resume import resume_settings, start_record
+from foldproof.cli.resume import require_same_pass, resume_settings, start_record
 from foldproof.cli.signals import stop_on_signals
 from foldproof.core.errors import UsageError
 from foldproof.core.versions import versions
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     help="Resume the campaign recorded in this folder, even after a crash. "
     "Only budgets, --workers and files may differ.",
 )
+@click.option("--anyway", is_flag=True, help="With --resume: continue even if the source of the pass changed.")
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
@@ -64,6 +65,7 @@ def fuzz(
     json_path: Path | None,
     journal_path: Path | None,
     resume_path: Path | None,
+    anyway: bool,
     scheduler: str | None,
     **given: Any,
 ) -> None:
@@ -75,12 +77,15 @@ def fuzz(
         raise UsageError(
             f"--resume {resume_path} records in the journal that it resumes; omit --journal {journal_path}"
         )
+    if anyway and resume_path is None:
+        raise UsageError("--anyway continues a campaign whose pass changed; add --resume DIR")
     settings = _settings(given, no_save=no_save, first=first)
     with ExitStack() as stack:
-        journal = None
+        journal, changed = None, ""
         if resume_path is not None:
             journal = stack.enter_context(Journal.resume(resume_path, versions()))
             settings = resume_settings(context, settings, journal)
+            changed = require_same_pass(journal, settings, anyway=anyway)
         if settings.seconds is None and settings.examples is None:
             settings = replace(settings, seconds=DEFAULT_SECONDS)
         if settings.corpus is not None:
@@ -91,7 +96,7 @@ def fuzz(
         lines = stack.enter_context(open_json_lines(json_path))
         if journal_path is not None:
             journal = stack.enter_context(Journal.create(journal_path, start_record(settings)))
-        summary = _run(settings, lines, journal, known, run_shards)
+        summary = _run(settings, lines, journal, known, run_shards, changed)
     _exit(summary)
 
 
@@ -145,6 +150,7 @@ def _run(
     journal: "Journal | None",
     known: dict[Path, str],
     run_shards: "RunShards | None",
+    changed: str,
 ) -> "Summary":
     from foldproof.campaign.campaign import run
     from foldproof.campaign.prefetch import PendingDraw
@@ -155,16 +161,20 @@ def _run(
 
     console = create_console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.config.target}", markup=False)
-    lines.write(start_record(settings))
+    lines.write(start_record(settings) | ({"pass_changed": changed} if changed else {}))
     progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
     with stop_on_signals(progress), WorkerPool(settings.config, settings.workers, draws=True) as pool:
         start_pool(pool)
+        if pool.description:
+            console.print(f"target: {pool.description}", markup=False)
         PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()  # raises for an unusable strategy
         with progress:
             summary = run(settings, pool, progress, journal, run_shards)
         passing = [] if summary.interrupted else _no_longer_failing(pool, known)
     print_summary(console, summary, replay_options(settings.config))
     print_known(console, passing)
+    if changed:
+        console.print(changed, markup=False, soft_wrap=True)
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
     lines.write({**summary.to_dict(), "known_no_longer_failing": [str(path) for path in passing]})

@@ -38,6 +38,7 @@ class Target:
     name: str
     pipeline: str = DEFAULT
     notice: str = ""
+    description: str = ""
 
     def with_pipeline(self, pipeline):
         return self

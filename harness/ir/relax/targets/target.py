@@ -1,6 +1,7 @@
 """Targets: what to compile for, and by which pipeline.
 
     parse_target("llvm", "fast") -> Target
+    parse_target("native", "fast") -> Target, for this CPU and its features
 
 - ``default``: TVM's own passes and its virtual machine
 - ``fast``: only what a tiny case needs, on a CPU (``foldproof.ir.relax.targets.fast.pipeline``)
@@ -18,8 +19,9 @@ os.environ.setdefault("TVM_NUM_THREADS", "1")
 import tvm
 
 from foldproof.core.errors import UsageError
+from foldproof.ir.relax.targets import llvm
 
-DEFAULT_TARGET = "llvm"
+DEFAULT_TARGET, NATIVE = "llvm", "native"
 FAST, DEFAULT, NAIVE = "fast", "default", "naive"
 PIPELINES = (FAST, DEFAULT)
 """The pipelines that a user can choose."""
@@ -40,7 +42,8 @@ class Unsupported(Exception):  # noqa: N818, not an error: the default pipeline 
 class Target:
     """A TVM target and its device; ``name`` is the text that the user gave.
 
-    ``notice`` is the reason if ``pipeline`` is not the requested one, else empty.
+    ``notice`` is the reason if ``pipeline`` is not the requested one, else empty. ``description`` names the CPU and the
+    features that LLVM compiles for, in short; it is empty for the default target.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Target:
     device: Any
     pipeline: str = FAST
     notice: str = ""
+    description: str = ""
 
     @property
     def spec(self) -> Any:
@@ -64,15 +68,17 @@ def parse_target(name: str = DEFAULT_TARGET, pipeline: str = FAST) -> Target:
     """Return a target.
 
     Args:
-        name: a kind, a tag or a JSON object of TVM. ``llvm`` alone means opt-level 0; the default of LLVM is
-            ``'{"kind": "llvm", "opt-level": 3}'``.
+        name: a kind, a tag or a JSON object of TVM, or ``native``: this CPU and its features, with LLVM's default
+            opt-level. ``llvm`` alone means opt-level 0; the default of LLVM is ``'{"kind": "llvm", "opt-level": 3}'``.
         pipeline: one of ``PIPELINES``.
 
     Raises:
-        TargetError: if TVM does not know the target, cannot compile for it, or finds no such device.
+        TargetError: if TVM does not know the target, cannot compile for it, or finds no such device; also if TVM or
+            LLVM would compile for something else than what ``name`` says.
     """
     try:
-        target = tvm.target.Target(_spec(name))
+        with llvm.captured_stderr():  # what LLVM writes here is said again, in one line, below
+            target = tvm.target.Target(_spec(name))
         device = tvm.device("cpu" if target.kind.name in _HOST_KINDS else target.kind.name)
     except Exception as error:  # TVM raises ValueError, TVMError, TypeError and JSONDecodeError for bad targets
         raise TargetError(f"target {name!r} is unknown to TVM: {_last_line(error)}") from error
@@ -80,10 +86,17 @@ def parse_target(name: str = DEFAULT_TARGET, pipeline: str = FAST) -> Target:
         raise TargetError(f"target {name!r}: this build of TVM has no code generator for {target.kind.name}")
     if not device.exist:
         raise TargetError(f"target {name!r}: this machine has no {target.kind.name} device")
-    return Target(name, target, device).with_pipeline(pipeline)
+    problem = llvm.find_problem(target) if target.kind.name in _HOST_KINDS else ""
+    if problem:
+        raise TargetError(f"target {name!r}: {problem}")
+    described = name != DEFAULT_TARGET and target.kind.name == "llvm"
+    description = llvm.describe(target) if described else ""
+    return Target(name, target, device, description=description).with_pipeline(pipeline)
 
 
 def _spec(name: str) -> Any:
+    if name == NATIVE:
+        return llvm.native_spec()
     if name == "llvm":
         return {"kind": "llvm", "opt-level": 0}
     return json.loads(name) if name.lstrip().startswith("{") else name
