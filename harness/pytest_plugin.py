@@ -2,7 +2,8 @@
 
     pytest --fold-pass mypkg:MyPass --fold-examples 200 -n auto
 
-It is installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
+The header names the pass and the target under test. The ini options foldproof_pass and foldproof_target set them for a
+project. It is installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
 """
 
 import warnings
@@ -15,15 +16,21 @@ from typing import Any
 import pytest
 
 from foldproof.core.errors import UsageError
+from foldproof.core.loading import BUNDLED_NAMES, name_of_pass
 
 SUFFIX = ".case.json"
 
+OTHER_PASS = ("error", "check")
+"""What ini option ``foldproof_other_pass`` has done with a case that was found with another pass; the default first."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options, and the ini option of folders whose cases are collected."""
+    """Add the command line options and the ini options."""
     group = parser.getgroup("foldproof")
-    group.addoption("--fold-pass", metavar="MODULE:ATTR", help="pass to test (default: the bundled pass)")
-    group.addoption("--fold-target", default="llvm", metavar="TARGET", help="TVM target (default: llvm)")
+    group.addoption(
+        "--fold-pass", metavar="MODULE:ATTR", help="pass to test (default: ini foldproof_pass, or the bundled pass)"
+    )
+    group.addoption("--fold-target", metavar="TARGET", help="TVM target (default: ini foldproof_target, or llvm)")
     group.addoption(
         "--fold-pipeline",
         choices=("fast", "default"),
@@ -35,12 +42,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--fold-seed", type=int, default=0, metavar="S", help="seed of the random cases (default: 0)")
     parser.addini("foldproof_corpus", "folders whose *.case.json files are tests (default: all folders)", "paths")
+    parser.addini("foldproof_pass", "pass to test, as MODULE:ATTR (default: the bundled pass)", "string", "")
+    parser.addini("foldproof_target", "TVM target (default: llvm)", "string", "llvm")
+    parser.addini(
+        "foldproof_other_pass",
+        "what to do with a case that was found with another pass: error, or check (default: error)",
+        "string",
+        OTHER_PASS[0],
+    )
 
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise pytest.UsageError(f"--fold-examples {text!r} is not a whole number from 1")
     return int(text)
+
+
+# --- what is tested -----------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse an unknown value of an ini option."""
+    if (value := config.getini("foldproof_other_pass")) not in OTHER_PASS:
+        raise pytest.UsageError(f"foldproof_other_pass {value!r} is unknown; expected one of {', '.join(OTHER_PASS)}")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Return the line of pytest's header that names what is tested."""
+    spec, target = _pass_under_test(config), _target_under_test(config)
+    bundled = "" if spec else " (the bundled pass; --fold-pass or foldproof_pass names another)"
+    return f"foldproof: pass {name_of_pass(spec)}{bundled}, target {target}, pipeline {_pipeline(config)}"
+
+
+def _pass_under_test(config: pytest.Config) -> str | None:
+    """Return the pass of the command line or else of the ini file; None for the bundled pass."""
+    spec: str = config.getoption("--fold-pass") or config.getini("foldproof_pass")
+    return None if spec in ("", *BUNDLED_NAMES) else spec
+
+
+def _target_under_test(config: pytest.Config) -> str:
+    return str(config.getoption("--fold-target") or config.getini("foldproof_target"))
+
+
+def _pipeline(config: pytest.Config) -> str:
+    return str(config.getoption("--fold-pipeline"))
 
 
 # --- corpus files -------------------------------------------------------------------------------------
@@ -77,6 +122,12 @@ class CaseItem(pytest.Item):
         super().__init__(**kwargs)
         self.entry = entry
 
+    def setup(self) -> None:
+        """Refuse a case that was found with another pass: it would pass, and say nothing about that pass."""
+        other = self.entry.other_pass(_pass_under_test(self.config))
+        if other and self.config.getini("foldproof_other_pass") == "error":
+            pytest.fail(f"{self.path}: {other}; {_HOW_TO_CHOOSE}", pytrace=False)
+
     def runtest(self) -> None:
         """Check the case. Raises its failure."""
         from foldproof.checking.check import check
@@ -106,9 +157,14 @@ class CaseItem(pytest.Item):
         return self.path, None, self.name
 
 
+_HOW_TO_CHOOSE = (
+    "choose the pass with --fold-pass or the ini option foldproof_pass, or set foldproof_other_pass = check to check "
+    "such cases with any pass"
+)
+
+
 def _replay_options(config: pytest.Config) -> str:
-    spec, target = config.getoption("--fold-pass"), config.getoption("--fold-target")
-    pipeline = config.getoption("--fold-pipeline")
+    spec, target, pipeline = _pass_under_test(config), _target_under_test(config), _pipeline(config)
     return (
         (f" --pass {quote(spec)}" if spec else "")
         + (f" --target {quote(target)}" if target != "llvm" else "")
@@ -123,15 +179,15 @@ _LOADED = pytest.StashKey[tuple[Any, Any]]()
 
 
 def _load(config: pytest.Config) -> tuple[Any, Any]:
-    """Return (the pass of --fold-pass, or None for the bundled pass; the target), loaded once per process."""
+    """Return (the pass under test, None if it is the bundled pass; the target), loaded once per process."""
     if _LOADED not in config.stash:
-        from foldproof.core.loading import BUNDLED_NAMES, load_pass
+        from foldproof.core.loading import load_pass
         from foldproof.ir.base import ir_of
 
-        spec = config.getoption("--fold-pass")
+        spec = _pass_under_test(config)
         try:
-            fold = load_pass(spec) if spec not in BUNDLED_NAMES else None
-            target = ir_of(fold).parse_target(config.getoption("--fold-target"), config.getoption("--fold-pipeline"))
+            fold = load_pass(spec) if spec else None
+            target = ir_of(fold).parse_target(_target_under_test(config), _pipeline(config))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
         config.stash[_LOADED] = (fold, target)
@@ -142,13 +198,13 @@ def _load(config: pytest.Config) -> tuple[Any, Any]:
 
 @pytest.fixture(scope="session")
 def fold_pass(pytestconfig: pytest.Config) -> Any:
-    """Return the pass of ``--fold-pass``; without it None, which is the bundled pass for ``check``."""
+    """Return the pass under test; None is the bundled pass, as ``check`` takes it."""
     return _load(pytestconfig)[0]
 
 
 @pytest.fixture(scope="session")
 def fold_target(pytestconfig: pytest.Config) -> Any:
-    """Return the target of ``--fold-target`` with the pipeline of ``--fold-pipeline``, as ``check`` takes it."""
+    """Return the target under test with the pipeline of ``--fold-pipeline``, as ``check`` takes it."""
     return _load(pytestconfig)[1]
 
 
