@@ -6,8 +6,10 @@ The header names the pass and the target under test. The ini options foldproof_p
 project. It is installed with foldproof (entry point ``pytest11``). Loading it imports neither TVM nor Hypothesis.
 """
 
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -42,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--fold-seed", type=int, default=0, metavar="S", help="seed of the random cases (default: 0)")
     parser.addini("foldproof_corpus", "folders whose *.case.json files are tests (default: all folders)", "paths")
+    parser.addini(
+        "foldproof_save",
+        "folder for counterexamples of Hypothesis tests, or none (default: foldproof-corpus)",
+        "string",
+        "",
+    )
     parser.addini("foldproof_pass", "pass to test, as MODULE:ATTR (default: the bundled pass)", "string", "")
     parser.addini("foldproof_target", "TVM target (default: llvm)", "string", "llvm")
     parser.addini(
@@ -170,6 +178,68 @@ def _replay_options(config: pytest.Config) -> str:
         + (f" --target {quote(target)}" if target != "llvm" else "")
         + (f" --pipeline {pipeline}" if pipeline != "fast" else "")
     )
+
+
+# --- Hypothesis tests -------------------------------------------------------------------------------
+
+
+_COUNTEREXAMPLES = pytest.StashKey[str]()
+
+NOISE = "BlockBuilder destroyed with remaining blocks!"
+"""What TVM logs whenever a pass raises while it rewrites a function. The failure contains the exception itself."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Give a Hypothesis test that calls ``check`` the settings that it needs; shrink and save its counterexample."""
+    if not isinstance(item, pytest.Function) or "hypothesis" not in sys.modules:
+        return (yield)
+    from foldproof.pytest_plugin.given_tests import calls_check, suitable_settings
+
+    try:
+        with suitable_settings(item.obj) if calls_check(item.obj) else nullcontext():
+            return (yield)
+    except Exception as error:
+        if "foldproof.checking.check" in sys.modules:
+            _report_counterexamples(item, error)
+        raise
+
+
+def _report_counterexamples(item: pytest.Item, error: Exception) -> None:
+    from foldproof.pytest_plugin.counterexample import failures_of, release_modules, report
+
+    spec = _pass_under_test(item.config)
+    names = [(_load(item.config)[0], spec)] if spec and _LOADED in item.config.stash else []
+    failures = failures_of(error)
+    if not failures:
+        return
+    item.stash[_COUNTEREXAMPLES] = "\n\n".join(report(item, failure, names) for failure in failures)
+    if _replaces_traceback(item.config) and not item.config.getoption("usepdb"):
+        release_modules()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show counterexamples in place of the traceback, or after it if the user asked for a style of tracebacks."""
+    result = yield
+    text = item.stash.get(_COUNTEREXAMPLES, None)
+    if text is None:
+        return result
+    result.sections = [(name, kept) for name, content in result.sections if (kept := _without_noise(content))]
+    if result.when == "call":
+        if _replaces_traceback(item.config):
+            result.longrepr = text
+        else:
+            result.sections.append(("foldproof", text))
+    return result
+
+
+def _replaces_traceback(config: pytest.Config) -> bool:
+    return bool(config.getoption("tbstyle") == "auto")
+
+
+def _without_noise(content: str) -> str:
+    return "".join(line for line in content.splitlines(keepends=True) if NOISE not in line)
 
 
 # --- fixtures -----------------------------------------------------------------------------------------
