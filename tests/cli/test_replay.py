@@ -1,4 +1,4 @@
-"""``foldproof replay``: a case is a test of the pass that it was found with, unless the user says otherwise."""
+"""``foldproof replay`` and ``show``: a case belongs to the pass that it was found with."""
 
 import pytest
 from tests.cli.test_cli import foldproof, refused
@@ -36,6 +36,14 @@ def test_a_case_of_another_pass_is_refused_in_one_line_that_names_both(folder):
 def test_a_case_is_checked_with_the_pass_that_the_user_chose(options, code, folder):
     run = foldproof("replay", "corpus", *options, cwd=folder)
     assert run.returncode == code, run.stdout + run.stderr
+
+
+def test_show_says_that_a_case_was_found_with_another_pass(folder):
+    [path] = (folder / "corpus").iterdir()
+    bundled, own = (foldproof("show", path, *options, cwd=folder) for options in ([], ["--pass", WRONG]))
+    assert (bundled.returncode, own.returncode) == (0, 1)
+    assert f"was found with the pass {WRONG}, but the pass under test is foldproof:FoldExplicit" in bundled.stderr
+    assert own.stderr == ""
 
 
 @pytest.mark.parametrize("found", [{}, {"fold": "foldproof:FoldExplicitPadding"}], ids=["no record", "bundled"])
