@@ -22,6 +22,12 @@ def folds_nothing(mod):
     return mod
 """
 
+WRONG = "foldproof.mutants:mode_ignored"
+FOUND = (
+    '{"foldproof": 2, "found": {"failure": "Miscompile/conv/values", "fold": "' + WRONG + '"}, '
+    '"case": {"format": 1, "op": "conv1d", "axes": [{"size": 3, "pad": [0, 1]}], "pad": {"mode": "circular"}}}'
+)
+
 OWN_TEST = """
 import foldproof
 from foldproof import strategies
@@ -100,6 +106,59 @@ def test_another_pass_is_tested_with_an_option(project):
     result.stdout.fnmatch_lines(
         ["CompileError/conv/pass: the pass raised ModuleNotFoundError*", "*--pass passes:swaps_sides"]
     )
+
+
+def test_a_case_of_another_pass_is_an_error_that_names_both(project):
+    (project.path / "found.case.json").write_text(FOUND)
+    result = run(project)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.no_fnmatch_line("*def setup*")
+    line = line_of(result.outlines, "was found with", project)
+    assert_message("plugin-messages", "a case of another pass", line)
+
+
+@pytest.mark.parametrize(
+    ("ini", "options", "outcomes"),
+    [
+        ("foldproof_pass = " + WRONG, (), {"failed": 1}),
+        ("", ("--fold-pass", WRONG), {"failed": 1}),
+        ("foldproof_pass = passes:swaps_sides", ("--fold-pass", WRONG), {"failed": 1}),
+        ("foldproof_pass = passes:folds_nothing", (), {"errors": 1}),
+        ("foldproof_pass = passes:folds_nothing\nfoldproof_other_pass = check", (), {"passed": 1}),
+        ("foldproof_other_pass = check", (), {"passed": 1}),
+    ],
+    ids=[
+        "ini",
+        "option",
+        "option before ini",
+        "another pass",
+        "another pass is checked",
+        "the bundled pass is checked",
+    ],
+)
+def test_a_case_is_checked_with_the_pass_under_test(ini, options, outcomes, project):
+    project.makeini("[pytest]\n" + ini)
+    (project.path / "found.case.json").write_text(FOUND)
+    run(project, "found.case.json", *options).assert_outcomes(**outcomes)
+
+
+def test_the_header_names_the_pass_and_the_target_under_test(project):
+    run(project, "--collect-only").stdout.fnmatch_lines(
+        ["foldproof: pass foldproof:FoldExplicitPadding (the bundled pass; *), target llvm, pipeline fast"]
+    )
+    project.makeini("[pytest]\nfoldproof_pass = passes:folds_nothing\nfoldproof_target = c")
+    run(project, "--collect-only").stdout.fnmatch_lines(
+        ["foldproof: pass passes:folds_nothing, target c, pipeline fast"]
+    )
+    run(project, "--collect-only", "--fold-target", "llvm").stdout.fnmatch_lines(["foldproof: *, target llvm, *"])
+
+
+def test_what_to_do_with_cases_of_another_pass_must_be_known(project):
+    project.makeini("[pytest]\nfoldproof_other_pass = skip")
+    result = run(project)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    line = line_of(result.errlines, "foldproof_other_pass", project)
+    assert_message("plugin-messages", "foldproof_other_pass = skip", line)
 
 
 def test_a_pass_that_does_not_exist_is_a_usage_error(project):

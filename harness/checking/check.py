@@ -17,7 +17,7 @@ from foldproof.checking.completeness import judge_residual_pads, require_complet
 from foldproof.checking.crosscheck import SAMPLE, confirm, is_sampled
 from foldproof.checking.events import report_events
 from foldproof.checking.execution import compare_runs, compile_case, compile_default_program, find_compile_issue
-from foldproof.checking.failures import CompileError, Failure, PipelineDisagreement
+from foldproof.checking.failures import CheckArguments, CompileError, Failure, PipelineDisagreement
 from foldproof.checking.prepare import Prepared, is_complete, prepare
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import load_pass
@@ -55,8 +55,12 @@ def check(
     complete = is_complete(pass_) if complete is None else complete
     target = ir_of(pass_).parse_target(target) if isinstance(target, str) else target
 
-    prepared = prepare(case, pass_, complete=complete)
-    verdict = _conclude_confirmed(prepared, target, sample)
+    try:
+        prepared = prepare(case, pass_, complete=complete)
+        verdict = _conclude_confirmed(prepared, target, sample)
+    except Failure as failure:
+        failure.checked_with = CheckArguments(fold=pass_, target=target, complete=complete)
+        raise
     report_events(verdict)
     return verdict
 

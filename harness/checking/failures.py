@@ -4,10 +4,20 @@ Invariant: failures are one defect if and only if they have one ``fingerprint``.
 type and raising line, so ``failure`` returns an instance of a subclass of its own for each fingerprint.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from foldproof.case import Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckArguments:
+    """The pass, the parsed target and ``complete`` that ``check`` checked a case with."""
+
+    fold: Any
+    target: Any
+    complete: bool
 
 
 class Failure(AssertionError):  # noqa: N818, the field says failure, and a failure is not an error of the harness
@@ -17,7 +27,12 @@ class Failure(AssertionError):  # noqa: N818, the field says failure, and a fail
         case: the case that fails.
         symptom: a short constant to count by.
         detail: a sentence with what is wrong, where, and what was expected.
+
+    Attributes:
+        checked_with: the arguments of the ``check`` that raised it; None if another process or function did.
     """
+
+    checked_with: CheckArguments | None = None
 
     def __init__(self, case: Case, symptom: str, detail: str) -> None:
         self.case, self.symptom, self.detail = case, symptom, detail

@@ -13,6 +13,11 @@ BUNDLED_NAMES = (None, BUNDLED, "foldproof:FoldExplicitPadding")
 """The names of the bundled pass on the command line; None is the default."""
 
 
+def name_of_pass(spec: str | None) -> str:
+    """Return the name of a pass for messages and records; the bundled pass has a short one."""
+    return "foldproof:FoldExplicitPadding" if spec in BUNDLED_NAMES else str(spec)
+
+
 def present_name(spec: str) -> str:
     """Return the present name of a pass, from a file that may be as old as the package ``harness``."""
     return re.sub(r"^harness(?=:FoldExplicitPadding$|\.fold:|\.mutants:)", "foldproof", spec)

@@ -1,14 +1,17 @@
 """The coverage of a saved case, as values to count and to compare.
 
-``outcomes`` runs the bundled pass, without compiling anything; the rest is read from the case.
+``outcomes`` runs a pass, without compiling anything; the rest is read from the case.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foldproof.case import Case, dtypes
+from foldproof.checking.apply_pass import apply_and_explain, check_form
+from foldproof.checking.failures import Failure
 from foldproof.core.loading import load_pass
 from foldproof.corpus.entry import Entry
-from foldproof.ir.base import ir_of, read_outcomes
+from foldproof.ir.base import Outcome, Pass, ir_of, read_outcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +54,44 @@ def coverage_of(entry: Entry) -> frozenset[Coverage]:
     )
 
 
-def outcomes(entry: Entry) -> tuple[str, ...]:
-    """Return what the bundled pass does with each site, and what the entry expects."""
+def outcomes(entry: Entry, fold: Pass | None = None) -> tuple[str, ...]:
+    """Return what a pass does with each site; for the bundled pass also what the entry expects of it.
+
+    Args:
+        entry: the entry.
+        fold: the pass; None is the bundled pass.
+
+    Returns:
+        ``folded RULE`` or ``refused KIND`` for each site. For a pass that does not explain: ``folded no rule given`` or
+        ``refused no reason given``. For a pass that fails before anything is compiled: ``failed FINGERPRINT``.
+    """
+    if fold is not None:
+        return tuple(sorted(_observed(entry.case, fold)))
     bundled = load_pass(None)
-    reported = read_outcomes(bundled.explain(ir_of(bundled).build(entry.case)))
-    found = {f"folded {outcome.rule}" if outcome.folded else f"refused {outcome.kind}" for outcome in reported}
+    found = _named(read_outcomes(bundled.explain(ir_of(bundled).build(entry.case))))
     found |= {f"{what} {name}" for what, name in entry.expect.items()}
     return tuple(sorted(found or {"no site"}))
+
+
+def _named(reported: Iterable[Outcome]) -> set[str]:
+    return {f"folded {outcome.rule}" if outcome.folded else f"refused {outcome.kind}" for outcome in reported}
+
+
+def _observed(case: Case, fold: Pass) -> set[str]:
+    """Apply a pass of which nothing is known. Without explanation, the number of pads that are left is its outcome."""
+    ir = ir_of(fold)
+    if reason := ir.supported(case):
+        return {f"not executed {reason}"}
+    unfolded = ir.build(case)
+    try:
+        folded, reported = apply_and_explain(case, fold, unfolded, ir)
+        check_form(case, unfolded, folded, ir)
+    except Failure as failure:
+        return {f"failed {failure.fingerprint}"}
+    if reported:
+        return _named(reported)
+    fewer = ir.residual_pads(folded).foldable < ir.residual_pads(unfolded).foldable
+    return {"folded no rule given" if fewer else "refused no reason given"}
 
 
 def dtype_kind(dtype: str) -> str:

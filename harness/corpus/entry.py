@@ -16,7 +16,7 @@ from foldproof.case import FORMAT, Case
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import FileError
 from foldproof.core.files import create_file, unnamed_file
-from foldproof.core.loading import present_name
+from foldproof.core.loading import BUNDLED_NAMES, name_of_pass, present_name
 
 SUFFIX = ".case.json"
 SCRIPT_SUFFIX = ".repro.py"
@@ -59,6 +59,19 @@ class Entry:
             if name not in seen[what]:
                 return f"expected {what} {name!r}, but got {', '.join(map(repr, seen[what])) or 'none'}"
         return None
+
+    def other_pass(self, spec: str | None) -> str | None:
+        """Return which pass the case was found with and which one is under test, in words; None if they are the same.
+
+        A case that was found with the bundled pass, or without a record of its pass, is a test of every pass.
+
+        Args:
+            spec: the name of the pass under test, as ``load_pass`` takes it.
+        """
+        found = self.found.get("fold")
+        if not isinstance(found, str) or found in (*BUNDLED_NAMES, spec):
+            return None
+        return f"was found with the pass {found}, but the pass under test is {name_of_pass(spec)}"
 
 
 def load_entry(path: Path) -> Entry:

@@ -8,21 +8,25 @@ from rich.table import Table
 
 from foldproof.corpus.coverage import layout_class, outcomes
 from foldproof.corpus.entry import Entry
+from foldproof.ir.base import Pass
 
-PARTS = ("op", "folded", "refused", "expected", "dtype", "layout", "failure")
+PARTS = ("op", "folded", "refused", "failed", "not executed", "expected", "dtype", "layout", "failure")
 """The parts of the table, in order."""
 
+OUTCOMES = ("folded", "refused", "failed", "not executed")
+"""The parts that count outcomes of the pass."""
 
-def print_stats(console: Console, entries: Iterable[Entry]) -> None:
+
+def print_stats(console: Console, entries: Iterable[Entry], fold: Pass | None = None) -> None:
     """Print a table with a row per op, rule, refusal, expectation, dtype, layout and failure, and the total.
 
-    A case counts once in each row that it belongs to.
+    A case counts once in each row that it belongs to. Rules and refusals are those of a pass; None is the bundled pass.
     """
     counts: dict[str, Counter[str]] = {}
     total = 0
     for entry in entries:
         total += 1
-        for part, name in set(_rows_of(entry)):
+        for part, name in set(_rows_of(entry, fold)):
             counts.setdefault(part, Counter())[name] += 1
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("part", style="bold")
@@ -35,13 +39,13 @@ def print_stats(console: Console, entries: Iterable[Entry]) -> None:
     console.print(table)
 
 
-def _rows_of(entry: Entry) -> Iterator[tuple[str, str]]:
+def _rows_of(entry: Entry, fold: Pass | None) -> Iterator[tuple[str, str]]:
     """Yield (part, value) of every row that counts the entry."""
     case = entry.case
     yield "op", case.op
-    for outcome in outcomes(entry):
-        what, _, name = outcome.partition(" ")
-        yield (what, name) if what in ("folded", "refused") else ("expected", outcome)
+    for outcome in outcomes(entry, fold):
+        what = next((part for part in OUTCOMES if outcome.startswith(part + " ")), "expected")
+        yield what, outcome.removeprefix(what + " ")
     yield "dtype", case.dtype
     yield "layout", layout_class(case)
     if failure := entry.found.get("failure"):

@@ -10,11 +10,12 @@ from click.testing import CliRunner
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.cli.commands.corpus import corpus as command
 from foldproof.core import files
-from foldproof.core.errors import FileError
+from foldproof.core.errors import FileError, UsageError
 from foldproof.corpus import entry as corpus
 from foldproof.corpus.coverage import coverage_of, layout_class, outcomes
 from foldproof.corpus.entry import CorpusError, Entry, dumps, file_name, load_entry, save_entry
 from foldproof.corpus.maintenance import find_problems, find_redundant, migrate
+from foldproof.fold import FoldExplicitPadding
 
 CASE = Case(op="conv1d", axes=(Axis(size=3, pad=(1, 0)),))
 LARGER = replace(CASE, axes=(Axis(size=5, pad=(1, 0), kernel=2),))
@@ -84,6 +85,49 @@ def test_stats_count_ops_rules_refusals_dtypes_and_layouts(tmp_path):
     assert ["int8", "1"] in rows
     assert ["layout", "channels", "first", "3"] in rows
     assert rows[-1] == ["all", "4"]
+
+
+def folds_nothing(module):
+    return module
+
+
+def explains():
+    return FoldExplicitPadding()
+
+
+def raises(module):
+    raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        (f"{__name__}:explains", [["folded", "conv", "1"], ["refused", "mode", "1"], ["value", "1"]]),
+        (
+            "foldproof.mutants:mode_ignored",
+            [["folded", "no", "rule", "given", "2"], ["refused", "no", "reason", "given", "1"]],
+        ),
+        (f"{__name__}:folds_nothing", [["refused", "no", "reason", "given", "3"]]),
+        (f"{__name__}:raises", [["failed", "CompileError/conv/pass", "3"]]),
+    ],
+    ids=["explains", "does not explain", "folds nothing", "raises"],
+)
+def test_stats_count_the_outcomes_of_the_named_pass(name, rows, tmp_path):
+    circular = replace(CASE, pad=Pad(mode="circular"))
+    for case, expect in ((CASE, "folded"), (OTHER, "refused"), (circular, "refused")):
+        save_entry(tmp_path, Entry(case=case, expect={expect: "as the bundled pass does"}))
+    done = run("stats", "--pass", name, tmp_path)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[0] == f"outcomes of the pass {name}"
+    counted = [line.split() for line in done.output.splitlines()]
+    starts, ends = (i for i, row in enumerate(counted) if row[:2] in (["op", "conv1d"], ["dtype", "float32"]))
+    assert counted[starts + 1 : ends] == rows
+
+
+def test_a_pass_that_cannot_be_loaded_is_a_usage_error(tmp_path):
+    save_entry(tmp_path, Entry(case=CASE))
+    with pytest.raises(UsageError, match="has no attribute 'missing'"):
+        raise run("stats", "--pass", f"{__name__}:missing", tmp_path).exception
 
 
 def test_a_case_covers_its_sites_and_what_is_expected_of_it():

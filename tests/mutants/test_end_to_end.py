@@ -48,7 +48,7 @@ def test_a_mutant_is_found_shrunk_saved_and_replayed(name, tmp_path):
     saved = sorted((tmp_path / "found").glob("*.case.json"))
     assert sorted(tmp_path / found["path"] for found in summary["failures"]) == saved
     assert foldproof("replay", *saved, "--pass", spec, cwd=tmp_path).returncode == 1
-    bundled = foldproof("replay", *saved, cwd=tmp_path)
+    bundled = foldproof("replay", *saved, "--pass", "foldproof:FoldExplicitPadding", cwd=tmp_path)
     assert bundled.returncode == 0, bundled.stdout
 
 

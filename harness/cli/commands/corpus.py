@@ -9,6 +9,7 @@ import click
 
 from foldproof.campaign.settings import DEFAULT_CORPUS
 from foldproof.cli.console import create_console
+from foldproof.cli.options import config_from, setting_options
 
 _paths = click.argument("given", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
 
@@ -38,14 +39,23 @@ def check(given: tuple[Path, ...]) -> None:
     sys.exit(1 if problems else 0)
 
 
-@_command
-def stats(given: tuple[Path, ...]) -> None:
-    """Count cases by op, rule, refusal, dtype and layout."""
+@corpus.command()
+@setting_options("fold")
+@_paths
+def stats(given: tuple[Path, ...], **options: Any) -> None:
+    """Count cases by op, rule, refusal, dtype and layout.
+
+    Rules and refusals are those of the pass. Nothing is compiled.
+    """
+    from foldproof.core.loading import load_pass, name_of_pass
     from foldproof.corpus.entry import load_entry
     from foldproof.report.corpus import print_stats
 
+    spec = config_from(options).fold
+    fold = load_pass(spec) if spec else None
     entries = [load_entry(path) for path in _list_files(given)]
-    print_stats(create_console(), entries)
+    click.echo(f"outcomes of the pass {name_of_pass(spec)}")
+    print_stats(create_console(), entries, fold)
 
 
 @corpus.command()

@@ -5,25 +5,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from foldproof.cli.console import start_pool
 from foldproof.cli.options import CHECK_OPTIONS, setting_options, settings_from
+from foldproof.core.errors import UsageError
 
 if TYPE_CHECKING:
     from foldproof.checking.result import Verdict
+    from foldproof.corpus.entry import Entry
 
 
 @click.command()
 @setting_options(*CHECK_OPTIONS, "workers", workers="1")
+@click.option("--any-pass", is_flag=True, help="Also check cases that were found with another pass.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def replay(paths: tuple[Path, ...], **given: Any) -> None:
-    """Check saved cases again: files, or folders of *.case.json."""
+@click.pass_context
+def replay(context: click.Context, /, paths: tuple[Path, ...], any_pass: bool, **given: Any) -> None:
+    """Check saved cases again: files, or folders of *.case.json.
+
+    Without --pass, a case that was found with another pass than the bundled one is refused.
+    """
     from foldproof.checking.failures import Failure
     from foldproof.corpus.entry import case_files, load_entry
     from foldproof.workers.pool import WorkerPool
 
     settings = settings_from(given)
     entries = [(path, load_entry(path)) for path in case_files(paths)]
+    if not any_pass and context.get_parameter_source("fold") is ParameterSource.DEFAULT:
+        _require_same_pass(entries, settings.config.fold)
     failed = 0
     with WorkerPool(settings.config, settings.workers) as pool:
         start_pool(pool)
@@ -40,6 +50,13 @@ def replay(paths: tuple[Path, ...], **given: Any) -> None:
     if len(entries) > 1:
         click.echo(f"{len(entries)} cases, {failed} failed")
     sys.exit(1 if failed else 0)
+
+
+def _require_same_pass(entries: "list[tuple[Path, Entry]]", fold: str | None) -> None:
+    """Raise UsageError if a case was found with another pass: it would pass, and say nothing about that pass."""
+    for path, entry in entries:
+        if other := entry.other_pass(fold):
+            raise UsageError(f"{path}: {other}; name a pass with --pass, or give --any-pass")
 
 
 def _outcome(verdict: "Verdict") -> str:

@@ -36,6 +36,8 @@ def show(script_path: Path | None, path: Path, **given: Any) -> None:
 
     config = config_from(given)
     entry = load_entry(path)
+    if other := entry.other_pass(config.fold):
+        print_notice(f"{path}: {other}; --pass names another")
     if script_path is not None:
         _write_script(path, entry.case, script_path, config)
     fold = load_pass(config.fold)
