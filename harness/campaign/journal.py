@@ -16,6 +16,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
+from foldproof.campaign.failing import failure_name
 from foldproof.campaign.formats import FORMAT, FORMATS, upgrade
 from foldproof.case import Case
 from foldproof.core.errors import UsageError
@@ -36,7 +37,7 @@ class Journal:
         folder: where it is.
         start: the start line: the settings of the campaign, and the versions that it runs with.
         shards: the lines of finished shards.
-        shrunk: the lines of shrunk failures, by fingerprint.
+        shrunk: the lines of shrunk failures, by name.
     """
 
     folder: Path
@@ -96,7 +97,8 @@ class Journal:
             if line["event"] == "shard":
                 journal.shards.append(line)
             elif line["event"] == "shrunk":
-                journal.shrunk[line["fingerprint"]] = line
+                number = line.get("number", 1)
+                journal.shrunk[failure_name(line["fingerprint"], number)] = line
         return journal
 
     def __enter__(self) -> Self:

@@ -112,7 +112,7 @@ def failure_text(found: DistinctFailure, replay_options: str) -> RenderableType:
     lines = [Text(f"{failure.fingerprint}, seen {times}", style="bold red"), Text(f"  {failure.detail}")]
     lines.append(Text("\n".join("  " + line for line in describe(failure.case).splitlines()), style="cyan"))
     lines.append(Text(f"  {failure.case!r}"))
-    lines.append(Text(f"  {_shrunk_line(found)}", style="dim"))
+    lines.extend(Text(f"  {line}", style="dim") for line in (_shrunk_line(found), *_cause_lines(found)))
     if found.path is not None:
         lines.append(Text(f"  replay: foldproof replay {found.path}{replay_options}", style="bold"))
     if found.reproducer is not None:
@@ -134,6 +134,18 @@ def _shrunk_line(found: DistinctFailure) -> str:
         f"{size} after {found.shrunk.tried} cases in {found.shrunk.seconds:.1f} s; "
         f"reproduced {found.reproduced}/{RERUNS} in fresh processes"
     )
+
+
+def _cause_lines(found: DistinctFailure) -> Iterator[str]:
+    """Yield what is known of the cause, and how many cases were not looked at."""
+    if found.cause is not None:
+        needs = ", ".join(found.cause) or "nothing else: the simplest cases fail"
+        explains = f"explains {len(found.explained)} case{'s' if len(found.explained) != 1 else ''}"
+        yield f"cause: {needs}; {explains}, first met at case {found.first_met}"
+    if found.unexplained:
+        yield f"not explained: {found.unexplained} cases, because the time ended; they may have other causes"
+    if found.dropped:
+        yield f"not looked at: {found.dropped} more cases of this fingerprint"
 
 
 def _closing_line(summary: Summary) -> Text:
