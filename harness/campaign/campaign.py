@@ -15,6 +15,7 @@ from operator import itemgetter
 from foldproof.campaign.digest import Digest
 from foldproof.campaign.grouping import group_failures
 from foldproof.campaign.journal import Journal, JournalError
+from foldproof.campaign.known import KnownFailure
 from foldproof.campaign.listener import Listener
 from foldproof.campaign.prefetch import prefetch_shards
 from foldproof.campaign.settings import Settings
@@ -42,6 +43,7 @@ def run(
     listener: Listener,
     journal: Journal | None = None,
     run_shards: RunShards | None = None,
+    known: Sequence[KnownFailure] = (),
 ) -> Summary:
     """Run a campaign until its budget ends, then shrink and save its distinct failures.
 
@@ -54,6 +56,7 @@ def run(
         listener: receives the events.
         journal: an open journal. Shards that it has are not checked again; finished shards are recorded in it.
         run_shards: checks the shards elsewhere; ``pool`` then only shrinks.
+        known: known failures that still fail, whose fingerprints are ``settings.known``.
 
     Returns:
         The summary, with the shards of the journal.
@@ -72,7 +75,7 @@ def run(
                 save_failure(settings, found)  # a shard may be recorded before its failures are saved
         (run_shards or _run_shards)(settings, pool, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
-        group_failures(settings, pool, listener, journal, summary)
+        group_failures(settings, pool, listener, journal, summary, known)
     except KeyboardInterrupt:
         summary.interrupted = True
         summary.seconds = summary.seconds or time.monotonic() - started

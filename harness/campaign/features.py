@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from foldproof.case import Case, Step, dtypes
+from foldproof.case import Axis, Case, Pad, Step, dtypes
 from foldproof.case.shrinking.steps import relayout, remove_step
 from foldproof.case.step import ELEMENTWISE, STRUCTURAL
 
@@ -22,6 +22,13 @@ Changes = Iterator[Change]
 def features(case: Case) -> frozenset[str]:
     """Return the names of the features that a case has."""
     return frozenset(_without(case))
+
+
+def plain_case(case: Case) -> Case:
+    """Return a case of the same family without features: an even pad with the neutral value."""
+    op = case.op.replace(f"{case.spec.rank}d", "1d")
+    made = Case(op=op, axes=(Axis(size=6, pad=(1, 1), kernel=2),))
+    return replace(made, pad=Pad(value=_neutral_value(made)))
 
 
 def without(case: Case, feature: str) -> tuple[Case, ...]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 
 from foldproof.campaign.causes import Cause, Explanation, Failing, OutOfTimeError, explain, find_cause
 from foldproof.campaign.failing import FailingCase, Place
+from foldproof.campaign.features import plain_case
 from foldproof.campaign.journal import Journal
+from foldproof.campaign.known import KnownFailure
 from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import DistinctFailure, Summary, shrunk_record
@@ -25,16 +27,32 @@ from foldproof.workers.pool import WorkerPool
 MOST_CAUSES = 20
 """How many causes of one fingerprint are looked for."""
 
+EXPLAIN_SECONDS = 300.0
+"""Time limit of finding out which cases a cause explains, where the campaign has no other."""
+
 
 def group_failures(
-    settings: Settings, pool: WorkerPool, listener: Listener, journal: Journal | None, summary: Summary
+    settings: Settings,
+    pool: WorkerPool,
+    listener: Listener,
+    journal: Journal | None,
+    summary: Summary,
+    known: Sequence[KnownFailure] = (),
 ) -> None:
     """Replace the failures of a summary by one for each cause, each shrunk, saved, and run again.
+
+    Args:
+        settings: those of the campaign.
+        pool: the workers.
+        listener: receives the events.
+        journal: an open journal, with shrunk failures that are not shrunk again.
+        summary: its failures are replaced, and its failing cases counted as known or failed.
+        known: known failures that still fail. What they explain is not a failure.
 
     Raises:
         KeyboardInterrupt: if the user stops it. The summary then has what was found before.
     """
-    for fingerprint in list(summary.failures):
+    for fingerprint in [*summary.failures, *(each for each in summary.failing if each not in summary.failures)]:
         if listener.stopped:
             raise KeyboardInterrupt
         _Group(
@@ -45,12 +63,17 @@ def group_failures(
             summary=summary,
             failing=Failing(pool=pool, fingerprint=fingerprint, stopped=lambda: listener.stopped),
             waiting=list(summary.failing[fingerprint].kept),
+            known=[each for each in known if each.fingerprint == fingerprint],
         ).run()
 
 
 @dataclass(kw_only=True)
 class _Group:
-    """The failures of one fingerprint. ``waiting`` holds the cases that no cause explains yet."""
+    """The failures of one fingerprint.
+
+    ``waiting`` holds the cases that no cause explains yet, ``excused`` the places of those that a known failure
+    explains, and ``known_causes`` the causes of known failures.
+    """
 
     settings: Settings
     pool: WorkerPool
@@ -59,11 +82,15 @@ class _Group:
     summary: Summary
     failing: Failing
     waiting: list[FailingCase]
+    known: Sequence[KnownFailure] = ()
     found: list[DistinctFailure] = field(default_factory=list)
+    known_causes: list[Cause] = field(default_factory=list)
+    excused: set[Place] = field(default_factory=set)
     starts: dict[Place, Failure] = field(default_factory=dict)
 
     def run(self) -> None:
         try:
+            self._find_known_causes()
             self._restore()
             while self.waiting and self._explain() and len(self.found) < MOST_CAUSES:
                 if not self._shrink_next():
@@ -72,6 +99,30 @@ class _Group:
             self._close()
 
     # --- steps ----------------------------------------------------------------------------------------
+
+    def _find_known_causes(self) -> None:
+        """Find the causes of the known failures, and take their own cases as known."""
+        same = {each.case for each in self.known}
+        self.excused |= {case.place for case in self.waiting if case.failure.case in same}
+        self.waiting = [case for case in self.waiting if case.place not in self.excused]
+        if not self.waiting:
+            return
+        self._start_clock()
+        try:
+            for each in self.known:
+                self.failing.check([each.case, plain_case(each.case)])
+                if self.failing.failure(each.case) is None:
+                    continue  # it failed when it was replayed, but does not always fail
+                cause = find_cause(each.case, self.failing, hint=each.hint)
+                if cause or self.failing.failure(plain_case(each.case)) is not None:
+                    self.known_causes.append(Cause(features=cause, known=True))
+        except OutOfTimeError:
+            pass
+
+    def _is_known(self, found: DistinctFailure) -> bool:
+        """Return whether a shrunk failure is a known one: it has the same case, or the same cause."""
+        cause = None if found.cause is None else Cause(features=found.cause, known=True)
+        return found.smallest.case in {each.case for each in self.known} or cause in self.known_causes
 
     def _restore(self) -> None:
         """Take the shrunk failures from the journal."""
@@ -91,7 +142,10 @@ class _Group:
 
     def _next_failure(self, failure: Failure | None) -> DistinctFailure | None:
         if not self.found:
-            return self.summary.failures[self.failing.fingerprint]
+            present = self.summary.failures.get(self.failing.fingerprint)
+            if present is not None or failure is None:
+                return present
+            return DistinctFailure(failure=failure)
         first = failure or self.found[0].failure
         return DistinctFailure(failure=first, number=len(self.found) + 1)
 
@@ -100,16 +154,19 @@ class _Group:
         if any(found.cause is None for found in self.found):
             return False
         causes = {Cause(features=found.cause): found for found in reversed(self.found) if found.cause is not None}
-        if not causes:
+        every = [*self.known_causes, *reversed(causes)]
+        if not every:
             return True
         self._start_clock()
         try:
-            explanations = explain([case.failure.case for case in self.waiting], list(reversed(causes)), self.failing)
+            explanations = explain([case.failure.case for case in self.waiting], every, self.failing)
         except OutOfTimeError:
             return False
         left = []
         for case, explanation in zip(self.waiting, explanations, strict=True):
-            if explanation.explained:
+            if explanation.explained and explanation.cause.known:
+                self.excused.add(case.place)
+            elif explanation.explained:
                 causes[explanation.cause].explained.append(case.place)
             else:
                 left.append(case)
@@ -129,10 +186,13 @@ class _Group:
         found = self._next_failure(case.failure)
         assert found is not None
         self.listener.on_shrinking(found)
-        others = [Cause(features=each.cause) for each in self.found if each.cause is not None]
+        others = [Cause(features=each.cause) for each in self.found if each.cause is not None] + self.known_causes
         shrink_failure(self.settings, self.pool, found, start=self.starts.get(case.place), others=others)
         if found.smallest_is_minimal:
             self._find_cause(found)
+        if self._is_known(found):
+            self.excused.add(case.place)
+            return True
         same = next((each for each in self.found if _is_same(each, found)), None)
         if same is not None:
             same.explained.append(case.place)
@@ -152,7 +212,7 @@ class _Group:
             found.cause = None
 
     def _start_clock(self) -> None:
-        self.failing.deadline = time.monotonic() + self.settings.shrink_seconds
+        self.failing.deadline = time.monotonic() + EXPLAIN_SECONDS
 
     # --- the result -----------------------------------------------------------------------------------
 
@@ -160,8 +220,9 @@ class _Group:
         """Count every case in one failure, record the failures, and put them into the summary."""
         if self.waiting:
             self._count_waiting()
+        self.summary.count_known(self.failing.fingerprint, self.excused)
         for found in self.found:
-            found.dropped = self.summary.failing[self.failing.fingerprint].dropped if found.number == 1 else 0
+            found.dropped = 0 if found.number > 1 or self.known else self._count_dropped()
             found.count = len(found.explained) + found.unexplained + found.dropped
             if found.explained:
                 found.first_met = self.summary.number_of(min(found.explained))
@@ -169,6 +230,9 @@ class _Group:
         for found in self.found:
             if self.journal and found.shrunk and found.explained != self._recorded(found):
                 self.journal.record_shrunk(shrunk_record(found))
+
+    def _count_dropped(self) -> int:
+        return self.summary.failing[self.failing.fingerprint].dropped
 
     def _count_waiting(self) -> None:
         """Count the cases that are not explained in the last failure, or in one of their own."""
@@ -188,6 +252,9 @@ class _Group:
 
     def _replace(self) -> None:
         failures: dict[str, DistinctFailure] = {}
+        if self.failing.fingerprint not in self.summary.failures:
+            self.summary.failures |= {each.name: each for each in self.found}
+            return
         for name, found in self.summary.failures.items():
             if found.failure.fingerprint != self.failing.fingerprint:
                 failures[name] = found

@@ -91,7 +91,9 @@ class Summary:
         failures: name -> distinct failure. The name is the fingerprint, and after triage the number of the cause.
         failing: fingerprint -> failing cases that are kept for triage.
         sizes: shard -> executed cases.
-        known: fingerprint of a known failure -> cases; they are not in ``failures`` nor in ``failed``.
+        known: fingerprint -> cases that a known failure explains; they are not in ``failures`` nor in ``failed``.
+            Before triage, all cases with the fingerprint of a known failure.
+        judged: fingerprints whose failing cases triage has looked at.
         resumed: executed cases that a resumed journal brought in.
         interrupted: whether the user stopped the campaign.
         problem: the error that ended the campaign early; empty if there was none.
@@ -118,6 +120,7 @@ class Summary:
     failing: dict[str, FailingCases] = field(default_factory=dict)
     sizes: Counter[int] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
+    judged: set[str] = field(default_factory=set)
     resumed: int = 0
     interrupted: bool = False
     problem: str = ""
@@ -159,6 +162,27 @@ class Summary:
 
     def _failing(self, fingerprint: str) -> FailingCases:
         return self.failing.setdefault(fingerprint, FailingCases())
+
+    @property
+    def known_not_examined(self) -> int:
+        """How many of the ``known`` cases have the fingerprint of a known failure, but were not looked at."""
+        return sum(
+            min(self.known[name], cases.dropped) if name in self.judged else self.known[name]
+            for name, cases in self.failing.items()
+        )
+
+    def count_known(self, fingerprint: str, places: Container[Place]) -> None:
+        """Count the failing cases at these places as known, and the other ones that were kept as failed."""
+        self.judged.add(fingerprint)
+        for each in self.failing[fingerprint].kept:
+            is_known = each.place in places
+            change = int(is_known) - int(each.known)
+            self.known[fingerprint] += change
+            self.failed -= change
+            self.by_op[each.failure.case.op, "known"] += change
+            self.by_op[each.failure.case.op, "failed"] -= change
+        self.by_op = +self.by_op
+        self.known = +self.known
 
     def number_of(self, place: Place) -> int:
         """Return which case of the campaign stands at a place, from 1."""
@@ -220,6 +244,7 @@ class Summary:
             "cases_per_second": round(self.cases_per_second, 3),
             "by_op": {f"{op} {outcome}": n for (op, outcome), n in sorted(self.by_op.items())},
             **{name: dict(getattr(self, name)) for name in COUNTERS},
+            "known_not_examined": self.known_not_examined,
             "resumed": self.resumed,
             "interrupted": self.interrupted,
             "problem": self.problem,

@@ -16,7 +16,7 @@ from foldproof.oracle.legality import Legality
 OUTCOMES = ("folded", "refused", "failed", "known", "in doubt", "not executed")
 
 MEANINGS = {
-    "known": "a failure that the list of known failures (--known) contains. It does not fail the campaign.",
+    "known": "a failure with the cause of a known one (--known). It does not fail the campaign.",
     "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
     "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
@@ -43,6 +43,9 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
     counted = _counter_table(summary)
     if counted.row_count:
         console.print(counted)
+    if summary.known_not_examined:
+        text = f"not looked at: {summary.known_not_examined} failures with the fingerprint of a known one"
+        console.print(Text(f"{text}; some may have another cause", style="yellow"), soft_wrap=True)
     for found in summary.failures.values():
         console.print(failure_text(found, replay_options), soft_wrap=True)
     console.print(_closing_line(summary), soft_wrap=True)

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from foldproof import Axis, Case, Pad
-from foldproof.campaign import grouping
+from foldproof.campaign import failing, grouping
 from foldproof.campaign.features import ASYMMETRIC
 from foldproof.campaign.grouping import group_failures
 from foldproof.campaign.journal import Journal
+from foldproof.campaign.known import KnownFailure
 from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary
 from foldproof.checking.failures import failure
 from foldproof.checking.result import Verdict
+from foldproof.corpus.entry import Entry, save_entry
 
 ROOT = Path(__file__).parents[2]
 VALUE, MODE = "value that is not neutral", "mode"
@@ -154,6 +156,93 @@ def test_records_of_shards_carry_their_failing_cases():
         summary.absorb(json.loads(json.dumps(part.to_record())), shard=shard)
     group_failures(Settings(), pool, Listener(), None, summary)
     assert outcome(summary) == outcome(whole)
+
+
+# --- known failures -----------------------------------------------------------------------------------
+
+FINGERPRINT = "Miscompile/max_pool/values"
+
+
+def known(case, *hint):
+    return KnownFailure(path=Path("known.case.json"), case=case, fingerprint=FINGERPRINT, hint=hint)
+
+
+def judged(pool, *failures, cases=CASES, **settings):
+    summary = Summary(seed=0)
+    for case in cases:
+        summary.add(case, pool.check(case), {FINGERPRINT} if failures else ())
+    listener = Listener()
+    group_failures(Settings(**settings), pool, listener, None, summary, failures)
+    return summary
+
+
+def test_a_known_failure_excuses_what_has_its_cause_and_the_rest_is_new():
+    summary = judged(Pool(swapped, ignored), known(WRONG_VALUE))
+    [found] = summary.failures.values()
+    assert (found.cause, found.count, found.smallest_is_minimal) == ((ASYMMETRIC,), 3, True)
+    assert (summary.known, summary.failed) == ({FINGERPRINT: 1}, 3)
+    assert summary.by_op == {("max_pool1d", "known"): 1, ("max_pool1d", "failed"): 3, ("max_pool1d", "folded"): 3}
+
+
+def test_all_failures_with_the_cause_of_a_known_one_are_known():
+    for case in (WRONG_VALUE, BOTH):
+        summary = judged(Pool(ignored), known(case))
+        assert (summary.failures, summary.known, summary.failed) == ({}, {FINGERPRINT: 2}, 0)
+        assert summary.known_not_examined == 0
+
+
+def test_the_recorded_cause_of_a_known_case_decides_between_two():
+    summary = judged(Pool(swapped, ignored), known(BOTH, ASYMMETRIC))
+    assert [each.cause for each in summary.failures.values()] == [(VALUE,)]
+    summary = judged(Pool(swapped, ignored), known(BOTH, VALUE))
+    assert [each.cause for each in summary.failures.values()] == [(ASYMMETRIC,)]
+
+
+def test_a_known_case_whose_cause_has_no_name_excuses_itself_and_what_shrinks_to_it():
+    def odd_size(case):
+        return case.axes[0].size == 5
+
+    def find(case, start):
+        return judged(Pool(odd_size, swapped), known(case), cases=[start])
+
+    odd = replace(PLAIN, axes=(Axis(size=5, pad=(1, 1), kernel=2),))
+    assert find(odd, odd).failures == {}
+    assert len(find(odd, SKEWED).failures) == 1
+    minimal = next(iter(judged(Pool(odd_size), cases=[odd]).failures.values())).smallest.case
+    assert find(minimal, odd).failures == {}
+
+
+def test_without_time_nothing_is_known_but_the_case_itself(monkeypatch):
+    monkeypatch.setattr(grouping, "EXPLAIN_SECONDS", -1.0)
+    summary = judged(Pool(ignored), known(WRONG_VALUE), shrink_seconds=-1.0)
+    [found] = summary.failures.values()
+    assert (found.count, summary.known, summary.failed) == (1, {FINGERPRINT: 1}, 1)
+
+
+def test_known_failures_that_were_not_kept_are_counted_as_not_examined(monkeypatch):
+    monkeypatch.setattr(failing, "MOST_KEPT", 2)
+    summary = judged(Pool(ignored), known(WRONG_VALUE), cases=[WRONG_VALUE] * 5)
+    assert (summary.failures, summary.known, summary.known_not_examined) == ({}, {FINGERPRINT: 5}, 3)
+
+
+@pytest.mark.slow
+def test_a_new_defect_beside_a_known_one_ends_with_exit_code_1(tmp_path):
+    pool = Case(op="max_pool1d", axes=(Axis(pad=(0, 1)),), pad=Pad(value=0.0))
+    save_entry(tmp_path / "known", Entry(case=pool, found={"failure": FINGERPRINT}))
+    mended = Case(op="max_pool1d", axes=(Axis(size=4),))
+    gone = save_entry(tmp_path / "known", Entry(case=mended, found={"failure": FINGERPRINT}))
+    options = ["--ops", "max_pool1d", "--examples", "40", "--seed", "1", "--workers", "2", "--json", tmp_path / "log"]
+    options += ["--known", tmp_path / "known", "--no-save"]
+    for name, code, causes in (("value_ignored", 0, []), ("value_ignored_and_swapped", 1, [ASYMMETRIC])):
+        command = [sys.executable, "-m", "foldproof", "fuzz", "--pass", f"tests.support.several_defects:{name}"]
+        run = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=400)
+        assert run.returncode == code, run.stdout + run.stderr
+        summary = json.loads((tmp_path / "log").read_text().splitlines()[-1])
+        found = [each for each in summary["failures"] if each["fingerprint"] == FINGERPRINT]
+        assert [each["cause"][:1] for each in found if each["minimal"]][:1] == [[each] for each in causes]
+        assert summary["known"][FINGERPRINT] > 0
+        assert summary["known_no_longer_failing"] == [str(gone)]
+        assert f"known failure {gone} no longer fails" in run.stdout
 
 
 @pytest.mark.slow
