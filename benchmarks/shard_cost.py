@@ -26,11 +26,11 @@ from rich.console import Console
 from rich.table import Table
 
 import foldproof.campaign.distributed.dask_cluster
-from foldproof.campaign.campaign import Listener
 from foldproof.campaign.distributed.dask_cluster import Cluster, shard_task
 from foldproof.campaign.distributed.remote import ShardLedger, ShardResult
 from foldproof.campaign.distributed.shard_process import run_in_process
 from foldproof.campaign.journal import JOURNAL, Journal
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary
 from foldproof.checking.config import CheckConfig

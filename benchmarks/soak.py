@@ -23,7 +23,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from foldproof.campaign.campaign import Listener, run
+from foldproof.campaign.campaign import run
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary
 from foldproof.checking.config import CheckConfig

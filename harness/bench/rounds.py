@@ -20,7 +20,8 @@ from unittest.mock import patch
 
 from hypothesis.strategies import SearchStrategy
 
-from foldproof.campaign.campaign import BATCH_CASES, Listener, run
+from foldproof.campaign.campaign import BATCH_CASES, run
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.case import Case
 from foldproof.checking.config import CheckConfig

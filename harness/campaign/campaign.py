@@ -13,39 +13,20 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from foldproof.campaign.digest import Digest
+from foldproof.campaign.grouping import group_failures
 from foldproof.campaign.journal import Journal, JournalError
+from foldproof.campaign.known import KnownFailure
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.prefetch import prefetch_shards
 from foldproof.campaign.settings import Settings
-from foldproof.campaign.summary import DistinctFailure, Summary, failure_record, shard_record
-from foldproof.campaign.triage import restore_shrunk, save_failure, shrink_failure
+from foldproof.campaign.summary import Summary, shard_record
+from foldproof.campaign.triage import save_failure
 from foldproof.case import Case
 from foldproof.core.errors import UsageError
 from foldproof.corpus.entry import CorpusError
 from foldproof.workers.pool import Job, WorkerPool
 
 BATCH_CASES = 16
-
-
-class Listener:
-    """Receives the events of a campaign; a report overrides its methods.
-
-    ``stopped`` is set when the user stops the campaign: a KeyboardInterrupt alone is lost where Python ignores
-    exceptions, such as in a finalizer.
-    """
-
-    stopped = False
-
-    def on_progress(self, summary: Summary) -> None:
-        """A batch was checked."""
-
-    def on_failure(self, found: DistinctFailure) -> None:
-        """A new distinct failure was found."""
-
-    def on_shrinking(self, found: DistinctFailure) -> None:
-        """A failure is about to be shrunk."""
-
-    def on_shrunk(self, found: DistinctFailure) -> None:
-        """A failure was shrunk, saved and rerun."""
 
 
 class CampaignError(UsageError):
@@ -62,6 +43,7 @@ def run(
     listener: Listener,
     journal: Journal | None = None,
     run_shards: RunShards | None = None,
+    known: Sequence[KnownFailure] = (),
 ) -> Summary:
     """Run a campaign until its budget ends, then shrink and save its distinct failures.
 
@@ -74,6 +56,7 @@ def run(
         listener: receives the events.
         journal: an open journal. Shards that it has are not checked again; finished shards are recorded in it.
         run_shards: checks the shards elsewhere; ``pool`` then only shrinks.
+        known: known failures that still fail, whose fingerprints are ``settings.known``.
 
     Returns:
         The summary, with the shards of the journal.
@@ -83,7 +66,7 @@ def run(
     """
     summary = Summary(seed=settings.seed)
     for shard in sorted(journal.shards, key=itemgetter("shard")) if journal else ():
-        summary.absorb(shard)
+        summary.absorb(shard, shard=shard["shard"])
     summary.resumed = summary.executed
     started = time.monotonic()
     try:
@@ -92,15 +75,7 @@ def run(
                 save_failure(settings, found)  # a shard may be recorded before its failures are saved
         (run_shards or _run_shards)(settings, pool, listener, journal, summary, started)
         summary.seconds = time.monotonic() - started
-        for found in summary.failures.values():
-            if listener.stopped:
-                raise KeyboardInterrupt
-            if not restore_shrunk(journal, found):
-                listener.on_shrinking(found)
-                shrink_failure(settings, pool, found)
-                if journal:
-                    journal.record_shrunk(failure_record(found))
-                listener.on_shrunk(found)
+        group_failures(settings, pool, listener, journal, summary, known)
     except KeyboardInterrupt:
         summary.interrupted = True
         summary.seconds = summary.seconds or time.monotonic() - started
@@ -116,9 +91,9 @@ def _run_shards(
     part, digest, finished = Summary(seed=settings.seed), Digest(), 0.0
     for batch, job in _submit_batches(settings, pool, summary, journal, started):
         for case, result in zip(job.cases, job.results(), strict=True):
-            part.add(case, result, settings.known)
+            part.add(case, result, settings.known, shard=batch.shard)
             digest.add(case, result)
-            new = summary.add(case, result, settings.known)
+            new = summary.add(case, result, settings.known, shard=batch.shard)
             if new is not None:
                 listener.on_failure(new)
                 save_failure(settings, new)

@@ -17,6 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
+from foldproof.campaign.failing import failure_name
 from foldproof.campaign.formats import FORMAT, FORMATS, upgrade
 from foldproof.case import Case
 from foldproof.core.errors import UsageError
@@ -40,7 +41,7 @@ class Journal:
         folder: where it is.
         start: the start line: the settings of the campaign, and the versions that it runs with.
         shards: the lines of finished shards.
-        shrunk: the lines of shrunk failures, by fingerprint.
+        shrunk: the lines of shrunk failures, by name.
         sources: each source that the pass had (``foldproof.core.pass_source``), the last one last; empty if the
             journal is older than that.
     """
@@ -105,7 +106,8 @@ class Journal:
             if line["event"] == "shard":
                 journal.shards.append(line)
             elif line["event"] == "shrunk":
-                journal.shrunk[line["fingerprint"]] = line
+                number = line.get("number", 1)
+                journal.shrunk[failure_name(line["fingerprint"], number)] = line
             elif line["event"] == "pass":
                 journal.sources.append(line[PASS_SOURCE])
         return journal

@@ -28,7 +28,7 @@ class Settings:
         seconds: budget: how long to run; None means unlimited. The first budget that is used up ends the campaign.
         max_failures: budget: how many distinct failures end the campaign; None means unlimited.
         shrink_seconds: budget of shrinking each distinct failure.
-        known: fingerprints of failures that are counted, but not reported.
+        known: fingerprints of known failures. Triage finds out which failures with them are known.
         workers: how many processes check cases on this machine.
         corpus: the folder into which failing cases are saved; None saves none.
     """

@@ -118,14 +118,19 @@ class _InProcess:
         return result
 
 
-def shrink_with(failure: Failure, checker: Checker, *, seconds: float = 60.0) -> ShrinkResult:
-    """Return the smallest case with the fingerprint of ``failure`` that ``checker`` finds within ``seconds``."""
+def shrink_with(
+    failure: Failure, checker: Checker, *, seconds: float = 60.0, accept: Callable[[Case], bool] = lambda case: True
+) -> ShrinkResult:
+    """Return the smallest case with the fingerprint of ``failure`` that ``checker`` finds within ``seconds``.
+
+    Cases that ``accept`` rejects, since they fail for another cause, do not count as simpler.
+    """
     started = time.monotonic()
     known: dict[Case, Result] = {failure.case: failure}
     position = 0
     while True:
         better = None
-        candidates = list(failure.case.simpler())
+        candidates = [case for case in failure.case.simpler() if accept(case)]
         # Begin after the last success, then wrap around: most of the changes before it have failed already.
         start = position % len(candidates) if candidates else 0
         order = [*range(start, len(candidates)), *range(start)]

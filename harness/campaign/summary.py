@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from foldproof.campaign.failing import FailingCase, FailingCases, Place, failure_name
 from foldproof.campaign.shrinker import ShrinkResult
 from foldproof.case import Case
 from foldproof.checking.failures import Failure, failure
@@ -19,11 +20,17 @@ RERUNS = 3
 
 @dataclass(kw_only=True)
 class DistinctFailure:
-    """All failures of one fingerprint.
+    """Failures of one fingerprint and one cause; until triage, all failures of the fingerprint.
 
     Attributes:
         failure: the first one.
-        count: how many cases failed so.
+        count: how many cases failed so: those that it explains, and those that triage could not look at.
+        number: which one of its fingerprint it is, from 1.
+        cause: the features that the shrunk case needs in order to fail; None if that is not known.
+        explained: where the cases are that it explains.
+        first_met: the number of its first case in the campaign, from 1; 0 before triage.
+        unexplained: how many of ``count`` were not explained because the time ended.
+        dropped: how many of ``count`` were not kept for triage.
         shrunk: the result of shrinking it; None before.
         reproduced: how many of ``RERUNS`` reruns of the shrunk case failed again.
         path: the file of its case; None if it is not saved.
@@ -36,6 +43,22 @@ class DistinctFailure:
     reproduced: int = 0
     path: Path | None = None
     reproducer: Reproducer | None = None
+    number: int = 1
+    cause: tuple[str, ...] | None = None
+    explained: list[Place] = field(default_factory=list)
+    first_met: int = 0
+    unexplained: int = 0
+    dropped: int = 0
+
+    @property
+    def name(self) -> str:
+        """The fingerprint, with the number of the cause if it is not the first one."""
+        return failure_name(self.failure.fingerprint, self.number)
+
+    @property
+    def smallest_is_minimal(self) -> bool:
+        """Whether the smallest known case is 1-minimal."""
+        return self.shrunk is not None and self.shrunk.minimal
 
     @property
     def smallest(self) -> Failure:
@@ -65,8 +88,12 @@ class Summary:
         known_issues: known issue of TVM -> cases.
         unsupported: why the IR cannot express a case -> cases; they were not executed.
         fallbacks: reason -> cases that the fast pipeline left to the default one.
-        failures: fingerprint -> distinct failure.
-        known: fingerprint of a known failure -> cases; they are not in ``failures`` nor in ``failed``.
+        failures: name -> distinct failure. The name is the fingerprint, and after triage the number of the cause.
+        failing: fingerprint -> failing cases that are kept for triage.
+        sizes: shard -> executed cases.
+        known: fingerprint -> cases that a known failure explains; they are not in ``failures`` nor in ``failed``.
+            Before triage, all cases with the fingerprint of a known failure.
+        judged: fingerprints whose failing cases triage has looked at.
         resumed: executed cases that a resumed journal brought in.
         interrupted: whether the user stopped the campaign.
         problem: the error that ended the campaign early; empty if there was none.
@@ -90,7 +117,10 @@ class Summary:
     unsupported: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
     failures: dict[str, DistinctFailure] = field(default_factory=dict)
+    failing: dict[str, FailingCases] = field(default_factory=dict)
+    sizes: Counter[int] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
+    judged: set[str] = field(default_factory=set)
     resumed: int = 0
     interrupted: bool = False
     problem: str = ""
@@ -100,11 +130,15 @@ class Summary:
         """Cases per second of this process, without those of a resumed journal."""
         return (self.executed - self.resumed) / self.seconds if self.seconds else 0.0
 
-    def add(self, case: Case, result: Result, known: Container[str] = ()) -> DistinctFailure | None:
-        """Count a result. Return the distinct failure if it is new, else None."""
+    def add(self, case: Case, result: Result, known: Container[str] = (), *, shard: int = 0) -> DistinctFailure | None:
+        """Count the next result of a shard. Return the distinct failure if it is new, else None."""
         self.executed += 1
+        place = Place(shard, self.sizes[shard])
+        self.sizes[shard] += 1
         if isinstance(result, Failure):
-            if result.fingerprint in known:
+            is_known = result.fingerprint in known
+            self._failing(result.fingerprint).add(FailingCase(place=place, failure=result, known=is_known))
+            if is_known:
                 self.known[result.fingerprint] += 1
                 self.by_op[case.op, "known"] += 1
                 return None
@@ -126,6 +160,34 @@ class Summary:
         self._count(result)
         return None
 
+    def _failing(self, fingerprint: str) -> FailingCases:
+        return self.failing.setdefault(fingerprint, FailingCases())
+
+    @property
+    def known_not_examined(self) -> int:
+        """How many of the ``known`` cases have the fingerprint of a known failure, but were not looked at."""
+        return sum(
+            min(self.known[name], cases.dropped) if name in self.judged else self.known[name]
+            for name, cases in self.failing.items()
+        )
+
+    def count_known(self, fingerprint: str, places: Container[Place]) -> None:
+        """Count the failing cases at these places as known, and the other ones that were kept as failed."""
+        self.judged.add(fingerprint)
+        for each in self.failing[fingerprint].kept:
+            is_known = each.place in places
+            change = int(is_known) - int(each.known)
+            self.known[fingerprint] += change
+            self.failed -= change
+            self.by_op[each.failure.case.op, "known"] += change
+            self.by_op[each.failure.case.op, "failed"] -= change
+        self.by_op = +self.by_op
+        self.known = +self.known
+
+    def number_of(self, place: Place) -> int:
+        """Return which case of the campaign stands at a place, from 1."""
+        return sum(size for shard, size in self.sizes.items() if shard < place.shard) + place.offset + 1
+
     def _add_failure(self, new: DistinctFailure) -> DistinctFailure | None:
         found = self.failures.get(new.failure.fingerprint)
         if found is not None:
@@ -144,9 +206,14 @@ class Summary:
         if verdict.legality is not None:
             self.legality[str(verdict.legality)] += 1
 
-    def absorb(self, record: Mapping[str, Any]) -> list[DistinctFailure]:
-        """Add the record of another summary, as ``to_dict`` made it. Return the distinct failures that are new."""
+    def absorb(self, record: Mapping[str, Any], *, shard: int = 0) -> list[DistinctFailure]:
+        """Add the record of the next part of a shard, as ``to_record`` made it. Return the failures that are new."""
         new = []
+        start = self.sizes[shard]
+        self.sizes[shard] += record["executed"]
+        failing = record["failing"] if "failing" in record else _first_cases(record)
+        for fingerprint, cases in failing.items():
+            self._failing(fingerprint).absorb(cases, shard, start, known=fingerprint in record.get("known", {}))
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + record[name])
         for name in COUNTERS:
@@ -160,6 +227,12 @@ class Summary:
             new.append(self._add_failure(DistinctFailure(failure=seen, count=each["count"], path=path)))
         return [found for found in new if found is not None]
 
+    def to_record(self, whole: "Summary | None" = None) -> dict[str, Any]:
+        """Return the record of a part of a campaign, with the failing cases that the ``whole`` campaign needs."""
+        others = whole.failing if whole else {}
+        failing = {name: cases.to_dict(others.get(name)) for name, cases in self.failing.items()}
+        return {**self.to_dict(), "failing": failing}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the last line of ``--json``."""
         return {
@@ -171,6 +244,7 @@ class Summary:
             "cases_per_second": round(self.cases_per_second, 3),
             "by_op": {f"{op} {outcome}": n for (op, outcome), n in sorted(self.by_op.items())},
             **{name: dict(getattr(self, name)) for name in COUNTERS},
+            "known_not_examined": self.known_not_examined,
             "resumed": self.resumed,
             "interrupted": self.interrupted,
             "problem": self.problem,
@@ -182,6 +256,15 @@ COUNTERS = ("reasons", "rules", "legality", "undefined", "known_issues", "unsupp
 """The counts of a summary, as journals and ``--json`` name them."""
 
 
+def _first_cases(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the failing cases of a record that holds only the first of each fingerprint, as older ones do."""
+    first = {}
+    for each in record["failures"]:
+        case = {name: each[name] for name in ("kind", "symptom", "detail", "case")}
+        first[each["fingerprint"]] = {"cases": [{"index": 0, **case}], "dropped": each["count"] - 1}
+    return first
+
+
 def failure_record(found: DistinctFailure) -> dict[str, Any]:
     """Return the record of a distinct failure, as ``--json`` and journals have it."""
     return {
@@ -189,6 +272,11 @@ def failure_record(found: DistinctFailure) -> dict[str, Any]:
         "kind": found.smallest.kind,
         "symptom": found.smallest.symptom,
         "count": found.count,
+        "cause": None if found.cause is None else list(found.cause),
+        "explains": len(found.explained),
+        "first_met": found.first_met,
+        "unexplained": found.unexplained,
+        "dropped": found.dropped,
         "detail": found.smallest.detail,
         "case": found.smallest.case.to_json(),
         "minimal": bool(found.shrunk and found.shrunk.minimal),
@@ -202,4 +290,10 @@ def shard_record(part: Summary, summary: Summary) -> dict[str, Any]:
     """Return the record of a shard, as journals have it; ``summary`` knows the paths of saved failures."""
     for fingerprint, found in part.failures.items():
         found.path = summary.failures[fingerprint].path if fingerprint in summary.failures else None
-    return {name: value for name, value in part.to_dict().items() if name != "event"}
+    return {name: value for name, value in part.to_record(summary).items() if name != "event"}
+
+
+def shrunk_record(found: DistinctFailure) -> dict[str, Any]:
+    """Return the record of a shrunk failure, as journals have it."""
+    explained = [list(place) for place in found.explained]
+    return {**failure_record(found), "number": found.number, "explained": explained}

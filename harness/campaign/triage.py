@@ -1,9 +1,11 @@
 """Triage of a distinct failure: it is saved when it is found, then shrunk, rerun in fresh processes, and reproduced."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from foldproof.campaign.journal import Journal
+from foldproof.campaign.causes import Cause
+from foldproof.campaign.failing import Place
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.campaign.summary import RERUNS, DistinctFailure
@@ -15,9 +17,35 @@ from foldproof.repro.reproducer import Reproducer, write_reproducer
 from foldproof.workers.pool import WorkerPool
 
 
-def shrink_failure(settings: Settings, pool: WorkerPool, found: DistinctFailure) -> None:
-    """Shrink a failure, save the small case in place of the first one, and run it and its script in fresh processes."""
-    found.shrunk = shrink_with(found.failure, pool, seconds=settings.shrink_seconds)
+def shrink_failure(
+    settings: Settings,
+    pool: WorkerPool,
+    found: DistinctFailure,
+    *,
+    start: Failure | None = None,
+    others: Sequence[Cause] = (),
+    seconds: float | None = None,
+) -> None:
+    """Shrink a failure.
+
+    Args:
+        settings: those of the campaign.
+        pool: the workers.
+        found: the failure.
+        start: a failing variant of its case to begin with; None is the case itself.
+        others: causes that the shrunk case must not have.
+        seconds: time limit, in seconds; None is that of the settings.
+    """
+    start = start or found.failure
+    excluded = [cause for cause in others if not cause.may_explain(start.case)]
+    seconds = settings.shrink_seconds if seconds is None else seconds
+    found.shrunk = shrink_with(
+        start, pool, seconds=seconds, accept=lambda case: not any(cause.may_explain(case) for cause in excluded)
+    )
+
+
+def confirm_failure(settings: Settings, pool: WorkerPool, found: DistinctFailure) -> None:
+    """Save the shrunk case in place of the first one, and run it and its script in fresh processes."""
     found.reproduced = _count_reproduced(settings, found.smallest)
     first = found.path
     save_failure(settings, found)
@@ -58,12 +86,13 @@ def save_failure(settings: Settings, found: DistinctFailure) -> None:
     }
     if found.shrunk is not None:
         record |= {"minimal": found.shrunk.minimal, "reproduced": f"{found.reproduced}/{RERUNS}"}
+    if found.cause is not None:
+        record["cause"] = list(found.cause)
     found.path = save_entry(settings.corpus, Entry(case=failure.case, found=record))
 
 
-def restore_shrunk(journal: Journal | None, found: DistinctFailure) -> bool:
-    """Take the shrunk case of a failure from the journal, if it has one; return whether it has."""
-    record = journal.shrunk.get(found.failure.fingerprint) if journal else None
+def restore_shrunk(record: dict[str, Any] | None, found: DistinctFailure) -> bool:
+    """Take the shrunk case of a failure from its line in the journal, if there is one; return whether there is."""
     if record is None or not (record["path"] is None or Path(record["path"]).exists()):
         return False
     smallest = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
@@ -71,4 +100,6 @@ def restore_shrunk(journal: Journal | None, found: DistinctFailure) -> bool:
     found.reproduced = int(record["reproduced"].split("/")[0])
     found.path = Path(record["path"]) if record["path"] else None
     found.reproducer = Reproducer.from_dict(record) if "script" in record and found.path else None
+    found.cause = tuple(record["cause"]) if record.get("cause") is not None else None
+    found.explained = [Place(*place) for place in record.get("explained", ())]
     return True

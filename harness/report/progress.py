@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from foldproof.campaign.campaign import Listener
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.summary import DistinctFailure, Summary
 
 QUIET_SECONDS = 60.0

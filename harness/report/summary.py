@@ -16,7 +16,7 @@ from foldproof.oracle.legality import Legality
 OUTCOMES = ("folded", "refused", "failed", "known", "in doubt", "not executed")
 
 MEANINGS = {
-    "known": "a failure that the list of known failures (--known) contains. It does not fail the campaign.",
+    "known": "a failure with the cause of a known one (--known). It does not fail the campaign.",
     "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
     "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
@@ -43,6 +43,9 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
     counted = _counter_table(summary)
     if counted.row_count:
         console.print(counted)
+    if summary.known_not_examined:
+        text = f"not looked at: {summary.known_not_examined} failures with the fingerprint of a known one"
+        console.print(Text(f"{text}; some may have another cause", style="yellow"), soft_wrap=True)
     for found in summary.failures.values():
         console.print(failure_text(found, replay_options), soft_wrap=True)
     console.print(_closing_line(summary), soft_wrap=True)
@@ -112,7 +115,7 @@ def failure_text(found: DistinctFailure, replay_options: str) -> RenderableType:
     lines = [Text(f"{failure.fingerprint}, seen {times}", style="bold red"), Text(f"  {failure.detail}")]
     lines.append(Text("\n".join("  " + line for line in describe(failure.case).splitlines()), style="cyan"))
     lines.append(Text(f"  {failure.case!r}"))
-    lines.append(Text(f"  {_shrunk_line(found)}", style="dim"))
+    lines.extend(Text(f"  {line}", style="dim") for line in (_shrunk_line(found), *_cause_lines(found)))
     if found.path is not None:
         lines.append(Text(f"  replay: foldproof replay {found.path}{replay_options}", style="bold"))
     if found.reproducer is not None:
@@ -134,6 +137,18 @@ def _shrunk_line(found: DistinctFailure) -> str:
         f"{size} after {found.shrunk.tried} cases in {found.shrunk.seconds:.1f} s; "
         f"reproduced {found.reproduced}/{RERUNS} in fresh processes"
     )
+
+
+def _cause_lines(found: DistinctFailure) -> Iterator[str]:
+    """Yield what is known of the cause, and how many cases were not looked at."""
+    if found.cause is not None:
+        needs = ", ".join(found.cause) or "nothing else: the simplest cases fail"
+        explains = f"explains {len(found.explained)} case{'s' if len(found.explained) != 1 else ''}"
+        yield f"cause: {needs}; {explains}, first met at case {found.first_met}"
+    if found.unexplained:
+        yield f"not explained: {found.unexplained} cases, because the time ended; they may have other causes"
+    if found.dropped:
+        yield f"not looked at: {found.dropped} more cases of this fingerprint"
 
 
 def _closing_line(summary: Summary) -> Text:

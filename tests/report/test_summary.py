@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from tests.support.snapshots import assert_snapshot
 
+from foldproof.campaign.failing import Place
 from foldproof.campaign.shrinker import ShrinkResult
 from foldproof.campaign.summary import DistinctFailure, Summary
 from foldproof.case import Axis, Case, Pad, Step
@@ -42,6 +43,11 @@ FAILURES = (
         LARGE,
         count=9,
         shrunk=shrunk("Miscompile"),
+        cause=("begin and end that differ",),
+        explained=[Place(0, 4), Place(0, 9), Place(1, 3)],
+        first_met=5,
+        unexplained=4,
+        dropped=2,
         reproduced=3,
         path=Path("foldproof-corpus/conv1d-Miscompile-values-0123456789.case.json"),
         reproducer=Reproducer(path=Path("foldproof-corpus/conv1d-Miscompile-values-0123456789.repro.py")),

@@ -13,8 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from foldproof.campaign.campaign import Listener, RunShards, has_time_left
+from foldproof.campaign.campaign import RunShards, has_time_left
 from foldproof.campaign.journal import Journal
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary, shard_record
 from foldproof.campaign.triage import save_failure
@@ -32,8 +33,8 @@ class ShardResult:
         cases: how many it has.
         whole: whether all of them were checked; a shard that reaches ``max_failures`` ends early.
         digest: the digest of its cases and results, see ``foldproof.campaign.digest``.
-        parts: records of ``Summary.to_dict`` of consecutive cases. Where ``max_failures`` is set, a part ends with the
-            batch that brought a new failure.
+        parts: records of ``Summary.to_record`` of consecutive cases. Where ``max_failures`` is set, a part ends with
+            the batch that brought a new failure.
     """
 
     shard: int
@@ -141,13 +142,13 @@ class ShardLedger:
             return
         part, now = Summary(seed=self.settings.seed), time.monotonic() - self.started
         for each in result.parts:
-            part.absorb(each)
+            part.absorb(each, shard=result.shard)
         part.seconds, self.recorded = now - self.recorded, now
         self.journal.record_shard({"shard": result.shard, "digest": result.digest, **shard_record(part, self.summary)})
 
     def _count(self, result: ShardResult) -> None:
         for each in result.parts:
-            for new in self.summary.absorb(each):
+            for new in self.summary.absorb(each, shard=result.shard):
                 self.listener.on_failure(new)
                 save_failure(self.settings, new)
             if self._reached_limit():

@@ -133,7 +133,7 @@ def _check_cases(cases: "list[Case]", pool: "WorkerPool", task: "ShardTask") -> 
             if len(fingerprints) >= settings.max_failures:
                 break  # the campaign ends here at the latest, whatever the shards before this one have
             parts.append(Summary(seed=settings.seed))
-    return {"whole": whole, "digest": str(digest), "parts": [part.to_dict() for part in parts if part.executed]}
+    return {"whole": whole, "digest": str(digest), "parts": [part.to_record() for part in parts if part.executed]}
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from foldproof.core.versions import versions
 if TYPE_CHECKING:
     from foldproof.campaign.campaign import RunShards
     from foldproof.campaign.journal import Journal
+    from foldproof.campaign.known import KnownFailure
     from foldproof.campaign.summary import Summary
-    from foldproof.workers.pool import WorkerPool
 
 
 @click.command()
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--known",
     "known_path",
     type=click.Path(path_type=Path),
-    help="Case file, or folder of them, whose recorded failures are counted, but not reported.",
+    help="Case file, or folder of them, that fails for a known cause. Failures with that cause are not reported.",
 )
 @json_option
 @click.option(
@@ -71,6 +71,7 @@ def fuzz(
 ) -> None:
     """Check random cases until a budget ends; shrink and save those that fail."""
     from foldproof.campaign.journal import Journal
+    from foldproof.campaign.known import load_known
     from foldproof.corpus.entry import require_writable
 
     if resume_path is not None and journal_path is not None:
@@ -90,8 +91,8 @@ def fuzz(
             settings = replace(settings, seconds=DEFAULT_SECONDS)
         if settings.corpus is not None:
             require_writable(settings.corpus)
-        known = _load_known(known_path)
-        settings = replace(settings, known=tuple(known.values()))
+        known = load_known(known_path) if known_path is not None else []
+        settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in known)))
         run_shards = _connect(scheduler, stack)
         lines = stack.enter_context(open_json_lines(json_path))
         if journal_path is not None:
@@ -121,19 +122,6 @@ def _exit(summary: "Summary") -> NoReturn:
     sys.exit(1 if summary.failures else 130 if summary.interrupted else 0)
 
 
-def _load_known(path: Path | None) -> dict[Path, str]:
-    """Return the files of known failures, and their fingerprints."""
-    from foldproof.corpus.entry import case_files, load_entry
-
-    known: dict[Path, str] = {}
-    for file in case_files([path]) if path is not None else ():
-        fingerprint = load_entry(file).found.get("failure")
-        if not isinstance(fingerprint, str):
-            raise UsageError(f"--known {file}: records no failure; expected a case that a campaign saved")
-        known[file] = fingerprint
-    return known
-
-
 def _connect(scheduler: str | None, stack: ExitStack) -> "RunShards | None":
     """Return how shards are run on a cluster; None is on this machine."""
     if scheduler is None:
@@ -148,11 +136,12 @@ def _run(
     settings: Settings,
     lines: JsonLines,
     journal: "Journal | None",
-    known: dict[Path, str],
+    known: "list[KnownFailure]",
     run_shards: "RunShards | None",
     changed: str,
 ) -> "Summary":
     from foldproof.campaign.campaign import run
+    from foldproof.campaign.known import replay_known
     from foldproof.campaign.prefetch import PendingDraw
     from foldproof.campaign.summary import failure_record
     from foldproof.report.progress import Progress
@@ -168,27 +157,15 @@ def _run(
         if pool.description:
             console.print(f"target: {pool.description}", markup=False)
         PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()  # raises for an unusable strategy
+        still, gone = replay_known(pool, known)
+        settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
         with progress:
-            summary = run(settings, pool, progress, journal, run_shards)
-        passing = [] if summary.interrupted else _no_longer_failing(pool, known)
+            summary = run(settings, pool, progress, journal, run_shards, still)
     print_summary(console, summary, replay_options(settings.config))
-    print_known(console, passing)
+    print_known(console, gone)
     if changed:
         console.print(changed, markup=False, soft_wrap=True)
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
-    lines.write({**summary.to_dict(), "known_no_longer_failing": [str(path) for path in passing]})
+    lines.write({**summary.to_dict(), "known_no_longer_failing": [str(path) for path in gone]})
     return summary
-
-
-def _no_longer_failing(pool: "WorkerPool", known: dict[Path, str]) -> list[Path]:
-    """Return the files of known failures whose cases do not fail in that way any more."""
-    from foldproof.checking.failures import Failure
-    from foldproof.corpus.entry import load_entry
-
-    results = pool.check_each([load_entry(path).case for path in known])
-    return [
-        path
-        for (path, fingerprint), result in zip(known.items(), results, strict=True)
-        if not (isinstance(result, Failure) and result.fingerprint == fingerprint)
-    ]

@@ -16,7 +16,7 @@ from foldproof.cli.options import CHECK_OPTIONS, replay_options, setting_options
 def shrink(path: Path, **given: Any) -> None:
     """Shrink a saved case that fails. This needs no seed."""
     from foldproof.campaign.summary import DistinctFailure
-    from foldproof.campaign.triage import shrink_failure
+    from foldproof.campaign.triage import confirm_failure, shrink_failure
     from foldproof.checking.failures import Failure
     from foldproof.corpus.entry import load_entry, require_writable
     from foldproof.report.summary import failure_text
@@ -34,5 +34,6 @@ def shrink(path: Path, **given: Any) -> None:
             sys.exit(0)
         found = DistinctFailure(failure=result)
         shrink_failure(settings, pool, found)
+        confirm_failure(settings, pool, found)
     create_console().print(failure_text(found, replay_options(settings.config)), soft_wrap=True)
     sys.exit(1)

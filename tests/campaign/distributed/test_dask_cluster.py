@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from foldproof.campaign.campaign import Listener, run
+from foldproof.campaign.campaign import run
 from foldproof.campaign.distributed.remote import ShardResult, run_remotely
 from foldproof.campaign.distributed.shard_process import run_task
 from foldproof.campaign.distributed.shard_task import ShardTask
 from foldproof.campaign.journal import JOURNAL
+from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.checking.config import CheckConfig
 from foldproof.workers.pool import WorkerPool

@@ -1,0 +1,236 @@
+"""Features of a case: what differs from the trivial case, by name, and cases without one of them.
+
+A failure has a cause (``foldproof.campaign.causes``): the features that a case needs in order to fail.
+
+Invariant: no feature is a precondition of every fold. A case whose feature is removed still has a pad, unless that pad
+is the feature.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from foldproof.case import Axis, Case, Pad, Step, dtypes
+from foldproof.case.shrinking.steps import relayout, remove_step
+from foldproof.case.step import ELEMENTWISE, STRUCTURAL
+
+Change = dict[str, Any]
+Changes = Iterator[Change]
+
+
+def features(case: Case) -> frozenset[str]:
+    """Return the names of the features that a case has."""
+    return frozenset(_without(case))
+
+
+def plain_case(case: Case) -> Case:
+    """Return a case of the same family without features: an even pad with the neutral value."""
+    op = case.op.replace(f"{case.spec.rank}d", "1d")
+    made = Case(op=op, axes=(Axis(size=6, pad=(1, 1), kernel=2),))
+    return replace(made, pad=Pad(value=_neutral_value(made)))
+
+
+def without(case: Case, feature: str) -> tuple[Case, ...]:
+    """Return variants of a case that lack one feature; none if it lacks the feature, or is not valid without it."""
+    made = (_attempt(case, change) for change in _without(case).get(feature, ()))
+    return tuple(dict.fromkeys(each for each in made if each is not None and feature not in features(each)))
+
+
+ASYMMETRIC, BEGIN, END = "begin and end that differ", "pad at the begin", "pad at the end"
+
+SIDES = frozenset({BEGIN, END})
+"""Every pad has one of them, so they are a cause only where nothing else is."""
+
+_GEOMETRY = (ASYMMETRIC, "several axes", "axes with different pads", "stride", "dilation")
+
+
+def sort_key(feature: str) -> tuple[bool, str]:
+    """Return a sort key: what minimal cases have by chance, such as the side of a pad, comes first."""
+    return (feature not in _GEOMETRY, feature)
+
+
+def _attempt(case: Case, change: Change) -> Case | None:
+    try:
+        return replace(case, **change)
+    except ValueError:
+        return None
+
+
+def _without(case: Case) -> Mapping[str, Changes]:
+    """Return the features of a case, and for each the changes that remove it."""
+    found: dict[str, Changes] = {}
+    for add in (_of_widths, _of_pad, _of_steps, _of_types, _of_consumer, _of_function):
+        found |= add(case)
+    return found
+
+
+def _axes(case: Case, change: Callable[..., Any]) -> Change:
+    return {"axes": tuple(change(axis) for axis in case.axes)}
+
+
+def _of_widths(case: Case) -> Mapping[str, Changes]:
+    found: dict[str, Changes] = {}
+    pads = [axis.pad for axis in case.axes]
+    every = [*pads, *((before, after) for step in case.steps for _, before, after in step.widths)]
+
+    def larger(sides: Sequence[int]) -> int:
+        return max(sides, key=abs)
+
+    def pad_each(sides: Callable[..., tuple[int, int]]) -> Change:
+        def change(step: Step) -> Step:
+            return replace(step, widths=tuple((letter, *sides(pair)) for letter, *pair in step.widths))
+
+        return _axes(case, lambda axis: replace(axis, pad=sides(axis.pad))) | {"steps": tuple(map(change, case.steps))}
+
+    if any(begin for begin, _ in every):
+        found[BEGIN] = iter([pad_each(lambda sides: (0, larger(sides)))])
+    if any(end for _, end in every):
+        found[END] = iter([pad_each(lambda sides: (larger(sides), 0))])
+    if any(begin != end for begin, end in every):
+        found[ASYMMETRIC] = iter([pad_each(lambda sides: (larger(sides), larger(sides)))])
+    if any(min(sides) < 0 for sides in (*every, case.pad.batch, case.pad.channel)):
+        change = pad_each(lambda sides: (abs(sides[0]), abs(sides[1])))
+        outer: Change = {name: tuple(map(abs, getattr(case.pad, name))) for name in ("batch", "channel")}
+        found["negative widths"] = iter([change | {"pad": replace(case.pad, **outer)}])
+    if len(set(pads)) > 1:
+        found["axes with different pads"] = (
+            _axes(case, lambda axis, pad=pad: replace(axis, pad=pad)) for pad in dict.fromkeys(pads)
+        )
+    for name in ("batch", "channel"):
+        if any(getattr(case.pad, name)):
+            zero: Change = {name: (0, 0)}
+            found[f"padded {name}"] = iter([{"pad": replace(case.pad, **zero)}])
+    return found
+
+
+def _of_pad(case: Case) -> Mapping[str, Changes]:
+    found: dict[str, Changes] = {}
+    pad = case.pad
+    if pad.mode != "constant":
+        found["mode"] = iter([{"pad": replace(pad, mode="constant", value=_neutral_value(case))}])
+    if pad.form != "op":
+        found["form of the pad"] = iter([{"pad": replace(pad, form="op")}])
+    if pad.operand != "data":
+        found["padded weight"] = iter([{"pad": replace(pad, operand="data")}])
+    neutral = _neutral_value(case)
+    if pad.mode == "constant" and pad.value != neutral:
+        found["value that is not neutral"] = iter([{"pad": replace(pad, value=neutral)}])
+        if pad.value < 0:
+            found["negative value"] = iter([{"pad": replace(pad, value=-pad.value)}])
+        if not math.isfinite(pad.value):
+            sign = -1.0 if pad.value < 0 else 1.0
+            found["value that is not finite"] = iter([{"pad": replace(pad, value=sign)}])
+        if pad.value == 0.0 and math.copysign(1.0, pad.value) < 0:
+            found["minus zero"] = iter([{"pad": replace(pad, value=0.0)}])
+    return found
+
+
+def _neutral_value(case: Case) -> float:
+    """Return the value whose pad has the least effect: the lowest one of a maximum, the zero point of a quantized one.
+
+    Steps change values; only a leading ``dequantize`` is taken into account.
+    """
+    dtype = case.pad_dtype
+    if case.spec.family == "max_pool":
+        return float(dtypes.int_range(dtype)[0]) if dtype not in dtypes.FLOATS else -math.inf
+    first = case.steps[0] if case.steps and not case.pads_weight else None
+    if first is not None and first.kind == "dequantize" and len(set(first.zero_point)) == 1:
+        return float(first.zero_point[0])
+    return 0.0
+
+
+def _of_steps(case: Case) -> Mapping[str, Changes]:
+    found: dict[str, Changes] = {}
+    standard: Change = {"out_dtype": "", "weight_dtype": ""}
+    for group, name in (("steps", "steps"), ("producers", "steps before the pad")):
+        steps = getattr(case, group)
+        if not steps:
+            continue
+        bare: Change = {group: (), "extra_outputs": tuple(x for x in case.extra_outputs if x != "step")}
+        if group == "producers":
+            bare.pop("extra_outputs")
+        made = [bare, bare | standard, bare | {"dtype": "float32"}, bare | {"dtype": "float32"} | standard]
+        found[name] = _first_valid(case, made)
+        for kind in dict.fromkeys(step.kind for step in steps):
+            found[f"{kind} among the {name}"] = _first_valid(case, _without_kind(case, group, kind))
+    return found
+
+
+def _without_kind(case: Case, group: str, kind: str) -> Changes:
+    """Yield changes that replace a kind of step by another one, or leave it out."""
+    steps = getattr(case, group)
+    if kind in ELEMENTWISE:
+        other = "abs" if kind == "relu" else "relu"
+        defaults: Change = {"kind": other}
+        yield {group: tuple(Step(**defaults) if step.kind == kind else step for step in steps)}
+    left = steps
+    for i in reversed(range(len(steps))):
+        if steps[i].kind == kind:
+            left = remove_step(left, i) if group == "steps" else left[:i] + left[i + 1 :]
+    for change in ({}, {"out_dtype": "", "weight_dtype": ""}):
+        yield {group: left} | change
+        yield {group: left, "dtype": "float32"} | change
+
+
+def _first_valid(case: Case, changes: Any) -> Changes:
+    """Yield the first change that makes a valid case."""
+    for change in changes:
+        if _attempt(case, change) is not None:
+            yield change
+            return
+
+
+def _of_types(case: Case) -> Mapping[str, Changes]:
+    found: dict[str, Changes] = {}
+    if case.data_layout or case.kernel_layout:
+        steps = relayout(case.steps, case.spec.data_layout, {})
+        found["layout"] = iter([{"data_layout": "", "kernel_layout": "", "steps": steps}])
+    if case.out_dtype or case.weight_dtype:
+        found["mixed dtypes"] = iter([{"out_dtype": "", "weight_dtype": ""}])
+    if case.dtype != "float32":
+        kind = "a float dtype other than float32" if case.dtype in dtypes.FLOATS else "an integer dtype"
+        plain: Change = {"dtype": "float32"}
+        if case.spec.family == "max_pool" and case.pad.value == _neutral_value(case):
+            plain["pad"] = replace(case.pad, value=-math.inf)
+        found[kind] = _first_valid(case, [plain, plain | {"out_dtype": "", "weight_dtype": ""}])
+    return found
+
+
+def _of_consumer(case: Case) -> Mapping[str, Changes]:
+    found: dict[str, Changes] = {}
+    for name in ("ceil_mode", "count_include_pad", "constant_weight"):
+        if getattr(case, name):
+            found[name] = iter([{name: False}])
+    if case.groups > 1:
+        found["groups"] = iter([{"groups": 1, "channels": 1, "filters": 1}, {"groups": 1}])
+    for name in ("stride", "dilation"):
+        if any(getattr(axis, name) > 1 for axis in case.axes):
+            one: Change = {name: 1}
+            found[name] = iter([_axes(case, lambda axis, one=one: replace(axis, **one))])
+    if any(any(axis.padding) for axis in case.axes):
+        found["own padding"] = iter([_axes(case, lambda axis: replace(axis, padding=(0, 0)))])
+    if any(axis.output_padding for axis in case.axes):
+        found["output padding"] = iter([_axes(case, lambda axis: replace(axis, output_padding=0))])
+    if case.spec.rank > 1:
+        found["several axes"] = _fewer_axes(case)
+    return found
+
+
+def _fewer_axes(case: Case) -> Changes:
+    """Yield cases of one axis, without what depends on the letters of axes."""
+    op = case.op.replace(f"{case.spec.rank}d", "1d")
+    plain = {"data_layout": "", "kernel_layout": "", "symbolic": ()}
+    for axis in dict.fromkeys(case.axes):
+        if not any(step.kind in STRUCTURAL or step.widths or step.axis in "DHW" for step in case.steps):
+            yield {"op": op, "axes": (axis,), **plain}
+
+
+def _of_function(case: Case) -> Mapping[str, Changes]:
+    found: dict[str, Changes] = {}
+    if case.symbolic:
+        found["symbolic lengths"] = iter([{"symbolic": ()}])
+    for name in case.extra_outputs:
+        rest = tuple(each for each in case.extra_outputs if each != name)
+        found[f"extra output {name!r}"] = iter([{"extra_outputs": rest}])
+    return found
