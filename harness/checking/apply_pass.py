@@ -8,6 +8,7 @@ from typing import Any
 
 from foldproof.case import Case
 from foldproof.checking.failures import failure
+from foldproof.core.shortening import shorten_pair
 from foldproof.ir.base import IR, Module, Outcome, Pass, read_outcomes
 
 
@@ -63,7 +64,9 @@ def check_form(case: Case, unfolded: Module, folded: Module, ir: IR) -> None:
         raise failure("IllFormed", case, "module", "the folded module has no entry function 'main'")
     want, got = ir.return_type(unfolded), ir.return_type(folded)
     if not ir.same(want, got):
-        raise failure("WrongType", case, "return type", f"the folded function returns {got}, but should return {want}")
+        shown, expected = shorten_pair(str(got), str(want))
+        message = f"the folded function returns {shown}, but should return {expected}"
+        raise failure("WrongType", case, "return type", message)
 
 
 def check_again(case: Case, pass_: Pass, folded: Module, ir: IR) -> None:

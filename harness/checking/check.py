@@ -119,7 +119,10 @@ def _compare(prepared: Prepared, target: Target, program: Program | None, sample
 
 
 def _conclude_confirmed(prepared: Prepared, target: Target, sample: float) -> Verdict:
-    """Conclude. A failure of the fast pipeline counts only if the default pipeline fails in the same way."""
+    """Conclude. A failure of the fast pipeline counts only if the default pipeline fails in the same way.
+
+    A known issue may prevent the default pipeline from compiling the case. Then nothing contradicts the fast one.
+    """
     try:
         return conclude(prepared, target, sample=sample)
     except PipelineDisagreement:
@@ -127,15 +130,22 @@ def _conclude_confirmed(prepared: Prepared, target: Target, sample: float) -> Ve
     except Failure as failure:
         if target.pipeline != FAST:
             raise
-        confirmed = confirm(failure, _find_failure(prepared, target.with_pipeline(DEFAULT)))
+        default = _conclude_or_failure(prepared, target.with_pipeline(DEFAULT))
+        if isinstance(default, Verdict) and _was_not_compiled(prepared, default):
+            raise
+        confirmed = confirm(failure, default if isinstance(default, Failure) else None)
         if confirmed is failure:
             raise
         raise confirmed from failure
 
 
-def _find_failure(prepared: Prepared, target: Target) -> Failure | None:
+def _conclude_or_failure(prepared: Prepared, target: Target) -> Verdict | Failure:
     try:
-        conclude(prepared, target)
+        return conclude(prepared, target)
     except Failure as failure:
         return failure
-    return None
+
+
+def _was_not_compiled(prepared: Prepared, verdict: Verdict) -> bool:
+    """Whether a known issue of the compiler prevented it from compiling the case."""
+    return any(issue.raises and issue.name in verdict.known_issues for issue in prepared.evidence.ir.known_issues)

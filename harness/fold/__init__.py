@@ -6,9 +6,13 @@
 numbers of ``values``. ``bindings``, ``rewrite`` and ``correction`` edit. Nothing here needs the rest of the harness.
 """
 
-from foldproof.fold.facts import Consumer, Folded, Kind, Outcome, Refused
-from foldproof.fold.fold import FoldExplicitPadding
-from foldproof.fold.report import Report
+from foldproof.fold.tvm_version import require_supported_tvm
+
+require_supported_tvm()  # before another version fails at something that it lacks
+
+from foldproof.fold.facts import Consumer, Folded, Kind, Outcome, Refused  # noqa: E402
+from foldproof.fold.fold import FoldExplicitPadding  # noqa: E402
+from foldproof.fold.report import Report  # noqa: E402
 
 
 def correcting() -> FoldExplicitPadding:

@@ -35,6 +35,7 @@ class KnownIssue:
     Args:
         name: a short constant to count by.
         text: a description for a person.
+        changes: exactly which elements, dtypes or shapes it may change. What else differs is blamed.
         matches: whether a case shows the issue.
         dtype_only: whether only the dtype of the result is wrong, and the values are right.
         runs: False if running such a case can kill the process. It is then built, folded, checked and counted, but not
@@ -45,6 +46,7 @@ class KnownIssue:
 
     name: str
     text: str
+    changes: str
     matches: Callable[[Case], bool]
     dtype_only: bool = False
     runs: bool = True

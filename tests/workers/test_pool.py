@@ -263,6 +263,6 @@ def test_ctrl_c_is_left_to_the_coordinator():
 def test_a_pass_that_fails_on_every_module_is_not_refused_at_the_start(name, tmp_path, monkeypatch):
     bodies = {"raises": "1 / 0", "dies": "os._exit(3)", "interrupts": "raise KeyboardInterrupt"}
     (tmp_path / "failing.py").write_text(f"import os\ndef {name}(mod):\n    {bodies[name]}\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.syspath_prepend(str(tmp_path))
     with WorkerPool(CheckConfig(fold=f"failing:{name}", complete=False), workers=1) as workers:
         workers.start()

@@ -1,6 +1,7 @@
 """Known defects of TVM 0.27 that foldproof found.
 
-Invariant: each has a pinned case in ``tests/data/corpus``.
+Invariant: each has a pinned case in ``tests/data/corpus``, and says what it may change. A wrong fold that changes
+something else is blamed (tests/ir/relax/test_known_issues.py).
 """
 
 from foldproof.case import Case, dtypes
@@ -40,6 +41,7 @@ KNOWN_ISSUES = (
         name="avg_pool-divides-by-nothing",
         text="avg_pool with ceil_mode, count_include_pad and negative padding: a last window after what is cropped "
         "counts no element or a negative number of them; integers die of SIGFPE, floats become infinite or change sign",
+        changes="all elements of the result, since such a case is never executed; its form and its type are checked",
         matches=_divides_by_nothing,
         runs=False,
     ),
@@ -48,11 +50,14 @@ KNOWN_ISSUES = (
         text="conv2d/conv3d with a layout whose spatial letters are not in the order D, H, W (NCWH, OIWH): type "
         "inference reads strides, padding and dilation by letter, the kernel by position, and pairs the n-th spatial "
         "axis of the data with the n-th of the weight; shape and values are wrong",
+        changes="shape and elements of the unfolded result against the reference; not the folded result against "
+        "the unfolded one, unless the fold is legal",
         matches=_has_axes_out_of_order,
     ),
     KnownIssue(
         name="integer-avg_pool-dtype",
         text="avg_pool of integers is annotated with the dtype of its input, but its kernel returns int64",
+        changes="the dtype of the result (int64); no shape and no element",
         matches=_is_integer_average,
         dtype_only=True,
     ),
@@ -60,6 +65,8 @@ KNOWN_ISSUES = (
         name="symbolic-copy",
         text="a kernel that only moves or copies a tensor whose symbolic length was padded (w + 3): the pass "
         "RewriteDataflowReshape asks whether it is a reshape, and gets an internal error instead of no",
+        changes="whether the default pipeline compiles the case; no dtype, shape or element. The fast pipeline "
+        "compares the case",
         matches=_pads_symbolic_length,
         raises="RewriteDataflowReshape",
     ),

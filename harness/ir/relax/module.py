@@ -1,6 +1,8 @@
 """Questions about a Relax module: is it the same, is it well formed, what does it bind?"""
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 import tvm
@@ -28,10 +30,30 @@ def well_formedness_error(module: tvm.IRModule) -> str | None:
 
 
 def short_error(error: BaseException) -> str:
-    """Return the type and the last line of an error. Messages of TVM begin with a trace of C++ frames."""
+    """Return the type and the most useful line of an error.
+
+    It is the first error of a C compiler or a linker if the message quotes one, since the command line follows it.
+    Otherwise it is the last line, since messages of TVM begin with a trace of C++ frames.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "lines skipped" not in line]
-    last = lines[-1] if lines else ""
-    return f"{type(error).__name__}: {last[:MAX_ERROR_CHARS]}{'...' if len(last) > MAX_ERROR_CHARS else ''}"
+    line = _compiler_error(lines) or (lines[-1] if lines else "")
+    return f"{type(error).__name__}: {line[:MAX_ERROR_CHARS]}{'...' if len(line) > MAX_ERROR_CHARS else ''}"
+
+
+_COMPILER_ERROR = re.compile(r"(?P<file>[^\s:]+)(?P<rest>(?::\d+){1,2}: (?:fatal )?error: .*)")
+_LINKER_ERROR = re.compile(r"undefined reference to|cannot find -l|undefined symbol: |multiple definition of")
+_DRIVER_ERROR = re.compile(r"[\w+.-]+: (?:fatal )?error: ")
+
+
+def _compiler_error(lines: list[str]) -> str:
+    """Return the first error of a compiler, a linker or its driver, without folders; empty if there is none."""
+    for line in lines:
+        if match := _COMPILER_ERROR.match(line):
+            return PurePath(match["file"]).name + match["rest"]
+    if not any(line.startswith("Command line: ") for line in lines):
+        return ""
+    quoted = [line for pattern in (_LINKER_ERROR.search, _DRIVER_ERROR.match) for line in lines if pattern(line)]
+    return re.sub(r"(?<![\w.])/\S*/", "", quoted[0]) if quoted else ""
 
 
 def bindings(sequence: relax.SeqExpr) -> Iterator[Any]:

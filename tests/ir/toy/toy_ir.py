@@ -90,6 +90,7 @@ class Toy:
         KnownIssue(
             name="toy-does-not-compile-kernel-5",
             text="the toy compiler does not compile a kernel of 5",
+            changes="whether the case compiles",
             matches=lambda case: case.axes[0].kernel == 5,
             raises="kernel 5",
         ),
