@@ -117,7 +117,7 @@ def _of_pad(case: Case) -> Mapping[str, Changes]:
         found["padded weight"] = iter([{"pad": replace(pad, operand="data")}])
     if not _is_neutral(case):
         found["value that is not neutral"] = _neutralized(case)
-    if pad.mode == "constant" and pad.value not in _neutral_pad_values(case):
+    if pad.mode == "constant" and pad.value != _neutral_value(case):
         if pad.value < 0:
             found["negative value"] = iter([{"pad": replace(pad, value=-pad.value)}])
         if not math.isfinite(pad.value):
@@ -135,28 +135,22 @@ _PRESERVING = {
 """Steps that change no neutral value: the lowest one for a maximum, otherwise 0."""
 
 
-def _neutral_values(family: str, dtype: str) -> tuple[float, ...]:
-    """Return the values of a border that the consumer reads as nothing."""
+def _neutral_border(family: str, dtype: str) -> float:
+    """Return the value of a border that the consumer reads as nothing."""
     if family != "max_pool":
-        return (0.0,)
-    lowest = float(dtypes.int_range(dtype)[0]) if dtype not in dtypes.FLOATS else -float(dtypes.HIGHEST[dtype])
-    return (lowest,) if dtype not in dtypes.FLOATS else (-math.inf, lowest)
+        return 0.0
+    return -math.inf if dtype in dtypes.FLOATS else float(dtypes.int_range(dtype)[0])
 
 
 def _neutral_value(case: Case) -> float:
-    """Return the value whose pad has the least effect."""
-    return _neutral_pad_values(case)[0]
-
-
-def _neutral_pad_values(case: Case) -> tuple[float, ...]:
-    """Return the values of the pad that the consumer reads as nothing: the lowest ones of a maximum, the zero point.
+    """Return the value of the pad that the consumer reads as nothing: the lowest one of a maximum, the zero point.
 
     Of the steps, which change values, only a leading ``dequantize`` is taken into account.
     """
     first = case.steps[0] if case.steps and not case.pads_weight else None
     if first is not None and first.kind == "dequantize" and case.spec.family != "max_pool":
-        return (float(first.zero_point[0]),)
-    return _neutral_values(case.spec.family, case.pad_dtype)
+        return float(first.zero_point[0])
+    return _neutral_border(case.spec.family, case.pad_dtype)
 
 
 def _is_neutral(case: Case) -> bool:
@@ -164,10 +158,10 @@ def _is_neutral(case: Case) -> bool:
     pad, family = case.pad, case.spec.family
     if pad.mode != "constant":
         return True  # the mode is a feature of its own
-    if pad.value not in _neutral_pad_values(case):
+    if pad.value != _neutral_value(case):
         return False
     return not _disturbing(case) and all(
-        step.value in _neutral_values(family, dtype)
+        step.value == _neutral_border(family, dtype)
         for step, dtype in zip(case.steps, case.step_dtypes, strict=False)
         if step.kind == "pad"
     )
@@ -191,7 +185,7 @@ def _neutralized(case: Case) -> Changes:
                 return
         return
     steps = tuple(
-        replace(step, value=_neutral_values(case.spec.family, dtype)[0]) if step.kind == "pad" else step
+        replace(step, value=_neutral_border(case.spec.family, dtype)) if step.kind == "pad" else step
         for step, dtype in zip(case.steps, case.step_dtypes, strict=False)
     )
     yield {"steps": steps, "pad": replace(case.pad, value=_neutral_value(case))}
