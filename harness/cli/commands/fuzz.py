@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @setting_options()
 @click.option("--no-save", is_flag=True, help="Save no case.")
+@click.option("--no-shrink", is_flag=True, help="Shrink no failure, as --shrink-time 0 does.")
 @click.option("--first", is_flag=True, help="Stop at the first failure, as --max-failures 1 does.")
 @click.option(
     "--known",
@@ -59,6 +61,7 @@ def fuzz(
     context: click.Context,
     /,
     no_save: bool,
+    no_shrink: bool,
     first: bool,
     known_path: Path | None,
     json_path: Path | None,
@@ -76,7 +79,8 @@ def fuzz(
         raise UsageError(
             f"--resume {resume_path} records in the journal that it resumes; omit --journal {journal_path}"
         )
-    settings = _settings(given, no_save=no_save, first=first)
+    started = time.monotonic()
+    settings = _settings(given, no_save=no_save, no_shrink=no_shrink, first=first)
     with ExitStack() as stack:
         journal = None
         if resume_path is not None:
@@ -92,16 +96,17 @@ def fuzz(
         lines = stack.enter_context(open_json_lines(json_path))
         if journal_path is not None:
             journal = stack.enter_context(Journal.create(journal_path, start_record(settings)))
-        summary = _run(settings, lines, journal, known, run_shards)
+        summary = _run(settings, lines, journal, known, run_shards, started)
     _exit(summary)
 
 
-def _settings(given: dict[str, Any], *, no_save: bool, first: bool) -> Settings:
+def _settings(given: dict[str, Any], *, no_save: bool, no_shrink: bool, first: bool) -> Settings:
     settings = settings_from(given)
     return replace(
         settings,
         seed=int.from_bytes(os.urandom(3), "big") if given["seed"] is None else settings.seed,
         max_failures=1 if first else settings.max_failures,
+        shrink_seconds=0.0 if no_shrink else settings.shrink_seconds,
         corpus=None if no_save else settings.corpus,
     )
 
@@ -133,6 +138,7 @@ def _run(
     journal: "Journal | None",
     known: "list[KnownFailure]",
     run_shards: "RunShards | None",
+    started: float,
 ) -> "Summary":
     from foldproof.campaign.campaign import run
     from foldproof.campaign.known import replay_known
@@ -152,7 +158,7 @@ def _run(
         still, gone = replay_known(pool, known)
         settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
         with progress:
-            summary = run(settings, pool, progress, journal, run_shards, still)
+            summary = run(settings, pool, progress, journal, run_shards, still, started)
     print_summary(console, summary, replay_options(settings.config))
     print_known(console, gone)
     for found in summary.failures.values():
