@@ -7,6 +7,7 @@ A shard is a pure function of (settings, seed), so any machine can run it again.
 A failure does not end a campaign unless ``max_failures`` is set: it is counted by fingerprint, and shrunk at the end.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from foldproof.workers.pool import Job, WorkerPool
 
 BATCH_CASES = 16
 
+FAILURE_SECONDS = 20.0
+"""What shrinking and confirming a failure needs, on a busy machine."""
+
 
 class CampaignError(UsageError):
     """An error that ends a campaign early, but is not a defect; the message is one line."""
@@ -44,6 +48,7 @@ def run(
     journal: Journal | None = None,
     run_shards: RunShards | None = None,
     known: Sequence[KnownFailure] = (),
+    started: float | None = None,
 ) -> Summary:
     """Run a campaign until its budget ends, then shrink and save its distinct failures.
 
@@ -57,6 +62,7 @@ def run(
         journal: an open journal. Shards that it has are not checked again; finished shards are recorded in it.
         run_shards: checks the shards elsewhere; ``pool`` then only shrinks.
         known: known failures that still fail, whose fingerprints are ``settings.known``.
+        started: when the campaign began (time.monotonic), with its start-up; None is now.
 
     Returns:
         The summary, with the shards of the journal.
@@ -68,20 +74,25 @@ def run(
     for shard in sorted(journal.shards, key=itemgetter("shard")) if journal else ():
         summary.absorb(shard, shard=shard["shard"])
     summary.resumed = summary.executed
-    started = time.monotonic()
+    began = time.monotonic()
+    if started is not None:
+        summary.phases["start"] = began - started
+    started = began - _counted_start(settings, summary)
     try:
         for fingerprint, found in summary.failures.items():
             if journal and found.path is None and fingerprint not in journal.shrunk:
                 save_failure(settings, found)  # a shard may be recorded before its failures are saved
         (run_shards or _run_shards)(settings, pool, listener, journal, summary, started)
-        summary.seconds = time.monotonic() - started
-        group_failures(settings, pool, listener, journal, summary, known)
+        summary.seconds = time.monotonic() - began
+        summary.phases["draw and check"] = summary.seconds
+        deadline = math.inf if settings.seconds is None else started + settings.seconds
+        group_failures(settings, pool, listener, journal, summary, known, deadline=deadline)
     except KeyboardInterrupt:
         summary.interrupted = True
-        summary.seconds = summary.seconds or time.monotonic() - started
+        summary.seconds = summary.seconds or time.monotonic() - began
     except (CorpusError, JournalError, CampaignError) as error:
         summary.problem = str(error)
-        summary.seconds = summary.seconds or time.monotonic() - started
+        summary.seconds = summary.seconds or time.monotonic() - began
     return summary
 
 
@@ -97,7 +108,7 @@ def _run_shards(
             if new is not None:
                 listener.on_failure(new)
                 save_failure(settings, new)
-        summary.seconds = time.monotonic() - started
+        summary.seconds = time.monotonic() - started - _counted_start(settings, summary)
         listener.on_progress(summary)
         if listener.stopped:
             raise KeyboardInterrupt
@@ -130,7 +141,7 @@ def _submit_batches(
     while True:
         while not exhausted and len(submitted) < 2 * settings.workers + 2:
             try:
-                batch = next(batches, None) if has_time_left(settings, started) else None
+                batch = next(batches, None) if has_time_left(settings, started, summary) else None
             except UsageError as error:  # the user's strategy failed; the cases that it drew before are checked first
                 if not summary.cases:
                     raise
@@ -145,7 +156,7 @@ def _submit_batches(
             raise problem
         if not submitted:
             return
-        if not has_time_left(settings, started):
+        if not has_time_left(settings, started, summary):
             submitted = [
                 (batch, job)
                 for batch, job in submitted
@@ -157,9 +168,23 @@ def _submit_batches(
         yield submitted.pop(0)
 
 
-def has_time_left(settings: Settings, started: float) -> bool:
-    """Return whether the time budget of a campaign has not ended; ``started`` is when it began (time.monotonic)."""
-    return settings.seconds is None or time.monotonic() - started < settings.seconds
+def has_time_left(settings: Settings, started: float, summary: Summary) -> bool:
+    """Return whether there is time left to check cases, apart from the time that is reserved for shrinking.
+
+    ``started`` is when the campaign began (time.monotonic).
+    """
+    return settings.seconds is None or time.monotonic() - started < settings.seconds - _reserved(settings, summary)
+
+
+def _reserved(settings: Settings, summary: Summary) -> float:
+    """Return the seconds that are reserved for shrinking what has failed: at most a third of the budget."""
+    failed = summary.failing if settings.shrink_seconds > 0 else summary.known
+    return min((settings.seconds or 0.0) / 3, FAILURE_SECONDS * len(failed))
+
+
+def _counted_start(settings: Settings, summary: Summary) -> float:
+    """Return the seconds of the start-up that count: at most a quarter, so that every campaign checks some cases."""
+    return min(summary.phases.get("start", 0.0), (settings.seconds or 0.0) / 4)
 
 
 def _draw_batches(settings: Settings, pool: WorkerPool, done: Mapping[int, int]) -> Iterator[Batch]:

@@ -88,7 +88,9 @@ def _of_widths(case: Case) -> Mapping[str, Changes]:
     if any(end for _, end in every):
         found[END] = iter([pad_each(lambda sides: (larger(sides), 0))])
     if any(begin != end for begin, end in every):
-        found[ASYMMETRIC] = iter([pad_each(lambda sides: (larger(sides), larger(sides)))])
+        even = [pad_each(lambda sides: (larger(sides), larger(sides)))]
+        even.append(pad_each(lambda sides: (abs(larger(sides)), abs(larger(sides)))))
+        found[ASYMMETRIC] = iter(even)
     if any(min(sides) < 0 for sides in (*every, case.pad.batch, case.pad.channel)):
         change = pad_each(lambda sides: (abs(sides[0]), abs(sides[1])))
         outer: Change = {name: tuple(map(abs, getattr(case.pad, name))) for name in ("batch", "channel")}
@@ -113,9 +115,9 @@ def _of_pad(case: Case) -> Mapping[str, Changes]:
         found["form of the pad"] = iter([{"pad": replace(pad, form="op")}])
     if pad.operand != "data":
         found["padded weight"] = iter([{"pad": replace(pad, operand="data")}])
-    neutral = _neutral_value(case)
-    if pad.mode == "constant" and pad.value != neutral:
-        found["value that is not neutral"] = iter([{"pad": replace(pad, value=neutral)}])
+    if not _is_neutral(case):
+        found["value that is not neutral"] = _neutralized(case)
+    if pad.mode == "constant" and pad.value != _neutral_value(case):
         if pad.value < 0:
             found["negative value"] = iter([{"pad": replace(pad, value=-pad.value)}])
         if not math.isfinite(pad.value):
@@ -126,35 +128,89 @@ def _of_pad(case: Case) -> Mapping[str, Changes]:
     return found
 
 
-def _neutral_value(case: Case) -> float:
-    """Return the value whose pad has the least effect: the lowest one of a maximum, the zero point of a quantized one.
+_PRESERVING = {
+    "max_pool": ("round", "floor", "ceil", "trunc"),
+    "zero": ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square", "leakyrelu"),
+}
+"""Steps that change no neutral value: the lowest one for a maximum, otherwise 0."""
 
-    Steps change values; only a leading ``dequantize`` is taken into account.
+
+def _neutral_border(family: str, dtype: str) -> float:
+    """Return the value of a border that the consumer reads as nothing."""
+    if family != "max_pool":
+        return 0.0
+    return -math.inf if dtype in dtypes.FLOATS else float(dtypes.int_range(dtype)[0])
+
+
+def _neutral_value(case: Case) -> float:
+    """Return the value of the pad that the consumer reads as nothing: the lowest one of a maximum, the zero point.
+
+    Of the steps, which change values, only a leading ``dequantize`` is taken into account.
     """
-    dtype = case.pad_dtype
-    if case.spec.family == "max_pool":
-        return float(dtypes.int_range(dtype)[0]) if dtype not in dtypes.FLOATS else -math.inf
     first = case.steps[0] if case.steps and not case.pads_weight else None
-    if first is not None and first.kind == "dequantize" and len(set(first.zero_point)) == 1:
+    if first is not None and first.kind == "dequantize" and case.spec.family != "max_pool":
         return float(first.zero_point[0])
-    return 0.0
+    return _neutral_border(case.spec.family, case.pad_dtype)
+
+
+def _is_neutral(case: Case) -> bool:
+    """Return whether the consumer reads the borders of all pads as nothing, as far as that is simple to know."""
+    pad, family = case.pad, case.spec.family
+    if pad.mode != "constant":
+        return True  # the mode is a feature of its own
+    if pad.value != _neutral_value(case):
+        return False
+    return not _disturbing(case) and all(
+        step.value == _neutral_border(family, dtype)
+        for step, dtype in zip(case.steps, case.step_dtypes, strict=False)
+        if step.kind == "pad"
+    )
+
+
+def _disturbing(case: Case) -> bool:
+    """Return whether a step may change the neutral value."""
+    kinds = [step.kind for step in case.steps if step.kind in ELEMENTWISE]
+    if kinds[:1] == ["dequantize"] and case.spec.family != "max_pool":
+        kinds = kinds[1:]
+    return not set(kinds) <= set(_PRESERVING.get(case.spec.family, _PRESERVING["zero"]))
+
+
+def _neutralized(case: Case) -> Changes:
+    """Yield a change that makes the borders of all pads neutral."""
+    if _disturbing(case):
+        for change in _without_steps(case, "steps"):
+            bare = _attempt(case, change)
+            if bare is not None:
+                yield change | {"pad": replace(case.pad, value=_neutral_value(bare))}
+                return
+        return
+    steps = tuple(
+        replace(step, value=_neutral_border(case.spec.family, dtype)) if step.kind == "pad" else step
+        for step, dtype in zip(case.steps, case.step_dtypes, strict=False)
+    )
+    yield {"steps": steps, "pad": replace(case.pad, value=_neutral_value(case))}
 
 
 def _of_steps(case: Case) -> Mapping[str, Changes]:
     found: dict[str, Changes] = {}
-    standard: Change = {"out_dtype": "", "weight_dtype": ""}
     for group, name in (("steps", "steps"), ("producers", "steps before the pad")):
         steps = getattr(case, group)
         if not steps:
             continue
-        bare: Change = {group: (), "extra_outputs": tuple(x for x in case.extra_outputs if x != "step")}
-        if group == "producers":
-            bare.pop("extra_outputs")
-        made = [bare, bare | standard, bare | {"dtype": "float32"}, bare | {"dtype": "float32"} | standard]
-        found[name] = _first_valid(case, made)
+        found[name] = _first_valid(case, _without_steps(case, group))
         for kind in dict.fromkeys(step.kind for step in steps):
             found[f"{kind} among the {name}"] = _first_valid(case, _without_kind(case, group, kind))
     return found
+
+
+def _without_steps(case: Case, group: str) -> Changes:
+    """Yield changes that leave out all steps of a group, also with simpler dtypes."""
+    bare: Change = {group: ()}
+    if group == "steps":
+        bare["extra_outputs"] = tuple(name for name in case.extra_outputs if name != "step")
+    standard: Change = {"out_dtype": "", "weight_dtype": ""}
+    plain: Change = {"dtype": "float32"}
+    yield from (bare, bare | standard, bare | plain, bare | plain | standard)
 
 
 def _without_kind(case: Case, group: str, kind: str) -> Changes:

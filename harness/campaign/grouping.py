@@ -8,8 +8,10 @@ It ends when every case is explained, or when a time limit ends. Invariant: ever
 distinct failure.
 """
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from foldproof.campaign.causes import Cause, Explanation, Failing, OutOfTimeError, explain, find_cause
@@ -27,6 +29,9 @@ from foldproof.workers.pool import WorkerPool
 MOST_CAUSES = 20
 """How many causes of one fingerprint are looked for."""
 
+CONFIRM_SECONDS = 6.0
+"""How long it takes to run a case again in fresh processes, about."""
+
 EXPLAIN_SECONDS = 300.0
 """Time limit of finding out which cases a cause explains, where the campaign has no other."""
 
@@ -38,6 +43,8 @@ def group_failures(
     journal: Journal | None,
     summary: Summary,
     known: Sequence[KnownFailure] = (),
+    *,
+    deadline: float = math.inf,
 ) -> None:
     """Replace the failures of a summary by one for each cause, each shrunk, saved, and run again.
 
@@ -48,6 +55,7 @@ def group_failures(
         journal: an open journal, with shrunk failures that are not shrunk again.
         summary: its failures are replaced, and its failing cases counted as known or failed.
         known: known failures that still fail. What they explain is not a failure.
+        deadline: when the time ends (time.monotonic).
 
     Raises:
         KeyboardInterrupt: if the user stops it. The summary then has what was found before.
@@ -63,6 +71,7 @@ def group_failures(
             summary=summary,
             failing=Failing(pool=pool, fingerprint=fingerprint, stopped=lambda: listener.stopped),
             waiting=list(summary.failing[fingerprint].kept),
+            deadline=deadline,
             known=[each for each in known if each.fingerprint == fingerprint],
         ).run()
 
@@ -82,6 +91,7 @@ class _Group:
     summary: Summary
     failing: Failing
     waiting: list[FailingCase]
+    deadline: float = math.inf
     known: Sequence[KnownFailure] = ()
     found: list[DistinctFailure] = field(default_factory=list)
     known_causes: list[Cause] = field(default_factory=list)
@@ -90,15 +100,22 @@ class _Group:
 
     def run(self) -> None:
         try:
-            self._find_known_causes()
-            self._restore()
-            while self.waiting and self._explain() and len(self.found) < MOST_CAUSES:
-                if not self._shrink_next():
-                    break
+            with self._time("shrink"):
+                self._find_known_causes()
+                self._restore()
+            while not self._reached_limit() and self._shrink_next():
+                pass
         finally:
             self._close()
 
     # --- steps ----------------------------------------------------------------------------------------
+
+    def _reached_limit(self) -> bool:
+        """Return whether as many failures were shrunk as the campaign may have."""
+        most = self.settings.max_failures
+        others = (each for each in self.summary.failures.values() if all(each is not own for own in self.found))
+        shrunk = len(self.found) + sum(each.shrunk is not None for each in others)
+        return len(self.found) >= MOST_CAUSES or (most is not None and shrunk >= most)
 
     def _find_known_causes(self) -> None:
         """Find the causes of the known failures, and take their own cases as known."""
@@ -179,29 +196,47 @@ class _Group:
         self.starts[case.place] = case.failure if failure is None else failure
 
     def _shrink_next(self) -> bool:
-        """Shrink the first case that waits; return whether its cause was found."""
-        if not self.waiting:
-            return False
-        case = self.waiting.pop(0)
+        """Shrink the first case that no cause explains; return whether to go on with the next one."""
+        with self._time("shrink"):
+            if not self._explain() or not self.waiting or self._shrink_seconds() <= 0:
+                return False
+            case = self.waiting.pop(0)
+            found = self._shrink(case)
+        if found is None:
+            return True
+        with self._time("confirm"):
+            confirm_failure(self.settings, self.pool, found)
+        self.listener.on_shrunk(found)
+        return found.cause is not None
+
+    def _shrink(self, case: FailingCase) -> DistinctFailure | None:
+        """Shrink a case; return the failure if it is a new one."""
         found = self._next_failure(case.failure)
         assert found is not None
         self.listener.on_shrinking(found)
         others = [Cause(features=each.cause) for each in self.found if each.cause is not None] + self.known_causes
-        shrink_failure(self.settings, self.pool, found, start=self.starts.get(case.place), others=others)
-        if found.smallest_is_minimal:
+        shrink_failure(
+            self.pool,
+            found,
+            start=self.starts.get(case.place),
+            others=others,
+            seconds=self._shrink_seconds(),
+            progress=lambda tried, left: self.listener.on_shrink_progress(found, tried, left),
+        )
+        if found.smallest_is_minimal or self.known:
             self._find_cause(found)
         if self._is_known(found):
             self.excused.add(case.place)
-            return True
+            return None
+        if not found.smallest_is_minimal:
+            found.cause = None  # a smaller case may have another one
         same = next((each for each in self.found if _is_same(each, found)), None)
         if same is not None:
             same.explained.append(case.place)
-            return True
+            return None
         found.explained.append(case.place)
         self.found.append(found)
-        confirm_failure(self.settings, self.pool, found)
-        self.listener.on_shrunk(found)
-        return found.cause is not None
+        return found
 
     def _find_cause(self, found: DistinctFailure) -> None:
         self._start_clock()
@@ -212,7 +247,19 @@ class _Group:
             found.cause = None
 
     def _start_clock(self) -> None:
-        self.failing.deadline = time.monotonic() + EXPLAIN_SECONDS
+        self.failing.deadline = min(self.deadline, time.monotonic() + EXPLAIN_SECONDS)
+
+    def _shrink_seconds(self) -> float:
+        """Return how long the next failure may be shrunk, so that there is time to confirm it; 0 or less is not."""
+        return min(self.settings.shrink_seconds, self.deadline - time.monotonic() - CONFIRM_SECONDS)
+
+    @contextmanager
+    def _time(self, phase: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.summary.phases[phase] += time.monotonic() - began
 
     # --- the result -----------------------------------------------------------------------------------
 
@@ -237,7 +284,7 @@ class _Group:
     def _count_waiting(self) -> None:
         """Count the cases that are not explained in the last failure, or in one of their own."""
         last = self.found[-1] if self.found else None
-        if last is None or last.cause is not None:
+        if last is None or (last.cause is not None and not self._reached_limit()):
             last = self._next_failure(self.waiting[0].failure)
             assert last is not None
             last.first_met = self.summary.number_of(self.waiting[0].place)

@@ -21,5 +21,8 @@ class Listener:
     def on_shrinking(self, found: DistinctFailure) -> None:
         """A failure is about to be shrunk."""
 
+    def on_shrink_progress(self, found: DistinctFailure, tried: int, left: float) -> None:
+        """A failure is being shrunk: ``tried`` cases were tried, and at most ``left`` seconds are left."""
+
     def on_shrunk(self, found: DistinctFailure) -> None:
         """A failure was shrunk, saved and rerun."""

@@ -25,9 +25,10 @@ class Settings:
         strategy: the Hypothesis strategy of the cases, as ``MODULE:ATTR``; None is the bundled one.
         seed: the seed of the campaign, at least 0.
         examples: budget: how many cases to draw; None means unlimited.
-        seconds: budget: how long to run; None means unlimited. The first budget that is used up ends the campaign.
+        seconds: budget: how long to run, with shrinking; None means unlimited. The first budget that is used up
+            ends the campaign.
         max_failures: budget: how many distinct failures end the campaign; None means unlimited.
-        shrink_seconds: budget of shrinking each distinct failure.
+        shrink_seconds: budget of shrinking each distinct failure, within ``seconds``; 0 shrinks none.
         known: fingerprints of known failures. Triage finds out which failures with them are known.
         workers: how many processes check cases on this machine.
         corpus: the folder into which failing cases are saved; None saves none.
@@ -71,7 +72,7 @@ class Settings:
         Option(
             flag="--time",
             kind="duration",
-            help="Budget, such as 60s, 10m or 8h.",
+            help="Budget, such as 60s, 10m or 8h, with the time for shrinking.",
             no_default=f"{DEFAULT_SECONDS:.0f}s without another budget",
         ),
     )
@@ -83,7 +84,12 @@ class Settings:
     shrink_seconds: float = setting(
         60.0,
         Role.RUN,
-        Option(flag="--shrink-time", kind="duration", help="Budget of shrinking each distinct failure."),
+        Option(
+            flag="--shrink-time",
+            kind="duration",
+            minimum=0,
+            help="Budget of shrinking each distinct failure, within that of --time. 0 shrinks none.",
+        ),
     )
     known: tuple[str, ...] = setting((), Role.TASK, load=tuple)
     workers: int = setting(

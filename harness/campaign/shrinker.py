@@ -119,11 +119,17 @@ class _InProcess:
 
 
 def shrink_with(
-    failure: Failure, checker: Checker, *, seconds: float = 60.0, accept: Callable[[Case], bool] = lambda case: True
+    failure: Failure,
+    checker: Checker,
+    *,
+    seconds: float = 60.0,
+    accept: Callable[[Case], bool] = lambda case: True,
+    progress: Callable[[int, float], None] = lambda tried, left: None,
 ) -> ShrinkResult:
     """Return the smallest case with the fingerprint of ``failure`` that ``checker`` finds within ``seconds``.
 
-    Cases that ``accept`` rejects, since they fail for another cause, do not count as simpler.
+    Cases that ``accept`` rejects, since they fail for another cause, do not count as simpler. ``progress`` is called
+    with the number of cases that were tried, and the seconds that are left.
     """
     started = time.monotonic()
     known: dict[Case, Result] = {failure.case: failure}
@@ -139,6 +145,7 @@ def shrink_with(
                 return ShrinkResult(
                     failure=failure, tried=len(known) - 1, seconds=time.monotonic() - started, minimal=False
                 )
+            progress(len(known) - 1, started + seconds - time.monotonic())
             chosen = order[i : i + checker.workers]
             better = _first_same(failure, [candidates[j] for j in chosen], known, checker)
             if better is not None:

@@ -1,6 +1,6 @@
 """The summary of a campaign: counts and distinct failures, and their records in journals and ``--json``."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +93,7 @@ class Summary:
         sizes: shard -> executed cases.
         known: fingerprint -> cases that a known failure explains; they are not in ``failures`` nor in ``failed``.
             Before triage, all cases with the fingerprint of a known failure.
+        phases: phase -> seconds: start, draw and check, shrink (with the search for causes), confirm.
         judged: fingerprints whose failing cases triage has looked at.
         resumed: executed cases that a resumed journal brought in.
         interrupted: whether the user stopped the campaign.
@@ -120,6 +121,7 @@ class Summary:
     failing: dict[str, FailingCases] = field(default_factory=dict)
     sizes: Counter[int] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
+    phases: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     judged: set[str] = field(default_factory=set)
     resumed: int = 0
     interrupted: bool = False
@@ -242,6 +244,7 @@ class Summary:
             "failures": [failure_record(found) for found in self.failures.values()],
             "seconds": round(self.seconds, 3),
             "cases_per_second": round(self.cases_per_second, 3),
+            "phase_seconds": {name: round(seconds, 3) for name, seconds in self.phases.items()},
             "by_op": {f"{op} {outcome}": n for (op, outcome), n in sorted(self.by_op.items())},
             **{name: dict(getattr(self, name)) for name in COUNTERS},
             "known_not_examined": self.known_not_examined,

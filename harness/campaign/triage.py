@@ -1,6 +1,6 @@
 """Triage of a distinct failure: it is saved when it is found, then shrunk, rerun in fresh processes, and reproduced."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,32 @@ from foldproof.workers.pool import WorkerPool
 
 
 def shrink_failure(
-    settings: Settings,
     pool: WorkerPool,
     found: DistinctFailure,
     *,
     start: Failure | None = None,
     others: Sequence[Cause] = (),
-    seconds: float | None = None,
+    seconds: float,
+    progress: Callable[[int, float], None] = lambda tried, left: None,
 ) -> None:
     """Shrink a failure.
 
     Args:
-        settings: those of the campaign.
         pool: the workers.
         found: the failure.
         start: a failing variant of its case to begin with; None is the case itself.
         others: causes that the shrunk case must not have.
-        seconds: time limit, in seconds; None is that of the settings.
+        seconds: time limit, in seconds.
+        progress: is called with the number of cases that were tried, and the seconds that are left.
     """
     start = start or found.failure
     excluded = [cause for cause in others if not cause.may_explain(start.case)]
-    seconds = settings.shrink_seconds if seconds is None else seconds
     found.shrunk = shrink_with(
-        start, pool, seconds=seconds, accept=lambda case: not any(cause.may_explain(case) for cause in excluded)
+        start,
+        pool,
+        seconds=seconds,
+        accept=lambda case: not any(cause.may_explain(case) for cause in excluded),
+        progress=progress,
     )
 
 

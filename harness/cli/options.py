@@ -25,14 +25,18 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds, more than 0."""
+        """Return seconds, more than 0, or at least 0 if ``zero`` is allowed."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
-        seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-        if seconds <= 0:
-            self.fail(f"{value!r} is not a duration above 0, such as 60s, 10m or 8h", param, ctx)
+        seconds = float(match[1]) * _UNITS[match[2]] if match else -1.0
+        if seconds < 0 or (seconds == 0 and not self._zero):
+            expected = "duration" if self._zero else "duration above 0"
+            self.fail(f"{value!r} is not a {expected}, such as 60s, 10m or 8h", param, ctx)
         return seconds
 
 
@@ -100,7 +104,7 @@ _TYPES: Mapping[str, Callable[[Option], Any]] = {
     "text": lambda option: click.STRING,
     "count": lambda option: click.IntRange(min=option.minimum),
     "choice": lambda option: click.Choice(option.choices),
-    "duration": lambda option: Duration(),
+    "duration": lambda option: Duration(zero=option.minimum == 0),
     "share": lambda option: Share(),
     "workers": lambda option: Workers(),
     "ops": lambda option: OpNames(),

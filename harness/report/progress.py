@@ -57,11 +57,21 @@ class Progress(Listener):
 
     def on_shrinking(self, found: DistinctFailure) -> None:
         """Show which failure is being shrunk."""
-        text = Text(f"shrinking {found.failure.fingerprint} ...", style="dim")
+        text = Text(f"shrinking {found.name} ...", style="dim")
         if self._live:
             self._live.update(text)
         else:
             self._console.print(text)
+
+    def on_shrink_progress(self, found: DistinctFailure, tried: int, left: float) -> None:
+        """Show how many cases were tried, and the time that is left."""
+        clock = timedelta(seconds=max(0, round(left)))
+        text = Text(f"shrinking {found.name}: {tried} cases tried, at most {clock} left", style="dim")
+        if self._live:
+            self._live.update(text)
+        elif time.monotonic() - self._last_line >= QUIET_SECONDS:
+            self._last_line = time.monotonic()
+            self._console.print(text, soft_wrap=True)
 
     def _bar(self, summary: Summary) -> Table | Text:
         if self._console.width < BAR_COLUMNS:

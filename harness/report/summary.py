@@ -48,6 +48,9 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
         console.print(Text(f"{text}; some may have another cause", style="yellow"), soft_wrap=True)
     for found in summary.failures.values():
         console.print(failure_text(found, replay_options), soft_wrap=True)
+    if summary.phases:
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.phases.items())
+        console.print(Text(f"time: {times}", style="dim"), soft_wrap=True)
     console.print(_closing_line(summary), soft_wrap=True)
 
 
@@ -146,7 +149,7 @@ def _cause_lines(found: DistinctFailure) -> Iterator[str]:
         explains = f"explains {len(found.explained)} case{'s' if len(found.explained) != 1 else ''}"
         yield f"cause: {needs}; {explains}, first met at case {found.first_met}"
     if found.unexplained:
-        yield f"not explained: {found.unexplained} cases, because the time ended; they may have other causes"
+        yield f"not explained: {found.unexplained} cases; they may have other causes"
     if found.dropped:
         yield f"not looked at: {found.dropped} more cases of this fingerprint"
 

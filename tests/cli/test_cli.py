@@ -135,7 +135,7 @@ BAD = [
     "fuzz --sample 200%",
     "fuzz --memory 1",
     "fuzz --max-failures 0",
-    "fuzz --shrink-time 0",
+    "fuzz --shrink-time -1",
     "fuzz --pipeline quick",
     "fuzz --exmaples 5",
     "fuz",
@@ -327,6 +327,20 @@ def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, m
     assert message in run.stdout
     [path] = (folder / "foldproof-corpus").glob("*.case.json")
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
+
+
+@pytest.mark.parametrize("option", [("--no-shrink",), ("--shrink-time", 0)])
+def test_without_shrinking_a_failure_is_saved_as_it_was_found(option, folder):
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--json", "log"]
+    run = foldproof("fuzz", "--pass", "passes:raises", *budget, *option, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    summary = json.loads((folder / "log").read_text().splitlines()[-1])
+    [found] = summary["failures"]
+    assert (found["minimal"], found["count"], found["reproduced"]) == (False, summary["failed"], "0/3")
+    assert Path(folder / found["path"]).exists()
+    assert "not shrunk" in run.stdout
+    assert "confirm" not in summary["phase_seconds"]
+    assert re.search(r"^time: start [\d.]+ s, draw and check [\d.]+ s", run.stdout, flags=re.MULTILINE)
 
 
 def test_a_pass_that_interrupts_is_reported_and_not_taken_for_the_user(folder):

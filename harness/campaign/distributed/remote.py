@@ -111,7 +111,7 @@ class ShardLedger:
 
     def keep_going(self) -> bool:
         """Return whether there is time left and the user did not stop the campaign."""
-        return has_time_left(self.settings, self.started) and not self.listener.stopped
+        return has_time_left(self.settings, self.started, self.summary) and not self.listener.stopped
 
     def add(self, result: ShardResult) -> bool:
         """Record a result, and count those that are due; return whether the campaign continues."""

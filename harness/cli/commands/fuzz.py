@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @setting_options()
 @click.option("--no-save", is_flag=True, help="Save no case.")
+@click.option("--no-shrink", is_flag=True, help="Shrink no failure, as --shrink-time 0 does.")
 @click.option("--first", is_flag=True, help="Stop at the first failure, as --max-failures 1 does.")
 @click.option(
     "--known",
@@ -60,6 +62,7 @@ def fuzz(
     context: click.Context,
     /,
     no_save: bool,
+    no_shrink: bool,
     first: bool,
     known_path: Path | None,
     json_path: Path | None,
@@ -80,7 +83,8 @@ def fuzz(
         )
     if anyway and resume_path is None:
         raise UsageError("--anyway continues a campaign whose pass changed; add --resume DIR")
-    settings = _settings(given, no_save=no_save, first=first)
+    started = time.monotonic()
+    settings = _settings(given, no_save=no_save, no_shrink=no_shrink, first=first)
     with ExitStack() as stack:
         journal, changed = None, ""
         if resume_path is not None:
@@ -97,16 +101,17 @@ def fuzz(
         lines = stack.enter_context(open_json_lines(json_path))
         if journal_path is not None:
             journal = stack.enter_context(Journal.create(journal_path, start_record(settings)))
-        summary = _run(settings, lines, journal, known, run_shards, changed)
+        summary = _run(settings, lines, journal, known, run_shards, changed, started)
     _exit(summary)
 
 
-def _settings(given: dict[str, Any], *, no_save: bool, first: bool) -> Settings:
+def _settings(given: dict[str, Any], *, no_save: bool, no_shrink: bool, first: bool) -> Settings:
     settings = settings_from(given)
     return replace(
         settings,
         seed=int.from_bytes(os.urandom(3), "big") if given["seed"] is None else settings.seed,
         max_failures=1 if first else settings.max_failures,
+        shrink_seconds=0.0 if no_shrink else settings.shrink_seconds,
         corpus=None if no_save else settings.corpus,
     )
 
@@ -139,6 +144,7 @@ def _run(
     known: "list[KnownFailure]",
     run_shards: "RunShards | None",
     changed: str,
+    started: float,
 ) -> "Summary":
     from foldproof.campaign.campaign import run
     from foldproof.campaign.known import replay_known
@@ -160,7 +166,7 @@ def _run(
         still, gone = replay_known(pool, known)
         settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
         with progress:
-            summary = run(settings, pool, progress, journal, run_shards, still)
+            summary = run(settings, pool, progress, journal, run_shards, still, started)
     print_summary(console, summary, replay_options(settings.config))
     print_known(console, gone)
     if changed:

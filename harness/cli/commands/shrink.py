@@ -33,7 +33,7 @@ def shrink(path: Path, **given: Any) -> None:
             click.echo(f"{path}: does not fail, so there is nothing to shrink")
             sys.exit(0)
         found = DistinctFailure(failure=result)
-        shrink_failure(settings, pool, found)
+        shrink_failure(pool, found, seconds=settings.shrink_seconds)
         confirm_failure(settings, pool, found)
     create_console().print(failure_text(found, replay_options(settings.config)), soft_wrap=True)
     sys.exit(1)
