@@ -113,6 +113,7 @@ def test_a_case_or_a_failure_shrinks_in_this_process_with_a_pass_object():
     assert shrink(shrunk.failure, raises).case == shrunk.case
 
 
+@pytest.mark.slow
 def test_a_case_shrinks_in_workers_with_the_name_of_a_pass(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("import os\ndef dies(mod):\n    os._exit(7)\n")
     monkeypatch.syspath_prepend(str(tmp_path))

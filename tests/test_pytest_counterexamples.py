@@ -162,6 +162,7 @@ def test_a_counterexample_is_saved_where_the_user_says(ini, folder, line, projec
 # --- settings -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_slow_pass_meets_no_deadline_and_other_tests_keep_their_settings(project):
     run(project, "-k", "test_is_slow or business").assert_outcomes(passed=2, deselected=3)
 

@@ -67,6 +67,7 @@ def fuzz(*args, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_a_campaign_whose_pass_changed_is_resumed_with_anyway_only(project):
     begin = ("--pass", "trialmod:fold", "--ops", "conv1d", "--examples", 6, "--seed", 1, "--workers", 1, "--no-save")
     again = ("--resume", "night", "--workers", 1, "--no-save")

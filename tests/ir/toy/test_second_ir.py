@@ -71,6 +71,7 @@ def test_the_blocked_environment_has_no_tvm(run):
     assert "TVM is not here" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_campaign_finds_shrinks_saves_and_replays_without_tvm(run, tmp_path):
     fuzz = ("fuzz", "--strategy", "toy_ir:cases", "--examples", 120, "--seed", 1, "--workers", 1, "--json", "log")
     clean = run(*fuzz, "--pass", "toy_ir:right", "--complete", "--no-save")

@@ -29,6 +29,7 @@ def test_native_is_this_cpu_with_exactly_its_features():
     assert parse_target("native", "default").spec == target.spec
 
 
+@pytest.mark.slow
 def test_both_pipelines_get_the_same_bits_for_native():
     target = parse_target("native", "fast")
     assert target.pipeline == "fast"
