@@ -130,9 +130,9 @@ def lines_with(words, path, tokens):
     lines = text.splitlines()
     if tokens:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.NAME and token.string in words:
-                if not excepted(path, lines[token.start[0] - 1]):
-                    yield f"{relative(path)}:{token.start[0]}: {token.string}"
+            named = token.type == tokenize.NAME and token.string in words
+            if named and not excepted(path, lines[token.start[0] - 1]):
+                yield f"{relative(path)}:{token.start[0]}: {token.string}"
         return
     for number, line in enumerate(lines, start=1):
         if any(re.search(word, line) for word in words) and not excepted(path, line):
