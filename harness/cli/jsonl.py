@@ -7,6 +7,9 @@ from typing import Any, TextIO
 
 from foldproof.core.errors import UsageError
 
+SCHEMA_VERSION = 1
+"""The version of ``fuzz.schema.json``, which describes the lines of ``fuzz --json``."""
+
 
 class JsonLines:
     """A file of one JSON object per line, flushed after each. Without a file it writes nothing."""
@@ -27,7 +30,8 @@ class JsonLines:
         if self._file is None:
             return
         try:
-            print(json.dumps(record, allow_nan=False), file=self._file, flush=True)
+            self._file.write(json.dumps(record, allow_nan=False) + "\n")  # one write: a signal cannot tear a line
+            self._file.flush()
         except OSError as error:
             raise UsageError(f"--json {self._file.name}: cannot be written: {error.strerror}") from error
 

@@ -12,7 +12,7 @@ import click
 
 from foldproof.campaign.settings import DEFAULT_SECONDS, Settings
 from foldproof.cli.console import create_console, start_pool
-from foldproof.cli.jsonl import JsonLines, open_json_lines
+from foldproof.cli.jsonl import SCHEMA_VERSION, JsonLines, open_json_lines
 from foldproof.cli.options import json_option, replay_options, setting_options, settings_from
 from foldproof.cli.resume import require_same_pass, resume_settings, start_record
 from foldproof.cli.signals import stop_on_signals
@@ -150,15 +150,19 @@ def _run(
     from foldproof.campaign.known import replay_known
     from foldproof.campaign.prefetch import PendingDraw
     from foldproof.campaign.summary import failure_record
+    from foldproof.cli.live import WriteLines
     from foldproof.report.progress import Progress
     from foldproof.report.summary import print_known, print_summary
     from foldproof.workers.pool import WorkerPool
 
     console = create_console()
     console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.config.target}", markup=False)
-    lines.write(start_record(settings) | ({"pass_changed": changed} if changed else {}))
+    begin = start_record(settings)
+    begin = {"event": begin.pop("event"), "schema": SCHEMA_VERSION, **begin}
+    lines.write(begin | ({"pass_changed": changed} if changed else {}))
     progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
-    with stop_on_signals(progress), WorkerPool(settings.config, settings.workers, draws=True) as pool:
+    listener = WriteLines(progress, lines)
+    with stop_on_signals(listener), WorkerPool(settings.config, settings.workers, draws=True) as pool:
         start_pool(pool)
         if pool.description:
             console.print(f"target: {pool.description}", markup=False)
@@ -166,11 +170,13 @@ def _run(
         still, gone = replay_known(pool, known)
         settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
         with progress:
-            summary = run(settings, pool, progress, journal, run_shards, still, started)
+            summary = run(settings, pool, listener, journal, run_shards, still, started)
     print_summary(console, summary, replay_options(settings.config))
     print_known(console, gone)
     if changed:
         console.print(changed, markup=False, soft_wrap=True)
+    if listener.error:
+        raise listener.error
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
     lines.write({**summary.to_dict(), "known_no_longer_failing": [str(path) for path in gone]})

@@ -1,0 +1,103 @@
+"""The lines of ``fuzz --json`` have the schema that is in the package, and failures are written when they happen."""
+
+import copy
+import errno
+import json
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+
+import pytest
+from jsonschema import Draft202012Validator
+from tests.support import several_defects
+
+from foldproof.campaign.listener import Listener
+from foldproof.campaign.settings import SETTINGS
+from foldproof.campaign.summary import DistinctFailure, Summary
+from foldproof.case import Axis, Case
+from foldproof.checking.failures import Miscompile
+from foldproof.cli.jsonl import SCHEMA_VERSION, JsonLines
+from foldproof.cli.live import WriteLines
+
+SCHEMA = json.loads(files("foldproof.cli").joinpath("fuzz.schema.json").read_text())
+Draft202012Validator.check_schema(SCHEMA)
+VALID = Draft202012Validator(SCHEMA)
+
+
+def fuzz(folder, *options):
+    command = [sys.executable, "-m", "foldproof", "fuzz", "--json", "log", *options]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+    assert lines, run.stdout + run.stderr
+    return lines
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    """The lines of a campaign that meets a failure, shrinks it, saves it and confirms its script."""
+    folder = tmp_path_factory.mktemp("json")
+    shutil.copy(several_defects.__file__, folder / "defects.py")
+    options = ["--examples", "30", "--seed", "2", "--workers", "1", "--shrink-time", "30"]
+    return fuzz(folder, "--pass", "defects:value_ignored", "--ops", "conv1d", *options)
+
+
+def test_each_line_of_a_campaign_with_failures_has_the_schema(lines):
+    for line in lines:
+        VALID.validate(line)
+    assert lines[0]["schema"] == SCHEMA_VERSION
+    assert {line["event"] for line in lines} == {"start", "met", "shrunk", "failure", "summary"}
+
+
+def test_a_failure_is_written_when_met_and_when_shrunk_before_the_end(lines):
+    events = [line["event"] for line in lines]
+    assert events.index("met") < events.index("shrunk") < events.index("failure")
+    met = {line["fingerprint"] for line in lines if line["event"] == "met"}
+    final = {line["fingerprint"] for line in lines if line["event"] == "failure"}
+    assert met == final == {each["fingerprint"] for each in lines[-1]["failures"]}
+
+
+def test_a_campaign_without_failures_has_the_schema(tmp_path):
+    start, summary = fuzz(tmp_path, "--examples", "10", "--seed", "3", "--ops", "conv1d", "--workers", "1")
+    VALID.validate(start)
+    VALID.validate(summary)
+
+
+def test_the_schema_rejects_keys_that_it_does_not_know_and_keys_that_are_missing(lines):
+    for line in lines:
+        assert not VALID.is_valid(line | {"surprise": 1}), line["event"]
+        for key in line.keys() - {"pass_changed"}:
+            assert not VALID.is_valid({name: line[name] for name in line if name != key}), f"{line['event']}: {key}"
+
+
+def test_the_schema_rejects_an_unknown_key_within_the_failures_of_the_summary(lines):
+    summary = copy.deepcopy(lines[-1])
+    summary["failures"][0]["surprise"] = 1
+    assert not VALID.is_valid(summary)
+
+
+def test_the_start_line_has_every_setting():
+    assert {each.name for each in SETTINGS} <= SCHEMA["$defs"]["start"]["properties"].keys()
+
+
+class _Full:
+    name = "log"
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_does_not_end_the_campaign_and_is_reported_at_the_end():
+    shown = []
+
+    class Shown(Listener):
+        def on_failure(self, found):
+            shown.append(found)
+
+    listener = WriteLines(Shown(), JsonLines(_Full()))
+    failure = Miscompile(Case(op="conv1d", axes=(Axis(pad=(0, 1)),)), "values", "differs")
+    listener.on_failure(DistinctFailure(failure))
+    listener.on_failure(DistinctFailure(failure))
+    listener.on_progress(Summary(seed=0))
+    assert len(shown) == 2
+    assert str(listener.error) == "--json log: cannot be written: No space left on device"
