@@ -12,6 +12,7 @@ from itertools import product
 
 import pytest
 from tests.support.foldings import outcome_of
+from tests.support.relax import legal_folds, legality
 from tests.support.sites import INF, MAX1, decide, pad, site
 from tvm import relax
 
@@ -29,7 +30,7 @@ from foldproof.fold.pooling import (
 from foldproof.fold.propagated import propagate
 from foldproof.ir.relax import residual_pads as pads
 from foldproof.ir.relax.build import build
-from foldproof.oracle.legality import Legality, legal_folds, legality
+from foldproof.oracle.legality import Legality
 
 
 @dataclass(frozen=True)
