@@ -42,6 +42,7 @@ def lines(tmp_path_factory):
     return fuzz(folder, "--pass", "defects:value_ignored", "--ops", "conv1d", *options)
 
 
+@pytest.mark.slow
 def test_each_line_of_a_campaign_with_failures_has_the_schema(lines):
     for line in lines:
         VALID.validate(line)
@@ -49,6 +50,7 @@ def test_each_line_of_a_campaign_with_failures_has_the_schema(lines):
     assert {line["event"] for line in lines} == {"start", "met", "shrunk", "failure", "summary"}
 
 
+@pytest.mark.slow
 def test_a_failure_is_written_when_met_and_when_shrunk_before_the_end(lines):
     events = [line["event"] for line in lines]
     assert events.index("met") < events.index("shrunk") < events.index("failure")
@@ -63,6 +65,7 @@ def test_a_campaign_without_failures_has_the_schema(tmp_path):
     VALID.validate(summary)
 
 
+@pytest.mark.slow
 def test_the_schema_rejects_keys_that_it_does_not_know_and_keys_that_are_missing(lines):
     for line in lines:
         assert not VALID.is_valid(line | {"surprise": 1}), line["event"]
@@ -70,6 +73,7 @@ def test_the_schema_rejects_keys_that_it_does_not_know_and_keys_that_are_missing
             assert not VALID.is_valid({name: line[name] for name in line if name != key}), f"{line['event']}: {key}"
 
 
+@pytest.mark.slow
 def test_the_schema_rejects_an_unknown_key_within_the_failures_of_the_summary(lines):
     summary = copy.deepcopy(lines[-1])
     summary["failures"][0]["surprise"] = 1
@@ -96,8 +100,8 @@ def test_a_full_disk_does_not_end_the_campaign_and_is_reported_at_the_end():
 
     listener = WriteLines(Shown(), JsonLines(_Full()))
     failure = Miscompile(Case(op="conv1d", axes=(Axis(pad=(0, 1)),)), "values", "differs")
-    listener.on_failure(DistinctFailure(failure))
-    listener.on_failure(DistinctFailure(failure))
+    listener.on_failure(DistinctFailure(failure=failure))
+    listener.on_failure(DistinctFailure(failure=failure))
     listener.on_progress(Summary(seed=0))
     assert len(shown) == 2
     assert str(listener.error) == "--json log: cannot be written: No space left on device"
