@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary
 from foldproof.checking.failures import failure
 from foldproof.checking.result import Verdict
+from foldproof.cli.main import main
 from foldproof.corpus.entry import Entry, save_entry
 
 ROOT = Path(__file__).parents[2]
@@ -223,6 +225,21 @@ def test_known_failures_that_were_not_kept_are_counted_as_not_examined(monkeypat
     monkeypatch.setattr(failing, "MOST_KEPT", 2)
     summary = judged(Pool(ignored), known(WRONG_VALUE), cases=[WRONG_VALUE] * 5)
     assert (summary.failures, summary.known, summary.known_not_examined) == ({}, {FINGERPRINT: 5}, 3)
+
+
+@pytest.mark.slow
+def test_a_campaign_that_did_not_examine_all_failures_is_not_green(tmp_path, monkeypatch, capsys):
+    pool = Case(op="max_pool1d", axes=(Axis(pad=(0, 1)),), pad=Pad(value=0.0))
+    save_entry(tmp_path, Entry(case=pool, found={"failure": FINGERPRINT}))
+    options = ["--ops", "max_pool1d", "--examples", "40", "--seed", "1", "--workers", "1", "--no-save"]
+    command = ["foldproof", "fuzz", "--pass", "tests.support.several_defects:value_ignored", "--known", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*command, *options])
+    for kept, code in ((500, 0), (1, 2)):
+        monkeypatch.setattr(failing, "MOST_KEPT", kept)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == code
+    assert re.search(r"foldproof: \d+ failures with the fingerprint of a known one", capsys.readouterr().err)
 
 
 @pytest.mark.slow

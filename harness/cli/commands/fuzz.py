@@ -124,6 +124,11 @@ def _exit(summary: "Summary") -> NoReturn:
         raise UsageError(
             "the budget ended before a case was checked: nothing was tested; increase --time or --examples"
         )
+    if not summary.failures and summary.known_not_examined and not summary.interrupted:
+        raise UsageError(
+            f"{summary.known_not_examined} failures with the fingerprint of a known one were not examined: "
+            "some may have another cause; mend the known failure, or use a smaller budget"
+        )
     sys.exit(1 if summary.failures else 130 if summary.interrupted else 0)
 
 
