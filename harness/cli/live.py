@@ -1,30 +1,29 @@
-"""The events of a campaign as they happen: shown on the terminal, and written as JSON Lines."""
+"""The progress of a campaign with its failures written as JSON Lines when they happen."""
 
 from typing import Any
 
-from foldproof.campaign.listener import Listener
-from foldproof.campaign.summary import DistinctFailure, Summary, failure_record
+from rich.console import Console
+
+from foldproof.campaign.summary import DistinctFailure, failure_record
 from foldproof.cli.jsonl import JsonLines
 from foldproof.core.errors import UsageError
+from foldproof.report.progress import Progress
 
 
-class WriteLines(Listener):
-    """Passes every event to another listener, and writes the failures to the file of ``--json``.
+class WrittenProgress(Progress):
+    """Shows the progress of a campaign, and writes its failures to the file of ``--json``.
 
     A file that cannot be written does not end the campaign: ``error`` holds the first problem, for the end.
     """
 
-    def __init__(self, shown: Listener, lines: JsonLines) -> None:
-        self._shown, self._lines = shown, lines
+    def __init__(self, console: Console, lines: JsonLines, *, seconds: float | None, examples: int | None) -> None:
+        super().__init__(console, seconds=seconds, examples=examples)
+        self._lines = lines
         self.error: UsageError | None = None
 
-    def on_progress(self, summary: Summary) -> None:
-        """Show it."""
-        self._shown.on_progress(summary)
-
     def on_failure(self, found: DistinctFailure) -> None:
-        """Show it, and write the case as it was met."""
-        self._shown.on_failure(found)
+        """Show a new failure, and write the case as it was met."""
+        super().on_failure(found)
         failure = found.failure
         self._write(
             {
@@ -37,17 +36,9 @@ class WriteLines(Listener):
             }
         )
 
-    def on_shrinking(self, found: DistinctFailure) -> None:
-        """Show it."""
-        self._shown.on_shrinking(found)
-
-    def on_shrink_progress(self, found: DistinctFailure, tried: int, left: float) -> None:
-        """Show it."""
-        self._shown.on_shrink_progress(found, tried, left)
-
     def on_shrunk(self, found: DistinctFailure) -> None:
-        """Show it, and write the shrunk case."""
-        self._shown.on_shrunk(found)
+        """Write the shrunk case."""
+        super().on_shrunk(found)
         self._write({"event": "shrunk", **failure_record(found)})
 
     def _write(self, record: dict[str, Any]) -> None:

@@ -213,18 +213,22 @@ def test_a_case_without_a_failure_is_no_known_failure(tmp_path):
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_campaign_within_10_s_with_its_summary(end, tmp_path):
-    args = command("--time", "60s", "--ops", "max_pool1d", "--workers", 1, "--json", "log", "--no-save")
-    with subprocess.Popen(args, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+@pytest.mark.parametrize("moment", ["starting", "checking"])
+def test_a_signal_ends_a_campaign_with_its_summary(moment, end, tmp_path):
+    args = command("--time", "600s", "--ops", "max_pool1d", "--workers", 2, "--json", "log", "--no-save")
+    running = tmp_path / "kept" / RUNNING
+    with subprocess.Popen([*args, "--journal", "kept"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("seed ")
-        time.sleep(5.0)
+        while moment == "checking" and not (running.exists() and running.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.05)
         process.send_signal(end)
-        sent = time.monotonic()
-        rest = process.stdout.read()
-    assert time.monotonic() - sent < 10.0
+        rest, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "no failure, interrupted" in rest
-    assert last_line(tmp_path / "log")["interrupted"] is True
+    summary = last_line(tmp_path / "log")
+    assert summary["interrupted"] is True
+    assert summary["executed"] == 0 or moment == "checking"
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import copy
 import errno
+import io
 import json
 import shutil
 import subprocess
@@ -10,15 +11,15 @@ from importlib.resources import files
 
 import pytest
 from jsonschema import Draft202012Validator
+from rich.console import Console
 from tests.support import several_defects
 
-from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import SETTINGS
 from foldproof.campaign.summary import DistinctFailure, Summary
 from foldproof.case import Axis, Case
 from foldproof.checking.failures import Miscompile
 from foldproof.cli.jsonl import SCHEMA_VERSION, JsonLines
-from foldproof.cli.live import WriteLines
+from foldproof.cli.live import WrittenProgress
 
 SCHEMA = json.loads(files("foldproof.cli").joinpath("fuzz.schema.json").read_text())
 Draft202012Validator.check_schema(SCHEMA)
@@ -92,16 +93,11 @@ class _Full:
 
 
 def test_a_full_disk_does_not_end_the_campaign_and_is_reported_at_the_end():
-    shown = []
-
-    class Shown(Listener):
-        def on_failure(self, found):
-            shown.append(found)
-
-    listener = WriteLines(Shown(), JsonLines(_Full()))
+    shown = io.StringIO()
+    progress = WrittenProgress(Console(file=shown), JsonLines(_Full()), seconds=None, examples=None)
     failure = Miscompile(Case(op="conv1d", axes=(Axis(pad=(0, 1)),)), "values", "differs")
-    listener.on_failure(DistinctFailure(failure=failure))
-    listener.on_failure(DistinctFailure(failure=failure))
-    listener.on_progress(Summary(seed=0))
-    assert len(shown) == 2
-    assert str(listener.error) == "--json log: cannot be written: No space left on device"
+    progress.on_failure(DistinctFailure(failure=failure))
+    progress.on_failure(DistinctFailure(failure=failure))
+    progress.on_progress(Summary(seed=0))
+    assert shown.getvalue().count("found Miscompile/conv/values") == 2
+    assert str(progress.error) == "--json log: cannot be written: No space left on device"

@@ -72,6 +72,7 @@ def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
     assert counts["part"]["kept"] > 0
 
 
+@pytest.mark.slow
 def test_cases_reach_what_the_pass_folds_by_option():
     counts = reached("cases", nonzero="correct", channels="slice")
     assert set(counts["rule"]) == RULES | OPTIONAL_RULES
@@ -116,6 +117,7 @@ def test_foldable_cases_reach_every_op_and_rule():
     assert {"constant", "reflect"} <= set(counts["mode"]) <= set(MODES)  # all-zero pads have any
 
 
+@pytest.mark.slow
 def test_unfoldable_cases_reach_every_op_mode_and_refusal():
     counts = reached("unfoldable_cases")
     assert set(counts["op"]) == set(ops.NAMES)

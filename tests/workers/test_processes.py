@@ -165,9 +165,7 @@ if __name__ == "__main__":
 def test_nothing_is_left_when_the_owner_ends(end, tmp_path):
     (tmp_path / "endless.py").write_text(ENDLESS.format(end=end))
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, tmp_path / "endless.py"], env=env, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 20.0

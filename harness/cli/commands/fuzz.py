@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -154,34 +154,39 @@ def _run(
     from foldproof.campaign.campaign import run
     from foldproof.campaign.known import replay_known
     from foldproof.campaign.prefetch import PendingDraw
-    from foldproof.campaign.summary import failure_record
-    from foldproof.cli.live import WriteLines
-    from foldproof.report.progress import Progress
+    from foldproof.campaign.summary import Summary, failure_record
+    from foldproof.cli.live import WrittenProgress
     from foldproof.report.summary import print_known, print_summary
     from foldproof.workers.pool import WorkerPool
 
     console = create_console()
-    console.print(f"seed {settings.seed}, {settings.workers} workers, target {settings.config.target}", markup=False)
-    begin = start_record(settings)
-    begin = {"event": begin.pop("event"), "schema": SCHEMA_VERSION, **begin}
-    lines.write(begin | ({"pass_changed": changed} if changed else {}))
-    progress = Progress(console, seconds=settings.seconds, examples=settings.examples)
-    listener = WriteLines(progress, lines)
-    with stop_on_signals(listener), WorkerPool(settings.config, settings.workers, draws=True) as pool:
-        start_pool(pool)
-        if pool.description:
-            console.print(f"target: {pool.description}", markup=False)
-        PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()  # raises for an unusable strategy
-        still, gone = replay_known(pool, known)
-        settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
-        with progress:
-            summary = run(settings, pool, listener, journal, run_shards, still, started)
+    progress = WrittenProgress(console, lines, seconds=settings.seconds, examples=settings.examples)
+    gone: list[Path] = []
+    summary = Summary(seed=settings.seed, interrupted=True)
+    # run reports an interruption itself; this is for one before it began, or after it ended
+    with stop_on_signals(progress), suppress(KeyboardInterrupt):
+        console.print(
+            f"seed {settings.seed}, {settings.workers} workers, target {settings.config.target}", markup=False
+        )
+        start = start_record(settings)
+        start = {"event": start.pop("event"), "schema": SCHEMA_VERSION, **start}
+        lines.write(start | ({"pass_changed": changed} if changed else {}))
+        with WorkerPool(settings.config, settings.workers, draws=True) as pool:
+            start_pool(pool)
+            if pool.description:
+                console.print(f"target: {pool.description}", markup=False)
+            # raises for an unusable strategy
+            PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()
+            still, gone = replay_known(pool, known)
+            settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
+            with progress:
+                summary = run(settings, pool, progress, journal, run_shards, still, started)
     print_summary(console, summary, replay_options(settings.config))
     print_known(console, gone)
     if changed:
         console.print(changed, markup=False, soft_wrap=True)
-    if listener.error:
-        raise listener.error
+    if progress.error:
+        raise progress.error
     for found in summary.failures.values():
         lines.write({"event": "failure", **failure_record(found)})
     lines.write({**summary.to_dict(), "known_no_longer_failing": [str(path) for path in gone]})
