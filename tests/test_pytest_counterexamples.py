@@ -130,6 +130,7 @@ def test_a_test_inside_a_test_is_reported_likewise(project):
     assert len(saved(project)) == 1
 
 
+@pytest.mark.slow
 def test_a_traceback_is_shown_to_whom_asks_for_one(project):
     result = run(project, "-k", "test_fails", "--tb=short")
     result.stdout.fnmatch_lines(["*foldproof.check(case, fold=raises)", "*- foldproof -*", "1-minimal after *"])
@@ -146,9 +147,16 @@ def test_a_pass_without_a_name_is_not_taken_for_the_bundled_one(project):
     ("ini", "folder", "line"),
     [
         ("foldproof_save = found/here", "found/here", "replay: foldproof replay found/here/*"),
-        ("foldproof_save = none", None, "not saved: the ini option foldproof_save is none"),
+        pytest.param(
+            "foldproof_save = none", None, "not saved: the ini option foldproof_save is none", marks=pytest.mark.slow
+        ),
         ("foldproof_corpus = foldproof-corpus", None, "not saved: foldproof-corpus is a folder of tests *"),
-        ("foldproof_corpus = cases\nfoldproof_save = cases", "cases", "replay: foldproof replay cases/*"),
+        pytest.param(
+            "foldproof_corpus = cases\nfoldproof_save = cases",
+            "cases",
+            "replay: foldproof replay cases/*",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["named", "none", "the folder is replayed", "the replayed folder is named"],
 )

@@ -99,6 +99,18 @@ def test_only_the_folders_of_the_ini_option_are_collected(project):
     result.stdout.fnmatch_lines(["*inner.case.json::inner PASSED*"])
 
 
+def test_what_fuzz_saves_is_not_a_test_unless_the_user_says_so(project):
+    project.mkdir("foldproof-corpus").joinpath("found.case.json").write_text(GOOD)
+    result = run(project, "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["good.case.json::good"])
+    result.stdout.no_fnmatch_line("*found.case.json::*")
+    result = run(project, "--collect-only")
+    result.stdout.fnmatch_lines(["foldproof: cases in foldproof-corpus/ are not tests: 1; the ini option *"])
+    run(project, "--collect-only", "-q", "foldproof-corpus").stdout.fnmatch_lines(["*/found.case.json::found"])
+    project.makeini("[pytest]\nfoldproof_corpus = foldproof-corpus")
+    run(project, "--collect-only", "-q").stdout.fnmatch_lines(["*/found.case.json::found"])
+
+
 def test_another_pass_is_tested_with_an_option(project):
     run(project, "--fold-pass", "passes:folds_nothing").assert_outcomes(passed=1)
     result = run(project, "--fold-pass", "passes:swaps_sides")

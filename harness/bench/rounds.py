@@ -55,7 +55,7 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("naive pipeline", "foldproof.ir.relax.targets", "compile_naive"),
     ("inputs", "foldproof.checking.evidence", "inputs"),
     ("run", "foldproof.checking.execution", "run_function"),
-    ("compare", "foldproof.checking.execution", "first_difference"),
+    ("compare", "foldproof.checking.execution", "compare_with_unfolded"),
     ("oracle: reference", "foldproof.checking.execution", "compare_with_reference"),
     ("oracle: legality", "foldproof.oracle.legality", "legality"),
 )

@@ -189,8 +189,7 @@ def _counted_start(settings: Settings, summary: Summary) -> float:
 
 def _draw_batches(settings: Settings, pool: WorkerPool, done: Mapping[int, int]) -> Iterator[Batch]:
     """Yield the batches of shard after shard. ``done`` holds the shards to leave out, and their numbers of cases."""
-    names, strategy = settings.ops, settings.strategy
-    for shard, cases in prefetch_shards(pool, names, strategy, settings.examples, settings.seed, done=done):
+    for shard, cases in prefetch_shards(pool, settings.source, settings.examples, settings.seed, done=done):
         yield from split_batches(shard, cases)
 
 

@@ -52,6 +52,7 @@ class Failing:
         deadline: when the time ends (time.monotonic).
         stopped: whether the user stops the campaign.
         results: what is known.
+        in_scope: whether the campaign may draw a case. Variants that it may not draw are not looked at.
     """
 
     pool: WorkerPool
@@ -59,6 +60,7 @@ class Failing:
     deadline: float = math.inf
     stopped: Callable[[], bool] = lambda: False
     results: dict[Case, Failure | None] = field(default_factory=dict)
+    in_scope: Callable[[Case], bool] = lambda case: True
 
     def check(self, cases: Iterable[Case]) -> None:
         """Check the cases that were not checked before. Raises OutOfTimeError, KeyboardInterrupt."""
@@ -75,6 +77,10 @@ class Failing:
                 for case, result in zip(job.cases, job.results(), strict=True):
                     same = isinstance(result, Failure) and result.fingerprint == self.fingerprint
                     self.results[case] = result if isinstance(result, Failure) and same else None
+
+    def variants(self, case: Case, feature: str) -> tuple[Case, ...]:
+        """Return the variants of a case without a feature that the campaign may draw."""
+        return tuple(variant for variant in without(case, feature) if self.in_scope(variant))
 
     def failure(self, case: Case) -> Failure | None:
         """Return the failure of a case that was checked; None if it does not fail so."""
@@ -97,7 +103,7 @@ def find_cause(case: Case, failing: Failing, *, hint: Sequence[str] = ()) -> tup
         if not present:
             break
         feature = min(present, key=lambda each: (each in hint, sort_key(each)))
-        variants = without(case, feature)
+        variants = failing.variants(case, feature)
         failing.check(variants)
         failed = [variant for variant in variants if failing.failure(variant) is not None]
         if variants and not failed:
@@ -108,7 +114,7 @@ def find_cause(case: Case, failing: Failing, *, hint: Sequence[str] = ()) -> tup
         case, needed = (smaller[0], []) if smaller else (case, needed)
     if not needed:
         for side in sorted(SIDES & features(case)):
-            variants = without(case, side)
+            variants = failing.variants(case, side)
             failing.check(variants)
             if variants and not any(failing.failure(variant) for variant in variants):
                 needed.append(side)
@@ -160,7 +166,7 @@ def explain(cases: Sequence[Case], causes: Sequence[Cause], failing: Failing) ->
         trying = []
         for each in explanations:
             if not each.done and (cause := each.next_cause(causes)) is not None:
-                trying.append((each, cause, [without(each.case, feature) for feature in cause.features]))
+                trying.append((each, cause, [failing.variants(each.case, feature) for feature in cause.features]))
         if not trying:
             return explanations
         failing.check(variant for _, _, groups in trying for group in groups for variant in group)

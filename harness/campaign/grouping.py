@@ -69,7 +69,12 @@ def group_failures(
             listener=listener,
             journal=journal,
             summary=summary,
-            failing=Failing(pool=pool, fingerprint=fingerprint, stopped=lambda: listener.stopped),
+            failing=Failing(
+                pool=pool,
+                fingerprint=fingerprint,
+                stopped=lambda: listener.stopped,
+                in_scope=settings.source.in_scope,
+            ),
             waiting=list(summary.failing[fingerprint].kept),
             deadline=deadline,
             known=[each for each in known if each.fingerprint == fingerprint],
@@ -221,6 +226,7 @@ class _Group:
             start=self.starts.get(case.place),
             others=others,
             seconds=self._shrink_seconds(),
+            in_scope=self.settings.source.in_scope,
             progress=lambda tried, left: self.listener.on_shrink_progress(found, tried, left),
         )
         if found.smallest_is_minimal or self.known:

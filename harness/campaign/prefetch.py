@@ -11,6 +11,7 @@ from functools import partial
 
 from foldproof.case import Case
 from foldproof.core.errors import UsageError
+from foldproof.generation.case_source import CaseSource
 from foldproof.generation.shards import Plan, shard_seed
 from foldproof.workers import worker
 from foldproof.workers.pool import WorkerPool, cause
@@ -24,11 +25,11 @@ WORKERS_PER_DRAW = 4
 
 
 class PendingDraw:
-    """A draw that runs in a worker: up to ``most`` cases of these ops, see ``foldproof.generation.draw``."""
+    """A draw that runs in a worker: up to ``most`` cases of a source, see ``foldproof.generation.draw``."""
 
-    def __init__(self, pool: WorkerPool, names: tuple[str, ...], strategy: str | None, most: int, seed: int) -> None:
+    def __init__(self, pool: WorkerPool, source: CaseSource, most: int, seed: int) -> None:
         self._most = most
-        self._submit = partial(pool.schedule, worker.draw, names, strategy, most, seed, seconds=DRAW_SECONDS)
+        self._submit = partial(pool.schedule, worker.draw, source, most, seed, seconds=DRAW_SECONDS)
         self._future = self._submit()
 
     def cases(self) -> list[Case]:
@@ -60,8 +61,7 @@ class PendingDraw:
 
 def prefetch_shards(
     pool: WorkerPool,
-    names: tuple[str, ...],
-    strategy: str | None,
+    source: CaseSource,
     examples: int | None,
     seed: int,
     *,
@@ -71,8 +71,7 @@ def prefetch_shards(
 
     Args:
         pool: the workers that draw.
-        names: the ops to draw; empty means all.
-        strategy: the strategy, as ``MODULE:ATTR``; None is the bundled one.
+        source: what to draw from.
         examples: the budget; None means unlimited.
         seed: the seed of the campaign.
         done: shards to leave out, and their numbers of cases, which the budget includes.
@@ -88,7 +87,7 @@ def prefetch_shards(
             if len(pending) > pool.workers // WORKERS_PER_DRAW + 1 or not plan.is_final(shard, most):
                 return
             if shard not in pending:
-                pending[shard] = PendingDraw(pool, names, strategy, most, shard_seed(seed, shard))
+                pending[shard] = PendingDraw(pool, source, most, shard_seed(seed, shard))
 
     try:
         submit()

@@ -7,9 +7,13 @@ from typing import Any, Self
 
 from foldproof.checking.config import CheckConfig
 from foldproof.core.setting import Option, Role, Setting, setting, settings_of
+from foldproof.generation.case_source import CaseSource
 
 DEFAULT_CORPUS = Path("foldproof-corpus")
 """Where the command line saves cases, and looks for them."""
+
+NOT_TESTED_CORPUS = Path("foldproof-found")
+"""Where the command line saves cases if the default folder is a folder of tests."""
 
 DEFAULT_SECONDS = 60.0
 """Budget of a campaign on the command line that is given none."""
@@ -23,6 +27,7 @@ class Settings:
         config: how each case is checked.
         ops: the ops to draw; empty means all.
         strategy: the Hypothesis strategy of the cases, as ``MODULE:ATTR``; None is the bundled one.
+        only_cases: a filter that all cases satisfy, as text (``foldproof.case.filters``); empty means all cases.
         seed: the seed of the campaign, at least 0.
         examples: budget: how many cases to draw; None means unlimited.
         seconds: budget: how long to run, with shrinking; None means unlimited. The first budget that is used up
@@ -49,6 +54,18 @@ class Settings:
             metavar="MODULE:ATTR",
             help="Hypothesis strategy of cases, or a function of op names that returns one.",
             no_default="the bundled strategy",
+        ),
+    )
+    only_cases: str = setting(
+        "",
+        Role.IDENTITY,
+        Option(
+            flag="--only-cases",
+            kind="filter",
+            metavar="FILTER",
+            help="Draw only cases of this filter, such as 'dtype in float32,float16 and min_pad >= 0'.",
+            default=None,
+            no_default="all cases",
         ),
     )
     seed: int = setting(
@@ -108,6 +125,11 @@ class Settings:
         ),
         load=Path,
     )
+
+    @property
+    def source(self) -> CaseSource:
+        """What the cases are drawn from."""
+        return CaseSource(ops=self.ops, strategy=self.strategy, only_cases=self.only_cases)
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of a setting, of a nested one too."""

@@ -74,16 +74,18 @@ class Summary:
         seed: the seed of the campaign.
         cases: drawn cases, distinct within their shard.
         executed: cases that have a result.
-        folded: passed cases that the pass folded.
-        refused: passed cases that the pass left unchanged.
+        folded: cases that do not fail and that the pass folded, those in doubt included.
+        refused: cases that do not fail and that the pass left unchanged, those in doubt included.
         failed: failed cases, without known failures.
-        in_doubt: passed cases of which some output could not be compared with all oracles.
+        in_doubt: cases that do not fail, and of which some output could not be compared with all oracles.
+        folded_in_doubt: those of them that the pass folded.
         sampled: cases that both pipelines ran, with the same bits.
         seconds: duration in seconds.
-        by_op: (op, outcome) -> cases.
+        by_op: (op, outcome) -> cases: folded, refused, failed, known, in doubt, folded in doubt, not executed.
         reasons: kind of refusal -> cases.
         rules: rule -> cases that it folded.
         legality: legality of the fold -> cases in which the pass left a pad.
+        declined: kind of refusal -> cases with a legal fold that the pass declares out of its scope.
         undefined: behaviour that TVM leaves undefined -> cases.
         known_issues: known issue of TVM -> cases.
         unsupported: why the IR cannot express a case -> cases; they were not executed.
@@ -107,12 +109,14 @@ class Summary:
     refused: int = 0
     failed: int = 0
     in_doubt: int = 0
+    folded_in_doubt: int = 0
     sampled: int = 0
     seconds: float = 0.0
     by_op: Counter[tuple[str, str]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     legality: Counter[str] = field(default_factory=Counter)
+    declined: Counter[str] = field(default_factory=Counter)
     undefined: Counter[str] = field(default_factory=Counter)
     known_issues: Counter[str] = field(default_factory=Counter)
     unsupported: Counter[str] = field(default_factory=Counter)
@@ -155,10 +159,13 @@ class Summary:
         self.folded += result.folded
         self.refused += not result.folded
         self.in_doubt += result.in_doubt
+        self.folded_in_doubt += result.folded and result.in_doubt
         self.sampled += result.sampled
         self.by_op[case.op, outcome] += 1
         if result.in_doubt:
             self.by_op[case.op, "in doubt"] += 1
+            if result.folded:
+                self.by_op[case.op, "folded in doubt"] += 1
         self._count(result)
         return None
 
@@ -201,6 +208,7 @@ class Summary:
     def _count(self, verdict: Verdict) -> None:
         self.reasons.update({kind for kind, _ in verdict.reasons})
         self.rules.update(set(verdict.rules))
+        self.declined.update(verdict.declined)
         self.undefined.update(verdict.undefined)
         self.known_issues.update(verdict.known_issues)
         if verdict.fallback:
@@ -217,7 +225,7 @@ class Summary:
         for fingerprint, cases in failing.items():
             self._failing(fingerprint).absorb(cases, shard, start, known=fingerprint in record.get("known", {}))
         for name in NUMBERS:
-            setattr(self, name, getattr(self, name) + record[name])
+            setattr(self, name, getattr(self, name) + record.get(name, 0))  # journals of format 1 lack some
         for name in COUNTERS:
             getattr(self, name).update(record.get(name, {}))  # journals of format 1 lack some
         for key, n in record["by_op"].items():
@@ -254,8 +262,18 @@ class Summary:
         }
 
 
-NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "sampled")
-COUNTERS = ("reasons", "rules", "legality", "undefined", "known_issues", "unsupported", "fallbacks", "known")
+NUMBERS = ("cases", "executed", "folded", "refused", "failed", "in_doubt", "folded_in_doubt", "sampled")
+COUNTERS = (
+    "reasons",
+    "rules",
+    "legality",
+    "declined",
+    "undefined",
+    "known_issues",
+    "unsupported",
+    "fallbacks",
+    "known",
+)
 """The counts of a summary, as journals and ``--json`` name them."""
 
 

@@ -24,6 +24,7 @@ def shrink_failure(
     start: Failure | None = None,
     others: Sequence[Cause] = (),
     seconds: float,
+    in_scope: Callable[[Case], bool] = lambda case: True,
     progress: Callable[[int, float], None] = lambda tried, left: None,
 ) -> None:
     """Shrink a failure.
@@ -34,6 +35,7 @@ def shrink_failure(
         start: a failing variant of its case to begin with; None is the case itself.
         others: causes that the shrunk case must not have.
         seconds: time limit, in seconds.
+        in_scope: whether the campaign may draw a case. The shrunk case is one that it may draw.
         progress: is called with the number of cases that were tried, and the seconds that are left.
     """
     start = start or found.failure
@@ -42,7 +44,7 @@ def shrink_failure(
         start,
         pool,
         seconds=seconds,
-        accept=lambda case: not any(cause.may_explain(case) for cause in excluded),
+        accept=lambda case: in_scope(case) and not any(cause.may_explain(case) for cause in excluded),
         progress=progress,
     )
 

@@ -20,9 +20,10 @@ def apply_pass(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> Module:
 def apply_and_explain(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> tuple[Module, tuple[Outcome, ...]]:
     """Return what the pass makes of a module, and its outcome for each site.
 
-    Outcomes come from a pass that has ``fold_and_explain(module) -> (module, reports)`` or ``explain(module) ->
-    reports``. A pass with ``fold_and_explain`` runs once for both, and so without the pass manager of the compiler.
-    ``check_again`` does call the pass itself, and tests/checking/test_apply_pass.py compares the two.
+    Outcomes come from a pass that has ``fold_and_explain(module) -> (module, reports)``, ``explain(module) -> reports``
+    or ``reasons(module) -> reasons``. A pass with ``fold_and_explain`` runs once for both, and so without the pass
+    manager of the compiler. ``check_again`` does call the pass itself, and tests/checking/test_apply_pass.py compares
+    the two.
 
     Args:
         case: the case, for the failure.
@@ -41,7 +42,8 @@ def apply_and_explain(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> tupl
             folded, reports = both(unfolded)
         else:
             folded = pass_(unfolded)
-            if callable(explain := getattr(pass_, "explain", None)):
+            explain = getattr(pass_, "explain", None) or getattr(pass_, "reasons", None)
+            if callable(explain):
                 reports = explain(before)
     except (Exception, SystemExit) as error:
         raise failure("CompileError", case, "pass", f"the pass raised {ir.short_error(error)}") from error

@@ -80,15 +80,16 @@ def conclude(prepared: Prepared, target: Target, *, program: Program | None = No
     """
     if prepared.evidence.unsupported:
         return Verdict(folded=False, unsupported=prepared.evidence.unsupported)
-    comparison = _compare(prepared, target, program, sample)
-    before, after, legality = judge_residual_pads(prepared)
-    if prepared.complete:
-        require_complete(prepared, after, legality)
+    with prepared.evidence.naming_known_issue():
+        comparison = _compare(prepared, target, program, sample)
+        before, after, legality = judge_residual_pads(prepared)
+        declined = require_complete(prepared, after, legality) if prepared.complete else ()
     return Verdict(
         folded=after.foldable < before.foldable,
         legality=legality,
         rules=tuple(outcome.rule for outcome in prepared.outcomes if outcome.folded),
         reasons=tuple((outcome.kind, outcome.detail) for outcome in prepared.outcomes if not outcome.folded),
+        declined=declined,
         undefined=comparison.undefined,
         known_issues=comparison.known_issues,
         sampled=comparison.sampled,

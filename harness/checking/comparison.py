@@ -11,7 +11,7 @@ import numpy as np
 from foldproof.case import Case
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure, failure
-from foldproof.ir.base import Module
+from foldproof.ir.base import KnownIssue, Module
 from foldproof.oracle.compare import Difference, bitwise, within
 from foldproof.oracle.error_bounds import Reference
 
@@ -55,6 +55,8 @@ class Comparison:
 def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> ReferenceResult:
     """Compare the outputs of the unfolded function on one fill with the NumPy reference.
 
+    A known issue explains a difference of the first output, which is that of the consumer, and of no other one.
+
     Raises:
         Failure: OracleDisagreement, which blames the compiler or the reference, unless a known issue explains it.
     """
@@ -62,11 +64,20 @@ def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> Refer
     difference = _find_excess(got, references)
     if difference is None:
         return _summarize(references)
-    issue = evidence.known_issue
-    if issue is not None and not (issue.dtype_only and _find_excess(got, references, any_dtype=True)):
+    if (issue := _explaining_issue(evidence, got, references)) is not None:
         return ReferenceResult(known_issue=issue.name)
     detail = f"{evidence.ir.compiler}'s unfolded function, {locate(evidence.case, fill)}: {difference.text}"
     raise failure("OracleDisagreement", evidence.case, difference.symptom, detail)
+
+
+def _explaining_issue(evidence: Evidence, got: Outputs, references: tuple[Reference, ...]) -> KnownIssue | None:
+    """Return the known issue of the case if it explains all differences: those of the first output."""
+    issue = evidence.known_issue
+    if issue is None or _find_excess(got[1:], references[1:]):
+        return None
+    if issue.dtype_only and _find_excess(got[:1], references[:1], any_dtype=True):
+        return None
+    return issue
 
 
 NOT_COMPARED = "sum that may overflow or has no error bound"
@@ -98,11 +109,38 @@ def first_difference(got: Outputs, want: Outputs, unspecified: Masks) -> Differe
     return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
 
 
-def blame(evidence: Evidence, fill: str, difference: Difference, folded: Module) -> Failure:
+def compare_with_unfolded(
+    evidence: Evidence, fill: str, folded: Outputs, unfolded: Outputs, result: ReferenceResult, module: Module
+) -> None:
+    """Compare the outputs of both functions on one fill.
+
+    A legal fold may change the first output where a known issue of the compiler makes it wrong, and nothing else.
+
+    Args:
+        evidence: the case.
+        fill: the fill, for the failure.
+        folded: the outputs of the folded function.
+        unfolded: the outputs of the unfolded function.
+        result: the comparison of ``unfolded`` with the reference.
+        module: the folded module.
+
+    Raises:
+        Failure: Miscompile or WrongType, which blame the pass; OracleDisagreement if the pass made a legal fold.
+    """
+    difference = first_difference(folded, unfolded, result.unspecified)
+    if difference is None:
+        return
+    others = first_difference(folded[1:], unfolded[1:], result.unspecified[1:])
+    is_legal = others is None and is_legal_fold(evidence, module)
+    if not (is_legal and result.known_issue):
+        raise _blame(evidence, fill, difference, is_legal=is_legal)
+
+
+def _blame(evidence: Evidence, fill: str, difference: Difference, *, is_legal: bool) -> Failure:
     """Return a failure that blames the pass, or the compiler if the pass made a legal fold."""
     case = evidence.case
     detail = f"{locate(case, fill)}: {difference.text}"
-    if is_legal_fold(evidence, folded):
+    if is_legal:
         text = f"{evidence.ir.compiler}'s kernel of the right fold, {detail}"
         return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
     kind = "Miscompile" if difference.symptom == "values" else "WrongType"
@@ -110,9 +148,13 @@ def blame(evidence: Evidence, fill: str, difference: Difference, folded: Module)
 
 
 def is_legal_fold(evidence: Evidence, folded: Module) -> bool:
-    """Whether the folded function is structurally equal to a fold that the reference calls legal."""
+    """Whether the folded function computes its result by a fold that the reference calls legal.
+
+    What the function returns besides its result does not matter: the pad may stay for another reader.
+    """
     ir = evidence.ir
-    return any(ir.same(ir.entry(ir.build(legal, with_pad=False)), ir.entry(folded)) for legal in evidence.legal_folds)
+    result = ir.first_output(folded)
+    return any(ir.same(ir.first_output(ir.build(legal, with_pad=False)), result) for legal in evidence.legal_folds)
 
 
 def locate(case: Case, fill: str) -> str:

@@ -26,28 +26,36 @@ def _judge_legality(evidence: Evidence, pads: ResidualPads) -> Legality | None:
     return evidence.legality if pads.foldable else None
 
 
-def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality | None) -> None:
+def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality | None) -> tuple[str, ...]:
     """Require that no pad is left that is legal to fold, or that an option of the pass should have removed.
+
+    A pad may be left if the pass declares that it does not fold it (``foldproof.checking.scope``).
 
     Args:
         prepared: the case.
         pads: the pads that the pass left.
         legality: whether they could be folded.
 
+    Returns:
+        The kinds of refusals by which the pass declared that it would leave a legal fold; empty if there is none.
+
     Raises:
         Failure: MissedFold.
     """
     issue = prepared.evidence.known_issue
     if issue is not None and not issue.dtype_only:  # the compiler executes the case wrongly: no pass has to fold it
-        return
+        return ()
     reasons = "; ".join(outcome.detail for outcome in prepared.outcomes if not outcome.folded) or "no reason given"
     if legality is Legality.LEGAL:
+        if declined := prepared.scope.declined(prepared.case, prepared.outcomes):
+            return declined
         message = f"the pad could be folded for every input, but was not: {reasons}"
         raise failure("MissedFold", prepared.case, "pad left", message)
     if prepared.options == NO_OPTIONS:
-        return
+        return ()
     evidence = prepared.evidence
     spatial, channels = pads.foldable > 0, evidence.ir.channel_pads(prepared.folded) > 0
     if unused := evidence.find_unused_option(prepared.options, spatial=spatial, channels=channels):
         message = f"{unused}, but the pad was not folded: {reasons}"
         raise failure("MissedFold", prepared.case, "option unused", message)
+    return ()

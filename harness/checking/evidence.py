@@ -4,12 +4,15 @@ Invariant: a case is looked at once. Inputs, reference results and legality are 
 ``Evidence``, and whoever needs them reads them there.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from foldproof.case import Case
+from foldproof.checking.failures import Failure
 from foldproof.ir.base import IR, KnownIssue, find_known_issue
 from foldproof.oracle import legality as legality_oracle
 from foldproof.oracle.error_bounds import Reference
@@ -40,6 +43,17 @@ class Evidence:
     def known_issue(self) -> KnownIssue | None:
         """The known issue of the compiler that the case shows whenever it is executed; None if there is none."""
         return find_known_issue(self.ir, self.case)
+
+    @contextmanager
+    def naming_known_issue(self) -> Iterator[None]:
+        """Name the known issue in the detail of a failure that it does not excuse, since it may be behind it."""
+        try:
+            yield
+        except Failure as failure:
+            if (issue := self.known_issue) is not None:
+                text = f"the case shows the known issue {issue.name} of {self.ir.compiler}, which may be behind it"
+                failure.add_detail(f"; {text}")
+            raise
 
     @cached_property
     def inputs(self) -> dict[str, Arrays]:

@@ -12,10 +12,9 @@ from foldproof.checking.comparison import (
     Comparison,
     Masks,
     Outputs,
-    blame,
     compare_with_reference,
+    compare_with_unfolded,
     first_difference,
-    is_legal_fold,
     locate,
 )
 from foldproof.checking.evidence import Arrays, Evidence
@@ -94,9 +93,7 @@ def compare_runs(
         if "folded" in modules:
             folded = run_function(evidence, program, "folded", arrays)
             _compare_pipelines(evidence, fill, "folded", default_program, arrays, folded, result.unspecified)
-            difference = first_difference(folded, unfolded, result.unspecified)
-            if difference and not (result.known_issue and is_legal_fold(evidence, modules["folded"])):
-                raise blame(evidence, fill, difference, modules["folded"])
+            compare_with_unfolded(evidence, fill, folded, unfolded, result, modules["folded"])
     undefined = dict.fromkeys(name for result in results for name in result.undefined)
     known_issues = dict.fromkeys(result.known_issue for result in results if result.known_issue)
     return Comparison(tuple(undefined), tuple(known_issues))

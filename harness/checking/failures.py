@@ -38,6 +38,12 @@ class Failure(AssertionError):  # noqa: N818, the field says failure, and a fail
         self.case, self.symptom, self.detail = case, symptom, detail
         super().__init__(str(self))
 
+    def add_detail(self, text: str) -> None:
+        """Append to the detail, once."""
+        if text not in self.detail:
+            self.detail += text
+            self.args = (str(self),)
+
     @property
     def kind(self) -> str:
         """The name of the failure class, such as "Miscompile"."""

@@ -9,6 +9,7 @@ from typing import Any
 from foldproof.case import Case
 from foldproof.checking.apply_pass import apply_and_explain, check_again, check_form
 from foldproof.checking.evidence import Evidence
+from foldproof.checking.scope import NO_SCOPE, Scope, scope_of
 from foldproof.ir.base import Module, Outcome, Pass, ir_of
 from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
 
@@ -20,6 +21,7 @@ class Prepared:
     Args:
         evidence: the case with what the oracles make of it.
         complete: whether a legal fold that the pass missed is a failure.
+        scope: what the pass declares that it does not fold.
         options: the folds beyond legal ones that the options of the pass allow.
         unfolded: the module of the case; None if the IR does not support the case.
         folded: what the pass returned for it; None likewise.
@@ -33,6 +35,7 @@ class Prepared:
     unfolded: Module
     folded: Module
     modules: dict[str, Module]
+    scope: Scope = NO_SCOPE
     outcomes: tuple[Outcome, ...] = ()
 
     @property
@@ -51,16 +54,17 @@ def prepare(case: Case, pass_: Pass, *, complete: bool) -> Prepared:
     Raises:
         Failure: if the pass raises, changes its input, or returns a module of the wrong form.
     """
-    evidence = Evidence(case, ir_of(pass_))
+    evidence, scope = Evidence(case, ir_of(pass_)), scope_of(pass_) if complete else NO_SCOPE
     ir, options = evidence.ir, options_of(pass_)
     if evidence.unsupported:
         return Prepared(evidence=evidence, complete=complete, options=options, unfolded=None, folded=None, modules={})
     unfolded = ir.build(case)
-    folded, outcomes = apply_and_explain(case, pass_, unfolded, ir)
-    if not ir.identical(folded, unfolded):
-        check_form(case, unfolded, folded, ir)
-        check_again(case, pass_, folded, ir)
-    return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options)
+    with evidence.naming_known_issue():
+        folded, outcomes = apply_and_explain(case, pass_, unfolded, ir)
+        if not ir.identical(folded, unfolded):
+            check_form(case, unfolded, folded, ir)
+            check_again(case, pass_, folded, ir)
+    return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options, scope=scope)
 
 
 def prepared_from(
@@ -71,6 +75,7 @@ def prepared_from(
     *,
     complete: bool,
     options: PassOptions = NO_OPTIONS,
+    scope: Scope = NO_SCOPE,
 ) -> Prepared:
     """Return a case whose folded module is well formed, with the modules that are to be compiled and run.
 
@@ -86,6 +91,7 @@ def prepared_from(
         unfolded=unfolded,
         folded=folded,
         modules=modules if runs else {},
+        scope=scope,
         outcomes=outcomes,
     )
 

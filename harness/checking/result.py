@@ -14,6 +14,7 @@ class Verdict:
         legality: whether the pads that are left could be folded; None if none is left.
         rules: the rules by which the pass folded, if it reports them.
         reasons: (kind, sentence) of each site that the pass refused, if it reports them.
+        declined: the kinds of refusals by which the pass left a legal fold that it declares out of its scope.
         undefined: why some output could not be compared with all oracles.
         known_issues: the known issues of the compiler that prevented a comparison.
         unsupported: why the IR cannot express the case, so that it was not executed; empty if it can.
@@ -25,6 +26,7 @@ class Verdict:
     legality: Legality | None = None
     rules: tuple[str, ...] = ()
     reasons: tuple[tuple[str, str], ...] = ()
+    declined: tuple[str, ...] = ()
     undefined: tuple[str, ...] = ()
     known_issues: tuple[str, ...] = ()
     unsupported: str = ""

@@ -90,6 +90,22 @@ class OpNames(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class Filter(click.ParamType[str]):
+    """``dtype in float32,float16`` -> itself, if it is a filter on cases."""
+
+    name = "filter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text of the filter."""
+        from foldproof.case.filters import CaseFilter
+
+        try:
+            CaseFilter.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 class PassSpec(click.ParamType[str | None]):
     """``MODULE:ATTR`` -> itself, None for a name of the bundled pass."""
 
@@ -108,6 +124,7 @@ _TYPES: Mapping[str, Callable[[Option], Any]] = {
     "share": lambda option: Share(),
     "workers": lambda option: Workers(),
     "ops": lambda option: OpNames(),
+    "filter": lambda option: Filter(),
     "pass": lambda option: PassSpec(),
     "folder": lambda option: click.Path(path_type=Path, file_okay=False),
     "flag": lambda option: click.BOOL,

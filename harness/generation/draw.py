@@ -6,17 +6,20 @@ Invariant: nothing here depends on results. Hypothesis only generates; execution
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import HealthCheck, Phase, Verbosity, reject
 from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.errors import Unsatisfiable
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, CONSTANTS_CACHE, HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
 from foldproof import strategies
 from foldproof.case import Case
+from foldproof.case.filters import CaseFilter
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_attribute
 from foldproof.generation.shards import Plan, shard_seed
@@ -86,13 +89,14 @@ _MAX_RUNS = 3
 """Runs of Hypothesis per shard: a strategy with few distinct cases draws some of them repeatedly."""
 
 
-def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]:
+def draw(strategy: SearchStrategy[Case], examples: int, seed: int, case_filter: CaseFilter | None = None) -> list[Case]:
     """Draw distinct cases.
 
     Args:
         strategy: the strategy of the cases.
         examples: how many cases to draw; fewer are drawn if the strategy has hardly more.
         seed: the seed of the shard.
+        case_filter: what all cases satisfy; None keeps all. Fewer cases are drawn if few satisfy it.
 
     Returns:
         The cases, in the order drawn.
@@ -105,13 +109,16 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int) -> list[Case]
     def keep(case: Case) -> None:
         if not isinstance(case, Case):
             raise UsageError(f"the strategy drew {case!r}, which is not a Case")
+        if case_filter is not None and not case_filter.matches(case):
+            reject()
         drawn[case] = None
 
     CONSTANTS_CACHE.cache.clear()  # Hypothesis's own provider caches literals of loaded modules there
     try:
         for run in range(_MAX_RUNS):
             if len(drawn) < examples:
-                _generate(keep, strategy, examples, seed * _MAX_RUNS + run)
+                with suppress(*(() if case_filter is None else (Unsatisfiable,))):
+                    _generate(keep, strategy, examples, seed * _MAX_RUNS + run)
     except (UsageError, MemoryError):  # MemoryError: from the limit of the process or from the strategy
         raise
     except (Exception, SystemExit) as error:  # the user's strategy can raise anything

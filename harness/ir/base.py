@@ -168,6 +168,12 @@ class IR(Protocol):
     def entry(self, module: Module) -> Any:
         """Return the function that ``compile`` compiles; None if the module has none."""
 
+    def first_output(self, module: Module) -> Any:
+        """Return the entry function with its first output alone, and only with what that output needs.
+
+        Two modules that compute it in the same way give equal functions by ``same``, whatever else they return.
+        """
+
     def return_type(self, module: Module) -> Any:
         """Return the declared type of what the entry function returns; comparable by ``same``, readable by ``str``."""
 
@@ -229,13 +235,18 @@ def find_raised_issue(ir: IR, case: Case, message: str) -> KnownIssue | None:
 def read_outcomes(reports: Iterable[Any]) -> tuple[Outcome, ...]:
     """Return the outcomes that a pass reports of its sites.
 
-    A report has an ``outcome`` with a ``rule``, or with the ``kind`` and ``detail`` of a refusal. A report of another
-    form is ignored, since a pass does not have to explain.
+    A report has an ``outcome`` with a ``rule``, or with the ``kind`` and ``detail`` of a refusal. The reason of a
+    refusal may also be a string, which is both, or a pair (kind, detail) of strings. A report of another form is
+    ignored, since a pass does not have to explain.
     """
     outcomes = []
     for report in reports:
         outcome: Any = getattr(report, "outcome", None)
-        if hasattr(outcome, "rule"):
+        if isinstance(report, str):
+            outcomes.append(Outcome(kind=report, detail=report))
+        elif isinstance(report, tuple) and len(report) == 2 and all(isinstance(part, str) for part in report):
+            outcomes.append(Outcome(kind=report[0], detail=report[1]))
+        elif hasattr(outcome, "rule"):
             outcomes.append(Outcome(rule=str(outcome.rule)))
         elif hasattr(outcome, "kind") and hasattr(outcome, "detail"):
             outcomes.append(Outcome(kind=str(outcome.kind), detail=str(outcome.detail)))

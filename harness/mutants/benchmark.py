@@ -19,6 +19,7 @@ from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.case import Case
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure, failure
+from foldproof.generation.case_source import CaseSource
 from foldproof.mutants import MUTANTS, jobs
 from foldproof.mutants.baselines import BASELINES, Baseline
 from foldproof.mutants.kill_matrix import Kills
@@ -99,7 +100,7 @@ def run(plan: Plan, pool: WorkerPool, listener: Listener) -> Result:
     started = time.monotonic()
     try:
         for seed in range(plan.seed, plan.seed + plan.seeds):
-            cases = (case for _, shard in prefetch_shards(pool, (), None, plan.budget, seed) for case in shard)
+            cases = (case for _, shard in prefetch_shards(pool, CaseSource(), plan.budget, seed) for case in shard)
             _count(result.tallies, HARNESS, seed, _kills(plan, cases, _by_harness(pool)), listener)
         for baseline in BASELINES if plan.baselines else ():
             for seed in range(plan.seed, plan.seed + plan.seeds):

@@ -22,6 +22,9 @@ from foldproof.core.loading import BUNDLED_NAMES, name_of_pass
 
 SUFFIX = ".case.json"
 
+FOUND = "foldproof-corpus"
+"""The folder into which ``foldproof fuzz`` and this plugin save what fails (``campaign.settings.DEFAULT_CORPUS``)."""
+
 OTHER_PASS = ("error", "check")
 """What ini option ``foldproof_other_pass`` has done with a case that was found with another pass; the default first."""
 
@@ -43,7 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fold-examples", type=_positive, default=25, metavar="N", help="number of random cases per test (default: 25)"
     )
     group.addoption("--fold-seed", type=int, default=0, metavar="S", help="seed of the random cases (default: 0)")
-    parser.addini("foldproof_corpus", "folders whose *.case.json files are tests (default: all folders)", "paths")
+    parser.addini(
+        "foldproof_corpus",
+        "folders whose *.case.json files are tests (default: all folders but foldproof-corpus)",
+        "paths",
+    )
     parser.addini(
         "foldproof_save",
         "folder for counterexamples of Hypothesis tests, or none (default: foldproof-corpus)",
@@ -75,11 +82,17 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"foldproof_other_pass {value!r} is unknown; expected one of {', '.join(OTHER_PASS)}")
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Return the line of pytest's header that names what is tested."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Return the lines of pytest's header: what is tested, and which saved cases are not tests."""
     spec, target = _pass_under_test(config), _target_under_test(config)
     bundled = "" if spec else " (the bundled pass; --fold-pass or foldproof_pass names another)"
-    return f"foldproof: pass {name_of_pass(spec)}{bundled}, target {target}, pipeline {_pipeline(config)}"
+    lines = [f"foldproof: pass {name_of_pass(spec)}{bundled}, target {target}, pipeline {_pipeline(config)}"]
+    saved = len(list((config.rootpath / FOUND).rglob("*" + SUFFIX)))
+    if saved and not config.getini("foldproof_corpus"):
+        lines.append(
+            f"foldproof: cases in {FOUND}/ are not tests: {saved}; the ini option foldproof_corpus adds folders"
+        )
+    return lines
 
 
 def _pass_under_test(config: pytest.Config) -> str | None:
@@ -100,13 +113,26 @@ def _pipeline(config: pytest.Config) -> str:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "CaseFile | None":
-    """Collect ``*.case.json`` files below the folders of the ini option ``foldproof_corpus``."""
+    """Collect ``*.case.json`` files below the folders of the ini option ``foldproof_corpus``.
+
+    Without that option they are collected everywhere, but not in the folder into which ``foldproof fuzz`` and this
+    plugin save what fails: that is a test only if the user says so.
+    """
     if not file_path.name.endswith(SUFFIX):
         return None
-    folders = parent.config.getini("foldproof_corpus")
+    config = parent.config
+    folders = config.getini("foldproof_corpus")
     if folders and not any(file_path.is_relative_to(folder) for folder in folders):
         return None
+    if not folders and file_path.is_relative_to(config.rootpath / FOUND) and not _is_argument(config, file_path):
+        return None
     return CaseFile.from_parent(parent, path=file_path)
+
+
+def _is_argument(config: pytest.Config, path: Path) -> bool:
+    """Whether an argument of the command line names the folder of what fails, or something in it."""
+    named = [(config.invocation_params.dir / str(each).split("::")[0]).resolve() for each in config.args]
+    return any(path.is_relative_to(each) and each.is_relative_to(config.rootpath / FOUND) for each in named)
 
 
 class CaseFile(pytest.File):

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from foldproof.case.describe import describe
 from foldproof.checking.check import check
+from foldproof.checking.comparison import is_legal_fold
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure
 from foldproof.corpus.entry import Entry
@@ -43,13 +44,14 @@ def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: b
     before = ir.build(case)
     console.print(Rule("before"))
     console.print(_source(ir, before), soft_wrap=True)
-    _show_after(console, before, fold, ir)
+    after = _show_after(console, before, fold, ir)
     console.print(Rule("result"))
-    console.print(Text(f"the fold is {evidence.legality}, by the NumPy reference"))
+    console.print(Text(_judge_fold(evidence, before, after)), soft_wrap=True)
     return _show_verdict(console, entry, fold, target, complete=complete)
 
 
-def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> None:
+def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> Module | None:
+    """Print the module that the pass returns, with the outcome of each site, and return it; None if the pass raised."""
     console.print(Rule("after"))
     try:
         after = fold(ir.clone(before))
@@ -57,10 +59,21 @@ def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> None:
         sites: Any = explain(before) if callable(explain) else ()
     except (Exception, SystemExit) as error:  # noqa: BLE001, a pass can raise anything; the result below reports it as a failure
         console.print(Text(f"the pass raised {ir.short_error(error)}", style="red"))
-        return
+        return None
     console.print(Text("unchanged") if ir.same(before, after) else _source(ir, after), soft_wrap=True)
     for site in sites:
         console.print(Text(str(site), style="yellow" if ": refused (" in str(site) else "green"), soft_wrap=True)
+    return after
+
+
+def _judge_fold(evidence: Evidence, before: Module, after: Module | None) -> str:
+    """Return whether the reference calls a fold legal, and whether it is the one that the pass made."""
+    text = f"by the NumPy reference, folding the pad into the padding is {evidence.legality}"
+    ir = evidence.ir
+    if after is None or not ir.is_module(after) or ir.entry(after) is None or ir.same(before, after):
+        return text
+    made = is_legal_fold(evidence, after)
+    return f"{text}; the pass {'made that fold' if made else 'made another change, which is not that fold'}"
 
 
 def _show_verdict(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:

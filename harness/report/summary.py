@@ -13,10 +13,12 @@ from foldproof.case import ops
 from foldproof.case.describe import describe
 from foldproof.oracle.legality import Legality
 
-OUTCOMES = ("folded", "refused", "failed", "known", "in doubt", "not executed")
+OUTCOMES = ("folded", "refused", "in doubt", "failed", "known", "not executed")
+"""The outcomes of a case. Each case has exactly one."""
 
 MEANINGS = {
     "known": "a failure with the cause of a known one (--known). It does not fail the campaign.",
+    "out of scope": "the pass declares that it does not fold these pads (out_of_scope). They could be folded.",
     "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
     "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
@@ -55,25 +57,37 @@ def print_summary(console: Console, summary: Summary, replay_options: str) -> No
 
 
 def _outcome_table(summary: Summary) -> Table:
+    """Return a row per op: the outcomes of its cases, and their sum."""
     table = Table(title="op x outcome", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("op")
-    outcomes = OUTCOMES if summary.unsupported else OUTCOMES[:-1]
-    for outcome in outcomes:
-        table.add_column(outcome, justify="right")
-    for name in ops.NAMES:
-        counts = [summary.by_op[name, outcome] for outcome in outcomes]
-        if any(counts):
-            table.add_row(name, *(_number(n) for n in counts))
-    total = [summary.folded, summary.refused, summary.failed, summary.known.total(), summary.in_doubt]
-    total.append(summary.unsupported.total())
-    table.add_row("all", *(_number(n) for n in total[: len(outcomes)]), style="bold")
+    rows = {name: _outcomes(summary, name) for name in ops.NAMES}
+    total = Counter[str]()
+    for counts in rows.values():
+        total.update(counts)
+    outcomes = [each for each in OUTCOMES if total[each] or each in ("folded", "refused", "failed")]
+    for title in (*outcomes, "cases"):
+        table.add_column(title, justify="right")
+    for name, counts in {**rows, "all": total}.items():
+        if counts.total():
+            numbers = [*(counts[outcome] for outcome in outcomes), counts.total()]
+            table.add_row(name, *map(_number, numbers), style="bold" if name == "all" else "")
     return table
+
+
+def _outcomes(summary: Summary, op: str) -> Counter[str]:
+    """Return how many cases of an op have each outcome. A case in doubt is neither folded nor refused here."""
+    counts = Counter({outcome: summary.by_op[op, outcome] for outcome in OUTCOMES})
+    folded_in_doubt = summary.by_op[op, "folded in doubt"]
+    counts["folded"] -= folded_in_doubt
+    counts["refused"] -= counts["in doubt"] - folded_in_doubt
+    return counts
 
 
 def _words(summary: Summary) -> Iterator[str]:
     """Yield the words of ``MEANINGS`` that the report uses, in the order of that table."""
     used = {name for name, n in summary.legality.items() if n}
     used |= {"known"} if summary.known else set()
+    used |= {"out of scope"} if summary.declined else set()
     used |= {"in doubt"} if summary.in_doubt else set()
     used |= {"known issue"} if summary.known_issues else set()
     return (word for word in MEANINGS if word in used)
@@ -88,6 +102,7 @@ def _counter_table(summary: Summary) -> Table:
         ("rules", summary.rules),
         ("refusals", summary.reasons),
         ("legality where a pad stays", summary.legality),
+        ("legal folds out of scope", summary.declined),
         ("in doubt: undefined by TVM", summary.undefined),
         ("in doubt: known issue of TVM", summary.known_issues),
         ("not executed: not supported by the IR", summary.unsupported),

@@ -20,6 +20,7 @@ from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import BUNDLED, load_attribute
+from foldproof.generation.case_source import CaseSource
 
 Result = Verdict | Failure
 
@@ -79,10 +80,15 @@ def try_pass(config: CheckConfig) -> str:
 
     A pass that raises here is a pass with a defect, which the first case reports.
     """
+    from foldproof.checking.scope import scope_of
     from foldproof.ir.base import ir_of
 
     pass_, _ = _load(config)
     ir = ir_of(pass_)
+    try:
+        scope_of(pass_)
+    except UsageError as error:
+        return f"pass {config.fold or BUNDLED!r}: {error}"
     try:
         result = pass_(ir.build(_TRIVIAL, with_pad=False))
     except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001, the pass can raise anything
@@ -94,33 +100,35 @@ def try_pass(config: CheckConfig) -> str:
 _TRIVIAL = Case(op="conv1d", axes=(Axis(),))
 
 
-def draw(names: tuple[str, ...], spec: str | None, most: int, seed: int) -> list[Case]:
+def draw(source: CaseSource, most: int, seed: int) -> list[Case]:
     """Draw up to ``most`` cases, see ``foldproof.generation.draw``. Raises UsageError."""
     from foldproof.generation.draw import draw as draw_cases
     from foldproof.generation.draw import leave_no_files
 
     leave_no_files()
     try:
-        return draw_cases(_strategy(names, spec), most, seed)
+        return draw_cases(_strategy(source), most, seed, source.case_filter)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # the draw is retried in another process, whose memory no case has filled yet
 
 
 @cache
-def _strategy(names: tuple[str, ...], spec: str | None) -> Any:
+def _strategy(source: CaseSource) -> Any:
     from foldproof.generation.draw import strategy_of
 
-    return strategy_of(names, spec)
+    return strategy_of(source.drawn_ops, source.strategy)
 
 
 def check_cases(cases: list[Case], config: CheckConfig) -> list[Result]:
     """Check each case, and return results in order. Running out of memory ends the process."""
     from foldproof.checking.batch import check_batch
+    from foldproof.checking.prepare import is_complete
 
     fold, target = _load(config)
     limit_memory(config.megabytes)
     try:
-        results = check_batch(cases, fold, target, complete=config.complete, sample=config.sample)
+        complete = config.complete or is_complete(fold)
+        results = check_batch(cases, fold, target, complete=complete, sample=config.sample)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     if any(map(_ran_out_of_memory, results)):

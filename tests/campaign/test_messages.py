@@ -13,6 +13,7 @@ from foldproof.campaign.journal import JOURNAL, Journal, JournalError
 from foldproof.campaign.prefetch import PendingDraw
 from foldproof.core.errors import UsageError
 from foldproof.core.versions import difference
+from foldproof.generation.case_source import CaseSource
 from foldproof.workers.processes import WorkerDied
 
 VERSIONS = {"foldproof": "1", "hypothesis": "2", "python": "3", "apache-tvm": "4", "numpy": "5"}
@@ -100,7 +101,7 @@ class Pool:
 
 def draw_messages():
     for what, error in (("a strategy that hangs", TimeoutError()), ("a strategy that ends its process", WorkerDied(3))):
-        yield what, message(UsageError, PendingDraw(Pool(error), (), "m:s", 60, 0).cases)
+        yield what, message(UsageError, PendingDraw(Pool(error), CaseSource(strategy="m:s"), 60, 0).cases)
 
 
 def test_messages(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from foldproof import strategies
 from foldproof.campaign.prefetch import PendingDraw, prefetch_shards
 from foldproof.checking.config import CheckConfig
 from foldproof.core.errors import UsageError
+from foldproof.generation.case_source import CaseSource
 from foldproof.generation.draw import draw, shards
 from foldproof.workers.pool import WorkerPool
 
@@ -72,14 +73,14 @@ def pool(folder, monkeypatch):
 def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(pool):
     here = list(shards(strategies.cases("conv1d"), 250, 3))
     assert [shard for shard, _ in here] == [0, 1, 2]
-    assert list(prefetch_shards(pool, ("conv1d",), None, 250, 3)) == here
-    assert list(prefetch_shards(pool, ("conv1d",), None, 250, 3, done={1: 120})) == [here[0], here[2]]
+    assert list(prefetch_shards(pool, CaseSource(ops=("conv1d",)), 250, 3)) == here
+    assert list(prefetch_shards(pool, CaseSource(ops=("conv1d",)), 250, 3, done={1: 120})) == [here[0], here[2]]
 
 
 def test_a_strategy_of_few_cases_gives_all_of_them_once(pool):
-    cases = PendingDraw(pool, (), "mine:FEW", 60, 1).cases()
+    cases = PendingDraw(pool, CaseSource(strategy="mine:FEW"), 60, 1).cases()
     assert len(cases) == len(set(cases)) == 30
-    prefetched = list(prefetch_shards(pool, (), "mine:FEW", 100, 1))
+    prefetched = list(prefetch_shards(pool, CaseSource(strategy="mine:FEW"), 100, 1))
     sizes = [len(cases) for _, cases in prefetched]
     assert sum(sizes) == 100  # shards that have fewer cases than they may are made up for
     assert len(sizes) > 3
@@ -87,20 +88,20 @@ def test_a_strategy_of_few_cases_gives_all_of_them_once(pool):
 
 
 def test_a_worker_that_an_earlier_case_broke_is_not_the_strategys_fault(pool, folder):
-    assert len(PendingDraw(pool, (), "mine:dies_once", 20, 1).cases()) == 20
+    assert len(PendingDraw(pool, CaseSource(strategy="mine:dies_once"), 20, 1).cases()) == 20
     assert (folder / "mark").exists()
 
 
 def test_what_a_strategy_does_to_its_process_is_reported_in_one_line(pool, monkeypatch):
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(exit code 3\\)"):
-        PendingDraw(pool, (), "mine:dies", 20, 1).cases()
+        PendingDraw(pool, CaseSource(strategy="mine:dies"), 20, 1).cases()
     with pytest.raises(UsageError, match="the strategy raised SystemExit: 0"):
-        PendingDraw(pool, (), "mine:leaves", 20, 1).cases()
+        PendingDraw(pool, CaseSource(strategy="mine:leaves"), 20, 1).cases()
     with pytest.raises(UsageError, match="the strategy ended the process that drew from it \\(out of memory\\)"):
-        PendingDraw(pool, (), "mine:hoards", 20, 1).cases()
+        PendingDraw(pool, CaseSource(strategy="mine:hoards"), 20, 1).cases()
     monkeypatch.setattr("foldproof.campaign.prefetch.DRAW_SECONDS", 3.0)
     with pytest.raises(UsageError, match="the strategy took more than 3 s to draw 20 cases"):
-        PendingDraw(pool, (), "mine:hangs", 20, 1).cases()
+        PendingDraw(pool, CaseSource(strategy="mine:hangs"), 20, 1).cases()
 
 
 def test_what_was_drawn_before_a_strategy_raised_is_checked_and_counted(folder):

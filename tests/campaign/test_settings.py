@@ -20,6 +20,7 @@ OTHER = Settings(
     config=CheckConfig(fold="m:p", target="c", pipeline="default", complete=False, sample=0.5, megabytes=600),
     ops=("conv1d", "max_pool1d"),
     strategy="m:s",
+    only_cases="rank == 1",
     seed=7,
     examples=9,
     seconds=2.5,
@@ -46,7 +47,7 @@ def test_a_record_has_every_setting_and_gives_the_settings_again():
 
 def test_the_identity_is_what_draws_and_checks_cases():
     names = {each.name for each in IDENTITY}
-    assert names == {"fold", "target", "pipeline", "complete", "sample", "ops", "strategy", "seed"}
+    assert names == {"fold", "target", "pipeline", "complete", "sample", "ops", "strategy", "only_cases", "seed"}
 
 
 def test_the_task_of_a_shard_has_all_that_a_shard_depends_on_and_nothing_of_the_coordinator():

@@ -24,6 +24,7 @@ def verdict(*, folded=True):
         legality=Legality.UNOBSERVABLE,
         rules=("conv",),
         reasons=(("value", "7 is not 0"),),
+        declined=("negative widths",),
         undefined=("integer overflow in a step",),
         known_issues=("conv-axes-out-of-order",),
         sampled=True,

@@ -28,7 +28,7 @@ def test_reports_of_another_form_are_ignored():
             return mod
 
         def explain(self, _mod):
-            return ["whatever"]
+            return [7, ("kind", 7), ("a", "b", "c"), object()]
 
     assert check(FOLDABLE, fold=Pass()).reasons == ()
 

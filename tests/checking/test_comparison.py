@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from tests.support.blame import FOLDABLE, catch_failure, change_pad_value
 from tests.support.relax import legal_folds
 
@@ -74,6 +75,49 @@ def test_a_known_issue_excuses_a_legal_fold_only():
     case = replace(case, axes=tuple(replace(axis, stride=i + 1) for i, axis in enumerate(case.axes)))
     assert check(case).known_issues == ("conv-axes-out-of-order",)
     assert catch_failure(case, fold=change_pad_value).kind == "Miscompile"
+
+
+OUT_OF_ORDER = Case(
+    op="conv2d",
+    axes=(Axis(size=3, pad=(1, 1)), Axis(size=4, pad=(1, 1), stride=2)),
+    data_layout="NCWH",
+    steps=(Step(kind="relu"),),
+    seed=1,
+)
+"""A legal fold that TVM executes with another shape."""
+
+
+@pytest.mark.parametrize("extra", [(), ("read",), ("returned",), ("step",), ("read", "step", "returned")], ids=str)
+def test_a_known_issue_excuses_a_legal_fold_whatever_else_reads_the_pad(extra):
+    case = replace(OUT_OF_ORDER, extra_outputs=extra)
+    verdict = check(case)
+    assert (verdict.folded, verdict.known_issues) == (True, ("conv-axes-out-of-order",))
+    caught = catch_failure(case, fold=change_pad_value)
+    assert caught.kind == "Miscompile"
+    assert "the known issue conv-axes-out-of-order of TVM, which may be behind it" in caught.detail
+
+
+def test_a_known_issue_excuses_the_result_of_a_legal_fold_and_no_other_output(monkeypatch):
+    run = execution.run_function
+
+    def wrong(case, program, name, arrays):
+        first, *others = run(case, program, name, arrays)
+        return (first, *(output + (name == "folded") for output in others))
+
+    monkeypatch.setattr(execution, "run_function", wrong)
+    caught = catch_failure(replace(OUT_OF_ORDER, extra_outputs=("returned",)))
+    assert caught.kind in ("Miscompile", "WrongType")
+
+
+def test_a_known_issue_excuses_no_other_output_of_the_unfolded_function(monkeypatch):
+    run = execution.run_function
+
+    def wrong(case, program, name, arrays):
+        first, *others = run(case, program, name, arrays)
+        return (first, *(output + np.float32(1) for output in others))
+
+    monkeypatch.setattr(execution, "run_function", wrong)
+    assert catch_failure(replace(OUT_OF_ORDER, extra_outputs=("returned",))).kind == "OracleDisagreement"
 
 
 def test_nan_into_max_pool_excuses_only_the_elements_that_read_it():

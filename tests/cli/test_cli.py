@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.support.snapshots import assert_entries, assert_message
 
+from foldproof.case import Case
+from foldproof.case.filters import CaseFilter
 from foldproof.cli.main import main
 
 TRIVIAL = '{"foldproof": 1, "case": {"format": 1, "op": "conv1d", "axes": [{"pad": [1, 0]}]}}'
@@ -154,6 +156,11 @@ BAD = [
     "fuzz --pass passes:NotCallable",
     "fuzz --pass passes:not_callable",
     "fuzz --pass exits:P",
+    "fuzz --only-cases dtype",
+    "fuzz --only-cases 'dtyp == int8'",
+    "fuzz --only-cases 'op in conv1d,conv9d'",
+    "fuzz --only-cases 'family == conv' --ops max_pool1d",
+    "fuzz --examples 1 --no-save --ops conv1d --only-cases 'groups == 77'",
     "fuzz --strategy passes:NUMBER",
     "fuzz --strategy passes:raising",
     "fuzz --strategy passes:numbers",
@@ -242,7 +249,12 @@ def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, what, fo
 
 def test_every_message_is_compared():
     assert_entries(
-        MESSAGES, [*(f"$ foldproof {line}" for line in BAD), *(f"{what} in bad.case.json" for what in MALFORMED)]
+        MESSAGES,
+        [
+            *(f"$ foldproof {line}" for line in BAD),
+            *(f"{what} in bad.case.json" for what in MALFORMED),
+            "saved elsewhere",
+        ],
     )
 
 
@@ -271,6 +283,7 @@ def test_fuzz_without_a_defect_prints_its_seed_first_and_ends_with_a_summary(fol
     assert {key.split()[0] for key in summary["by_op"]} == {"conv1d"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_summary(folder):
     def numbers(workers, log):
         foldproof("fuzz", "--examples", 30, "--seed", 4, "--workers", workers, "--json", log, cwd=folder)
@@ -280,6 +293,7 @@ def test_the_same_seed_gives_the_same_summary(folder):
     assert numbers(1, "one") == numbers(2, "two")
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder):
     budget = ["--examples", 8, "--seed", 0, "--ops", "conv1d", "--no-save", "--workers", 1, "--json", "log"]
     run = foldproof("fuzz", "--sample", "100%", *budget, cwd=folder)
@@ -297,12 +311,14 @@ def test_where_the_fast_pipeline_cannot_run_the_default_one_is_used_with_a_notic
     assert run.stderr == "foldproof: the fast pipeline is for llvm, not for c: using the default one\n"
 
 
+@pytest.mark.slow
 def test_the_replay_line_names_the_pipeline_if_it_is_not_the_usual_one(folder):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--pipeline", "default"]
     run = foldproof("fuzz", "--pass", "passes:raises", *budget, cwd=folder)
     assert "--pass passes:raises --pipeline default" in run.stdout
 
 
+@pytest.mark.slow
 def test_a_time_budget_ends_the_campaign(folder):
     run = foldproof("fuzz", "--time", "4s", "--ops", "conv1d", "--no-save", "--json", "log", cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -346,6 +362,35 @@ def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, m
     assert message in run.stdout
     [path] = (folder / "foldproof-corpus").glob("*.case.json")
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
+
+
+def test_failures_are_not_saved_into_a_folder_of_tests_unless_asked(folder):
+    (folder / "pytest.ini").write_text("[pytest]\nfoldproof_corpus = foldproof-corpus\n")
+    budget = ["--pass", "passes:raises", "--examples", 1, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--no-shrink"]
+    run = foldproof("fuzz", *budget, cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert_message(MESSAGES, "saved elsewhere", run.stderr.strip())
+    assert [path.parent.name for path in folder.rglob("conv1d-*.case.json")] == ["foldproof-found"]
+    run = foldproof("fuzz", *budget, "--corpus", "foldproof-corpus", cwd=folder)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert len(list((folder / "foldproof-corpus").glob("conv1d-*.case.json"))) == 1
+
+
+def test_a_filter_holds_for_what_is_drawn_shrunk_and_explained(folder):
+    """Outside the filter, too, every case fails."""
+    only = "op == conv2d and max_kernel >= 2 and dtype in float64,int8"
+    budget = ["--pass", "passes:raises", "--examples", 12, "--seed", 0, "--workers", 1]
+    run = foldproof("fuzz", *budget, "--only-cases", only, "--json", "log", "--no-save", cwd=folder)
+    assert run.returncode == 1, run.stdout + run.stderr
+    lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+    start, summary = lines[0], lines[-1]
+    assert (start["only_cases"], summary["executed"], summary["failed"]) == (only, 12, 12)
+    [found] = summary["failures"]
+    smallest = Case.from_json(found["case"])
+    assert found["minimal"]
+    assert CaseFilter.parse(only).matches(smallest)
+    assert (smallest.op, max(axis.kernel for axis in smallest.axes)) == ("conv2d", 2)
+    assert set(summary["by_op"]) == {"conv2d failed"}
 
 
 @pytest.mark.parametrize("option", [("--no-shrink",), ("--shrink-time", 0)])
@@ -413,7 +458,7 @@ def test_show_prints_both_modules_the_reason_and_the_verdict(folder):
     assert "R.nn.pad(x" in run.stdout
     assert "padding=[1, 0]" in run.stdout
     assert "folded (conv, padding=[1, 0])" in run.stdout
-    assert "the fold is legal" in run.stdout
+    assert "folding the pad into the padding is legal; the pass made that fold" in run.stdout
 
 
 def test_shrink_needs_no_seed(folder):

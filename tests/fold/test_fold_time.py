@@ -35,6 +35,7 @@ def test_every_third_node_of_the_direct_graph_is_a_site_that_folds():
     assert [isinstance(report.outcome, Folded) for report in reports] == [True] * 10
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_graph_and_size():
     out = CliRunner(env={"COLUMNS": "140"}).invoke(fold_time.main, ["--sizes", "12,24", "--repeats", "1"])
     assert out.exit_code == 0, out.output

@@ -53,6 +53,7 @@ def test_a_surviving_mutant_fails_the_command(tmp_path):
     assert ">2" in run.stdout
 
 
+@pytest.mark.slow
 def test_the_case_of_a_mutant_is_shrunk_to_a_1_minimal_one(tmp_path):
     options = ("--only", "begin_end_swapped", "--budget", 12, "--seeds", 1, "--workers", 1, "--no-baselines")
     run = foldproof(*options, "--json", "log", cwd=tmp_path)
@@ -83,6 +84,7 @@ def test_bad_input_gets_one_line(options, named, tmp_path):
     assert all(word in run.stderr for word in named)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_what_it_has(tmp_path):
     command = [
         sys.executable,

@@ -1,5 +1,6 @@
 """foldproof.mutants.distinct_modules: what many passes make of a case, each module once."""
 
+import pytest
 from tests.support.mutants import passes
 
 from foldproof import mutants, strategies
@@ -10,6 +11,7 @@ from foldproof.mutants.kill_matrix import RIGHT
 from foldproof.mutants.patched_pass import PatchedPass
 
 
+@pytest.mark.slow
 def test_passes_that_share_a_run_return_what_they_return_alone():
     names = tuple(BY_NAME)
     alone = Passes({RIGHT: mutants.mutant.BUNDLED(), **{name: hidden(BY_NAME[name].make()) for name in names}})

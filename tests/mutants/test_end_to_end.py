@@ -1,6 +1,7 @@
 """Mutants through the command line: found, shrunk to a 1-minimal case, saved, replayed.
 
-``make test`` runs one, ``make slow`` one mutant per kind. ``tests/mutants/test_mutants.py`` checks all of them.
+One mutant per kind. ``tests/mutants/test_mutants.py`` checks all of them, and ``make test`` goes the same way with a
+pass of its own (tests/test_pytest_counterexamples.py, tests/cli/test_replay.py).
 """
 
 import json
@@ -22,13 +23,8 @@ def foldproof(*args, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
-QUICK = ("stale_type",)
-"""What ``make test`` runs; ``make slow`` runs the others."""
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in mutants.REPRESENTATIVES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", mutants.REPRESENTATIVES)
 def test_a_mutant_is_found_shrunk_saved_and_replayed(name, tmp_path):
     spec = f"foldproof.mutants:{name}"
     budget = ("--examples", EXAMPLES, "--seed", 1, "--first", "--workers", 1)

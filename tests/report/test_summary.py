@@ -1,6 +1,7 @@
 """foldproof.report.summary: the closing report of a campaign, as snapshots."""
 
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -75,7 +76,9 @@ FAILURES = (
 
 def full_summary():
     """A summary with every counter."""
-    summary = Summary(seed=20261126, cases=1500, executed=1499, folded=700, refused=760, failed=13, in_doubt=21)
+    summary = Summary(
+        seed=20261126, cases=1500, executed=1499, folded=700, refused=760, failed=13, in_doubt=21, folded_in_doubt=9
+    )
     summary.sampled, summary.seconds, summary.resumed, summary.interrupted = 30, 45.25, 500, True
     summary.by_op = Counter(
         {
@@ -86,11 +89,15 @@ def full_summary():
             ("avg_pool2d", "refused"): 260,
             ("avg_pool2d", "known"): 26,
             ("avg_pool2d", "in doubt"): 21,
+            ("avg_pool2d", "folded in doubt"): 9,
+            ("avg_pool2d", "not executed"): 2,
         }
     )
     summary.rules = Counter({"conv": 400, "avg_pool": 300})
     summary.reasons = Counter({"mode": 300, "value": 200, "crop": 60})
     summary.legality = Counter({str(each): 10 * n for n, each in enumerate(Legality, 1)})
+    summary.declined = Counter({"negative widths": 5})
+    summary.unsupported = Counter({"the IR has no such layout": 2})
     summary.undefined = Counter({"NaN into max_pool": 9, "sum that may overflow or has no error bound": 4})
     summary.known_issues = Counter({"integer-avg_pool-dtype": 8})
     summary.fallbacks = Counter({"symbolic length": 3})
@@ -107,6 +114,19 @@ def plain_text(print_it, *args, width=100):
 
 def test_the_closing_report_has_every_counter_and_a_failure_in_each_state():
     assert_snapshot("report-summary", plain_text(print_summary, full_summary(), OPTIONS))
+
+
+def test_the_columns_of_the_table_add_up():
+    """Each case has one outcome: what is in doubt is neither folded nor refused."""
+    lines = plain_text(print_summary, full_summary(), "").splitlines()
+    titles = re.split(r"\s{2,}", lines[1])
+    rows = {line.split()[0]: [int(n.replace(".", "0")) for n in line.split()[1:]] for line in lines[2:5]}
+    assert titles == ["op", "folded", "refused", "in doubt", "failed", "known", "not executed", "cases"]
+    assert rows["avg_pool2d"] == [291, 248, 21, 0, 26, 2, 588]
+    assert set(rows) == {"conv1d", "avg_pool2d", "all"}
+    for *outcomes, cases in rows.values():
+        assert sum(outcomes) == cases
+    assert rows["all"] == [sum(column) for column in zip(rows["conv1d"], rows["avg_pool2d"], strict=True)]
 
 
 def test_the_closing_report_of_a_campaign_without_a_failure_is_short():

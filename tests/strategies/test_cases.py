@@ -125,6 +125,7 @@ def test_unfoldable_cases_reach_every_op_mode_and_refusal():
     assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ops.OPS, ids=lambda spec: spec.name)
 def test_data_layouts_of_an_op_are_drawn(spec):
     drawn = {case.operand_layout for case in draw(strategies.cases(spec.name), 400, 3)}

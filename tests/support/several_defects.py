@@ -1,9 +1,11 @@
 """Passes with several defects in one family, which a campaign has to distinguish. Named as ``--pass MODULE:ATTR``."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from foldproof.fold import Folded, Kind
 from foldproof.fold.facts import Site
+from foldproof.fold.rules import decide
 from foldproof.mutants.operators import (
     add_sides,
     drop_preconditions,
@@ -43,3 +45,70 @@ def value_ignored_and_swapped():
 def three_defects():
     """Three defects: the value and the mode are ignored, and begin and end are swapped."""
     return _combine(Kind.VALUE, Kind.MODE, swapped=True)
+
+
+# --- ten defects over three families ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """A defect of the fold of one family: a precondition that is dropped, or a change of the outcome."""
+
+    family: str
+    dropped: Kind | None = None
+    change: Callable[[Site, Folded], Folded] | None = None
+
+
+def _added(site: Site, folded: Folded) -> list[tuple[int, int]]:
+    """Return what the fold adds to the own padding, for each spatial axis."""
+    rank = len(site.consumer.spatial)
+    new = zip(folded.padding[:rank], folded.padding[rank:], strict=True)
+    return [(b - own_b, a - own_a) for (b, a), (own_b, own_a) in zip(new, own_padding(site), strict=True)]
+
+
+def _swap_sides(site: Site, folded: Folded) -> Folded:
+    swapped = [(after, before) for before, after in _added(site, folded)]
+    return replace(folded, padding=flatten(add_sides(own_padding(site), swapped)))
+
+
+def _overwrite_own(site: Site, folded: Folded) -> Folded:
+    return replace(folded, padding=flatten(_added(site, folded)))
+
+
+def _keep_divisor(site: Site, folded: Folded) -> Folded:
+    return replace(folded, count_include_pad=None)
+
+
+DEFECTS = {
+    "conv folds any value": Defect(family="conv", dropped=Kind.VALUE),
+    "conv folds any mode": Defect(family="conv", dropped=Kind.MODE),
+    "conv swaps begin and end": Defect(family="conv", change=_swap_sides),
+    "conv overwrites its own padding": Defect(family="conv", change=_overwrite_own),
+    "max_pool folds any value": Defect(family="max_pool", dropped=Kind.VALUE),
+    "max_pool folds any mode": Defect(family="max_pool", dropped=Kind.MODE),
+    "max_pool ignores ceil_mode": Defect(family="max_pool", dropped=Kind.CEIL_MODE),
+    "avg_pool does not count the padding": Defect(family="avg_pool", change=_keep_divisor),
+    "avg_pool ignores ceil_mode": Defect(family="avg_pool", dropped=Kind.CEIL_MODE),
+    "avg_pool swaps begin and end": Defect(family="avg_pool", change=_swap_sides),
+}
+
+
+def planted(*names: str):
+    """A pass with some of ``DEFECTS``."""
+    chosen = [DEFECTS[name] for name in names]
+
+    def wrong(site: Site) -> object:
+        own = [defect for defect in chosen if defect.family == site.consumer.family]
+        dropped = {defect.dropped for defect in own if defect.dropped}
+        outcome = drop_preconditions(*dropped).wrong(site) if dropped else decide(site)
+        for defect in own:
+            if defect.change and isinstance(outcome, Folded) and outcome.padding is not None:
+                outcome = defect.change(site, outcome)
+        return outcome
+
+    return replace_decision(wrong)
+
+
+def ten_defects():
+    """All of ``DEFECTS``."""
+    return planted(*DEFECTS)

@@ -109,7 +109,7 @@ def run_task(record: dict[str, Any], worker: str) -> dict[str, Any]:
         with WorkerPool(settings.config, 1) as pool:
             pool.start()
             seed = shard_seed(settings.seed, task.shard)
-            cases = PendingDraw(pool, settings.ops, settings.strategy, task.most, seed).cases()
+            cases = PendingDraw(pool, settings.source, task.most, seed).cases()
             result = _check_cases(cases, pool, task)
     except UsageError as error:
         return {"problem": f"reports: {error}", "worker": worker}

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
-from foldproof.campaign.settings import DEFAULT_SECONDS, Settings
-from foldproof.cli.console import create_console, start_pool
+from foldproof.campaign.settings import DEFAULT_SECONDS, NOT_TESTED_CORPUS, Settings
+from foldproof.cli.console import create_console, print_notice, start_pool
 from foldproof.cli.jsonl import SCHEMA_VERSION, JsonLines, open_json_lines
 from foldproof.cli.options import json_option, replay_options, setting_options, settings_from
 from foldproof.cli.resume import require_same_pass, resume_settings, start_record
@@ -93,6 +94,7 @@ def fuzz(
             changed = require_same_pass(journal, settings, anyway=anyway)
         if settings.seconds is None and settings.examples is None:
             settings = replace(settings, seconds=DEFAULT_SECONDS)
+        settings = _keep_tests_as_they_are(context, settings)
         if settings.corpus is not None:
             require_writable(settings.corpus)
         known = load_known(known_path) if known_path is not None else []
@@ -102,7 +104,7 @@ def fuzz(
         if journal_path is not None:
             journal = stack.enter_context(Journal.create(journal_path, start_record(settings)))
         summary = _run(settings, lines, journal, known, run_shards, changed, started)
-    _exit(summary)
+    _exit(settings, summary)
 
 
 def _settings(given: dict[str, Any], *, no_save: bool, no_shrink: bool, first: bool) -> Settings:
@@ -116,10 +118,32 @@ def _settings(given: dict[str, Any], *, no_save: bool, no_shrink: bool, first: b
     )
 
 
-def _exit(summary: "Summary") -> NoReturn:
+def _keep_tests_as_they_are(context: click.Context, settings: Settings) -> Settings:
+    """Save into another folder than the default one if that is a folder of tests, and --corpus was not given.
+
+    Every defect would be a failing test of the user's project, found or not.
+    """
+    from foldproof.corpus.folders_of_tests import OPTION, folders_of_tests
+
+    given = context.get_parameter_source("corpus") is not ParameterSource.DEFAULT
+    if settings.corpus is None or given:
+        return settings
+    folder = settings.corpus.resolve()
+    if not any(folder.is_relative_to(each) for each in folders_of_tests(Path.cwd())):
+        return settings
+    print_notice(
+        f"{settings.corpus} is a folder of tests ({OPTION} of the pytest configuration), so cases are saved in "
+        f"{NOT_TESTED_CORPUS}; --corpus {settings.corpus} saves there"
+    )
+    return replace(settings, corpus=NOT_TESTED_CORPUS)
+
+
+def _exit(settings: Settings, summary: "Summary") -> NoReturn:
     if summary.problem:
         click.echo(f"foldproof: {summary.problem}", err=True)
         sys.exit(1 if summary.failures else 2)
+    if settings.only_cases and summary.cases == 0 and not summary.interrupted:
+        raise UsageError(f"no case was drawn that satisfies --only-cases {settings.only_cases!r}: nothing was tested")
     if not summary.failures and summary.executed == 0 and not summary.interrupted:
         raise UsageError(
             "the budget ended before a case was checked: nothing was tested; increase --time or --examples"
@@ -176,7 +200,7 @@ def _run(
             if pool.description:
                 console.print(f"target: {pool.description}", markup=False)
             # raises for an unusable strategy
-            PendingDraw(pool, settings.ops, settings.strategy, 0, settings.seed).cases()
+            PendingDraw(pool, settings.source, 0, settings.seed).cases()
             still, gone = replay_known(pool, known)
             settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
             with progress:

@@ -50,6 +50,9 @@ class Relax:
     def entry(self, module: tvm.IRModule) -> Any:
         return module[MAIN] if MAIN in module else None  # noqa: SIM401, an IRModule has no get
 
+    def first_output(self, module: tvm.IRModule) -> Any:
+        return modules.first_output(module, MAIN)
+
     def return_type(self, module: tvm.IRModule) -> Any:
         return module[MAIN].ret_ty
 

@@ -67,3 +67,33 @@ def bindings(sequence: relax.SeqExpr) -> Iterator[Any]:
                 yield from bindings(value.false_branch)
             elif isinstance(value, relax.Function):
                 yield from bindings(value.body)
+
+
+def first_output(module: tvm.IRModule, name: str) -> relax.Function:
+    """Return a function with its first output alone, without the bindings that this output does not need.
+
+    A function with branches or local functions is returned as it is.
+
+    Args:
+        module: the module of the function. It is not changed.
+        name: the name of the function.
+    """
+    function = relax.transform.ToNonDataflow()(module)[name]
+    bound = list(bindings(function.body))
+    if not all(_binds_a_call(binding) for binding in bound):
+        return function
+    values = {binding.var: binding.value for binding in bound}
+    result = function.body.body
+    while isinstance(value := values.get(result, result), relax.Tuple | relax.Var) and value != result:
+        result = value.fields[0] if isinstance(value, relax.Tuple) else value
+    needed, kept = {result}, []
+    for binding in reversed(bound):
+        if binding.var in needed:
+            kept.append(binding)
+            needed.update(relax.analysis.free_vars(binding.value))
+    body = relax.SeqExpr([relax.BindingBlock(kept[::-1])], result)
+    return relax.Function(function.params, body, result.ty, function.is_pure)
+
+
+def _binds_a_call(binding: relax.Binding) -> bool:
+    return isinstance(binding, relax.VarBinding) and not isinstance(binding.value, relax.If | relax.Function)

@@ -147,6 +147,9 @@ class Toy:
     def entry(self, module):
         return module
 
+    def first_output(self, module):
+        return module
+
     def return_type(self, module):
         return module.result
 

@@ -538,8 +538,15 @@ while True:
 """
 
 
-@pytest.mark.parametrize("how", ["mapped", "linked"])
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("how", "end"),
+    [
+        ("mapped", signal.SIGKILL),
+        ("linked", signal.SIGTERM),
+        pytest.param("mapped", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("linked", signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
 def test_no_file_is_left_however_the_process_ends(how, end, tmp_path):
     before = shared_memory()
     env = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
