@@ -12,6 +12,12 @@ class Stoppable(Protocol):
     stopped: bool
 
 
+class Stopped:
+    """Remembers that the user stopped the command."""
+
+    stopped = False
+
+
 @contextmanager
 def stop_on_signals(listener: Stoppable) -> Iterator[None]:
     """Raise KeyboardInterrupt on both signals, and set ``listener.stopped`` in case the exception is lost."""
@@ -26,3 +32,9 @@ def stop_on_signals(listener: Stoppable) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ignore_signals() -> None:
+    """Ignore both signals from now on, within ``stop_on_signals``: a report that has begun is printed to its end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -231,6 +231,41 @@ def test_a_signal_ends_a_campaign_with_its_summary(moment, end, tmp_path):
     assert summary["executed"] == 0 or moment == "checking"
 
 
+SIGNALLED = """
+import os, sys
+from signal import Signals
+
+_, module, number, *sys.argv[1:] = sys.argv
+
+class Signal:
+    # sends a signal when the module is imported
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), Signals[number])
+
+sys.meta_path.insert(0, Signal())
+from foldproof.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("module", "out", "err"),
+    [
+        ("click", "", "foldproof: interrupted\n"),
+        ("foldproof.campaign.known", "0 cases in 0.0 s (0.0 cases/s), seed 1: no failure, interrupted\n", ""),
+    ],
+)
+def test_a_signal_during_the_start_ends_a_campaign_in_order(module, out, err, end, tmp_path):
+    args = ["fuzz", "--seed", "1", "--no-save", "--journal", "kept"]
+    run = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, module, end, *args], cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (130, out, err)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs to mount a small tmpfs")
 def test_a_full_disk_ends_a_campaign_with_its_summary_and_it_is_resumed_later(tmp_path):

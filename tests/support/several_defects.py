@@ -51,7 +51,7 @@ def three_defects():
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
+class Planted:
     """A defect of the fold of one family: a precondition that is dropped, or a change of the outcome."""
 
     family: str
@@ -79,23 +79,23 @@ def _keep_divisor(site: Site, folded: Folded) -> Folded:
     return replace(folded, count_include_pad=None)
 
 
-DEFECTS = {
-    "conv folds any value": Defect(family="conv", dropped=Kind.VALUE),
-    "conv folds any mode": Defect(family="conv", dropped=Kind.MODE),
-    "conv swaps begin and end": Defect(family="conv", change=_swap_sides),
-    "conv overwrites its own padding": Defect(family="conv", change=_overwrite_own),
-    "max_pool folds any value": Defect(family="max_pool", dropped=Kind.VALUE),
-    "max_pool folds any mode": Defect(family="max_pool", dropped=Kind.MODE),
-    "max_pool ignores ceil_mode": Defect(family="max_pool", dropped=Kind.CEIL_MODE),
-    "avg_pool does not count the padding": Defect(family="avg_pool", change=_keep_divisor),
-    "avg_pool ignores ceil_mode": Defect(family="avg_pool", dropped=Kind.CEIL_MODE),
-    "avg_pool swaps begin and end": Defect(family="avg_pool", change=_swap_sides),
+PLANTED = {
+    "conv folds any value": Planted(family="conv", dropped=Kind.VALUE),
+    "conv folds any mode": Planted(family="conv", dropped=Kind.MODE),
+    "conv swaps begin and end": Planted(family="conv", change=_swap_sides),
+    "conv overwrites its own padding": Planted(family="conv", change=_overwrite_own),
+    "max_pool folds any value": Planted(family="max_pool", dropped=Kind.VALUE),
+    "max_pool folds any mode": Planted(family="max_pool", dropped=Kind.MODE),
+    "max_pool ignores ceil_mode": Planted(family="max_pool", dropped=Kind.CEIL_MODE),
+    "avg_pool does not count the padding": Planted(family="avg_pool", change=_keep_divisor),
+    "avg_pool ignores ceil_mode": Planted(family="avg_pool", dropped=Kind.CEIL_MODE),
+    "avg_pool folds any value": Planted(family="avg_pool", dropped=Kind.VALUE),
 }
 
 
 def planted(*names: str):
-    """A pass with some of ``DEFECTS``."""
-    chosen = [DEFECTS[name] for name in names]
+    """A pass with some of ``PLANTED``."""
+    chosen = [PLANTED[name] for name in names]
 
     def wrong(site: Site) -> object:
         own = [defect for defect in chosen if defect.family == site.consumer.family]
@@ -110,5 +110,5 @@ def planted(*names: str):
 
 
 def ten_defects():
-    """All of ``DEFECTS``."""
-    return planted(*DEFECTS)
+    """All of ``PLANTED``."""
+    return planted(*PLANTED)

@@ -16,7 +16,7 @@ from foldproof.cli.console import create_console, print_notice, start_pool
 from foldproof.cli.jsonl import SCHEMA_VERSION, JsonLines, open_json_lines
 from foldproof.cli.options import json_option, replay_options, setting_options, settings_from
 from foldproof.cli.resume import require_same_pass, resume_settings, start_record
-from foldproof.cli.signals import stop_on_signals
+from foldproof.cli.signals import Stopped, ignore_signals, stop_on_signals
 from foldproof.core.errors import UsageError
 from foldproof.core.versions import versions
 
@@ -74,10 +74,6 @@ def fuzz(
     **given: Any,
 ) -> None:
     """Check random cases until a budget ends; shrink and save those that fail."""
-    from foldproof.campaign.journal import Journal
-    from foldproof.campaign.known import load_known
-    from foldproof.corpus.entry import require_writable
-
     if resume_path is not None and journal_path is not None:
         raise UsageError(
             f"--resume {resume_path} records in the journal that it resumes; omit --journal {journal_path}"
@@ -86,24 +82,35 @@ def fuzz(
         raise UsageError("--anyway continues a campaign whose pass changed; add --resume DIR")
     started = time.monotonic()
     settings = _settings(given, no_save=no_save, no_shrink=no_shrink, first=first)
-    with ExitStack() as stack:
-        journal, changed = None, ""
-        if resume_path is not None:
-            journal = stack.enter_context(Journal.resume(resume_path, versions()))
-            settings = resume_settings(context, settings, journal)
-            changed = require_same_pass(journal, settings, anyway=anyway)
-        if settings.seconds is None and settings.examples is None:
-            settings = replace(settings, seconds=DEFAULT_SECONDS)
-        settings = _keep_tests_as_they_are(context, settings)
-        if settings.corpus is not None:
-            require_writable(settings.corpus)
-        known = load_known(known_path) if known_path is not None else []
-        settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in known)))
-        run_shards = _connect(scheduler, stack)
-        lines = stack.enter_context(open_json_lines(json_path))
-        if journal_path is not None:
-            journal = stack.enter_context(Journal.create(journal_path, start_record(settings)))
-        summary = _run(settings, lines, journal, known, run_shards, changed, started)
+    try:
+        with stop_on_signals(Stopped()), ExitStack() as stack:
+            from foldproof.campaign.journal import Journal
+            from foldproof.campaign.known import load_known
+            from foldproof.corpus.entry import require_writable
+
+            journal, changed = None, ""
+            if resume_path is not None:
+                journal = stack.enter_context(Journal.resume(resume_path, versions()))
+                settings = resume_settings(context, settings, journal)
+                changed = require_same_pass(journal, settings, anyway=anyway)
+            if settings.seconds is None and settings.examples is None:
+                settings = replace(settings, seconds=DEFAULT_SECONDS)
+            settings = _keep_tests_as_they_are(context, settings)
+            if settings.corpus is not None:
+                require_writable(settings.corpus)
+            known = load_known(known_path) if known_path is not None else []
+            settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in known)))
+            run_shards = _connect(scheduler, stack)
+            lines = stack.enter_context(open_json_lines(json_path))
+            if journal_path is not None:
+                journal = stack.enter_context(Journal.create(journal_path, start_record(settings)))
+            summary = _run(settings, lines, journal, known, run_shards, changed, started)
+    except KeyboardInterrupt:  # before the campaign began: from there on its own summary tells what was checked
+        from foldproof.campaign.summary import Summary
+        from foldproof.report.summary import print_summary
+
+        print_summary(create_console(), Summary(seed=settings.seed, interrupted=True), "")
+        sys.exit(130)
     _exit(settings, summary)
 
 
@@ -205,6 +212,7 @@ def _run(
             settings = replace(settings, known=tuple(dict.fromkeys(each.fingerprint for each in still)))
             with progress:
                 summary = run(settings, pool, progress, journal, run_shards, still, started)
+    ignore_signals()
     print_summary(console, summary, replay_options(settings.config))
     print_known(console, gone)
     if changed:
