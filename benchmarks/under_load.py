@@ -34,8 +34,8 @@ def main(loops: int, command: tuple[str, ...]) -> None:
     finally:
         for process in busy:
             process.kill()
-    load = os.getloadavg()[0]
-    print(f"{' '.join(command)}: exit code {code}, {time.monotonic() - started:.0f} s, load average {load:.1f} at the end")
+    seconds, load = time.monotonic() - started, os.getloadavg()[0]
+    print(f"{' '.join(command)}: exit code {code} after {seconds:.0f} s, load average {load:.1f} at the end")
     sys.exit(code)
 
 
