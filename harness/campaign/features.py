@@ -42,6 +42,9 @@ ASYMMETRIC, BEGIN, END = "begin and end that differ", "pad at the begin", "pad a
 SIDES = frozenset({BEGIN, END})
 """Every pad has one of them, so they are a cause only where nothing else is."""
 
+NOT_COUNTED = "padding that is not counted"
+"""An average has it or ``count_include_pad``: a fold has to change one into the other, so each may be a cause."""
+
 _GEOMETRY = (ASYMMETRIC, "several axes", "axes with different pads", "stride", "dilation")
 
 
@@ -258,6 +261,8 @@ def _of_consumer(case: Case) -> Mapping[str, Changes]:
     for name in ("ceil_mode", "count_include_pad", "constant_weight"):
         if getattr(case, name):
             found[name] = iter([{name: False}])
+    if case.spec.family == "avg_pool" and not case.count_include_pad:
+        found[NOT_COUNTED] = iter([{"count_include_pad": True}])
     if case.groups > 1:
         found["groups"] = iter([{"groups": 1, "channels": 1, "filters": 1}, {"groups": 1}])
     for name in ("stride", "dilation"):

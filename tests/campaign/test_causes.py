@@ -8,7 +8,7 @@ import pytest
 
 from foldproof import Axis, Case, Pad
 from foldproof.campaign.causes import Cause, Failing, OutOfTimeError, explain, find_cause
-from foldproof.campaign.features import ASYMMETRIC
+from foldproof.campaign.features import ASYMMETRIC, NOT_COUNTED
 from foldproof.checking.failures import failure
 from foldproof.checking.result import Verdict
 
@@ -111,3 +111,22 @@ def test_a_case_is_checked_once_and_time_ends_it():
     late.deadline = time.monotonic() - 1.0
     with pytest.raises(OutOfTimeError):
         find_cause(WRONG_VALUE, late)
+
+
+def test_an_average_that_needs_uncounted_padding_does_not_explain_one_that_fails_without():
+    """The simplest average does not count its padding, so that its cause would have no feature otherwise."""
+    plain = Case(op="avg_pool1d", axes=(Axis(size=4, pad=(1, 1)),))
+    valued = replace(plain, pad=Pad(value=7.0))
+
+    def not_counted(case):
+        return not case.count_include_pad
+
+    def value_ignored(case):
+        return case.pad.value != 0
+
+    defects = Failing(pool=Pool(not_counted, value_ignored), fingerprint="Miscompile/avg_pool/values")
+    cause = find_cause(plain, defects)
+    assert cause == (NOT_COUNTED,)
+    [first, second] = explain([plain, valued], [Cause(features=cause)], defects)
+    assert (first.explained, second.explained) == (True, False)
+    assert find_cause(second.case, defects) == (VALUE,)

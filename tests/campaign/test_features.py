@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from foldproof import Axis, Case, Pad, Step
-from foldproof.campaign.features import ASYMMETRIC, BEGIN, END, features, without
+from foldproof.campaign.features import ASYMMETRIC, BEGIN, END, NOT_COUNTED, features, without
 
 CONV = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1)),))
 MAX = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 1)),), pad=Pad(value=-math.inf))
+AVG = Case(op="avg_pool1d", axes=(Axis(size=4, pad=(1, 1)),))
 CONV2 = Case(op="conv2d", axes=(Axis(size=4, pad=(1, 1)), Axis(size=4, pad=(1, 1))))
 
 CASES = {
@@ -31,6 +32,8 @@ CASES = {
     "an integer dtype": replace(MAX, dtype="int8", pad=Pad(value=-128.0)),
     "a float dtype other than float32": replace(CONV, dtype="float16"),
     "ceil_mode": replace(MAX, ceil_mode=True),
+    "count_include_pad": replace(AVG, count_include_pad=True),
+    NOT_COUNTED: AVG,
     "groups": replace(CONV, groups=2, channels=2, filters=2),
     "stride": replace(CONV, axes=(Axis(size=4, pad=(1, 1), stride=2),)),
     "dilation": replace(CONV, axes=(Axis(size=4, pad=(1, 1), dilation=2),)),
