@@ -23,6 +23,8 @@ from foldproof.fold.values import BINARY, HIGHEST, INTEGER_BITS, UNARY
 
 PAD = "relax.nn.pad"
 CALL_TIR = "relax.call_tir"
+CALLS = (CALL_TIR, "relax.call_tir_inplace", "relax.call_tir_with_grad")
+"""The ops that call a PrimFunc. Only a pad by the first one is read."""
 
 _SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 

@@ -134,7 +134,7 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
 
 
 def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Report every use of every pad that is left, with its refusal."""
+    """Report every use of every pad that is left, with its refusal. Pads that are not understood come last."""
     for var in bindings.pads:
         if var in bindings.dead:
             continue
@@ -142,3 +142,6 @@ def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
             outcome = _decide(folding, bindings, path, use)
             if isinstance(outcome, Refused):
                 yield report_site(bindings, folding.name, var, use[0], outcome)
+    for var, refused in bindings.unknown:
+        for _, (user, _) in find_uses(bindings, Path(pad=var, steps=())):
+            yield report_site(bindings, folding.name, var, user, refused)
