@@ -56,6 +56,8 @@ class FoldExplicitPadding:
 
     Two forms of a pad are read: ``relax.nn.pad``, and the ``call_tir`` to a private PrimFunc that the ONNX frontend
     emits. The body of the PrimFunc is proved to be a pad (``foldproof.fold.primfunc``). It goes with its last call.
+    After a strided layer the PrimFunc takes symbolic lengths as scalars, which have to be those of the types. A pad of
+    either form that is not understood is refused with a reason.
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that

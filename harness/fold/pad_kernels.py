@@ -1,6 +1,6 @@
 """The PrimFuncs of a module that are pads, and the calls of them: each is read once, and goes with its last call.
 
-    lv1 = R.call_tir(cls.pad, (lv, H), out_ty=R.Tensor((1, 3, H // 2 + 2)))      the ONNX frontend, behind a stride
+    lv1 = R.call_tir(cls.pad, (lv, H), out_ty=R.Tensor((1, 3, H // 2 + 2)))      the ONNX frontend, after a stride
                                    |
              def pad(x: T.Buffer((1, 3, H // 2)), H: T.int64, y: T.Buffer((1, 3, H // 2 + 2)))
 
@@ -109,8 +109,16 @@ def _find_other_lengths(call: ir.Call, function: tirx.PrimFunc) -> str:
     if not all(_is_scalar(value, param.ty.dtype) for value, param in zip(scalars, params, strict=True)):
         return f"call_tir passes operands to the PrimFunc {name} that are not its scalars"
     bound = dict(zip(map(_key, params), scalars, strict=True))
+    return _compare_lengths(name, [(function.params[0], source), (function.params[-1], call)], bound)
+
+
+def _compare_lengths(name: str, buffers: list[tuple[Any, Any]], bound: dict[int, Any]) -> str:
+    """Return how the lengths of a buffer and of its tensor differ, '' if they are equal whatever the variables are.
+
+    ``bound`` are the values of the scalars, by the key of the parameter.
+    """
     pairs = []
-    for buffer, value in ((function.params[0], source), (function.params[-1], call)):
+    for buffer, value in buffers:
         lengths, wanted = shape_of(value), list(buffer.ty.shape)
         if lengths is None or len(lengths) != len(wanted):
             return f"the types of call_tir do not have the lengths that the PrimFunc {name} takes as scalars"

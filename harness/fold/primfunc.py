@@ -7,7 +7,8 @@
 
 That is what ``topi.nn.pad`` emits (onnx_frontend.py, Pad), and so what a ``relax.nn.pad`` of these widths computes.
 The body is proved, element by element of the output. The block's name is not read for a constant pad. It tells the
-other modes apart, which never fold.
+other modes apart, which never fold. Lengths may be expressions of scalar parameters, such as ``h // 2``. The proof
+holds for every value of the scalars.
 """
 
 from typing import Any

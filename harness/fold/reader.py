@@ -5,6 +5,7 @@ from typing import Any
 
 import tvm_ffi
 from tvm import ir, relax, tirx
+from tvm.sym import Analyzer
 
 from foldproof.fold.facts import (
     Binary,
@@ -265,7 +266,7 @@ def _trace_reshape(call: ir.Call) -> list[int | None] | None:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return bool(tvm_ffi.structural_equal(a, b))
+    return bool(tvm_ffi.structural_equal(a, b)) or bool(Analyzer().can_prove_equal(a, b))
 
 
 _ORIGINS: dict[str, Callable[[ir.Call], list[int | None] | None]] = {
