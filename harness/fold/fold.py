@@ -61,14 +61,14 @@ class FoldExplicitPadding:
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
-    the result keeps its shape, and never under ceil_mode. Everything else is refused with a reason, see ``explain``:
-    a pad that cannot fold in the end stays in its place.
+    the result keeps its shape, and if no length changes what the windows of a pool hold. Everything else is refused
+    with a reason, see ``explain``: a pad that cannot fold in the end stays in its place.
 
     **Guarantee.** The folded function returns bit for bit what the unfolded one returns, for every input, on targets
     that execute ops as TVM 0.27 defines them. This holds for float16, float32, float64, bfloat16, int8 to int64 and
     uint8; all other dtypes are refused. It does not hold for ``nonzero="correct-inexact"``, which rounds. Outside the
     guarantee, since TVM leaves it undefined: NaN in the data of a max_pool
-    (tests/data/corpus/undefined-nan-max_pool.case.json).
+    (tests/data/corpus/undefined-nan-max_pool.case.json). A symbolic length is at least 1.
 
     **Where in a pipeline.** Before LegalizeOps, after which there is no ``nn.pad``. After FoldConstant (constant
     operands), ConvertLayout and ToMixedPrecision, whose ops a pad passes. Before passes that match pad and consumer
