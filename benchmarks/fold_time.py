@@ -258,7 +258,7 @@ def report(sizes: list[int], repeats: int, console: Console) -> None:
         actions: dict[str, Action] = {"fold": fold()}
         if not kind.sites:
             actions |= {"a loop over bindings": walk, "post_order_visit": visit}
-        if "check_input" in options() and kind.name == "direct":
+        if "check_input" in options() and kind.name in ("direct", "no pads"):
             actions["fold, input checked"] = fold(check_input=True)
         for what, action in actions.items():
             measure(table, kind, what, action, modules, repeats)

@@ -11,8 +11,8 @@ from typing import Any
 
 from tvm import ir, relax
 
-from foldproof.fold.facts import PadFacts, Step
-from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
+from foldproof.fold.facts import Kind, PadFacts, Refused, Step
+from foldproof.fold.reader import CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
 from foldproof.fold.varmap import VarMap
 
 Use = tuple[relax.Var | None, int]
@@ -23,8 +23,8 @@ def _key(user: relax.Var | None, position: int) -> tuple[int, int]:
     return (0 if user is None else user.__chandle__(), position)
 
 
-PrimPads = Callable[[ir.GlobalVar], PadFacts | None]
-"""The facts of the PrimFunc that a ``call_tir`` calls, if that is a pad."""
+PrimPads = Callable[[ir.Call], PadFacts | Refused | None]
+"""The facts of a call of a PrimFunc that is a pad, a refusal if it only looks like one, None for any other call."""
 
 
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
@@ -33,7 +33,7 @@ def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
 
 
 def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
-    return name == PAD or _pad_facts(name, value, prim_pads) is not None
+    return name == PAD or (name in CALLS and prim_pads(value) is not None)
 
 
 def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
@@ -48,14 +48,11 @@ def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
                 yield from _all_values(value.body)
 
 
-def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
-    """Return the facts of a pad of either form, None for anything else."""
+def _read_pad(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | Refused | None:
+    """Return the facts of a pad of either form, a refusal if it is not understood, None for anything else."""
     if name == PAD:
         return read_pad(value)
-    if name != CALL_TIR or len(value.args) != 2:
-        return None
-    tuple_ = value.args[1]  # of more than one there are scalars among them, that the kernel is called with
-    return prim_pads(value.args[0]) if isinstance(tuple_, relax.Tuple) and len(tuple_.fields) == 1 else None
+    return prim_pads(value) if name in CALLS else None
 
 
 class Bindings:
@@ -69,6 +66,7 @@ class Bindings:
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
         self.consumers: list[relax.Var] = []
         self.pads: list[relax.Var] = []
+        self.unknown: list[tuple[relax.Var, Refused]] = []
         self.aliases: VarMap[Any] = VarMap()
         self.in_place = False
         self.replaced: VarMap[Any] = VarMap()
@@ -95,8 +93,8 @@ class Bindings:
         name = op_name(value)
         if plain and name in CONSUMERS:
             self.consumers.append(var)
-        elif plain:
-            self._note_pad(name, var, value)
+        else:
+            self._note_pad(name, var, value, plain=plain)
         if isinstance(value, relax.If):
             self._use(value.cond, var)
             self._collect(value.true_branch)
@@ -107,9 +105,13 @@ class Bindings:
             self._use(value, var)
         self.in_place = self.in_place or _may_write(name, value)
 
-    def _note_pad(self, name: str, var: relax.Var, value: Any) -> None:
-        facts = _pad_facts(name, value, self.prim_pads)
-        if facts is not None:
+    def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
+        facts = _read_pad(name, value, self.prim_pads)
+        if isinstance(facts, PadFacts) and not plain:
+            facts = Refused(Kind.UNKNOWN_PAD, "the pad is bound by match_cast, which may give it another type")
+        if isinstance(facts, Refused):
+            self.unknown.append((var, facts))
+        elif facts is not None:
             self._facts[var] = facts
             self.pads.append(var)
 

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     """Why a site is refused: a constant to count by. ``Refused.detail`` is the sentence to read."""
 
     MODE = "mode"
+    UNKNOWN_PAD = "unknown-pad"
     DYNAMIC_WIDTH = "dynamic-width"
     CROP = "crop"
     BATCH = "batch"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import tvm
 from tvm import ir, relax
 
+from foldproof.fold.bindings import has_pads
 from foldproof.fold.facts import Consumer, Options
 from foldproof.fold.pad_kernels import PadKernels, remove_unused
 from foldproof.fold.report import Report
@@ -55,24 +56,26 @@ class FoldExplicitPadding:
 
     Two forms of a pad are read: ``relax.nn.pad``, and the ``call_tir`` to a private PrimFunc that the ONNX frontend
     emits. The body of the PrimFunc is proved to be a pad (``foldproof.fold.primfunc``). It goes with its last call.
+    After a strided layer the PrimFunc takes symbolic lengths as scalars, which have to be those of the types. A pad of
+    either form that is not understood is refused with a reason.
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
-    the result keeps its shape, and never under ceil_mode. Everything else is refused with a reason, see ``explain``:
-    a pad that cannot fold in the end stays in its place.
+    the result keeps its shape, and if no length changes what the windows of a pool hold. Everything else is refused
+    with a reason, see ``explain``: a pad that cannot fold in the end stays in its place.
 
     **Guarantee.** The folded function returns bit for bit what the unfolded one returns, for every input, on targets
     that execute ops as TVM 0.27 defines them. This holds for float16, float32, float64, bfloat16, int8 to int64 and
     uint8; all other dtypes are refused. It does not hold for ``nonzero="correct-inexact"``, which rounds. Outside the
     guarantee, since TVM leaves it undefined: NaN in the data of a max_pool
-    (tests/data/corpus/undefined-nan-max_pool.case.json).
+    (tests/data/corpus/undefined-nan-max_pool.case.json). A symbolic length is at least 1.
 
     **Where in a pipeline.** Before LegalizeOps, after which there is no ``nn.pad``. After FoldConstant (constant
     operands), ConvertLayout and ToMixedPrecision, whose ops a pad passes. Before passes that match pad and consumer
     into composite functions. TVM's default pipeline legalizes first, so put the pass before it.
 
     **Complexity.** Linear in the number of bindings, about 90 us for each (benchmarks/fold_time.py). A module without
-    pads costs a single walk. The input module is not changed.
+    pads costs a single walk, and ``well_formed`` is not asked. The input module is not changed.
 
     **Sources.** All of TVM 0.27, executed by tests/fold/test_values.py and the fuzzing harness. Convolutions pad with 0
     and sum from +0.0: topi/nn/conv2d.py. max_pool starts from the lowest finite value; avg_pool's divisors and sums:
@@ -93,14 +96,16 @@ class FoldExplicitPadding:
         allow_negative: Whether padding may be negative. TVM's own kernels accept it.
         accepts: A function that gets the ``Consumer`` with its new padding and returns whether a backend accepts it;
             None (default) accepts everything.
-        check_input: Whether ``well_formed`` checks the module first (default). It costs more than the pass itself.
+        check_input: Whether ``well_formed`` checks a module that has pads first (default). It costs more than the pass
+            itself. A module without pads is returned unchecked.
 
     Returns:
         A ``tvm.transform.Pass``. Applied to a module, it returns the folded module, or the same module if nothing
         folds.
 
     Raises:
-        ValueError: If an option has an unknown value, the module has no Relax functions, or it is not well formed.
+        ValueError: If an option has an unknown value, the module has no Relax functions, or it has pads and is not well
+            formed.
         TypeError: If an option has a wrong type, or the input is not an IRModule.
     """
 
@@ -176,16 +181,22 @@ class FoldExplicitPadding:
         return self._run(mod, explain=True, check_input=self.check_input if check_input is None else check_input)
 
     def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:
-        self._require(mod, check_input=check_input)
+        _require_functions(mod)
         pads = PadKernels(mod)
+        padded = [
+            (global_var, function)
+            for global_var, function in mod.functions_items()
+            if isinstance(function, relax.Function) and has_pads(function.body, pads)
+        ]
+        if padded and check_input:  # only then: the check costs a hundred times as much as the search for pads
+            _require_well_formed(mod)
         folded: dict[ir.GlobalVar, relax.Function] = {}
         reports: list[Report] = []
-        for global_var, function in mod.functions_items():
-            if isinstance(function, relax.Function):
-                new, message = fold_function(self._folding(global_var, pads), function, explain=explain)
-                reports += message
-                if not new.same_as(function):
-                    folded[global_var] = new
+        for global_var, function in padded:
+            new, message = fold_function(self._folding(global_var, pads), function, explain=explain)
+            reports += message
+            if not new.same_as(function):
+                folded[global_var] = new
         if not folded:
             return mod, tuple(reports)
         out = mod.clone()
@@ -196,18 +207,21 @@ class FoldExplicitPadding:
     def _folding(self, global_var: ir.GlobalVar, pads: PadKernels) -> Folding:
         return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)
 
-    def _require(self, mod: Any, *, check_input: bool) -> None:
-        if not isinstance(mod, tvm.IRModule):
-            raise TypeError(f"FoldExplicitPadding takes an IRModule, not {type(mod).__name__}")
-        functions = list(mod.functions.values())
-        if functions and not any(isinstance(function, relax.Function) for function in functions):
-            raise ValueError("FoldExplicitPadding takes a module of Relax functions, and this one has none")
-        if check_input:
-            try:
-                relax.analysis.well_formed(mod)
-            except Exception as error:
-                message = [line.strip() for line in str(error).splitlines() if line.strip()]
-                raise ValueError(f"the module is not well formed: {message[-1] if message else error}") from error
+
+def _require_functions(mod: Any) -> None:
+    if not isinstance(mod, tvm.IRModule):
+        raise TypeError(f"FoldExplicitPadding takes an IRModule, not {type(mod).__name__}")
+    functions = list(mod.functions.values())
+    if functions and not any(isinstance(function, relax.Function) for function in functions):
+        raise ValueError("FoldExplicitPadding takes a module of Relax functions, and this one has none")
+
+
+def _require_well_formed(mod: tvm.IRModule) -> None:
+    try:
+        relax.analysis.well_formed(mod)
+    except Exception as error:
+        message = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ValueError(f"the module is not well formed: {message[-1] if message else error}") from error
 
 
 def _choose(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -27,6 +27,8 @@ class IntoMaxPool(Rule):
        pads with: the lowest finite value, the minimum of integers, -inf for bfloat16 (it starts at float32's lowest).
     3. Or v is at most any element of the data (relu -> pad(0)), and every window holds one; equal zeros are +0.0.
     4. ``ceil_mode`` does not change the number of windows.
+
+    Where a length is symbolic, 3 and 4 hold for all that it can have (``foldproof.fold.lengths``).
     """
 
     family = "max_pool"

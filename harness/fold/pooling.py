@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from foldproof.fold.facts import Consumer, Kind, Refused, Widths
+from foldproof.fold.lengths import list_lengths
 from foldproof.fold.propagated import Propagated, sum_padding
 from foldproof.fold.values import INTEGER_BITS
 
@@ -20,17 +21,25 @@ def refuse_other_window_count(propagated: Propagated) -> Iterator[Refused]:
     if not consumer.ceil_mode:
         return
     for i, letter in enumerate(consumer.spatial):
-        padded = consumer.sizes[i]
-        if padded is None:
-            yield Refused(Kind.CEIL_MODE, f"ceil_mode over axis {letter}, whose length is not a constant")
-            return
         before, after = propagated.widths[letter]
         own_before, own_after = consumer.padding[i], consumer.padding[i + len(consumer.spatial)]
         window = ((consumer.kernel[i] - 1) * consumer.dilation[i] + 1, consumer.strides[i])
-        unfolded = _count_ceil_windows(padded, own_before, own_after, *window)
-        folded = _count_ceil_windows(padded - before - after, own_before + before, own_after + after, *window)
-        if folded != unfolded:
-            yield Refused(Kind.CEIL_MODE, f"with ceil_mode, axis {letter} would have {folded} windows, not {unfolded}")
+        lengths = list_lengths(consumer, i, (before, after))
+        if lengths is None:
+            yield Refused(Kind.CEIL_MODE, f"ceil_mode over axis {letter}, whose length is not a constant")
+            return
+        for padded in lengths:
+            unfolded = _count_ceil_windows(padded, own_before, own_after, *window)
+            folded = _count_ceil_windows(padded - before - after, own_before + before, own_after + after, *window)
+            if folded != unfolded:
+                detail = f"with ceil_mode, axis {letter} would have {folded} windows, not {unfolded}"
+                yield Refused(Kind.CEIL_MODE, detail + _name_length(consumer.sizes[i], padded))
+                break
+
+
+def _name_length(size: int | None, padded: int) -> str:
+    """Return which of the possible lengths a sentence is about, if there are several."""
+    return "" if size is not None else f", where the padded length is {padded}"
 
 
 def _count_windows(size: int, before: int, after: int, extent: int, stride: int, *, ceil_mode: bool) -> int:
@@ -51,18 +60,21 @@ def refuse_other_divisor(propagated: Propagated) -> Iterator[Refused]:
     divisor counts up to the end of the padding. Source: include/tvm/topi/nn/pooling.h, pool_impl_nd.
     """
     consumer = propagated.site.consumer
-    if not consumer.ceil_mode or None in consumer.sizes:
+    if not consumer.ceil_mode:
         return
     merged, counted = sum_padding(propagated), propagated.adds or consumer.count_include_pad
     for i, letter in enumerate(consumer.spatial):
-        padded, added = consumer.sizes[i] or 0, sum(propagated.widths[letter])
+        added = sum(propagated.widths[letter])
         window = (consumer.kernel[i], consumer.strides[i], consumer.dilation[i])
         own = _sides_of(consumer.padding, i)
-        count = _count_ceil_windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
-        unfolded = _list_divisors(padded, own, window, count, counted=consumer.count_include_pad)
-        folded = _list_divisors(padded - added, _sides_of(merged, i), window, count, counted=counted)
-        if folded != unfolded:
-            yield Refused(Kind.CEIL_MODE, f"with ceil_mode, windows of axis {letter} would divide by other counts")
+        for padded in list_lengths(consumer, i, propagated.widths[letter]) or ():  # None: refused by the count
+            count = _count_ceil_windows(padded, *own, (window[0] - 1) * window[2] + 1, window[1])
+            unfolded = _list_divisors(padded, own, window, count, counted=consumer.count_include_pad)
+            folded = _list_divisors(padded - added, _sides_of(merged, i), window, count, counted=counted)
+            if folded != unfolded:
+                detail = f"with ceil_mode, windows of axis {letter} would divide by other counts"
+                yield Refused(Kind.CEIL_MODE, detail + _name_length(consumer.sizes[i], padded))
+                break
 
 
 def _sides_of(padding: tuple[int, ...], i: int) -> Widths:
@@ -126,19 +138,24 @@ _SIGN_OF_ZERO_UNKNOWN = frozenset(
 
 
 def every_window_holds_data(propagated: Propagated) -> bool:
-    """Return whether every window holds an element of the data. Unknown lengths may be too short."""
+    """Return whether every window holds an element of the data. A symbolic length may be any, from 1."""
     consumer = propagated.site.consumer
     for i, letter in enumerate(consumer.spatial):
-        padded, (before, after) = consumer.sizes[i], propagated.widths[letter]
-        if padded is None:
+        lengths = list_lengths(consumer, i, propagated.widths[letter])
+        if lengths is None or not all(_hold_data(consumer, i, propagated.widths[letter], n) for n in lengths):
             return False
-        own = _sides_of(consumer.padding, i)
-        extent = (consumer.kernel[i] - 1) * consumer.dilation[i] + 1
-        windows = _count_windows(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
-        first, last = max(before, 0), padded - max(after, 0)
-        for window in range(windows):
-            start = window * consumer.strides[i] - own[0]
-            taps = range(start, start + extent, consumer.dilation[i])
-            if not any(first <= tap < last for tap in taps):
-                return False
+    return True
+
+
+def _hold_data(consumer: Consumer, i: int, widths: Widths, padded: int) -> bool:
+    """Return whether every window along an axis of ``padded`` elements has a tap in the data."""
+    own = _sides_of(consumer.padding, i)
+    extent = (consumer.kernel[i] - 1) * consumer.dilation[i] + 1
+    windows = _count_windows(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
+    first, last = max(widths[0], 0), padded - max(widths[1], 0)
+    for window in range(windows):
+        start = window * consumer.strides[i] - own[0]
+        taps = range(start, start + extent, consumer.dilation[i])
+        if not any(first <= tap < last for tap in taps):
+            return False
     return True

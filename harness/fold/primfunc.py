@@ -7,7 +7,8 @@
 
 That is what ``topi.nn.pad`` emits (onnx_frontend.py, Pad), and so what a ``relax.nn.pad`` of these widths computes.
 The body is proved, element by element of the output. The block's name is not read for a constant pad. It tells the
-other modes apart, which never fold.
+other modes apart, which never fold. Lengths may be expressions of scalar parameters, such as ``h // 2``. The proof
+holds for every value of the scalars.
 """
 
 from typing import Any
@@ -67,7 +68,7 @@ def _prove(store: Store) -> PadFacts | None:
 
 def _split_select(value: Any) -> tuple[Any, Any, Any]:
     """Return (condition, load, fill value). Condition and fill value are None if every element is loaded."""
-    if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) and str(value.op.name) == "prim.if_then_else":
+    if _is_choice(value):
         return tuple(value.args)
     return None, value, None
 
@@ -151,16 +152,24 @@ def _solve_widths(analyzer: sym.Analyzer, store: Store, before: list[Any]) -> tu
 # --- expressions --------------------------------------------------------------------------------------
 
 _COMPARISONS = tirx.LE | tirx.LT | tirx.GE | tirx.GT
-_BINARY = tirx.Add | tirx.Sub | tirx.Mul | tirx.FloorDiv | tirx.FloorMod | tirx.Min | tirx.Max | _COMPARISONS
+_LOGIC = tirx.EQ | tirx.NE | tirx.And | tirx.Or
+_BINARY = tirx.Add | tirx.Sub | tirx.Mul | tirx.FloorDiv | tirx.FloorMod | tirx.Min | tirx.Max | _COMPARISONS | _LOGIC
 
 
 def _list_variables(expr: Any) -> list[ir.Var] | None:
-    """Return the variables of an expression in signed integers, None if it holds anything else, such as a call."""
+    """Return the variables of an expression in signed integers, None if it holds anything else, such as a load.
+
+    The length of a pool with ceil_mode is an ``if_then_else``, the only call that is let through.
+    """
     found, rest = [], [expr]
     while rest:
         node = rest.pop()
-        if isinstance(node, _BINARY | tirx.Select):
-            rest += _list_children(node)
+        if isinstance(node, _BINARY):
+            rest += [node.a, node.b]
+        elif isinstance(node, tirx.Select):
+            rest += [node.condition, node.true_value, node.false_value]
+        elif _is_choice(node):
+            rest += node.args[:]
         elif not isinstance(node, tirx.IntImm | ir.Var) or not str(node.ty.dtype).startswith("int"):
             return None
         elif isinstance(node, ir.Var):
@@ -168,5 +177,5 @@ def _list_variables(expr: Any) -> list[ir.Var] | None:
     return found
 
 
-def _list_children(node: Any) -> list[Any]:
-    return [node.condition, node.true_value, node.false_value] if isinstance(node, tirx.Select) else [node.a, node.b]
+def _is_choice(node: Any) -> bool:
+    return isinstance(node, ir.Call) and isinstance(node.op, ir.Op) and str(node.op.name) == "prim.if_then_else"

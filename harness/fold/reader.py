@@ -5,6 +5,7 @@ from typing import Any
 
 import tvm_ffi
 from tvm import ir, relax, tirx
+from tvm.sym import Analyzer
 
 from foldproof.fold.facts import (
     Binary,
@@ -23,6 +24,8 @@ from foldproof.fold.values import BINARY, HIGHEST, INTEGER_BITS, UNARY
 
 PAD = "relax.nn.pad"
 CALL_TIR = "relax.call_tir"
+CALLS = (CALL_TIR, "relax.call_tir_inplace", "relax.call_tir_with_grad")
+"""The ops that call a PrimFunc. Only a pad by the first one is read."""
 
 _SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 
@@ -263,7 +266,7 @@ def _trace_reshape(call: ir.Call) -> list[int | None] | None:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return bool(tvm_ffi.structural_equal(a, b))
+    return bool(tvm_ffi.structural_equal(a, b)) or bool(Analyzer().can_prove_equal(a, b))
 
 
 _ORIGINS: dict[str, Callable[[ir.Call], list[int | None] | None]] = {

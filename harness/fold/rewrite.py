@@ -15,7 +15,7 @@ from tvm import ir, relax, tirx
 from tvm.sym import Analyzer
 
 from foldproof.fold import moves, paths, replacement
-from foldproof.fold.bindings import Bindings, PrimPads, Use, has_pads
+from foldproof.fold.bindings import Bindings, PrimPads, Use
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.reader import read_consumer, shape_of
@@ -39,10 +39,8 @@ class Folding:
 
 
 def fold_function(folding: Folding, function: relax.Function, *, explain: bool) -> tuple[relax.Function, list[Report]]:
-    """Return the function with every foldable pad folded, and the outcome of each site (refusals if ``explain``)."""
+    """Return a function with pads with every foldable one folded, and each outcome (refusals if ``explain``)."""
     reports: list[Report] = []
-    if not has_pads(function.body, folding.prim_pads):
-        return function, reports
     while True:
         function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports)
         reports += _fold_consumers(folding, bindings)
@@ -136,7 +134,7 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
 
 
 def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Report every use of every pad that is left, with its refusal."""
+    """Report every use of every pad that is left, with its refusal. Pads that are not understood come last."""
     for var in bindings.pads:
         if var in bindings.dead:
             continue
@@ -144,3 +142,6 @@ def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
             outcome = _decide(folding, bindings, path, use)
             if isinstance(outcome, Refused):
                 yield report_site(bindings, folding.name, var, use[0], outcome)
+    for var, refused in bindings.unknown:
+        for _, (user, _) in find_uses(bindings, Path(pad=var, steps=())):
+            yield report_site(bindings, folding.name, var, user, refused)

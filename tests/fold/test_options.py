@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import tvm
 import tvm_ffi
-from tests.support.foldings import chain, emitted, pad_last_axis
+from tests.support.foldings import bindings_of, chain, emitted, pad_last_axis
 from tests.support.sites import CONV1, CONV2, DECONV1, H12_W34, W12, decide, pad, site
-from tvm import relax
+from tvm import ir, relax
 
-from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused
+from foldproof.fold import Folded, FoldExplicitPadding, Kind, Refused, bindings
+from foldproof.fold import fold as pass_module
+from foldproof.fold.reader import op_name
+from foldproof.fold.rewrite import fold_function
+
+O = relax.op  # noqa: E741
 
 CONV = site(pad(*H12_W34), CONV2)
 
@@ -75,19 +80,58 @@ def test_what_is_no_module_of_relax_functions_is_refused():
     assert FoldExplicitPadding()(empty).same_as(empty)
 
 
-def test_a_module_that_is_not_well_formed_is_refused_and_left_alone():
+def not_well_formed(*, padded):
+    """A module that returns a variable that nothing binds."""
     x = relax.Var("x", relax.TensorType((1, 3), "float32"))
     unbound = relax.Var("unbound", relax.TensorType((1, 3), "float32"))
-    body = relax.SeqExpr([], unbound)
-    module = tvm.IRModule({"main": relax.Function([x], body, relax.TensorType((1, 3), "float32"))})
+    lv = relax.Var("lv", x.ty)
+    pad = relax.op.nn.pad(x, (0, 0, 0, 0))
+    ty_pad = ir.Call(pad.op, pad.args, pad.attrs, pad.ty_args, None, x.ty)
+    blocks = [relax.BindingBlock([relax.VarBinding(lv, ty_pad)])] if padded else []
+    body = relax.SeqExpr(blocks, unbound)
+    return tvm.IRModule({"main": relax.Function([x], body, relax.TensorType((1, 3), "float32"))})
+
+
+def test_a_module_that_is_not_well_formed_is_refused_and_left_alone():
+    module = not_well_formed(padded=True)
     before = tvm_ffi.structural_hash(module)
     with pytest.raises(ValueError, match=r"the module is not well formed: .*unbound"):
         FoldExplicitPadding()(module)
     assert tvm_ffi.structural_hash(module) == before
-    assert FoldExplicitPadding(check_input=False)(module).same_as(module)
+    assert not FoldExplicitPadding(check_input=False)(module).same_as(module)
 
 
-O = relax.op  # noqa: E741
+def test_a_module_without_pads_is_not_checked():
+    module = not_well_formed(padded=False)
+    assert FoldExplicitPadding()(module).same_as(module)
+    assert FoldExplicitPadding().explain(module) == ()
+
+
+def test_a_module_without_pads_costs_one_look_at_each_binding_and_no_check(monkeypatch):
+    def fail(*args, **options):
+        raise AssertionError("nothing but the search for pads may run")
+
+    looks = []
+    monkeypatch.setattr(relax.analysis, "well_formed", fail)
+    monkeypatch.setattr(pass_module, "fold_function", fail)
+    monkeypatch.setattr(bindings, "op_name", lambda value: looks.append(value) or op_name(value))
+    module = emitted([((1, 3, 8), "float32")], *[O.nn.relu, O.exp] * 20)
+    FoldExplicitPadding()(module)
+    assert len(looks) == len(bindings_of(module)) == 40
+
+
+def test_the_functions_without_pads_of_a_module_are_left_out(monkeypatch):
+    module, asked = chain(), []
+    module["other"] = emitted([((1, 3, 8), "float32")], O.nn.relu, O.exp)["main"].with_attr("global_symbol", "other")
+    monkeypatch.setattr(
+        pass_module,
+        "fold_function",
+        lambda folding, function, explain: (
+            asked.append(folding.name) or fold_function(folding, function, explain=explain)
+        ),
+    )
+    assert not FoldExplicitPadding()(module).same_as(module)
+    assert asked == ["main"]
 
 
 def test_a_backend_is_asked_about_what_is_known_of_the_consumer():

@@ -20,6 +20,7 @@ from foldproof.case import Axis, Case, Step
 from foldproof.fold import Consumer, Folded, FoldExplicitPadding, Kind, Refused
 from foldproof.fold.bounds import Bounds
 from foldproof.fold.facts import PadFacts, Site, Unary
+from foldproof.fold.lengths import MOST_LENGTHS
 from foldproof.fold.pooling import (
     every_window_holds_data,
     never_wins,
@@ -62,15 +63,13 @@ class Pool:
     def starts(self):
         """Where windows start, in the coordinates of what is pooled."""
         before, after = self.own
+        overhang = self.stride - 1 if self.ceil_mode else 0
         found, start = [], -before
-        while start + self.extent <= self.size + after:
+        while start + self.extent <= self.size + after + overhang:
             found.append(start)
             start += self.stride
-        if self.ceil_mode:
-            if found[-1] + self.extent < self.size + after:
-                found.append(start)  # it overhangs
-            if found[-1] >= self.size:
-                found.pop()  # one that starts after the data goes, even if it fits
+        if self.ceil_mode and found and found[-1] >= self.size:
+            found.pop()  # one that starts after the data goes, even if it fits
         return found
 
     def taps(self, start):
@@ -82,7 +81,7 @@ class Pool:
 
     def holds_data(self, start):
         first = self.pad[0]
-        return any(first <= tap < first + self.data for tap in self.taps(start))
+        return any(max(first, 0) <= tap < min(first + self.data, self.size) for tap in self.taps(start))
 
     def propagated(self, op="avg_pool", dtype="float32", value=0.0, steps=()):
         consumer = Consumer(
@@ -156,17 +155,77 @@ def test_a_fold_that_changes_a_divisor_is_refused(counted, least):
     assert asked.count(False) > 500
 
 
-def test_unknown_lengths_are_refused_under_ceil_mode_only_and_hold_no_data():
-    for ceil_mode, kinds in ((True, [Kind.CEIL_MODE]), (False, [])):
-        propagated = Pool(
-            data=5, pad=(1, 0), own=(0, 0), kernel=2, stride=2, dilation=1, ceil_mode=ceil_mode
-        ).propagated()
-        unknown = replace(
-            propagated, site=replace(propagated.site, consumer=replace(propagated.site.consumer, sizes=(None,)))
-        )
-        assert [refused.kind for refused in refuse_other_window_count(unknown)] == kinds
-        assert not list(refuse_other_divisor(unknown))
-        assert not every_window_holds_data(unknown)
+def symbolic(pool, **options):
+    """The pool on an axis whose length is not known."""
+    propagated = pool.propagated(**options)
+    consumer = replace(propagated.site.consumer, sizes=(None,))
+    return replace(propagated, site=replace(propagated.site, consumer=consumer))
+
+
+def lengths_of(pool):
+    """The pool on data of all lengths up to one that is much longer than its window."""
+    return [longer for n in range(1, 26) if (longer := replace(pool, data=n)).size > 0]
+
+
+def geometries(**choices):
+    wide = {"data": [9], "pad": [(0, 1), (1, 0), (1, 1), (2, 2), (0, 3), (-1, 0), (0, -2), (1, -1), (-1, 2)]}
+    yield from pools(**wide, **choices)
+
+
+def test_a_symbolic_length_is_refused_if_some_length_has_another_number_of_windows():
+    def refused(pool):
+        found = bool(list(refuse_other_window_count(symbolic(pool))))
+        assert found == any(len(p.starts()) != len(p.folded.starts()) for p in lengths_of(pool)), pool
+        return found
+
+    asked = [refused(pool) for pool in geometries()]
+    assert min(sum(asked), asked.count(False)) > 300
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_symbolic_length_is_refused_if_some_length_has_another_divisor(counted):
+    def refused(pool):
+        found = bool(list(refuse_other_divisor(symbolic(pool))))
+        adds = pool.propagated().adds
+        differ = False
+        for p in lengths_of(pool):
+            folded = p.folded if adds else replace(p.folded, counted=counted)
+            differ = differ or [p.divisor(s) for s in p.starts()] != [folded.divisor(s) for s in folded.starts()]
+        assert found == (differ and pool.ceil_mode), pool
+        return found
+
+    def asked_for(pool):
+        excluded = not counted and max(pool.own) > 0 and max(pool.pad) > 0
+        return not excluded and not list(refuse_other_window_count(symbolic(pool)))
+
+    asked = [refused(pool) for pool in geometries(counted=[counted]) if asked_for(pool)]
+    assert asked.count(False) > 300
+    assert sum(asked) > 10 or counted
+
+
+def test_a_symbolic_length_holds_data_in_every_window_if_all_lengths_do():
+    def holds(pool):
+        found = every_window_holds_data(symbolic(pool, op="max_pool"))
+        assert found == all(p.holds_data(s) for p in lengths_of(pool) for s in p.starts()), pool
+        return found
+
+    asked = [holds(pool) for pool in geometries()]
+    assert min(sum(asked), asked.count(False)) > 300
+
+
+@pytest.mark.parametrize(("pad", "kernel", "expected"), [((2, 2), 3, True), ((3, 0), 3, False), ((0, 3), 3, False)])
+def test_widths_below_the_kernel_leave_no_window_without_data(pad, kernel, expected):
+    pool = Pool(data=9, pad=pad, own=(0, 0), kernel=kernel, stride=2, dilation=1, ceil_mode=False)
+    assert every_window_holds_data(symbolic(pool, op="max_pool")) is expected
+
+
+def test_windows_that_are_too_wide_to_look_at_each_length_are_refused():
+    pool = Pool(data=9, pad=(1, 0), own=(0, 0), kernel=MOST_LENGTHS, stride=1, dilation=1, ceil_mode=True)
+    assert not every_window_holds_data(symbolic(pool, op="max_pool"))
+    assert [refused.detail for refused in refuse_other_window_count(symbolic(pool))] == [
+        "ceil_mode over axis W, whose length is not a constant"
+    ]
+    assert every_window_holds_data(symbolic(replace(pool, kernel=MOST_LENGTHS - 4), op="max_pool"))
 
 
 def test_a_window_without_data_is_seen():

@@ -21,6 +21,7 @@ from foldproof.strategies.values import UNKNOWN_MODES
 
 INEXPRESSIBLE = {
     Kind.DYNAMIC_WIDTH: "a case has whole numbers for widths",
+    Kind.UNKNOWN_PAD: "a case has pads of the two forms that the pass reads",
     Kind.OWN_PADDING: "a case has both sides of every padding",
     Kind.SCOPE: "a case is one dataflow block",
     Kind.IN_PLACE: "a case calls nothing in place",
