@@ -152,6 +152,10 @@ class Bindings:
             self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
         return self._steps[var]
 
+    def list_ops(self) -> set[str]:
+        """Return the names of all operators that the function calls, those of its branches included."""
+        return {name for value in _all_values(self.function.body) if (name := op_name(value))}
+
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
         """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
         if not isinstance(expr, relax.DataflowVar):

@@ -17,6 +17,7 @@ from tvm.sym import Analyzer
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.bindings import Bindings, PrimPads, Use, has_pads
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
+from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.reader import read_consumer, shape_of
 from foldproof.fold.rebuild import rebuild
@@ -136,11 +137,15 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
 
 
 def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Report every use of every pad that is left, with its refusal."""
+    """Report every reader of every pad that is left, with its refusal. A pad read twice by one op is one line."""
     for var in bindings.pads:
         if var in bindings.dead:
             continue
+        found: dict[int, tuple[Use, list[Refused]]] = {}
         for path, use in find_uses(bindings, Path(pad=var, steps=())):
             outcome = _decide(folding, bindings, path, use)
             if isinstance(outcome, Refused):
-                yield report_site(bindings, folding.name, var, use[0], outcome)
+                key = 0 if use[0] is None else use[0].__chandle__()
+                found.setdefault(key, (use, []))[1].append(name_obstacle(bindings, path, use, outcome))
+        for use, refusals in found.values():
+            yield report_site(bindings, folding.name, var, use[0], join_refusals(refusals))
