@@ -59,10 +59,13 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
 
 
 class Bindings:
-    """The bindings of a function, the readers of each, and the edits to make."""
+    """The bindings of a function, the readers of each, and the edits to make.
 
-    def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
-        self.function = function
+    ``explain`` is whether somebody reads the reports of these edits.
+    """
+
+    def __init__(self, function: relax.Function, prim_pads: PrimPads, *, explain: bool = True) -> None:
+        self.function, self.explain = function, explain
         self.prim_pads = prim_pads
         self.values: VarMap[Any] = VarMap()
         self.home: VarMap[Any] = VarMap()

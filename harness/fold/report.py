@@ -93,13 +93,17 @@ def report_site(bindings: Bindings, function: str, pad: relax.Var, use: relax.Va
     ``use`` is the variable of the consumer, None for the return, or for every consumer of a deleted pad."""
     operator = op_name(bindings.values.get(use)) if use is not None else ""
     consumer = operator.removeprefix("relax.").removeprefix("nn.") or name_place(bindings, use)
+    reader = "any" if isinstance(outcome, Folded) and use is None else consumer
+    result = use.name if use is not None else ""
+    if not bindings.explain:  # nobody reads it, and lengths take their time
+        return Report(function=function, pad=pad.name, consumer=reader, result=result, outcome=outcome)
     facts = bindings.pad(pad)
     assert facts is not None
     return Report(
         function=function,
         pad=pad.name,
-        consumer="any" if isinstance(outcome, Folded) and use is None else consumer,
-        result=use.name if use is not None else "",
+        consumer=reader,
+        result=result,
         outcome=outcome,
         mode=facts.mode,
         value=facts.value,

@@ -45,7 +45,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     if not has_pads(function.body, folding.prim_pads):
         return function, reports
     while True:
-        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports)
+        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports, explain=explain)
         reports += _fold_consumers(folding, bindings)
         folded = rebuild(bindings)
         if folded.same_as(function) or not any(
