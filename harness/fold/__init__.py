@@ -13,6 +13,7 @@ require_supported_tvm()  # before another version fails at something that it lac
 from foldproof.fold.facts import Consumer, Folded, Kind, Outcome, Refused  # noqa: E402
 from foldproof.fold.fold import FoldExplicitPadding  # noqa: E402
 from foldproof.fold.report import Report  # noqa: E402
+from foldproof.fold.totals import Summary, summary  # noqa: E402
 
 
 def correcting() -> FoldExplicitPadding:
@@ -20,4 +21,15 @@ def correcting() -> FoldExplicitPadding:
     return FoldExplicitPadding(nonzero="correct", channels="slice")
 
 
-__all__ = ["Consumer", "FoldExplicitPadding", "Folded", "Kind", "Outcome", "Refused", "Report", "correcting"]
+__all__ = [
+    "Consumer",
+    "FoldExplicitPadding",
+    "Folded",
+    "Kind",
+    "Outcome",
+    "Refused",
+    "Report",
+    "Summary",
+    "correcting",
+    "summary",
+]

@@ -56,10 +56,13 @@ def _read_pad(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | Refused 
 
 
 class Bindings:
-    """The bindings of a function, the readers of each, and the edits to make."""
+    """The bindings of a function, the readers of each, and the edits to make.
 
-    def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
-        self.function = function
+    ``explain`` is whether somebody reads the reports of these edits.
+    """
+
+    def __init__(self, function: relax.Function, prim_pads: PrimPads, *, explain: bool = True) -> None:
+        self.function, self.explain = function, explain
         self.prim_pads = prim_pads
         self.values: VarMap[Any] = VarMap()
         self.home: VarMap[Any] = VarMap()
@@ -153,6 +156,10 @@ class Bindings:
         if var not in self._steps:
             self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
         return self._steps[var]
+
+    def list_ops(self) -> set[str]:
+        """Return the names of all operators that the function calls, those of its branches included."""
+        return {name for value in _all_values(self.function.body) if (name := op_name(value))}
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
         """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""

@@ -153,8 +153,9 @@ class FoldExplicitPadding:
             check_input: Whether ``well_formed`` checks the module; None (default) means as the pass does.
 
         Returns:
-            A ``Report`` for each operand that is a pad: function by function, folds first, pads that a fold has made
-            last. ``str(report)`` is a line to read. ``report.outcome`` is ``Folded`` or ``Refused(kind, detail)``.
+            A ``Report`` for each reader of a pad: function by function, folds first, pads that a fold has made last. It
+            names the pad by variable, mode, shape, widths and value. ``str(report)`` is a line to read.
+            ``report.outcome`` is ``Folded`` or ``Refused(kind, detail)``. ``foldproof.fold.summary`` counts them.
 
         Raises:
             ValueError: As the pass does.

@@ -103,9 +103,10 @@ def _evaluate(border: Border, step: Step) -> Border | Refused:
             Kind.UNDEFINED_VALUE,
             f"the border is a rounded product, which a fused multiply-add of {step.op} may not round",
         )
+    for name, operand in list_other_operands(step):
+        if operand.flat is None:
+            return Refused(Kind.RUNTIME_OPERAND, f"the {name} of {step.op} is not a constant of known elements")
     operands = [operand for _, operand in list_other_operands(step)]
-    if any(operand.flat is None for operand in operands):
-        return Refused(Kind.RUNTIME_OPERAND, f"an operand of {step.op} is not a constant of known elements")
     inputs = [border.values, *(Values(_lengths_of(o), o.flat or ()) for o in operands)]
     results = _broadcast(inputs, _choose_function(step, border.dtype))
     if None in results.flat:

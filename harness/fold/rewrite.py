@@ -17,6 +17,7 @@ from tvm.sym import Analyzer
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.bindings import Bindings, PrimPads, Use
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
+from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.reader import read_consumer, shape_of
 from foldproof.fold.rebuild import rebuild
@@ -42,7 +43,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     """Return a function with pads with every foldable one folded, and each outcome (refusals if ``explain``)."""
     reports: list[Report] = []
     while True:
-        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports)
+        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports, explain=explain)
         reports += _fold_consumers(folding, bindings)
         folded = rebuild(bindings)
         if folded.same_as(function) or not any(
@@ -134,14 +135,26 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
 
 
 def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Report every use of every pad that is left, with its refusal. Pads that are not understood come last."""
+    """Report every reader of every pad that is left, with its refusal. A pad read twice by one op is one line.
+
+    Pads that are not understood come last.
+    """
     for var in bindings.pads:
         if var in bindings.dead:
             continue
+        found: dict[int, tuple[Use, list[Refused]]] = {}
         for path, use in find_uses(bindings, Path(pad=var, steps=())):
             outcome = _decide(folding, bindings, path, use)
             if isinstance(outcome, Refused):
-                yield report_site(bindings, folding.name, var, use[0], outcome)
+                found.setdefault(_key(use[0]), (use, []))[1].append(name_obstacle(bindings, path, use, outcome))
+        for use, refusals in found.values():
+            yield report_site(bindings, folding.name, var, use[0], join_refusals(refusals))
     for var, refused in bindings.unknown:
-        for _, (user, _) in find_uses(bindings, Path(pad=var, steps=())):
+        uses = (use for _, use in find_uses(bindings, Path(pad=var, steps=())))
+        for user in {_key(user): user for user, _ in uses}.values():
             yield report_site(bindings, folding.name, var, user, refused)
+
+
+def _key(user: relax.Var | None) -> int:
+    """Return a key of a reader; None is the return of the function."""
+    return 0 if user is None else user.__chandle__()

@@ -15,21 +15,21 @@ from foldproof.fold.rules import Identity, merge
 
 
 def simplify_pads(
-    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report]
+    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report], *, explain: bool = True
 ) -> tuple[relax.Function, Bindings]:
     """Delete identities, merge nested pads and cancel crops, until none is left."""
-    bindings = Bindings(function, prim_pads)
+    bindings = Bindings(function, prim_pads, explain=explain)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads)
+            bindings = Bindings(function, prim_pads, explain=explain)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = Bindings(function, prim_pads)
+        bindings = Bindings(function, prim_pads, explain=explain)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:

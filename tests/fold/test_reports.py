@@ -2,15 +2,19 @@
 
 # ruff: noqa: SIM108 - this is TVMScript: a binding is named, and a branch is an `if`.
 
+from functools import partial
+
+import numpy as np
 import pytest
-from tests.support.foldings import assert_stays, constant, emitted, pad_last_axis, refusals, report_lines
+import tvm
+from tests.support.foldings import assert_stays, chain, constant, emitted, pad_last_axis, refusals, report_lines
 from tests.support.sites import CONV2, FIVE, decide, dequantize, site
 from tvm import relax
 from tvm.script import ir as I
 from tvm.script import relax as R
 from tvm.script import tirx as T
 
-from foldproof.fold import FoldExplicitPadding, Kind
+from foldproof.fold import FoldExplicitPadding, Kind, summary
 
 O = relax.op  # noqa: E741
 
@@ -20,7 +24,7 @@ O = relax.op  # noqa: E741
 )
 def test_the_reader_after_a_step_is_reported_whatever_operands_that_has(op):
     module = emitted([((1, 3, 8), "float32")], pad_last_axis(1, 2, value=3.0), op, O.exp)
-    assert refusals(module) == [("exp", Kind.CONSUMER)]
+    assert refusals(module) == [("exp", Kind.STEP)]
 
 
 def test_a_condition_is_a_reader_too():
@@ -76,9 +80,8 @@ def test_a_pad_that_is_data_and_zero_point_at_once_is_two_sites():
             return gv
 
     assert report_lines(Before) == [
-        "main: lv -> exp gv: refused (consumer): exp is not a convolution or pool: it has no padding to fold into",
-        "main: lv -> dequantize lv1: refused (consumer): dequantize is not a convolution or pool: it has no padding to "
-        "fold into",
+        "main: lv -> exp gv: refused (step): exp is not seen through",
+        "main: lv -> dequantize lv1: refused (consumer): the pad is the zero point of dequantize, not its data",
     ]
 
 
@@ -108,3 +111,159 @@ def test_many_channels_are_shown_by_a_few():
     step = dequantize(zero_point=tuple(range(6, 106)))
     outcome = decide(site(FIVE, CONV2, step))
     assert outcome.detail.endswith("(zero point 6, 7, 8, 9, ...)")
+
+
+# --- which pad ------------------------------------------------------------------------------------------
+
+
+def test_a_report_names_the_pad_by_what_it_is():
+    module = chain(value=7.0)
+    [report] = FoldExplicitPadding().explain(module)
+    assert (report.mode, report.value, report.widths) == ("constant", 7.0, ((0, 0), (0, 0), (1, 2)))
+    assert (report.input_shape, report.shape) == ((1, 3, 8), (1, 3, 11))
+    assert str(report) == (
+        "main: lv [constant pad of (1, 3, 8) to (1, 3, 11) by (0, 0, 0, 0, 1, 2) with 7.0] -> conv1d gv: "
+        "refused (value): conv1d pads with 0, but the pad value is 7.0"
+    )
+
+
+def test_a_report_of_a_fold_names_the_pad_as_it_was():
+    reports = FoldExplicitPadding().explain(chain(pad=(0, 0, 0, 0, 1, 2)))
+    assert [report.described_pad for report in reports] == [
+        "constant pad of (1, 3, 8) to (1, 3, 11) by (0, 0, 0, 0, 1, 2) with 0.0"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "mode", "text"),
+    [
+        ((2, 3, T.Var("n", "int64")), "reflect", "reflect pad of (2, 3, n) to (2, 3, n + 2) by (0, 0, 0, 0, 1, 1)"),
+        ((2, 3, 8), "edge", "edge pad of (2, 3, 8) to (2, 3, 10) by (0, 0, 0, 0, 1, 1) with 0.0"),
+        (None, "circular", "circular pad of unknown shape to unknown shape by (0, 0, 0, 0, 1, 1)"),
+    ],
+)
+def test_lengths_may_be_symbolic_or_unknown(shape, mode, text):
+    param = (shape, "float32") if shape else (None, "float32", None, 3)
+    [report] = FoldExplicitPadding().explain(emitted([param], pad_last_axis(1, 1, mode=mode), O.exp))
+    assert report.described_pad == text
+
+
+def test_a_pad_of_one_axis_is_described_as_a_tuple():
+    [report] = FoldExplicitPadding().explain(
+        emitted([((3,), "int8")], lambda x: O.nn.pad(x, [1, 0]), lambda x: O.flip(x, 0))
+    )
+    assert report.described_pad == "constant pad of (3,) to (4,) by (1, 0) with 0.0"
+
+
+def test_the_summary_counts_rules_and_kinds():
+    reports = FoldExplicitPadding().explain(emitted([((1, 3, 8), "float32")], pad_last_axis(1, 1), O.exp))
+    reports += 2 * FoldExplicitPadding().explain(chain()) + FoldExplicitPadding().explain(chain(pad=(0,) * 6))
+    counts = summary(reports)
+    assert (counts.sites, counts.folded, counts.refused) == (4, 3, 1)
+    assert (counts.rules, counts.kinds) == ({"conv": 2, "identity": 1}, {"step": 1})
+    assert str(counts).splitlines() == [
+        "sites: 4, folded: 3, refused: 1",
+        "folded (conv): 2",
+        "folded (identity): 1",
+        "refused (step): 1",
+    ]
+    assert str(summary([])) == "sites: 0, folded: 0, refused: 0"
+
+
+# --- what is in the way ---------------------------------------------------------------------------------
+
+
+def detail_of(*ops, params=(((1, 3, 8), "float32"),)):
+    """The reason of the only site of a pad before ``ops``."""
+    [report] = FoldExplicitPadding().explain(emitted(params, pad_last_axis(1, 2), *ops))
+    return f"{report.outcome.kind}: {report.outcome.detail}"
+
+
+CONV = partial(O.nn.conv1d, weight=constant(*range(36), shape=(4, 3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("ops", "reason"),
+    [
+        ([O.exp, CONV], "step: exp is not seen through"),
+        ([lambda x: O.flip(x, 2), CONV], "step: flip is not seen through"),
+        ([lambda x: O.add(x, x), CONV], "step: add is not seen through: both of its operands are the pad"),
+        ([lambda x: O.concat((x, x), 1)], "step: concat is not seen through"),
+        ([lambda x: O.where(relax.const(True), x, x)], "step: where is not seen through"),
+        ([lambda x: O.sum(x, [2])], "consumer: sum is not a convolution or pool: it has no padding to fold into"),
+        (
+            [lambda x: O.matmul(x, constant(*range(11), shape=(11, 1)))],
+            "consumer: matmul is not a convolution or pool: it has",
+        ),
+        ([lambda x: O.reshape(x, (1, 33))], "step: reshape is not seen through: it does more than add and remove"),
+        (
+            [lambda x: O.multiply(O.full((1, 3, 1), constant(2)), x), CONV],
+            "unfolded-constant: operand 0 of multiply is not a constant, but full of constants: run FoldConstant first",
+        ),
+        (
+            [lambda x: O.add(x, constant(*[0] * 2**17, shape=(2**17, 1, 1))), lambda x: O.nn.max_pool1d(x, 2)],
+            "runtime-operand: the operand of add is a constant of shape (131072, 1, 1): of too many elements, or none",
+        ),
+    ],
+)
+def test_the_reason_names_what_is_in_the_way(ops, reason):
+    assert detail_of(*ops).startswith(reason)
+
+
+def test_an_operand_that_is_no_constant_yet_is_one_after_the_pass_that_the_reason_names():
+    """What the reason promises holds: FoldConstant, or BindParams, and the pad folds."""
+    builder = relax.BlockBuilder()
+    x, p = relax.Var("x", relax.TensorType((1, 3, 8), "float32")), relax.Var("p", relax.TensorType((3,), "float32"))
+    with builder.function("main", [x, p]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.pad(x, [0, 0, 0, 0, 1, 2]))
+            z = builder.emit(O.multiply(y, builder.emit(O.expand_dims(p, 1))))
+            gv = builder.emit_output(CONV(z))
+        builder.emit_func_output(gv)
+    module = builder.get()
+    assert refusals(module) == [("multiply", Kind.RUNTIME_OPERAND)]
+    module = relax.transform.BindParams("main", {"p": np.array([2, 3, 4], "float32")})(module)
+    assert refusals(module) == [("multiply", Kind.UNFOLDED_CONSTANT)]
+    assert refusals(relax.transform.FoldConstant()(module)) == []
+
+
+def test_a_scale_that_a_cast_of_a_constant_makes_is_told_to_fold_it():
+    def real(x):
+        return O.dequantize(x, O.astype(constant(0.5), "float32"), constant(0, dtype="int8"))
+
+    module = emitted([((1, 3, 8), "int8")], pad_last_axis(1, 2), real, CONV)
+    [report] = FoldExplicitPadding().explain(module)
+    assert report.outcome.kind is Kind.UNFOLDED_CONSTANT
+    assert report.outcome.detail.startswith("the scale of dequantize is not a constant, but astype of constants")
+
+
+def test_a_legalized_module_is_told_that_the_pass_comes_too_late():
+    module = relax.transform.LegalizeOps()(chain(O.nn.relu))
+    [report] = FoldExplicitPadding().explain(module)
+    assert report.outcome.kind is Kind.LEGALIZED
+    assert "the pass comes too late" in report.outcome.detail
+
+
+def test_a_kernel_among_ops_is_not_seen_through():
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 3, 8), "float32"))
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            y = builder.emit(O.nn.pad(x, [0, 0, 0, 0, 1, 1]))
+            y = builder.emit_te(lambda t: tvm.te.compute(t.shape, lambda *i: t(*i[:2], 9 - i[2]), "turn"), y)
+            gv = builder.emit_output(CONV(y))
+        builder.emit_func_output(gv)
+    [report] = FoldExplicitPadding().explain(builder.get())
+    assert report.outcome.kind is Kind.STEP
+    assert report.outcome.detail.endswith(" is not seen through")
+
+
+def test_a_pad_that_one_op_reads_twice_is_one_line():
+    square = emitted(
+        [((3, 3, 3), "float32")], lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 1], pad_value=1.0), lambda x: O.nn.conv1d(x, x)
+    )
+    [line] = report_lines(square)
+    assert line == (
+        "main: lv -> conv1d gv: refused (value): conv1d pads with 0, but the pad value is 1.0; the pad is on the "
+        "weight operand, which the padding attribute does not reach"
+    )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.support.foldings import assert_same_results, constant
+from tests.support.foldings import assert_same_results, constant, report_lines
 from tvm import relax
 
 from foldproof.fold import FoldExplicitPadding
@@ -38,8 +38,7 @@ SIZES = [pytest.param(32, 224, marks=pytest.mark.slow), (1, 32)]
 @pytest.mark.parametrize(("batch", "size"), SIZES)
 def test_the_spatial_pad_of_the_quantized_resnet_ends_in_the_padding_of_its_convolution(batch, size):
     module = stem(0.0, batch=batch, size=size)
-    reports = [str(report) for report in FoldExplicitPadding().explain(module)]
-    assert reports[0] == "main: padded -> conv2d conv: folded (chain-conv, padding=[3, 3, 3, 3])"
+    assert report_lines(module)[0] == "main: padded -> conv2d conv: folded (chain-conv, padding=[3, 3, 3, 3])"
     x = np.random.default_rng(1).uniform(-1.2, 1.2, (batch, size, size, 3)).astype("float32")
     assert_same_results(module, x)
 

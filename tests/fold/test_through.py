@@ -86,7 +86,7 @@ BLOCKED = {
         [lambda x: O.multiply(x, constant(*range(11), shape=(11,)))],
         Kind.VARYING_OPERAND,
     ),
-    "no constant": (0.0, [lambda x: O.multiply(x, x)], Kind.CONSUMER),
+    "no constant": (0.0, [lambda x: O.multiply(x, x)], Kind.STEP),
     "zero points that differ": (
         0.0,
         [
@@ -107,8 +107,8 @@ BLOCKED = {
         [lambda x: O.multiply(x, constant(0.1)), lambda x: O.subtract(x, constant(np.float32(0.1) * np.float32(0.1)))],
         Kind.UNDEFINED_VALUE,
     ),
-    "sigmoid of 0 is not 0": (0.0, [O.sigmoid], Kind.CONSUMER),
-    "axes that merge": (0.0, [lambda x: O.reshape(x, (3, 1, 11)), lambda x: O.reshape(x, (1, 3, 11))], Kind.CONSUMER),
+    "sigmoid of 0 is not 0": (0.0, [O.sigmoid], Kind.STEP),
+    "axes that merge": (0.0, [lambda x: O.reshape(x, (3, 1, 11)), lambda x: O.reshape(x, (1, 3, 11))], Kind.STEP),
 }
 
 
@@ -171,7 +171,7 @@ def test_no_pad_is_looked_for_after_64_steps(steps, folds):
     folded = fold(module)
     assert ("nn.pad" not in op_names(folded)) is folds
     if not folds:
-        assert refusals(module) == [("relu", Kind.CONSUMER)]
+        assert refusals(module) == [("relu", Kind.STEP)]
 
 
 @pytest.mark.parametrize(("more", "folds"), [(3, True), (4, False)])

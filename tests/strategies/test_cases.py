@@ -27,6 +27,8 @@ INEXPRESSIBLE = {
     Kind.IN_PLACE: "a case calls nothing in place",
     Kind.SYMBOLIC: "a case has no symbolic channels, and what TVM's analyzer cannot prove is not known",
     Kind.OPTION: "a case knows no options of the pass",
+    Kind.UNFOLDED_CONSTANT: "the constants of a case are constants",
+    Kind.LEGALIZED: "a case consists of ops",
 }
 """Refusals that no case leads to; tests/fold and docs/reference/rules.md have their IR by hand."""
 

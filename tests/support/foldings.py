@@ -58,7 +58,12 @@ def outcomes(module):
 
 
 def report_lines(module, **options):
-    return [str(report) for report in FoldExplicitPadding(**options).explain(module)]
+    return [short_line(report) for report in FoldExplicitPadding(**options).explain(module)]
+
+
+def short_line(report):
+    """The line of a report without what describes the pad, which stands in the module."""
+    return str(report).replace(f" [{report.described_pad}]", "", 1)
 
 
 def bindings_of(module):
