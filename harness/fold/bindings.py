@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+import tvm_ffi
 from tvm import ir, relax
 
 from foldproof.fold.facts import PadFacts, Step
 from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
+from foldproof.fold.spellings import SPLIT, may_crop, read_crop
 from foldproof.fold.varmap import VarMap
 
 Use = tuple[relax.Var | None, int]
@@ -69,6 +71,7 @@ class Bindings:
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
         self.consumers: list[relax.Var] = []
         self.pads: list[relax.Var] = []
+        self.crops: VarMap[bool] = VarMap()
         self.aliases: VarMap[Any] = VarMap()
         self.in_place = False
         self.replaced: VarMap[Any] = VarMap()
@@ -78,6 +81,7 @@ class Bindings:
         self._reads: VarMap[list[tuple[relax.Var, int]]] = VarMap()
         self._sources: VarMap[Any] = VarMap()
         self._steps: VarMap[tuple[Step, int] | None] = VarMap()
+        self._padded: VarMap[bool] = VarMap()
         self.dead: VarMap[bool] = VarMap()
         self._collect(function.body)
 
@@ -90,13 +94,11 @@ class Bindings:
 
     def _note(self, binding: Any) -> None:
         var, value = binding.var, binding.value
-        plain = isinstance(binding, relax.VarBinding)
-        self.values[var] = value if plain else None
+        named = isinstance(binding, relax.VarBinding) or _keeps_type(binding)
+        self.values[var] = value if named else None
         name = op_name(value)
-        if plain and name in CONSUMERS:
+        if named and name in CONSUMERS:
             self.consumers.append(var)
-        elif plain:
-            self._note_pad(name, var, value)
         if isinstance(value, relax.If):
             self._use(value.cond, var)
             self._collect(value.true_branch)
@@ -105,6 +107,8 @@ class Bindings:
             self._collect(value.body)
         else:
             self._use(value, var)
+            if named:
+                self._note_pad(name, var, value)
         self.in_place = self.in_place or _may_write(name, value)
 
     def _note_pad(self, name: str, var: relax.Var, value: Any) -> None:
@@ -112,6 +116,20 @@ class Bindings:
         if facts is not None:
             self._facts[var] = facts
             self.pads.append(var)
+            self._padded[var] = True
+        elif self._padded and any(read in self._padded for read, _ in self._reads[var]):
+            self._note_crop(name, var, value)
+
+    def _note_crop(self, name: str, var: relax.Var, value: Any) -> None:
+        """Note what comes after a pad: a crop in another spelling is a pad only there."""
+        if may_crop(name, value):
+            crop = read_crop(name, value, self.value)
+            if crop is not None:
+                self._facts[var], self._sources[var] = crop
+                self.pads.append(var)
+                self.crops[var] = self._padded[var] = True
+        if name in STEPS or name == SPLIT or isinstance(value, relax.Var):
+            self._padded[var] = True
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
         reads = _operands(value)
@@ -149,8 +167,14 @@ class Bindings:
     def step(self, var: Any) -> tuple[Step, int] | None:
         """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None."""
         if var not in self._steps:
-            self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
+            pad = self.pad(var)
+            source = None if pad is None else self.source(var)
+            self._steps[var] = read_step(self.values.get(var), self.value, pad, source)
         return self._steps[var]
+
+    def data(self, var: relax.Var, index: int) -> Any:
+        """Return the data operand, of number ``index``, of the step or the pad that ``var`` is bound to."""
+        return self.values[var].args[index] if self.pad(var) is None else self.source(var)
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
         """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
@@ -163,6 +187,7 @@ class Bindings:
         unread = self._forget(var)
         self._sources.pop(var)
         self._steps.pop(var)
+        self.crops.pop(var)
         if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
             self._facts[var] = read_pad(value)
         self.values[var] = self.replaced[var] = value
@@ -205,8 +230,10 @@ class Bindings:
     def _removable(self, var: relax.Var) -> bool:
         """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
-        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in STEPS
+        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
 
+
+_REMOVABLE = STEPS | {SPLIT}
 
 _PLAIN = (relax.Var, ir.GenericConst)
 
@@ -219,6 +246,11 @@ def _operands(value: Any) -> list[tuple[relax.Var, int]]:
     if all(isinstance(arg, _PLAIN) for arg in args):
         return [(arg, i) for i, arg in enumerate(args) if isinstance(arg, relax.Var)]
     return [(var, 0) for var in relax.analysis.free_vars(value)]
+
+
+def _keeps_type(binding: relax.MatchCast) -> bool:
+    """Return whether a ``match_cast`` is to the type that its value has: it names the value, and nothing else."""
+    return bool(tvm_ffi.structural_equal(binding.ty, binding.value.ty))
 
 
 def _may_write(name: str, value: Any) -> bool:

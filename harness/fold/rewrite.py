@@ -138,7 +138,7 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
 def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
     """Report every use of every pad that is left, with its refusal."""
     for var in bindings.pads:
-        if var in bindings.dead:
+        if var in bindings.dead or var in bindings.crops:
             continue
         for path, use in find_uses(bindings, Path(pad=var, steps=())):
             outcome = _decide(folding, bindings, path, use)
