@@ -10,6 +10,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from foldproof.case import Axis, Pad, Step, dtypes, ops
+from foldproof.case.step import CROPS
 from foldproof.strategies.builder import CaseBuilder, dequantized_pad, legal_pad
 from foldproof.strategies.chains import Steps, add_permute, fits, neutral_value, settle, step
 
@@ -336,6 +337,25 @@ def crop_after_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     builder.steps.append(Step(kind="pad", value=neutral_value(builder), widths=((spec.spatial[i], *widths),)))
     settle(builder)
     if draw(st.booleans()):
+        add_permute(builder)
+    return builder
+
+
+def crop_as_slice(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad and, perhaps after a step, a slice that crops it: more, less, the other end, nothing, channels."""
+    builder = _short_pad(draw, spec)
+    i = draw(st.integers(0, spec.rank - 1))
+    builder.axes = [replace(axis, pad=(0, 0), padding=(0, 0)) for axis in builder.axes]
+    before, after = draw(st.sampled_from([(0, 1), (1, 2), (2, 0)]))
+    builder.axes[i] = Axis(size=4, pad=(before, after), kernel=2)
+    builder.pad = replace(builder.pad, value=draw(st.sampled_from([builder.pad.value, builder.pad.value, 3.0])))
+    along = Step(kind="add", operand=tuple(map(float, range(4 + before + after))), axis=spec.spatial[i])
+    builder.steps = list(draw(st.sampled_from([(), (), (step("relu"),), (along,)])))
+    form = draw(st.sampled_from(CROPS))
+    widths = (spec.spatial[i], *draw(st.sampled_from([(-1, 0), (0, -1), (-1, -1), (-3, 0), (0, 0)])))
+    builder.steps.append(Step(kind="pad", widths=(widths,), form=form))
+    settle(builder)
+    if draw(st.sampled_from([False, False, True])):
         add_permute(builder)
     return builder
 

@@ -116,6 +116,8 @@ def _suffix(step: Step) -> str:
 
 def _nested(step: Step, after: str) -> str:
     sides = ", ".join(f"{letter} {(before, after)}" for letter, before, after in step.widths)
+    if step.form != "op":
+        return f"{step.form} that crops {sides or 'nothing'}"
     return f"pad {step.value!r}, {sides or 'no axis'}"
 
 

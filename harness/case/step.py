@@ -31,6 +31,12 @@ STEP_KINDS = (*ELEMENTWISE, *STRUCTURAL, "pad")
 EXTRA = "UV"
 """Letters of unit axes that the consumer does not have; squeeze or reshape removes them."""
 
+CROPS = ("strided_slice", "split", "take")
+"""Forms of a pad step that only crops."""
+
+STEP_FORMS = ("op", *CROPS)
+"""How a graph spells a pad step: as a pad op, as a slice, as a piece of a split, or as a take of a range."""
+
 _QUANTIZATION = ("scale", "zero_point", "zero_point_dtype", "axis", "out_dtype", "constant")
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -41,7 +47,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "clip": ("low", "high"),
     **dict.fromkeys(BINARY, ("operand", "axis", "swapped", "constant")),
     **dict.fromkeys(STRUCTURAL, ("source",)),
-    "pad": ("value", "widths"),
+    "pad": ("value", "widths", "form"),
 }
 """The fields that each kind has; every other field stays at its default."""
 
@@ -66,7 +72,8 @@ class Step(Record):
     - ``add`` to ``minimum`` have an ``operand`` of the data's dtype, which comes first if ``swapped``
     - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. They insert the letters that it lacks,
       as unit axes, and remove its ``U`` and ``V``
-    - ``pad`` is another pad with the constant ``value``; ``widths`` holds (letter, before, after)
+    - ``pad`` is another pad with the constant ``value``; ``widths`` holds (letter, before, after). ``form`` is one of
+      ``STEP_FORMS``
 
     ``scale``, ``zero_point`` and ``operand`` have one element, or one for each element along ``axis`` (a letter of the
     layout before it). ``constant=False`` makes them parameters of the function, so that a pass cannot know them.
@@ -89,6 +96,7 @@ class Step(Record):
     source: str = ""
     value: float = 0.0
     widths: tuple[tuple[str, int, int], ...] = ()
+    form: str = "op"
 
     def __post_init__(self) -> None:
         member("step", self.kind, STEP_KINDS)
@@ -195,6 +203,16 @@ def _check_widths(step: Step) -> None:
     require(len(set(letters)) == len(letters), f"widths must name each axis once, not {', '.join(letters)}")
 
 
+def _check_form(step: Step) -> None:
+    member("form of a pad", step.form, STEP_FORMS)
+    if step.form == "op":
+        return
+    require(all(width <= 0 for _, *sides in step.widths for width in sides), f"widths of a {step.form} must be <= 0")
+    require(step.value == 0, f"value of a {step.form} must be 0.0 (it is not used), not {step.value!r}")
+    one = step.form == "strided_slice" or len(step.widths) <= 1
+    require(one, f"widths of a {step.form} must name one axis, not {len(step.widths)}")
+
+
 _CHECKS: dict[str, Callable[[Step], None]] = {
     "scale": _check_scale,
     "zero_point": _check_zero_point,
@@ -204,4 +222,5 @@ _CHECKS: dict[str, Callable[[Step], None]] = {
     "alpha": _check_alpha,
     "source": _check_source,
     "widths": _check_widths,
+    "form": _check_form,
 }

@@ -178,6 +178,8 @@ def _check_steps(case: "Case") -> None:
         if place.step.kind == "pad":
             require(not case.pads_weight, "steps must not have a pad if the pad is on the weight")
             _check_value(place.step.value, place.dtype)
+            for letter, *_ in place.step.widths if place.step.form != "op" else ():
+                require(letter not in case.symbolic, f"{place.step.form} crops {letter}, whose length is symbolic")
 
 
 def _check_parameters(case: "Case") -> None:

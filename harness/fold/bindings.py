@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+import tvm_ffi
 from tvm import ir, relax
 
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
 from foldproof.fold.reader import CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
+from foldproof.fold.spellings import SPLIT, may_crop, read_crop
 from foldproof.fold.varmap import VarMap
 
 Use = tuple[relax.Var | None, int]
@@ -70,6 +72,7 @@ class Bindings:
         self.consumers: list[relax.Var] = []
         self.pads: list[relax.Var] = []
         self.unknown: list[tuple[relax.Var, Refused]] = []
+        self.crops: VarMap[bool] = VarMap()
         self.aliases: VarMap[Any] = VarMap()
         self.in_place = False
         self.replaced: VarMap[Any] = VarMap()
@@ -79,6 +82,7 @@ class Bindings:
         self._reads: VarMap[list[tuple[relax.Var, int]]] = VarMap()
         self._sources: VarMap[Any] = VarMap()
         self._steps: VarMap[tuple[Step, int] | None] = VarMap()
+        self._padded: VarMap[bool] = VarMap()
         self.dead: VarMap[bool] = VarMap()
         self._collect(function.body)
 
@@ -91,13 +95,11 @@ class Bindings:
 
     def _note(self, binding: Any) -> None:
         var, value = binding.var, binding.value
-        plain = isinstance(binding, relax.VarBinding)
-        self.values[var] = value if plain else None
+        named = isinstance(binding, relax.VarBinding) or _keeps_type(binding)
+        self.values[var] = value if named else None
         name = op_name(value)
-        if plain and name in CONSUMERS:
+        if named and name in CONSUMERS:
             self.consumers.append(var)
-        else:
-            self._note_pad(name, var, value, plain=plain)
         if isinstance(value, relax.If):
             self._use(value.cond, var)
             self._collect(value.true_branch)
@@ -106,6 +108,8 @@ class Bindings:
             self._collect(value.body)
         else:
             self._use(value, var)
+            if not (named and name in CONSUMERS):
+                self._note_pad(name, var, value, plain=named)
         self.in_place = self.in_place or _may_write(name, value)
 
     def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
@@ -117,6 +121,20 @@ class Bindings:
         elif facts is not None:
             self._facts[var] = facts
             self.pads.append(var)
+            self._padded[var] = True
+        elif plain and self._padded and any(read in self._padded for read, _ in self._reads[var]):
+            self._note_crop(name, var, value)
+
+    def _note_crop(self, name: str, var: relax.Var, value: Any) -> None:
+        """Note what comes after a pad: a crop in another spelling is a pad only there."""
+        if may_crop(name, value):
+            crop = read_crop(name, value, self.value)
+            if crop is not None:
+                self._facts[var], self._sources[var] = crop
+                self.pads.append(var)
+                self.crops[var] = self._padded[var] = True
+        if name in STEPS or name == SPLIT or isinstance(value, relax.Var):
+            self._padded[var] = True
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
         reads = _operands(value)
@@ -154,12 +172,18 @@ class Bindings:
     def step(self, var: Any) -> tuple[Step, int] | None:
         """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None."""
         if var not in self._steps:
-            self._steps[var] = read_step(self.values.get(var), self.value, self.pad(var))
+            pad = self.pad(var)
+            source = None if pad is None else self.source(var)
+            self._steps[var] = read_step(self.values.get(var), self.value, pad, source)
         return self._steps[var]
 
     def list_ops(self) -> set[str]:
         """Return the names of all operators that the function calls, those of its branches included."""
         return {name for value in _all_values(self.function.body) if (name := op_name(value))}
+
+    def data(self, var: relax.Var, index: int) -> Any:
+        """Return the data operand, of number ``index``, of the step or the pad that ``var`` is bound to."""
+        return self.values[var].args[index] if self.pad(var) is None else self.source(var)
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
         """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
@@ -172,6 +196,7 @@ class Bindings:
         unread = self._forget(var)
         self._sources.pop(var)
         self._steps.pop(var)
+        self.crops.pop(var)
         if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
             self._facts[var] = read_pad(value)
         self.values[var] = self.replaced[var] = value
@@ -214,8 +239,10 @@ class Bindings:
     def _removable(self, var: relax.Var) -> bool:
         """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
-        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in STEPS
+        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
 
+
+_REMOVABLE = STEPS | {SPLIT}
 
 _PLAIN = (relax.Var, ir.GenericConst)
 
@@ -228,6 +255,11 @@ def _operands(value: Any) -> list[tuple[relax.Var, int]]:
     if all(isinstance(arg, _PLAIN) for arg in args):
         return [(arg, i) for i, arg in enumerate(args) if isinstance(arg, relax.Var)]
     return [(var, 0) for var in relax.analysis.free_vars(value)]
+
+
+def _keeps_type(binding: relax.MatchCast) -> bool:
+    """Return whether a ``match_cast`` is to the type that its value has: it names the value, and nothing else."""
+    return bool(tvm_ffi.structural_equal(binding.ty, binding.value.ty))
 
 
 def _may_write(name: str, value: Any) -> bool:

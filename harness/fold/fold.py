@@ -58,6 +58,8 @@ class FoldExplicitPadding:
     emits. The body of the PrimFunc is proved to be a pad (``foldproof.fold.primfunc``). It goes with its last call.
     After a strided layer the PrimFunc takes symbolic lengths as scalars, which have to be those of the types. A pad of
     either form that is not understood is refused with a reason.
+    After a pad, a crop may be a ``strided_slice``, a piece of ``split`` or a ``take`` of a range, too
+    (``foldproof.fold.spellings``). A ``match_cast`` to the type that its operand has is another name for it.
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that

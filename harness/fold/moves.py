@@ -15,6 +15,7 @@ from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import Folded, Padded, PadFacts, Rearranged, Step
 from foldproof.fold.paths import Path
 from foldproof.fold.reader import PAD, list_squeezed_axes, shape_of
+from foldproof.fold.spellings import build_crop
 
 
 def infer_types(bindings: Bindings, path: Path, outcome: Folded) -> list[Any]:
@@ -108,7 +109,8 @@ def _repeat_step(bindings: Bindings, var: relax.Var, step: Step, index: int, ope
     call = bindings.values[var]
     pad = bindings.pad(var)
     if pad is not None:
-        return build_pad(operand, pad, call, ty)
+        fixed = var in bindings.crops and isinstance(step, Padded) and None not in step.sizes
+        return (build_crop if fixed else build_pad)(operand, pad, call, ty)
     args = [operand if i == index else arg for i, arg in enumerate(call.args)]
     attrs = call.attrs
     if step.op == "reshape":

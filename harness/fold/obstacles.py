@@ -14,7 +14,7 @@ from tvm import ir, relax
 
 from foldproof.fold.bindings import Bindings, Use
 from foldproof.fold.facts import Kind, Operand, Refused
-from foldproof.fold.paths import MOST_STEPS, Path, data_operand
+from foldproof.fold.paths import MOST_STEPS, Path
 from foldproof.fold.propagation import list_other_operands
 from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, op_name
 from foldproof.fold.values import BINARY
@@ -96,7 +96,7 @@ def _name_step(bindings: Bindings, path: Path, user: relax.Var, operand: int) ->
     found = bindings.step(user)
     if found is None:
         return _name_unread_step(bindings, call, shown, end, operand)
-    if operand != found[1] or not bindings.alias(data_operand(call, found[1])).same_as(end):
+    if operand != found[1] or not bindings.alias(bindings.data(user, found[1])).same_as(end):
         roles = {"quantize": ("", "scale", "zero point"), "dequantize": ("", "scale", "zero point")}
         role = roles[shown][operand] if shown in roles else f"operand {operand}"
         return Refused(Kind.CONSUMER, f"the pad is the {role} of {shown}, not its data")

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tvm import ir, relax
+from tvm import relax
 
 from foldproof.fold.bindings import Bindings, Use
 from foldproof.fold.facts import Step
-from foldproof.fold.reader import data_of_pad
 
 MOST_STEPS = 64
 """The search for a pad ends after so many steps: graphs have a handful, and each consumer reads its chain again."""
@@ -46,12 +45,7 @@ def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
         if found is None:
             return
         steps = ((var, *found), *steps)
-        var = bindings.alias(data_operand(bindings.values[var], found[1]))
-
-
-def data_operand(call: ir.Call, index: int) -> Any:
-    """Return the data operand of a step, or the input of a pad."""
-    return data_of_pad(call) if isinstance(call.args[0], ir.GlobalVar) else call.args[index]
+        var = bindings.alias(bindings.data(var, found[1]))
 
 
 def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
@@ -60,7 +54,7 @@ def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
     var = bindings.alias(source)
     while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := bindings.step(var)) is not None:
         producers = (found[0], *producers)
-        var = bindings.alias(data_operand(bindings.values[var], found[1]))
+        var = bindings.alias(bindings.data(var, found[1]))
     return producers
 
 
@@ -79,7 +73,7 @@ def find_uses(bindings: Bindings, path: Path) -> Iterator[tuple[Path, Use]]:
 
 def _is_data(bindings: Bindings, user: relax.Var, index: int, var: relax.Var, operand: int) -> bool:
     """Return whether ``var`` is the data operand of the step, and not another operand."""
-    return operand == index and bool(bindings.alias(data_operand(bindings.values[user], index)).same_as(var))
+    return operand == index and bool(bindings.alias(bindings.data(user, index)).same_as(var))
 
 
 def find_users(bindings: Bindings, var: relax.Var) -> Iterator[Use]:

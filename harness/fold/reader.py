@@ -132,15 +132,17 @@ def shape_of(value: Any) -> list[Any] | None:
 # --- steps --------------------------------------------------------------------------------------------
 
 
-def read_step(call: ir.Call, resolve: Resolve, pad: PadFacts | None = None) -> tuple[Step, int] | None:
+def read_step(
+    call: ir.Call, resolve: Resolve, pad: PadFacts | None = None, source: Any = None
+) -> tuple[Step, int] | None:
     """Return the facts of an op that a pad may pass, and the number of its data operand.
 
-    None if a pad cannot move through it. ``pad`` are its facts if it is a pad itself.
+    None if a pad cannot move through it. ``pad`` are its facts if it is a pad itself, of ``source``.
     """
     if not isinstance(getattr(call, "ty", None), relax.TensorType):
         return None
     if pad is not None:
-        lengths = shape_of(data_of_pad(call))
+        lengths = shape_of(data_of_pad(call) if source is None else source)
         if pad.widths is None or lengths is None:
             return None
         return Padded(op="pad", dtype=pad.dtype, pad=pad, sizes=tuple(map(_whole, lengths))), 0

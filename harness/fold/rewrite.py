@@ -140,7 +140,7 @@ def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
     Pads that are not understood come last.
     """
     for var in bindings.pads:
-        if var in bindings.dead:
+        if var in bindings.dead or var in bindings.crops:
             continue
         found: dict[int, tuple[Use, list[Refused]]] = {}
         for path, use in find_uses(bindings, Path(pad=var, steps=())):

@@ -95,9 +95,15 @@ def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts]
         return None
     if not bindings.visible(bindings.source(inner_var), var):
         return None
+    if var in bindings.crops and not _share_an_axis(inner, outer):
+        return None  # a slice stays a slice, which the pad passes
     merged = merge(inner, outer)
     return None if isinstance(merged, Refused) else (inner_var, merged)
 
 
 def _crops(pad: PadFacts) -> bool:
     return any(width < 0 for sides in pad.widths or () for width in sides)
+
+
+def _share_an_axis(inner: PadFacts, outer: PadFacts) -> bool:
+    return any(any(a) and any(b) for a, b in zip(inner.widths or (), outer.widths or (), strict=True))

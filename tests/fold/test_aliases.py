@@ -5,6 +5,7 @@
 from tests.support.foldings import assert_folds, assert_kept, outcomes, refusals
 from tvm.script import ir as I
 from tvm.script import relax as R
+from tvm.script import tirx as T
 
 from foldproof.fold import Kind
 
@@ -82,26 +83,62 @@ def test_an_alias_that_is_returned_keeps_its_pad():
     assert refusals(Before) == [("return", Kind.CONSUMER)]
 
 
-def test_a_pad_that_is_match_cast_stays():
+def test_a_match_cast_to_another_type_keeps_its_pad():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            n = T.int64()
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 1))
+            lv1 = R.match_cast(lv, R.Tensor((1, 3, n), "float32"))
+            gv = R.nn.conv1d(lv1, w)
+            return gv
+
+    assert_kept(Before)
+    assert refusals(Before) == [("match_cast", Kind.STEP)]
+
+
+def test_a_match_cast_to_the_type_of_its_operand_is_another_name_for_it():
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 3, "n"), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            n = T.int64()
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
+            lv1 = R.match_cast(lv, R.Tensor((1, 3, n + 3), "float32"))
+            lv2 = R.nn.relu(lv1)
+            gv = R.nn.conv1d(lv2, w)
+            return (gv, lv1)
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 3, "n"), "float32"), w: R.Tensor((4, 3, 3), "float32")):
+            n = T.int64()
+            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
+            lv1 = R.match_cast(lv, R.Tensor((1, 3, n + 3), "float32"))
+            lv2 = R.nn.relu(x)
+            gv = R.nn.conv1d(lv2, w, padding=(1, 2))
+            return (gv, lv1)
+
+    assert_folds(Before, Expected)
+
+
+def test_a_value_that_is_match_cast_to_its_type_folds():
     @I.ir_module
     class Before:
         @R.function
         def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
             lv = R.match_cast(R.nn.pad(x, (0, 0, 0, 0, 0, 0)), R.Tensor((1, 3, 8), "float32"))
-            lv1 = R.match_cast(R.nn.pad(lv, (0, 0, 0, 0, 1, 1)), R.Tensor((1, 3, 10), "float32"))
-            gv = R.nn.conv1d(lv1, w)
+            lv1 = R.match_cast(R.nn.pad(lv, (0, 0, 0, 0, 1, 2)), R.Tensor((1, 3, 11), "float32"))
+            gv = R.match_cast(R.nn.conv1d(lv1, w), R.Tensor((1, 4, 9), "float32"))
             return gv
 
-    assert_kept(Before)
-
-
-def test_a_consumer_that_is_match_cast_stays():
     @I.ir_module
-    class Before:
+    class Expected:
         @R.function
         def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
-            lv = R.nn.pad(x, (0, 0, 0, 0, 1, 2))
-            gv = R.match_cast(R.nn.conv1d(lv, w), R.Tensor((1, 4, 9), "float32"))
+            gv = R.match_cast(R.nn.conv1d(x, w, padding=(1, 2)), R.Tensor((1, 4, 9), "float32"))
             return gv
 
-    assert_kept(Before)
+    assert_folds(Before, Expected)

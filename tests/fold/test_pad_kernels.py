@@ -394,19 +394,20 @@ def test_a_kernel_that_is_named_a_pad_but_computes_more_is_refused():
     names = [global_var.name_hint for global_var, f in module.functions_items() if isinstance(f, tirx.PrimFunc)]
     assert len(names) == 3
     assert [str(report).partition(": refused")[0] for report in FoldExplicitPadding().explain(module)] == [
-        "main: lv -> call_tir lv1",
-        "main: lv1 -> call_tir lv2",
+        "main: lv [unknown pad of unknown shape to (1, 3, H + 2) by unknown widths] -> call_tir lv1",
+        "main: lv1 [unknown pad of unknown shape to (1, 3, H + 6) by unknown widths] -> call_tir lv2",
     ]
     assert all("has a block PadInput, but it is not proved" in why for why in unknown(module))
 
 
-def test_a_pad_that_match_cast_binds_is_refused():
+def test_a_pad_that_match_cast_binds_to_another_type_is_refused():
     module = tvm.script.from_source("""
 @I.ir_module
 class Module:
     @R.function
     def main(x: R.Tensor((1, 3, 8), "float32"), w: R.Tensor((4, 3, 3), "float32")):
-        lv = R.match_cast(R.nn.pad(x, (0, 0, 0, 0, 1, 1)), R.Tensor((1, 3, 10), "float32"))
+        m = T.int64()
+        lv = R.match_cast(R.nn.pad(x, (0, 0, 0, 0, 1, 1)), R.Tensor((1, 3, m), "float32"))
         gv = R.nn.conv1d(lv, w)
         return gv
 """)

@@ -28,10 +28,14 @@ def simpler_steps(step: Step) -> Iterator[Step]:
     for name in ("low", "high", "alpha", "value"):
         if name in FIELDS[step.kind]:
             yield from _attempts(step, name, simpler_values(getattr(step, name)))
+    if step.form != "op":
+        yield replace(step, form="op")
     for i, (letter, *sides) in enumerate(step.widths):
         yield replace(step, widths=step.widths[:i] + step.widths[i + 1 :])
-        for first, last in simpler_widths((sides[0], sides[1])):
-            yield replace(step, widths=step.widths[:i] + ((letter, first, last),) + step.widths[i + 1 :])
+        simpler = simpler_widths((sides[0], sides[1]))
+        yield from _attempts(
+            step, "widths", (step.widths[:i] + ((letter, *new),) + step.widths[i + 1 :] for new in simpler)
+        )
 
 
 def _simpler_parameters(step: Step) -> Iterator[Step]:

@@ -14,6 +14,7 @@ What TVM 0.27 makes of the values of a case:
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tvm
 from tvm import relax, tirx, topi
 
@@ -179,9 +180,46 @@ def _call_reshape(place: Place, after: str, data: relax.Expr, params: Params) ->
 
 def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     sides = {letter: (before, after) for letter, before, after in place.step.widths}
+    if place.step.form != "op":
+        return _CROPS[place.step.form](data, [(place.layout.index(x), *pair) for x, pair in sides.items()])
     flat = [width for letter in place.layout for width in sides.get(letter, (0, 0))]
     return relax.op.nn.pad(data, flat, pad_value=place.step.value)
 
+
+Crops = list[tuple[int, int, int]]
+"""(axis, width before, width after), both <= 0."""
+
+
+def _slice(data: relax.Expr, crops: Crops) -> relax.Expr:
+    lengths = list(data.ty.shape.values)
+    begin, end = [-before for _, before, _ in crops], [int(lengths[axis]) + after for axis, _, after in crops]
+    return relax.op.strided_slice(data, axes=[axis for axis, _, _ in crops], begin=begin, end=end)
+
+
+def _piece(data: relax.Expr, crops: Crops) -> relax.Expr:
+    """Return the middle piece of a split into two or three, which are not empty. One piece would not be a tuple."""
+    if not any(before or after for _, before, after in crops):
+        return _slice(data, crops)
+    [(axis, before, after)] = crops
+    length = int(data.ty.shape.values[axis])
+    cuts = ([-before] if before else []) + ([length + after] if after else [])
+    pieces = relax.op.split(data, cuts, axis=axis)
+    return relax.TupleGetItem(pieces, 1 if before else 0)
+
+
+def _take(data: relax.Expr, crops: Crops) -> relax.Expr:
+    if not crops:
+        return _slice(data, crops)
+    [(axis, before, after)] = crops
+    length = int(data.ty.shape.values[axis])
+    return relax.op.take(data, relax.const(np.arange(-before, length + after), "int64"), axis=axis)
+
+
+_CROPS: dict[str, Callable[[relax.Expr, Crops], relax.Expr]] = {
+    "strided_slice": _slice,
+    "split": _piece,
+    "take": _take,
+}
 
 _CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
     **dict.fromkeys(QUANTIZING, _call_quantizing),

@@ -1,6 +1,6 @@
 """The pads that a module still has: those before convolutions and pools, and those whose widths are all 0.
 
-    pad --elementwise, astype, quantize, moved and unit axes, other pads, aliases--> operand of a convolution or pool
+    pad --elementwise, astype, quantize, moved and unit axes, pads, slices, aliases--> operand of a convolution or pool
 
 Invariant: a pad counts if it changes a spatial axis of its consumer, since batch and channel widths have to stay. A pad
 is ``relax.nn.pad``, or a ``call_tir`` of a PrimFunc of topi, whose one block is named ``PadInput`` or the like.
@@ -17,6 +17,8 @@ _PAD, _CALL_TIR, _RESHAPE = "relax.nn.pad", "relax.call_tir", "relax.reshape"
 _PERMUTE, _EXPAND, _SQUEEZE = "relax.permute_dims", "relax.expand_dims", "relax.squeeze"
 _CONSUMERS = ("relax.nn.conv", "relax.nn.max_pool", "relax.nn.avg_pool")
 _NO_SPATIAL = "NCOI"
+
+_SLICES = ("relax.strided_slice", "relax.take")
 
 _ELEMENTWISE = {
     *(f"relax.{name}" for name in ("negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")),
@@ -141,6 +143,11 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
         return value.args[0], axes
     if name == _CALL_TIR and _find_pad_block(module, value) is not None:
         return value.args[1].fields[0], axes
+    if name in _SLICES:
+        return value.args[0], axes
+    if isinstance(value, relax.TupleGetItem):
+        split: Any = values.get(value.tuple_value)
+        return (split.args[0], axes) if _op_name(split) == "relax.split" else (None, frozenset())
     if name in _ELEMENTWISE:
         return _find_computed_operand(value, values), axes
     moves = {_PERMUTE: _undo_permute, _EXPAND: _undo_expand, _SQUEEZE: _undo_squeeze, _RESHAPE: _undo_reshape}
