@@ -90,7 +90,8 @@ class Cancelled:
                 cropped[axis][end] += both
         smaller = replace(inner.pad, widths=tuple((before, after) for before, after in added))
         rest = replace(outer, widths=tuple((before, after) for before, after in cropped))
-        return None if smaller == inner.pad else (smaller, rest)
+        # The widths alone: a pad of NaN does not equal itself.
+        return None if smaller.widths == inner.pad.widths else (smaller, rest)
 
 
 def _trace_axis(axis: int, end: int, steps: tuple[Step, ...]) -> int | None:

@@ -114,13 +114,12 @@ def padded2(*widths):
         (pad((2, 0), 0), (), pad(0, (-1, 0)), None),
         (pad(0, (-2, 0)), (), pad(0, (-1, 0)), None),
         (pad(0, (2, 1)), (), pad(0, (1, 1)), None),
+        (pad(0, (2, 1), value=NAN), (), pad(0, (1, 1)), None),
     ],
 )
 def test_what_a_pad_adds_and_a_later_one_crops_is_cancelled(inner, steps, outer, expected):
-    assert (
-        pad_pairs.Cancelled.cancel(Padded(op="pad", dtype=inner.dtype, pad=inner, sizes=(4, 4)), steps, outer)
-        == expected
-    )
+    found = pad_pairs.Cancelled.cancel(Padded(op="pad", dtype=inner.dtype, pad=inner, sizes=(4, 4)), steps, outer)
+    assert repr(found) == repr(expected)  # NaN equals itself there
 
 
 @pytest.mark.parametrize(

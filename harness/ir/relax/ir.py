@@ -12,6 +12,7 @@ from foldproof.ir.relax.build import MAIN, build
 from foldproof.ir.relax.known_issues import KNOWN_ISSUES
 from foldproof.ir.relax.residual_pads import count_channel_pads, count_identity_pads, count_padded_operands
 from foldproof.ir.relax.semantics import SEMANTICS
+from foldproof.ir.relax.source import print_script
 from foldproof.ir.relax.supported import supported
 from foldproof.ir.relax.targets import Target, compile_batch, parse_target
 from foldproof.oracle.semantics import Semantics
@@ -70,7 +71,7 @@ class Relax:
         return compile_batch(batch, target)
 
     def to_source(self, module: tvm.IRModule) -> str:
-        return str(module.script(show_meta=False))
+        return print_script(module)
 
     def short_error(self, error: BaseException) -> str:
         return modules.short_error(error)

@@ -111,9 +111,17 @@ def exact_source(module: ir.Module, name: str) -> Source:
     return source
 
 
+def print_script(module: ir.Module) -> str:
+    """Return the TVMScript of a module, in the syntax of Python 3.11, whatever Python runs.
+
+    From Python 3.12 on TVM prints type parameters (PEP 695), which Python 3.11 does not parse.
+    """
+    return str(module.script(show_meta=False, extra_config={"relax.use_pep695": False}))
+
+
 def _write_text(module: ir.Module, name: str) -> str:
     """Return the TVMScript without the comments around it. The class is called ``name``."""
-    lines = [line for line in module.script(show_meta=False).splitlines() if not line.startswith("#")]
+    lines = [line for line in print_script(module).splitlines() if not line.startswith("#")]
     return _NOT_FINITE.sub(r"\1\2", _MODULE.sub(name, "\n".join(lines).strip()))
 
 
