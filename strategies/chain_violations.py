@@ -222,6 +222,17 @@ def put_window_in_border(builder: CaseBuilder) -> None:
     )
 
 
+def put_window_of_open_length_in_border(builder: CaseBuilder) -> None:
+    """Make a window lie in the border for this length, and for no other near it: an open length may be this one.
+
+    The pad after the data is a window of its own where the stride divides the length, or dilated taps miss an element.
+    """
+    builder.dtype = builder.draw(st.sampled_from(tuple(dtype for dtype in dtypes.DTYPES if dtype != "uint8")))
+    kernel = builder.draw(st.integers(2, 3))
+    whole = Axis(size=2 * kernel, pad=(0, kernel), kernel=kernel, stride=kernel)
+    builder.axes[-1] = builder.draw(st.sampled_from([whole, Axis(pad=(1, 1), kernel=2, dilation=2)]))
+
+
 def use_minus_zero(builder: CaseBuilder) -> None:
     """Pad with -0.0 where 0.0 bounds the data: max_pool returns the last of equal values, and the signs differ."""
     builder.dtype = builder.draw(st.sampled_from(dtypes.FLOATS))

@@ -120,6 +120,8 @@ CHAINS_FOLDABLE = (
     Scenario(name="symbolic", families=EVERY, start=variants.symbolic_lengths),
     Scenario(name="constant weight", families=WEIGHTED, start=variants.constant_weight),
     Scenario(name="bounded below", families=("max_pool",), start=variants.bounded_producer),
+    Scenario(name="bounded below, symbolic", families=("max_pool",), start=variants.symbolic_bounded),
+    Scenario(name="ceil_mode, symbolic", families=POOLS, start=variants.symbolic_ceil),
 )
 
 CHAINS_UNFOLDABLE = (
@@ -174,6 +176,12 @@ CHAINS_UNFOLDABLE = (
         families=("max_pool",),
         start=variants.bounded_producer,
         violate=chain_violations.put_window_in_border,
+    ),
+    Scenario(
+        name="window in the border, symbolic",
+        families=("max_pool",),
+        start=variants.symbolic_bounded,
+        violate=chain_violations.put_window_of_open_length_in_border,
     ),
     Scenario(
         name="minus zero",

@@ -126,6 +126,31 @@ def symbolic_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
+def symbolic_bounded(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw relu, pad with 0, max_pool over symbolic lengths, none of which has a window in the border."""
+    builder = bounded_producer(draw, spec)
+    builder.producers = [draw(st.sampled_from([step("relu"), step("maximum", 0.0), Step(kind="clip", low=0.0)]))]
+    builder.symbolic = draw(st.sampled_from([("N", *spec.spatial), tuple(spec.spatial), (spec.spatial[-1],)]))
+    return builder
+
+
+def symbolic_ceil(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw ceil_mode over symbolic lengths where no length loses a window: the last one always holds data."""
+    builder = legal_pad(draw, spec)
+    kernel = st.integers(2, 3)
+    sides = st.sampled_from([(0, 1), (1, 1), (1, 0)])
+    builder.axes = [_hold_last_window(axis, draw(kernel), draw(sides)) for axis in builder.axes]
+    builder.ceil_mode = True
+    builder.symbolic = draw(st.sampled_from([tuple(spec.spatial), (spec.spatial[-1],)]))
+    return builder
+
+
+def _hold_last_window(axis: Axis, kernel: int, sides: tuple[int, int]) -> Axis:
+    """Return the axis with a kernel that is wider than a stride and what the pad adds after the data."""
+    stride = max(1, min(axis.stride, kernel - sides[1]))
+    return Axis(size=max(axis.size, kernel), pad=sides, kernel=kernel, stride=stride)
+
+
 def constant_weight(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a weight that the pass can read."""
     builder = draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec)

@@ -138,7 +138,10 @@ _SIGN_OF_ZERO_UNKNOWN = frozenset(
 
 
 def every_window_holds_data(propagated: Propagated) -> bool:
-    """Return whether every window holds an element of the data. A symbolic length may be any, from 1."""
+    """Return whether every window that reads the border holds data, too. A symbolic length may be any, from 1.
+
+    A window of own padding alone has the same maximum before and after a fold.
+    """
     consumer = propagated.site.consumer
     for i, letter in enumerate(consumer.spatial):
         lengths = list_lengths(consumer, i, propagated.widths[letter])
@@ -148,7 +151,7 @@ def every_window_holds_data(propagated: Propagated) -> bool:
 
 
 def _hold_data(consumer: Consumer, i: int, widths: Widths, padded: int) -> bool:
-    """Return whether every window along an axis of ``padded`` elements has a tap in the data."""
+    """Return whether every window that reads the border of an axis of ``padded`` elements has a tap in the data."""
     own = _sides_of(consumer.padding, i)
     extent = (consumer.kernel[i] - 1) * consumer.dilation[i] + 1
     windows = _count_windows(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
@@ -156,6 +159,7 @@ def _hold_data(consumer: Consumer, i: int, widths: Widths, padded: int) -> bool:
     for window in range(windows):
         start = window * consumer.strides[i] - own[0]
         taps = range(start, start + extent, consumer.dilation[i])
-        if not any(first <= tap < last for tap in taps):
+        reads = [tap for tap in taps if 0 <= tap < padded]
+        if reads and not any(first <= tap < last for tap in reads):
             return False
     return True

@@ -169,10 +169,11 @@ def _read_unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
 
 
 def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
-    """Read an op whose data is the computed operand; the other is a constant, or a parameter of the function."""
+    """Read an op with a constant; of others, the data is the computed operand, and the other one a parameter."""
     for data, other in ((0, 1), (1, 0)):
-        operand = resolve(call.args[other])
-        if isinstance(resolve(call.args[data]), ir.Call) and isinstance(operand, ir.GenericConst | relax.Var):
+        operand, read = resolve(call.args[other]), resolve(call.args[data])
+        alone = isinstance(operand, ir.GenericConst) and isinstance(read, relax.Var)
+        if alone or (isinstance(read, ir.Call) and isinstance(operand, ir.GenericConst | relax.Var)):
             facts = _read_operand(operand, int(call.args[data].ty.ndim))
             return Binary(op=name, dtype=_dtype_of(call), other=facts, swapped=data == 1), data
     return None

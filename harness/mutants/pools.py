@@ -1,6 +1,7 @@
 """Mutants: windows, divisors and maxima of pools."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,8 @@ from foldproof.fold import bounds as bounds_module
 from foldproof.fold import propagated as propagated
 from foldproof.fold import propagation as steps
 from foldproof.fold.bounds import Bounds
-from foldproof.fold.facts import PadFacts, Site, Widths
+from foldproof.fold.facts import Consumer, PadFacts, Site, Widths
+from foldproof.fold.lengths import list_lengths
 from foldproof.fold.propagated import Propagated
 from foldproof.fold.reader import op_name
 from foldproof.ir.base import Pass
@@ -150,6 +152,27 @@ def window_checked_on_first_axis_only() -> Pass:
     return retype(patch_pass(pool_rules, every_window_holds_data=first))
 
 
+def open_length_taken_for_long() -> Pass:
+    """The pass looks at long lengths only where one is symbolic: dilated taps miss the data of a short one."""
+
+    def longer(consumer: Consumer, i: int, widths: Widths) -> Sequence[int] | None:
+        lengths = _lengths(consumer, i, widths)
+        return lengths if lengths is None or consumer.sizes[i] is not None else lengths[len(lengths) // 2 :]
+
+    _lengths = list_lengths
+    return retype(patch_pass(pooling, list_lengths=longer))
+
+
+def open_length_never_decided() -> Pass:
+    """The pass takes any window over a symbolic length for one that may hold the border alone. It did so once."""
+
+    def none(consumer: Consumer, i: int, widths: Widths) -> Sequence[int] | None:
+        return None if consumer.sizes[i] is None else _lengths(consumer, i, widths)
+
+    _lengths = list_lengths
+    return retype(patch_pass(pooling, list_lengths=none))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="pools", make=wide_pad_asserted, witness=witness_case("max_pool1d", BARE, pad=LOWEST)),
     Mutant(
@@ -242,6 +265,20 @@ MUTANTS: tuple[Mutant, ...] = (
         make=window_checked_on_first_axis_only,
         witness=witness_case(
             "max_pool2d", Axis(size=4, kernel=2), Axis(size=4, pad=(2, 0), kernel=2), producers=(Step(kind="relu"),)
+        ),
+    ),
+    Mutant(
+        kind="bounded",
+        make=open_length_taken_for_long,
+        witness=witness_case(
+            "max_pool1d", Axis(pad=(1, 1), kernel=2, dilation=2), producers=(Step(kind="relu"),), symbolic=("W",)
+        ),
+    ),
+    Mutant(
+        kind="bounded",
+        make=open_length_never_decided,
+        witness=witness_case(
+            "max_pool1d", Axis(size=6, pad=(1, 1), kernel=3), producers=(Step(kind="relu"),), symbolic=("W",)
         ),
     ),
 )

@@ -67,8 +67,7 @@ def denser_shapes(case: Case) -> Iterator[Case]:
     An axis keeps its length if the steps fix it. A shape that is impossible is left out.
     """
     widths = spatial_widths(case)
-    fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
-    fixed |= set(case.spec.spatial) - set(case.input_layout)
+    fixed = _fixed_letters(case)
     for kernel in (1, 2, 0):
         axes = []
         for letter, axis in case.lettered_axes:
@@ -78,6 +77,31 @@ def denser_shapes(case: Case) -> Iterator[Case]:
             yield replace(case, axes=tuple(axes), ceil_mode=False)
         except ValueError:  # the padding crops all of it
             continue
+
+
+def other_lengths(case: Case) -> Iterator[Case]:
+    """Yield the case with other lengths of a spatial axis, one axis at a time: enough to stand for all lengths.
+
+    The windows stay as they are. From some length on, a further stride adds a window in the middle of the data, and the
+    windows at both ends touch what they touched before. An axis keeps its length if the steps fix it. A length that is
+    impossible, where no window fits, is left out.
+    """
+    widths = spatial_widths(case)
+    fixed = _fixed_letters(case)
+    for i, (letter, axis) in enumerate(case.lettered_axes):
+        added = sum(abs(width) for sides in (*widths[letter], axis.padding) for width in sides)
+        longest = added + case.window_extent(axis) + 2 * axis.stride
+        for size in () if letter in fixed else range(1, longest):
+            try:
+                yield replace(case, axes=(*case.axes[:i], replace(axis, size=size), *case.axes[i + 1 :]))
+            except ValueError:
+                continue
+
+
+def _fixed_letters(case: Case) -> set[str]:
+    """Return the spatial axes whose length the steps fix."""
+    fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
+    return fixed | set(case.spec.spatial) - set(case.input_layout)
 
 
 def _densify(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bool) -> Axis:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from foldproof.case import MODES, Case, dtypes
 from foldproof.oracle.adversarial import MORE_SEEDS, SEEDS, adversarial_inputs
 from foldproof.oracle.compare import bitwise
-from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, spatial_widths
+from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, other_lengths, spatial_widths
 from foldproof.oracle.observability import drowns_data, loses_data, reads_border
 from foldproof.oracle.pools import has_padding
 from foldproof.oracle.portability import computes_with_nan, leaves_unspecified, needs_no_fma, wraps_border
@@ -33,6 +33,9 @@ class Legality(StrEnum):
     """The fold returns the same bits for every input, in this shape and in every denser one.
 
     Example: a pad with 0 before a convolution, or with -inf before a max_pool. Pads of widths 0 are legal too.
+
+    A pool over a symbolic length is legal too if the fold is equal for every length, with the windows as they are.
+    Example: relu, a pad of 1 with 0, a max_pool of kernel 3, on an axis of unknown length. No window is without data.
     """
 
     UNOBSERVABLE = "unobservable"
@@ -52,8 +55,8 @@ class Legality(StrEnum):
 
     - Denser shapes: the case is evaluated again with stride 1, dilation 1, no ``ceil_mode`` and three kernels: 1, 2,
       and one that reaches from own padding over the border into the data. In one of these shapes no fold is equal.
-    - ``ceil_mode`` with a crop, or with a symbolic spatial length: it depends on the length whether a last window
-      starts, and what it reads.
+    - ``ceil_mode`` with a crop, or with a symbolic spatial length of which some value shows a difference: it depends on
+      the length whether a last window starts, and what it reads.
     - An average of integers that is summed in a wider dtype as soon as the pool pads: a sum of few small elements wraps
       in neither dtype, a sum of many wraps in one.
 
@@ -119,7 +122,8 @@ def legality(case: Case, semantics: Semantics) -> Legality:
         return Legality.ILLEGAL
     if loses_data(folds[0], semantics) or drowns_data(folds[0], semantics):
         return Legality.UNOBSERVABLE
-    if case.ceil_mode and (_crops(case) or set(case.symbolic) & set(case.spec.spatial)):
+    is_open = bool(set(case.symbolic) & set(case.spec.spatial))
+    if case.ceil_mode and (_crops(case) or (is_open and not _agrees_for_every_length(case, semantics))):
         return Legality.THIS_SHAPE_ONLY  # a last window may read what is cropped, or start after the data, or not
     if all(_widens_sum(case, semantics) != _widens_sum(folded, semantics) for folded in folds):
         return Legality.THIS_SHAPE_ONLY  # a sum of few small elements wraps in neither dtype, a sum of many in one
@@ -130,6 +134,8 @@ def legality(case: Case, semantics: Semantics) -> Legality:
     for dense in denser_shapes(case):  # late, since it takes long: large kernels on all adversarial inputs
         dense_folds = legal_folds(dense, semantics)
         if not dense_folds:
+            if is_open and _is_legal_by_windows(case, semantics):
+                break
             return Legality.THIS_SHAPE_ONLY
         if drowns_data(dense_folds[0], semantics):
             return Legality.UNOBSERVABLE
@@ -177,6 +183,27 @@ def _parameter_meets_border(case: Case) -> bool:
         widths = [width for letter, *sides in step.widths if letter in case.spec.spatial for width in sides]
         adds = adds or any(width > 0 for width in widths)
     return False
+
+
+def _is_legal_by_windows(case: Case, semantics: Semantics) -> bool:
+    """Whether a fold into a max_pool is equal for every length, though a window of 1 would show the border.
+
+    Only a maximum is asked: an average of zeros hides its divisor. Under ``ceil_mode`` the last window may be wider
+    than the axis, which no case expresses. A mirrored border repeats data, so that its values depend on the length. A
+    crop may leave no data of a short axis.
+    """
+    asked = case.spec.family == "max_pool" and case.pad.mode == "constant"
+    return asked and not case.ceil_mode and not _crops(case) and _agrees_for_every_length(case, semantics)
+
+
+def _agrees_for_every_length(case: Case, semantics: Semantics) -> bool:
+    """Whether the same fold is equal for every length of the spatial axes."""
+    flags = {True, False}
+    for other in other_lengths(case):
+        flags &= {folded.count_include_pad for folded in legal_folds(other, semantics)}
+        if not flags:
+            return False
+    return True
 
 
 def _crops(case: Case) -> bool:

@@ -31,6 +31,7 @@ from foldproof.fold.pooling import (
 from foldproof.fold.propagated import propagate
 from foldproof.ir.relax import residual_pads as pads
 from foldproof.ir.relax.build import build
+from foldproof.oracle.fold_candidates import other_lengths
 from foldproof.oracle.legality import Legality
 
 
@@ -80,6 +81,9 @@ class Pool:
         return sum((self.counted or tap >= 0) and tap <= last for tap in self.taps(start))
 
     def holds_data(self, start):
+        """Whether a window holds data, or nothing of the border either: then it is of own padding alone."""
+        if not any(0 <= tap < self.size for tap in self.taps(start)):
+            return True
         first = self.pad[0]
         return any(max(first, 0) <= tap < min(first + self.data, self.size) for tap in self.taps(start))
 
@@ -321,8 +325,9 @@ def test_every_window_of_a_bounded_max_pool_holds_data(widths, attributes, expec
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("letters", [(), ("W",)])
 @pytest.mark.parametrize("op", ["avg_pool1d", "max_pool1d"])
-def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_agrees(op):
+def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_agrees(op, letters):
     """Few drawn cases have ceil_mode, dilation, stride and own padding at once; no compilation, so these are many."""
     rng, seen = random.Random(op), Counter()
     while sum(seen.values()) < 300:
@@ -342,6 +347,7 @@ def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_agrees(op):
                 ceil_mode=rng.random() < 0.7,
                 count_include_pad=op == "avg_pool1d" and rng.random() < 0.6,
                 producers=() if op == "avg_pool1d" else (Step(kind="relu"),),
+                symbolic=letters,
             )
         except ValueError:
             continue  # no window fits
@@ -351,6 +357,8 @@ def test_pools_of_all_kinds_of_geometry_fold_where_the_oracle_agrees(op):
             assert legal_folds(case) or axis.pad == (0, 0) or legality(case) is Legality.UNOBSERVABLE, case
         else:
             assert legality(case) is not Legality.LEGAL, case
+        if folded and letters and legality(case) is not Legality.UNOBSERVABLE:
+            assert all(legal_folds(other) or axis.pad == (0, 0) for other in other_lengths(case)), case
         seen[folded, case.ceil_mode] += 1
     assert min(seen[folded, ceil] for folded in (True, False) for ceil in (True, False)) > 15, seen
 

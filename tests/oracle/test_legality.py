@@ -315,6 +315,40 @@ THIS_SHAPE_ONLY += [
     ),
 ]
 
+OPEN = Axis(size=6, pad=(1, 1), kernel=3, stride=2)
+RELU_THEN_MAX = {"producers": (step("relu"),), "symbolic": ("W",)}
+
+LEGAL += [
+    ("max_pool of 0 after relu, no window without data in any length", of("max_pool1d", OPEN, **RELU_THEN_MAX)),
+    (
+        "the same with widths below the kernel only",
+        of("max_pool1d", replace(OPEN, pad=(2, 2)), **RELU_THEN_MAX),
+    ),
+    (
+        "the same, and a window of own padding alone",
+        of("max_pool1d", replace(OPEN, pad=(1, 0), kernel=2, padding=(4, 0)), **RELU_THEN_MAX),
+    ),
+    (
+        "ceil_mode of a symbolic length whose last window holds data",
+        of("max_pool1d", replace(OPEN, pad=(0, 1)), value=-INF, ceil_mode=True, symbolic=("W",)),
+    ),
+]
+
+THIS_SHAPE_ONLY += [
+    (
+        "max_pool of 0 after relu, one length of which has a window without data",
+        of("max_pool1d", Axis(size=5, pad=(0, 3), kernel=3, stride=3), **RELU_THEN_MAX),
+    ),
+    (
+        "max_pool of 0 after relu, dilated over a length of 1",
+        of("max_pool1d", Axis(size=6, pad=(1, 1), kernel=2, stride=1, dilation=2), **RELU_THEN_MAX),
+    ),
+    (
+        "max_pool of 0 after relu, own padding beside the pad",
+        of("max_pool1d", Axis(size=5, pad=(0, 1), kernel=2, stride=2, padding=(0, 1)), **RELU_THEN_MAX),
+    ),
+]
+
 UNKNOWN_MODE = [
     ("conv", of("conv1d", PADDED, pad={"mode": "edge"})),
     ("max_pool", of("max_pool1d", PADDED, value=-INF, pad={"mode": "CONSTANT"})),
