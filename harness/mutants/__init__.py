@@ -16,6 +16,7 @@ from foldproof.mutants import (
     nested,
     pools,
     quantization,
+    restricted,
     transposed,
     value,
     widths,
@@ -32,6 +33,7 @@ _KINDS = (
     call_tir,
     nested,
     correction,
+    restricted,
     graph,
     held_out,
 )
