@@ -21,6 +21,11 @@ def correcting() -> FoldExplicitPadding:
     return FoldExplicitPadding(nonzero="correct", channels="slice")
 
 
+def restricting() -> FoldExplicitPadding:
+    """Return the pass for a backend of symmetric padding: ``foldproof fuzz --pass foldproof.fold:restricting``."""
+    return FoldExplicitPadding(allow_asymmetric=False, allow_negative=False)
+
+
 __all__ = [
     "Consumer",
     "FoldExplicitPadding",
@@ -31,5 +36,6 @@ __all__ = [
     "Report",
     "Summary",
     "correcting",
+    "restricting",
     "summary",
 ]

@@ -190,8 +190,12 @@ class Consumer:
 
     ``padding`` is flat, (before of every spatial axis..., after...). ``sizes`` are the lengths of the operand after
     the pad along its spatial axes, in the order of ``spatial``, and ``channels`` that along C; None where symbolic.
-    ``kernel`` counts elements. ``weight`` is what is known of a convolution's weight: "" nothing, "integer", or
-    "finite" (a constant without infinities and NaN).
+    ``kernel`` counts elements, in the order of ``spatial``. ``weight`` is what is known of a convolution's weight: ""
+    nothing, "integer", or "finite" (a constant without infinities and NaN).
+
+    A function ``accepts`` gets the consumer as it would be after the fold: ``padding``, ``count_include_pad``,
+    ``sizes`` and ``channels`` are those of the folded op. Only there are ``dtype`` and ``weight_dtype`` those of the
+    operands, and ``kernel`` that of a convolution, () if a length of its weight is symbolic.
     """
 
     op: str
@@ -212,6 +216,8 @@ class Consumer:
     ceil_mode: bool = False
     count_include_pad: bool = False
     weight: str = ""
+    dtype: str = ""
+    weight_dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

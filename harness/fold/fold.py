@@ -7,7 +7,7 @@ import tvm
 from tvm import ir, relax
 
 from foldproof.fold.bindings import has_pads
-from foldproof.fold.facts import Consumer, Options
+from foldproof.fold.facts import Consumer, Kind, Options
 from foldproof.fold.pad_kernels import PadKernels, remove_unused
 from foldproof.fold.report import Report
 from foldproof.fold.rewrite import Folding, fold_function
@@ -94,10 +94,12 @@ class FoldExplicitPadding:
             "slice" removes zero channels before an ungrouped convolution by slicing its weight (integers, or a finite
             constant).
         allow_asymmetric: Whether padding may differ between the sides of an axis. TVM's own kernels accept it. Its
-            cuDNN conv2d reads two of the four numbers and does not check them, so use False before it.
-        allow_negative: Whether padding may be negative. TVM's own kernels accept it.
-        accepts: A function that gets the ``Consumer`` with its new padding and returns whether a backend accepts it;
-            None (default) accepts everything.
+            cuDNN conv2d reads two of the four numbers and does not check them, so use False before it. The axes whose
+            padding would differ stay in a smaller pad, and the other axes fold.
+        allow_negative: Whether padding may be negative. TVM's own kernels accept it. Excluded axes stay likewise.
+        accepts: A function that gets a ``Consumer`` as it would be after the fold, and returns whether a backend
+            accepts it: padding, count_include_pad, sizes, channels, kernel, dtypes. If it rejects the whole fold, it is
+            asked about folds of fewer axes, those of most axes first. None (default) accepts everything.
         check_input: Whether ``well_formed`` checks a module that has pads first (default). It costs more than the pass
             itself. A module without pads is returned unchecked.
 
@@ -142,6 +144,11 @@ class FoldExplicitPadding:
     def complete(self) -> bool:
         """Whether every legal fold is made: no option excludes any."""
         return self.options.allow_asymmetric and self.options.allow_negative and self.accepts is None
+
+    @property
+    def out_of_scope(self) -> tuple[str, ...]:
+        """The kinds of refusals of legal folds that an option asks for: none if the pass is complete."""
+        return () if self.complete else (Kind.OPTION.value,)
 
     def transform_module(self, mod: tvm.IRModule, _ctx: Any) -> tvm.IRModule:
         """Return the module with every foldable pad folded, or ``mod`` itself if there is none. TVM calls this."""

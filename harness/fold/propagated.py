@@ -11,7 +11,7 @@ from foldproof.fold.values import NUMBERS, cast
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Propagated:
-    """A pad as it reaches its consumer: the widths to fold, by letter of the layout.
+    """A pad as it reaches its consumer: the widths to fold, by letter of the layout, (0, 0) for those that stay.
 
     ``border`` is what the operand holds there. ``kept`` are the widths of the pad that stays, per axis of its input.
     """
@@ -86,7 +86,8 @@ def propagate(site: Site, letters: str) -> Propagated | Refused:
     if isinstance(border, Refused):
         return border
     by_letter = dict(zip(consumer.layout, border.widths, strict=True))
-    return Propagated(site=site, widths={x: by_letter[x] for x in letters}, border=border, kept=kept)
+    spatial = {x: by_letter[x] for x in consumer.spatial}  # (0, 0) where the widths stay
+    return Propagated(site=site, widths=spatial | {x: by_letter[x] for x in letters}, border=border, kept=kept)
 
 
 def _trace_axes(site: Site) -> tuple[int | None, ...]:

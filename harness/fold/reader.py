@@ -1,6 +1,7 @@
 """Read the IR: the facts of a pad, of the ops around it and of a consumer, as plain values for the rules."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import tvm_ffi
@@ -100,6 +101,18 @@ def read_consumer(value: Any, operand: int, place: str, *, elements: bool = Fals
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
         weight="" if pools else _read_weight(value.args[1], attrs.out_dtype, elements=elements),
     )
+
+
+def read_operand_types(consumer: Consumer, call: ir.Call) -> Consumer:
+    """Return the facts of a consumer with the dtypes of its operands, and with the kernel of a convolution."""
+    consumer = replace(consumer, dtype=str(call.args[0].ty.dtype))
+    if not consumer.kernel_layout:
+        return consumer
+    lengths = shape_of(call.args[1])
+    kernel = [_length_of(lengths, consumer.kernel_layout.find(letter)) for letter in consumer.spatial]
+    known = tuple(length for length in kernel if length is not None)
+    dtype = str(call.args[1].ty.dtype)
+    return replace(consumer, kernel=known if len(known) == len(kernel) else (), weight_dtype=dtype)
 
 
 def _read_weight(value: Any, out_dtype: Any, *, elements: bool) -> str:

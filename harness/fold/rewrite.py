@@ -4,29 +4,32 @@
     lv1 = relu(lv)       ->     lv2 = conv2d(lv1, w, padding=own + widths)
     lv2 = conv2d(lv1, w)
 
-First go the pads that have no effect, then neighbours become one, then consumers fold the pads before them.
+First go the pads that have no effect, then neighbours become one, then consumers fold the pads before them. Where the
+one pad would not fold whole, consumers fold what they can of two pads before these become one.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tvm import ir, relax, tirx
 from tvm.sym import Analyzer
 
 from foldproof.fold import moves, paths, replacement
+from foldproof.fold.backend import describe_folded
 from foldproof.fold.bindings import Bindings, PrimPads, Use
-from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
+from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
 from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
-from foldproof.fold.reader import read_consumer, shape_of
+from foldproof.fold.reader import read_consumer, read_operand_types, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
-from foldproof.fold.rules import decide
-from foldproof.fold.simplification import find_merge, simplify_pads
+from foldproof.fold.rules import decide, list_outcomes
+from foldproof.fold.simplification import find_merge, merge_all, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
-"""Return whether a backend takes a consumer with the padding that it would get."""
+"""Return whether a backend takes a consumer as it would be after the fold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +45,12 @@ class Folding:
 def fold_function(folding: Folding, function: relax.Function, *, explain: bool) -> tuple[relax.Function, list[Report]]:
     """Return a function with pads with every foldable one folded, and each outcome (refusals if ``explain``)."""
     reports: list[Report] = []
+    fold_first = partial(_fold_before_merging, folding)
     while True:
-        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports, explain=explain)
-        reports += _fold_consumers(folding, bindings)
+        function, bindings = simplify_pads(
+            folding.name, function, folding.prim_pads, reports, fold_first, explain=explain
+        )
+        reports += _fold_consumers(folding, bindings, _find_fold)
         folded = rebuild(bindings)
         if folded.same_as(function) or not any(
             find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead
@@ -56,17 +62,61 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     return folded, reports
 
 
-def _fold_consumers(folding: Folding, bindings: Bindings) -> Iterator[Report]:
-    """Fold the pads before every consumer, until no pad before it folds."""
+FindFold = Callable[[Folding, Bindings, relax.Var], tuple[Path, Folded] | None]
+"""Return a pad before a consumer that folds, and its outcome."""
+
+
+def _fold_consumers(folding: Folding, bindings: Bindings, find: FindFold) -> Iterator[Report]:
+    """Fold the pads before every consumer, until ``find`` finds none that folds."""
     moved: dict[tuple[Any, ...], relax.Var] = {}
     for consumer in bindings.consumers:
         var = consumer
-        while found := _find_fold(folding, bindings, var):
+        while found := find(folding, bindings, var):
             path, outcome = found
             yield report_site(bindings, folding.name, path.pad, var, outcome)
             var = replacement.rewrite_consumer(
                 bindings, var, moves.move_operand(bindings, path, outcome, var, moved), outcome
             )
+
+
+def _fold_before_merging(folding: Folding, bindings: Bindings) -> list[Report]:
+    """Fold pads that would not fold whole as the one pad that they become with their neighbours.
+
+    The nearer of two pads may fold alone, where a backend or a rule refuses what both make together.
+    """
+    return [*_fold_consumers(folding, bindings, _find_lost_fold)]
+
+
+def _find_lost_fold(folding: Folding, bindings: Bindings, consumer: relax.Var) -> tuple[Path, Folded] | None:
+    """Return the nearest pad before a consumer that folds, but would not fold whole after it is merged."""
+    for path in paths.find_paths(bindings, bindings.values[consumer].args[0]):
+        pad = bindings.pad(path.pad)
+        merged = merge_all(bindings, path.pad)
+        if merged is None or pad is None or pad.is_identity or merged[1].is_identity:
+            continue
+        first, both = merged
+        if _removes(pad, both):
+            continue
+        outcome = _decide(folding, bindings, path, (consumer, 0))
+        if isinstance(outcome, Folded) and not _folds_whole(
+            folding, bindings, path, (consumer, 0), both, bindings.source(first)
+        ):
+            return path, outcome
+    return None
+
+
+def _removes(pad: PadFacts, both: PadFacts) -> bool:
+    """Return whether the pad crops what the pads before it add: to merge them is the better fold."""
+    sides = zip(pad.widths or (), both.widths or (), strict=True)
+    return any(own < 0 and sum_ > own for pair in sides for own, sum_ in zip(*pair, strict=True))
+
+
+def _folds_whole(folding: Folding, bindings: Bindings, path: Path, use: Use, pad: PadFacts, source: Any) -> bool:
+    """Return whether all folds of ``pad`` of ``source`` that a backend without limits would accept."""
+    outcome = _decide(folding, bindings, path, use, pad, source)
+    options = replace(folding.options, allow_asymmetric=True, allow_negative=True)
+    unlimited = replace(folding, options=options, accepts=None)
+    return isinstance(outcome, Folded) and outcome == _decide(unlimited, bindings, path, use, pad, source)
 
 
 def _find_fold(folding: Folding, bindings: Bindings, consumer: relax.Var) -> tuple[Path, Folded] | None:
@@ -78,14 +128,24 @@ def _find_fold(folding: Folding, bindings: Bindings, consumer: relax.Var) -> tup
     return None
 
 
-def _decide(folding: Folding, bindings: Bindings, path: Path, use: Use) -> Outcome:
-    """Return the outcome of the rules for a use at the end of a path, and then of the backend."""
+def _decide(
+    folding: Folding,
+    bindings: Bindings,
+    path: Path,
+    use: Use,
+    pad: PadFacts | None = None,
+    source: Any = None,
+) -> Outcome:
+    """Return the outcome of the rules for a use at the end of a path, and then of the backend.
+
+    ``pad`` and ``source`` replace the pad of the path, and what it pads.
+    """
     user, operand = use
     call = bindings.values.get(user) if user is not None else None
     consumer = read_consumer(call, operand, name_place(bindings, user), elements=folding.options.channels != "keep")
-    pad = bindings.pad(path.pad)
+    if pad is None:
+        pad, source = bindings.pad(path.pad), bindings.source(path.pad)
     assert pad is not None
-    source = bindings.source(path.pad)
     site = Site(
         pad=pad,
         steps=path.facts,
@@ -98,7 +158,17 @@ def _decide(folding: Folding, bindings: Bindings, path: Path, use: Use) -> Outco
     if isinstance(outcome, Refused):
         return outcome
     assert call is not None  # pads that do nothing are gone, and only consumers fold the others
-    return _refuse_by_type(bindings, call, path, outcome) or _refuse_by_backend(folding, consumer, outcome) or outcome
+    refused = _refuse_by_type(bindings, call, path, outcome)
+    if refused is not None:
+        return refused
+    refused = _refuse_by_backend(folding, consumer, call, outcome)
+    if refused is None:
+        return outcome
+    others = (each for each in list_outcomes(site, folding.options) if isinstance(each, Folded) and each != outcome)
+    for fewer in others:  # the backend may accept some of the axes
+        if not (_refuse_by_type(bindings, call, path, fewer) or _refuse_by_backend(folding, consumer, call, fewer)):
+            return fewer
+    return refused
 
 
 _BOUNDED = ("max_pool",)
@@ -108,12 +178,14 @@ def _casts(path: Path) -> bool:
     return any(step.op == "astype" for step in path.facts)
 
 
-def _refuse_by_backend(folding: Folding, consumer: Consumer, outcome: Folded) -> Refused | None:
-    """Refuse padding that the function ``accepts`` rejects."""
-    assert outcome.padding is not None
-    if folding.accepts is None or folding.accepts(replace(consumer, padding=outcome.padding)):
+def _refuse_by_backend(folding: Folding, consumer: Consumer, call: ir.Call, outcome: Folded) -> Refused | None:
+    """Refuse a folded op that the function ``accepts`` rejects."""
+    if folding.accepts is None:
         return None
-    return Refused(Kind.OPTION, f"the backend does not accept {consumer.op} with padding {list(outcome.padding)}")
+    folded = describe_folded(read_operand_types(consumer, call), outcome)
+    if folding.accepts(folded):
+        return None
+    return Refused(Kind.OPTION, f"the backend does not accept {consumer.op} with padding {list(folded.padding)}")
 
 
 def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Folded) -> Refused | None:

@@ -9,6 +9,7 @@ a missed fold is a nuisance, an unsound fold is a bug.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 
 from foldproof.fold.conv_rules import IntoConv, IntoTransposed
 from foldproof.fold.facts import Folded, Kind, Options, Outcome, PadFacts, Refused, Site
@@ -20,12 +21,22 @@ from foldproof.fold.rule import Rule
 
 def decide(site: Site, options: Options = Options()) -> Outcome:  # noqa: B008, a frozen value
     """Return the outcome of one site."""
+    return next(list_outcomes(site, options))
+
+
+def list_outcomes(site: Site, options: Options = Options()) -> Iterator[Outcome]:  # noqa: B008, a frozen value
+    """Yield one refusal, or every way to fold: the most ambitious first, then those that leave axes to a smaller pad.
+
+    They are computed one by one: a backend that accepts the first one causes no work for the others.
+    """
     if Identity.applies(site):
-        return next(Identity.refusals(site), None) or Identity.fold()
+        yield next(Identity.refusals(site), None) or Identity.fold()
+        return
     for rule in RULES:
         if site.consumer.family == rule.family:
-            return _decide_by_rule(rule, site, options)
-    return Refused(Kind.CONSUMER, f"{site.consumer.op} is not a convolution or pool: it has no padding to fold into")
+            yield from _list_by_rule(rule, site, options)
+            return
+    yield Refused(Kind.CONSUMER, f"{site.consumer.op} is not a convolution or pool: it has no padding to fold into")
 
 
 def merge(inner: PadFacts, outer: PadFacts) -> PadFacts | Refused:
@@ -33,45 +44,85 @@ def merge(inner: PadFacts, outer: PadFacts) -> PadFacts | Refused:
     return next(Nested.refusals(inner, outer), None) or Nested.merge(inner, outer)
 
 
-def _decide_by_rule(rule: "type[Rule]", site: Site, options: Options) -> Outcome:
-    """Return the outcome of a rule, for the most ambitious choice of axes that folds."""
+def _list_by_rule(rule: "type[Rule]", site: Site, options: Options) -> Iterator[Outcome]:
+    """Yield the outcomes of a rule: for each choice of axes that folds, or else one refusal."""
     refused = next(refuse_common(site), None)
     if refused is not None:
-        return refused
-    tried: list[Outcome] = []
+        yield refused
+        return
+    folds = False
     for letters in rule.letters(site, options):
-        tried.append(_decide_along(letters, rule, site, options))
-        if isinstance(tried[-1], Folded):
-            break
-    return tried[-1]
+        outcome = _decide_along(letters, rule, site, options)
+        if isinstance(outcome, Refused):
+            refused = outcome
+            continue
+        folds = True
+        yield outcome
+        for fewer in _list_fewer_axes(letters, site):
+            smaller = _decide_along(fewer, rule, site, options)
+            if isinstance(smaller, Folded):
+                yield smaller
+    if not folds:
+        assert refused is not None
+        yield refused
+
+
+def _list_fewer_axes(letters: str, site: Site) -> Iterator[str]:
+    """Yield every smaller choice of the axes that are padded, those of most axes first."""
+    propagated = propagate(site, letters)
+    assert isinstance(propagated, Propagated)
+    axes = [letter for letter in letters if any(propagated.widths[letter])]
+    for count in range(len(axes) - 1, 0, -1):
+        yield from map("".join, combinations(axes, count))
 
 
 def _decide_along(letters: str, rule: "type[Rule]", site: Site, options: Options) -> Outcome:
-    """Return the outcome if the widths along these letters fold, and the others stay."""
+    """Return the outcome if the widths along these letters fold, and the others stay.
+
+    An axis whose padding an option excludes stays, too. It does not keep the other axes from folding.
+    """
     propagated = propagate(site, letters)
-    return propagated if isinstance(propagated, Refused) else _conclude(rule, propagated, options)
+    if isinstance(propagated, Refused):
+        return propagated
+    outcome = _conclude(rule, propagated, options)
+    if isinstance(outcome, Refused):
+        return outcome
+    excluded = _find_excluded(outcome, propagated, options)
+    if not excluded:
+        return outcome
+    fewer = "".join(letter for letter in letters if letter not in excluded and any(propagated.widths[letter]))
+    smaller = _decide_along(fewer, rule, site, options) if fewer else None
+    return smaller if isinstance(smaller, Folded) else next(iter(excluded.values()))
 
 
 def _conclude(rule: "type[Rule]", propagated: Propagated, options: Options) -> Outcome:
-    """Return the outcome of the rule, and then of the options that restrict it."""
+    """Return the outcome of the rule, whatever padding a backend accepts."""
     refused = next(refuse_crops(propagated), None) or next(rule.refusals(propagated, options), None)
     if refused is not None:
         return refused
     folded = rule.fold(propagated)
     if any(any(sides) for sides in propagated.kept):
         folded = replace(folded, kept=propagated.kept)
-    return _refuse_by_option(folded, options) or folded
+    return folded
 
 
-def _refuse_by_option(folded: Folded, options: Options) -> Refused | None:
-    """Refuse padding that an option excludes."""
-    padding = folded.padding or ()
-    rank = len(padding) // 2
-    if not options.allow_negative and any(width < 0 for width in padding):
-        return Refused(Kind.OPTION, f"padding {list(padding)} is negative, and allow_negative is False")
-    if not options.allow_asymmetric and padding[:rank] != padding[rank:]:
-        return Refused(Kind.OPTION, f"padding {list(padding)} is asymmetric, and allow_asymmetric is False")
-    return None
+def _find_excluded(folded: Folded, propagated: Propagated, options: Options) -> dict[str, Refused]:
+    """Return the axes that fold, but whose padding an option excludes, each with its refusal.
+
+    An axis that does not fold keeps what padding the consumer had.
+    """
+    padding, spatial = folded.padding or (), propagated.site.consumer.spatial
+    excluded: dict[str, Refused] = {}
+    for letter, before, after in zip(spatial, padding, padding[len(spatial) :], strict=False):
+        if not any(propagated.widths[letter]):
+            continue
+        if not options.allow_negative and min(before, after) < 0:
+            text = f"padding {list(padding)} is negative, and allow_negative is False"
+            excluded[letter] = Refused(Kind.OPTION, text)
+        elif not options.allow_asymmetric and before != after:
+            text = f"padding {list(padding)} is asymmetric, and allow_asymmetric is False"
+            excluded[letter] = Refused(Kind.OPTION, text)
+    return excluded
 
 
 class Identity:

@@ -1,6 +1,6 @@
 """Pads that are removed before consumers fold: identities, nested pads, and widths that a crop cancels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tvm import relax
 
@@ -13,15 +13,31 @@ from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, report_site
 from foldproof.fold.rules import Identity, merge
 
+FoldFirst = Callable[[Bindings], list[Report]]
+"""Fold pads whose fold would be lost if they were merged with others, and return the reports."""
+
 
 def simplify_pads(
-    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report], *, explain: bool = True
+    name: str,
+    function: relax.Function,
+    prim_pads: PrimPads,
+    reports: list[Report],
+    fold_first: FoldFirst,
+    *,
+    explain: bool = True,
 ) -> tuple[relax.Function, Bindings]:
-    """Delete identities, merge nested pads and cancel crops, until none is left."""
+    """Delete identities, merge nested pads and cancel crops, until none is left.
+
+    ``fold_first`` folds pads that would not fold after they are merged.
+    """
     bindings = Bindings(function, prim_pads, explain=explain)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
+            function = rebuild(bindings)
+            bindings = Bindings(function, prim_pads, explain=explain)
+        if any(find_merge(bindings, pad) for pad in bindings.pads) and (before := fold_first(bindings)):
+            found += before
             function = rebuild(bindings)
             bindings = Bindings(function, prim_pads, explain=explain)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
@@ -85,6 +101,22 @@ def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts]
     """
     outer = bindings.pad(var)
     assert outer is not None
+    return _merge_inner(bindings, var, outer, user=var)
+
+
+def merge_all(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
+    """Return the one pad that does what ``var`` and the pads before it do, with the first of them; None if alone."""
+    found, outer = None, bindings.pad(var)
+    at = var
+    while outer is not None and (more := _merge_inner(bindings, at, outer, user=var)) is not None:
+        found = at, outer = more
+    return found
+
+
+def _merge_inner(
+    bindings: Bindings, var: relax.Var, outer: PadFacts, *, user: relax.Var
+) -> tuple[relax.Var, PadFacts] | None:
+    """Return the pad that ``var`` reads, and one pad for it and ``outer``, bound as ``user``."""
     if bindings.in_place:
         return None
     inner_var = bindings.alias(bindings.source(var))
@@ -93,7 +125,7 @@ def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts]
         return None
     if len(list(find_users(bindings, inner_var))) != 1 and not _crops(outer):
         return None
-    if not bindings.visible(bindings.source(inner_var), var):
+    if not bindings.visible(bindings.source(inner_var), user):
         return None
     if var in bindings.crops and not _share_an_axis(inner, outer):
         return None  # a slice stays a slice, which the pad passes

@@ -16,6 +16,7 @@ from foldproof.mutants import (
     nested,
     pools,
     quantization,
+    restricted,
     spellings,
     transposed,
     value,
@@ -34,6 +35,7 @@ _KINDS = (
     nested,
     spellings,
     correction,
+    restricted,
     graph,
     held_out,
 )

@@ -17,7 +17,7 @@ from foldproof.ir.base import Pass
 from foldproof.ir.relax import module as ir
 
 
-def options(**chosen: str) -> Pass:
+def options(**chosen: str | bool) -> Pass:
     """Return the bundled pass with these options."""
     made: Any = FoldExplicitPadding(check_input=False, **chosen)  # type: ignore[arg-type]
     return made  # type: ignore[no-any-return]
@@ -28,6 +28,7 @@ BUNDLED = options()
 
 CORRECTING = options(nonzero="correct")
 SLICING = options(channels="slice")
+RESTRICTED = options(allow_asymmetric=False)
 BASES = (BUNDLED, CORRECTING, SLICING)
 
 Place = tuple[Any, str]
