@@ -94,6 +94,7 @@ def _build(place: Place, call: Any, consumer: Consumer, shape: list[Any]) -> Cas
         weight_dtype="" if weight_dtype == operand_dtype else weight_dtype,
         out_dtype="" if consumer.out_dtype in ("", operand_dtype) else consumer.out_dtype,
         constant_weight=spec.weighted and hasattr(call.args[1], "value"),
+        symbolic=tuple(letter for letter in consumer.layout if lengths[letter] is None),
         ceil_mode=consumer.ceil_mode,
         count_include_pad=consumer.count_include_pad,
         fills=("integers", "negative"),

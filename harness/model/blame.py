@@ -41,7 +41,9 @@ class Blame:
     case: dict[str, Any] | None = None
 
 
-def find_blame(model: Model, fold: Pass, target: Target, inputs: Sequence[Sequence[Array]]) -> Blame:
+def find_blame(
+    model: Model, fold: Pass, target: Target, inputs: Sequence[Sequence[Array]], pipeline: str = "default"
+) -> Blame:
     """Return the site whose fold changes the outputs, and who is at fault.
 
     Args:
@@ -49,16 +51,18 @@ def find_blame(model: Model, fold: Pass, target: Target, inputs: Sequence[Sequen
         fold: The pass.
         target: The target that showed the difference.
         inputs: The inputs that showed it.
+        pipeline: The pipeline that showed it.
 
     Raises:
         Exception: What TVM raises while it compiles or runs a part.
     """
-    program = ModelProgram(model, target)
+    program = ModelProgram(model, target, pipeline)
     want = [program.run(program.load(arrays)) for arrays in inputs]
     pads = list_pads(model.module)
 
     def differs(shown: Sequence[int]) -> bool:
-        return outputs_differ(model, fold_only(model.module, fold, shown), target, want, inputs)
+        folded = replace(model, module=fold_only(model.module, fold, shown))
+        return outputs_differ(ModelProgram(folded, target, pipeline), want, inputs)
 
     culprits = find_culprits(len(pads), differs)
     names = tuple(":".join(pads[number].key) for number in culprits)
@@ -66,24 +70,32 @@ def find_blame(model: Model, fold: Pass, target: Target, inputs: Sequence[Sequen
         return Blame(pads=names, fault=UNKNOWN, reason="no single fold of them changes the outputs, all together do")
     keys = {pads[culprits[0]].key}
     places = [place for place in find_places(model.module) if (place.function, str(place.path.pad.name)) in keys]
-    return _judge_places(model, fold, target, places, names)
+    return _judge_places(_Judge(model, fold, target, pipeline), places, names)
 
 
-def _judge_places(model: Model, fold: Pass, target: Target, places: Sequence[Place], names: tuple[str, ...]) -> Blame:
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    model: Model
+    fold: Pass
+    target: Target
+    pipeline: str
+
+
+def _judge_places(judge: _Judge, places: Sequence[Place], names: tuple[str, ...]) -> Blame:
     last = Blame(pads=names, fault=UNKNOWN, reason="the pad has no reader that can be cut out")
     for place in places:
-        last = replace(_judge(model, fold, target, place), pads=names)
+        last = replace(_judge(judge, place), pads=names)
         if last.fault != UNKNOWN:
             break
     return last
 
 
-def _judge(model: Model, fold: Pass, target: Target, place: Place) -> Blame:
+def _judge(judge: _Judge, place: Place) -> Blame:
     """Return the judgement on one site: by the reference where a Case expresses it, else by TVM at another level."""
     case = None
     try:
         case = as_case(place)
-        check(case, fold, complete=False)
+        check(case, judge.fold, complete=False)
     except NotExpressible:
         pass
     except Failure as failure:
@@ -96,16 +108,16 @@ def _judge(model: Model, fold: Pass, target: Target, place: Place) -> Blame:
         )
     shown = case.to_json() if case else None
     try:
-        module = cut_site(model.module, place)
+        module = cut_site(judge.model.module, place)
     except NotCut as error:
         return Blame(pads=(), fault=UNKNOWN, reason=f"the site cannot be cut out: {error}", case=shown)
-    return replace(_judge_cut(module, fold, target), case=shown)
+    return replace(_judge_cut(judge, module), case=shown)
 
 
-def _judge_cut(module: Any, fold: Pass, target: Target) -> Blame:
+def _judge_cut(judge: _Judge, module: Any) -> Blame:
     site = Model(name="site", kind="relax", module=module, entry="main")
-    folded = replace(site, module=fold(module))
-    optimized = _difference(site, folded, target)
+    folded = replace(site, module=judge.fold(module))
+    optimized = _difference(site, folded, judge.target, judge.pipeline)
     if not optimized:
         return Blame(
             pads=(),
@@ -113,14 +125,14 @@ def _judge_cut(module: Any, fold: Pass, target: Target) -> Blame:
             reason="the site alone computes the same bits with and without the pass; within the model TVM compiles it "
             "in another way",
         )
-    plain = _difference(site, folded, parse_target("llvm", "default"))
+    plain = _difference(site, folded, parse_target("llvm", "default"), "default")
     if not plain:
-        reason = f"the site alone differs ({optimized}), but not without LLVM's optimizations"
+        reason = f"the site alone differs ({optimized}), but not without optimizations of TVM and LLVM"
         return Blame(pads=(), fault=TVM, reason=reason)
     return Blame(pads=(), fault=THE_PASS, reason=f"the site alone differs, at every level of optimization: {plain}")
 
 
-def _difference(site: Model, folded: Model, target: Target) -> str:
-    plain, other = (ModelProgram(each, target) for each in (site, folded))
+def _difference(site: Model, folded: Model, target: Target, pipeline: str) -> str:
+    plain, other = (ModelProgram(each, target, pipeline) for each in (site, folded))
     compared = (compare_programs(plain, other, make_inputs(site.inputs, {}, fill), fill) for fill in FILLS)
     return next((each.difference for each in compared if each.difference), "")

@@ -6,13 +6,12 @@ one site at a time  --> the site  --> cut out as a module of its own  --> the pa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from foldproof.ir.base import Pass
-from foldproof.ir.relax.targets import Target
 from foldproof.model.importing import Model
 from foldproof.model.outcomes import apply_fold
 from foldproof.model.running import FILLS, Array, ModelProgram, choose_lengths, make_inputs, parse_model_target
@@ -126,11 +125,8 @@ def find_culprits(count: int, differs: Differs) -> tuple[int, ...]:
     return tuple(suspects)
 
 
-def outputs_differ(
-    model: Model, module: Any, target: Target, want: Sequence[Sequence[Array]], inputs: Sequence[Sequence[Array]]
-) -> bool:
-    """Return whether a module computes other outputs than ``want``, from any of the inputs."""
-    program = ModelProgram(replace(model, module=module), target)
+def outputs_differ(program: ModelProgram, want: Sequence[Sequence[Array]], inputs: Sequence[Sequence[Array]]) -> bool:
+    """Return whether a program computes other outputs than ``want``, from any of the inputs."""
     return any(
         bool(_find_difference(expected, program.run(program.load(arrays))))
         for expected, arrays in zip(want, inputs, strict=True)

@@ -116,6 +116,7 @@ def examine(
     run: bool = True,
     save: Path | None = None,
     cases: Path | None = None,
+    seconds: float = MEASURE_SECONDS,
     progress: Progress = lambda text, done, steps: None,
     into: Examination | None = None,
 ) -> Examination:
@@ -126,6 +127,7 @@ def examine(
         run: Whether to compile and run both models.
         save: A file for the folded model, as TVMScript.
         cases: A folder for the sites, as cases of the corpus.
+        seconds: How long both models run in alternation, for each pipeline.
         progress: Called before each step.
         into: Where to note the results. What it holds stays known if the user stops the function.
 
@@ -140,7 +142,7 @@ def examine(
     processes = Processes(1, tasks=10_000, initializer=worker.quiet, initargs=())
     try:
         count = 3 + (_STEPS_OF_A_PIPELINE * len(PIPELINES) if run else 0) + bool(save) + bool(cases)
-        steps = _Steps(request, processes, progress, count)
+        steps = _Steps(request, processes, progress, count, seconds)
         _examine(examination, steps, run=run, save=save, cases=cases)
     finally:
         processes.stop()
@@ -150,9 +152,10 @@ def examine(
 class _Steps:
     """Executes one task after another, and reports each to ``progress``."""
 
-    def __init__(self, request: Request, processes: Processes, progress: Progress, count: int) -> None:
+    def __init__(self, request: Request, processes: Processes, progress: Progress, count: int, seconds: float) -> None:
         self._request, self._processes, self._progress = request, processes, progress
         self._done, self._count = 0, count
+        self.seconds = seconds
 
     def __call__(self, text: str, task: str, *args: Any) -> Any:
         """Return the result of a task. Raises StepFailed, or UsageError."""
@@ -190,12 +193,14 @@ def _examine(found: Examination, steps: _Steps, *, run: bool, save: Path | None,
     _add_remedies(found, steps)
     _write_cases(found, steps, cases)
     _save(found, steps, save)
-    for pipeline in PIPELINES if run else ():
+    pipelines = PIPELINES[:1] if found.sites.unchanged else PIPELINES  # once, so that kernels and memory are known
+    for pipeline in pipelines if run else ():
         found.worth.append(Worth(pipeline=pipeline))
         _run_pipeline(found, steps, found.worth[-1])
-    if found.differs:
+    differing = [worth.pipeline for worth in found.worth if any(each.difference for each in worth.compared)]
+    if differing:
         try:
-            found.blame = steps("looking for the site at fault", "blame")
+            found.blame = steps("looking for the site at fault", "blame", differing[0])
         except StepFailed as error:
             found.notices.append(f"the site at fault was not found: {error}")
 
@@ -225,7 +230,7 @@ def _run_pipeline(found: Examination, steps: _Steps, worth: Worth) -> None:
             return
         for fill in FILLS:
             worth.compared.append(steps(f"comparing, {fill} inputs, {name}", "compare", worth.pipeline, fill))
-        worth.timed = steps(f"measuring {name}", "measure", worth.pipeline, MEASURE_SECONDS, MOST_ROUNDS)
+        worth.timed = steps(f"measuring {name}", "measure", worth.pipeline, steps.seconds, MOST_ROUNDS)
     except StepFailed as error:
         worth.problem = str(error)
         whose = "" if worth.by_fold else ", also without the pass"

@@ -98,7 +98,7 @@ def import_model(spec: str | Path, shapes: Shapes | None = None) -> Model:
     elif Path(name).suffix in KINDS:
         kind, module = _import_file(Path(name), given)
     elif colon:
-        kind, module = _import_value(name, load_attribute(name, "model"))
+        kind, module = _import_value(name, _load_attribute(name))
     else:
         raise UsageError(
             f"model {name!r} is not a file of a known format, nor MODULE:ATTR; expected one of {', '.join(KINDS)}"
@@ -139,7 +139,7 @@ def _import_onnx(path: Path, shapes: dict[str, Sequence[int]]) -> tuple[str, tvm
 def _describe_onnx_input(value: Any) -> str:
     """Return ``x=?,3,?,?``: a question mark for each length that is not a number."""
     lengths = value.type.tensor_type.shape.dim
-    return f"{value.name}={','.join(str(each.dim_value) if each.dim_value else '?' for each in lengths)}"
+    return f"{value.name}={','.join(str(each.dim_value) if each.dim_value > 0 else '?' for each in lengths)}"
 
 
 def _shapes_help(dynamic: list[str]) -> str:
@@ -186,6 +186,15 @@ _FILES: Mapping[str, Callable[[Path, dict[str, Sequence[int]]], tuple[str, tvm.I
     ".tflite": _import_tflite,
     ".pt2": _import_pt2,
 }
+
+
+def _load_attribute(name: str) -> Any:
+    try:
+        return load_attribute(name, "model")
+    except UsageError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name == "torch":
+            raise UsageError(f"{error}: pip install 'foldproof[torch]'") from error
+        raise
 
 
 def _import_value(name: str, value: Any) -> tuple[str, tvm.IRModule]:
@@ -296,15 +305,14 @@ def _convert(name: str, frontend: str, helps: str, convert: Callable[[], Any]) -
     return made[0] if isinstance(made, tuple) else made
 
 
-_LACKING = re.compile(r"operators? are not supported for frontend \w+: (?P<names>.*)|not supported in frontend\w*.*")
+_LACKING = re.compile(r"not supported (?:for|in) (?:the )?frontend \w+(?: yet)?: (?P<names>[^.]*)")
 
 
 def _explain(error: Exception, helps: str) -> str:
     """Return the cause and the help, in one line. Operators that TVM lacks are named."""
     text = " ".join(str(error).split())
     if match := _LACKING.search(text):
-        names = match["names"] or match[0]
-        return f"it lacks the operators {names}; replace them, or simplify the model, which may remove them"
+        return f"it lacks the operators {match['names']}; replace them, or simplify the model, which may remove them"
     return f"{short_error(error)}; {helps}"
 
 

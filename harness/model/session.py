@@ -189,9 +189,9 @@ def _measure(session: _Session, pipeline: str, seconds: float, rounds: int) -> T
 _FEWEST_ROUNDS = 5
 
 
-def _blame(session: _Session) -> Blame:
+def _blame(session: _Session, pipeline: str) -> Blame:
     inputs = [session.inputs(fill) for fill in FILLS]
-    return find_blame(session.model, session.fold, session.target, inputs)
+    return find_blame(session.model, session.fold, session.target, inputs, pipeline)
 
 
 def _save(session: _Session) -> str:

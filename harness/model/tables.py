@@ -10,7 +10,7 @@ from rich.text import Text
 
 from foldproof.core.loading import name_of_pass
 from foldproof.model.examine import Examination, Worth, describe_worth
-from foldproof.model.outcomes import LEFT, UNEXPLAINED, Site
+from foldproof.model.outcomes import LEFT, Site
 from foldproof.model.session import FOLDED, PLAIN
 
 HTML_WIDTH = 180
@@ -102,7 +102,7 @@ def _list_totals(found: Examination) -> Table:
 
 
 def _list_remedies(rows: Iterable[Site]) -> list[Text]:
-    left = Counter(row.remedy for row in rows if row.outcome in (LEFT, UNEXPLAINED))
+    left = Counter(row.remedy for row in rows if row.outcome == LEFT)
     known = [
         Text(f"{count} of the sites that are left would fold with {remedy}") for remedy, count in left.items() if remedy
     ]

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from tests.support.foldings import chain, constant, emitted, pad_last_axis
-from tests.support.model_files import onnx_model
+from tests.support.model_files import SYMBOLIC, onnx_model
 from tvm import relax
 
 from foldproof.fold import Folded, FoldExplicitPadding
@@ -88,6 +88,14 @@ def test_lengths_keep_their_remainder_by_the_stride():
 def test_the_form_of_a_pad_is_kept(tmp_path):
     places = find_places(import_model(onnx_model(tmp_path / "net.onnx")).module)
     assert [as_case(place).pad.form for place in places] == ["call_tir", "call_tir"]
+
+
+def test_symbolic_lengths_stay_symbolic(tmp_path):
+    (tmp_path / "net.py").write_text(SYMBOLIC)
+    [place] = find_places(import_model(tmp_path / "net.py").module)
+    case = as_case(place)
+    assert case.symbolic == ("N", "H", "W")
+    assert rule_of(build(case)) == "conv"
 
 
 REFUSED = {

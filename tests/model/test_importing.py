@@ -79,6 +79,12 @@ def test_torch_modules_and_programs_are_imported(folder):
     assert import_model("net.pt2").inputs == model.inputs
 
 
+def test_a_module_that_needs_torch_names_the_extra(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (folder / "given_torch.py").write_text("import torch\n")
+    assert error("given_torch:net").endswith("pip install 'foldproof[torch]'")
+
+
 # --- what cannot be imported --------------------------------------------------------------------------
 
 
