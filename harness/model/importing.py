@@ -159,7 +159,9 @@ def _import_tflite(path: Path, shapes: dict[str, Sequence[int]]) -> tuple[str, t
     if content[4:8] != b"TFL3":
         raise UsageError(f"{path}: is not a TFLite model: its bytes 4 to 7 are {content[4:8]!r}; expected b'TFL3'")
     helps = "replace these operators, or convert the model to ONNX (tf2onnx) and import that"
-    return "tflite", _convert(str(path), "TFLite", helps, lambda: from_tflite(tflite.Model.GetRootAsModel(content, 0)))
+    module = _convert(str(path), "TFLite", helps, lambda: from_tflite(tflite.Model.GetRootAsModel(content, 0)))
+    # The weights are constants, but the frontend also leaves them in an attribute, which TVMScript cannot hold.
+    return "tflite", relax.frontend.detach_params(module)[0]
 
 
 # --- torch --------------------------------------------------------------------------------------------

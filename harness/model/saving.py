@@ -1,9 +1,14 @@
 """Write a module as a Python file of TVMScript that is parsed to an equal module, constants included.
 
+A constant that a frontend reshaped can carry the type of its old shape inside its new one. It is made anew.
+
 ``tvm.ir.save_json`` of TVM 0.27 crashes on every module of Relax, and ``print(mod)`` leaves the constants out.
 """
 
+from typing import Any
+
 import tvm
+from tvm import relax
 
 from foldproof.ir.relax.source import exact_source
 
@@ -35,5 +40,21 @@ def module_source(module: tvm.IRModule, title: str) -> str:
         NotExact: If TVM parses the source to another module, or not at all.
     """
     return (
-        _HEADER.format(title=title.replace('"', "'").replace("\\", "/")) + exact_source(module, "Model").code() + "\n"
+        _HEADER.format(title=title.replace('"', "'").replace("\\", "/"))
+        + exact_source(_renew_constants(module), "Model").code()
+        + "\n"
     )
+
+
+def _renew_constants(module: tvm.IRModule) -> tvm.IRModule:
+    out = module.clone()
+    for key, function in module.functions_items():
+        if isinstance(function, relax.Function):
+            out.update_func(key, _Renewer().visit_expr(function))
+    return out
+
+
+@relax.expr_functor.mutator
+class _Renewer(relax.expr_functor.PyExprMutator):  # type: ignore[misc]
+    def visit_generic_const_(self, constant: Any) -> Any:
+        return relax.const(constant.value, str(constant.ty.dtype))
