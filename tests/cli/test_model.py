@@ -27,6 +27,10 @@ def dies(mod):
     os._exit(7)
 
 
+def ends_the_process():
+    os._exit(7)
+
+
 def breaks_the_compiler(mod):
     from foldproof import FoldExplicitPadding
     return _with_unknown_call(FoldExplicitPadding()(mod))
@@ -143,6 +147,7 @@ WRONG = {
     ("net.py", "--shape", "x"): "Invalid value for '--shape': 'x' is not a shape, such as x=1,3,224,224",
     ("net.py", "--shape", "y=1"): "unknown input 'y'; expected one of x, w",
     ("net.py", "--pass", "absent:Pass"): "importing absent raised ModuleNotFoundError",
+    ("given:ends_the_process",): "given:ends_the_process: importing the model ended the process: exit code 7",
     ("net.py", "--target", "absent"): "target 'absent' is unknown to TVM",
 }
 
