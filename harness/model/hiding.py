@@ -11,6 +11,7 @@ from typing import Any
 import tvm
 from tvm import ir, relax
 
+from foldproof.fold.facts import PadFacts
 from foldproof.fold.pad_kernels import PadKernels
 from foldproof.fold.reader import CALL_TIR, PAD, data_of_pad, op_name
 
@@ -58,7 +59,7 @@ class _Hider(relax.expr_functor.PyExprMutator):  # type: ignore[misc]
     def visit_call_(self, call: Any) -> Any:
         call = super().visit_call_(call)
         name = op_name(call)
-        if name != PAD and not (name == CALL_TIR and self._kernels(call.args[0]) is not None):
+        if name != PAD and not (name == CALL_TIR and isinstance(self._kernels(call), PadFacts)):
             return call
         number = self._count
         self._count += 1
