@@ -98,8 +98,10 @@ class Examination:
 
     @property
     def exit_code(self) -> int:
-        """Return 130 if it was interrupted, 1 if something is wrong, else 0."""
-        return 130 if self.interrupted else 1 if self.problems or self.differs else 0
+        """Return 1 if something is wrong, 130 if it was interrupted before that was known, else 0."""
+        if self.problems or self.differs:
+            return 1
+        return 130 if self.interrupted else 0
 
 
 Progress = Callable[[str, int, int], None]

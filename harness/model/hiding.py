@@ -11,9 +11,8 @@ from typing import Any
 import tvm
 from tvm import ir, relax
 
-from foldproof.fold.facts import PadFacts
-from foldproof.fold.pad_kernels import PadKernels
-from foldproof.fold.reader import CALL_TIR, PAD, data_of_pad, op_name
+from foldproof.fold.reader import PAD, data_of_pad, op_name
+from foldproof.model.pads import list_pad_calls
 
 _PREFIX = "foldproof.hidden_pad."
 
@@ -52,22 +51,14 @@ def _map_functions(module: tvm.IRModule, mutator: Any) -> tvm.IRModule:
 class _Hider(relax.expr_functor.PyExprMutator):  # type: ignore[misc]
     def __init__(self, module: tvm.IRModule, shown: Collection[int]) -> None:
         super().__init__(module)
-        self._kernels, self._shown = PadKernels(module), shown
-        self._count = 0
-        self.calls: dict[str, Any] = {}
+        hidden = [call for number, call in enumerate(list_pad_calls(module)) if number not in shown]
+        self._names = {call.__chandle__(): f"{_PREFIX}{number}" for number, call in enumerate(hidden)}
+        self.calls = {f"{_PREFIX}{number}": call for number, call in enumerate(hidden)}
 
     def visit_call_(self, call: Any) -> Any:
+        name = self._names.get(call.__chandle__())
         call = super().visit_call_(call)
-        name = op_name(call)
-        if name != PAD and not (name == CALL_TIR and isinstance(self._kernels(call), PadFacts)):
-            return call
-        number = self._count
-        self._count += 1
-        if number in self._shown:
-            return call
-        hidden = f"{_PREFIX}{number}"
-        self.calls[hidden] = call
-        return relax.op.call_pure_packed(hidden, data_of_pad(call), ty_args=[call.ty])
+        return call if name is None else relax.op.call_pure_packed(name, data_of_pad(call), ty_args=[call.ty])
 
 
 @relax.expr_functor.mutator

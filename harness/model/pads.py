@@ -63,6 +63,11 @@ def list_pads(module: tvm.IRModule) -> tuple[PadRow, ...]:
     return tuple(_describe(name, bindings, var) for name, bindings in _functions(module) for var in bindings.pads)
 
 
+def list_pad_calls(module: tvm.IRModule) -> list[Any]:
+    """Return the calls of the pads, in the order of ``list_pads``."""
+    return [bindings.values[var] for _, bindings in _functions(module) for var in bindings.pads]
+
+
 def find_places(module: tvm.IRModule) -> Iterator[Place]:
     """Yield every pad with each of its readers."""
     for name, bindings in _functions(module):
