@@ -18,6 +18,7 @@ from foldproof.fold import moves, paths, replacement
 from foldproof.fold.bindings import Bindings, PrimPads, Use, has_pads
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
 from foldproof.fold.paths import Path, find_producers, find_uses
+from foldproof.fold.propagation import list_ops
 from foldproof.fold.reader import read_consumer, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
@@ -106,7 +107,7 @@ _BOUNDED = ("max_pool",)
 
 
 def _casts(path: Path) -> bool:
-    return any(step.op == "astype" for step in path.facts)
+    return any(op == "astype" for step in path.facts for op in list_ops(step))
 
 
 def _refuse_by_backend(folding: Folding, consumer: Consumer, outcome: Folded) -> Refused | None:
