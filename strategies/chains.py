@@ -54,6 +54,8 @@ _KEEPING_ZERO = (
     Step(kind="astype", out_dtype="float32"),
 )
 _KEEPING_ZERO_FLOATS = (
+    step("hardswish"),
+    step("softsign"),
     step("sqrt"),
     step("multiply", 0.1),
     step("divide", 127.5),
@@ -110,6 +112,9 @@ _TO_ZERO_FLOATS: tuple[tuple[float, Steps], ...] = (
     (float("nan"), (step("maximum", 0.0),)),
     (float("inf"), (step("divide", 1.0, swapped=True),)),
     (0.25, (step("sqrt"), step("subtract", 0.5))),
+    (3.0, (step("hardswish"), step("subtract", 3.0))),
+    (-3.0, (step("hardswish"),)),
+    (1.0, (step("softsign"), step("subtract", 0.5))),
 )
 
 

@@ -21,7 +21,10 @@ from foldproof.case.records import (
     require_tuple,
 )
 
-UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")
+COMPOSED = ("hardswish", "softsign")
+"""Kinds that a graph spells as several ops of the same data."""
+
+UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square", *COMPOSED)
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 QUANTIZING = ("dequantize", "quantize")
 STRUCTURAL = ("permute_dims", "expand_dims", "squeeze", "reshape")
@@ -59,6 +62,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "quantize": dtypes.DEQUANTIZED_DTYPES,
     **dict.fromkeys(("negative", "sign"), _SIGNED),
     **dict.fromkeys(("sqrt", "leakyrelu"), dtypes.FLOATS),
+    **dict.fromkeys(COMPOSED, tuple(dtype for dtype in dtypes.FLOATS if dtype != "bfloat16")),
 }
 """dtypes that each kind can read."""
 
@@ -68,6 +72,7 @@ class Step(Record):
     """One op. It reads the result of the step before it, and keeps its dtype unless it has an ``out_dtype``.
 
     - ``dequantize`` is ``scale * (x - zero_point)``, ``quantize`` ``clip(round(x / scale) + zero_point)``
+    - ``hardswish`` is ``x * (clip(x + 3, 0, 6) / 6)``, ``softsign`` is ``x / (abs(x) + 1)``
     - ``leakyrelu`` has ``alpha``; ``clip`` is ``max(min(x, high), low)``
     - ``add`` to ``minimum`` have an ``operand`` of the data's dtype, which comes first if ``swapped``
     - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. They insert the letters that it lacks,

@@ -12,7 +12,9 @@ from typing import Any
 import tvm_ffi
 from tvm import ir, relax
 
+from foldproof.fold.constants import CONSTANT_OPS, evaluate
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
+from foldproof.fold.joins import JOINING, Graph, Join, find_join
 from foldproof.fold.reader import CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
 from foldproof.fold.spellings import SPLIT, may_crop, read_crop
 from foldproof.fold.varmap import VarMap
@@ -83,6 +85,10 @@ class Bindings:
         self._sources: VarMap[Any] = VarMap()
         self._steps: VarMap[tuple[Step, int] | None] = VarMap()
         self._padded: VarMap[bool] = VarMap()
+        self._simple_steps: VarMap[tuple[Step, int] | None] = VarMap()
+        self._joins: VarMap[Join | None] = VarMap()
+        self._constants: VarMap[Any] = VarMap()
+        self._order: VarMap[float] = VarMap()
         self.dead: VarMap[bool] = VarMap()
         self._collect(function.body)
 
@@ -95,6 +101,7 @@ class Bindings:
 
     def _note(self, binding: Any) -> None:
         var, value = binding.var, binding.value
+        self._order[var] = len(self._order)
         named = isinstance(binding, relax.VarBinding) or _keeps_type(binding)
         self.values[var] = value if named else None
         name = op_name(value)
@@ -108,9 +115,18 @@ class Bindings:
             self._collect(value.body)
         else:
             self._use(value, var)
+            if named:
+                self._note_constant(name, var, value)
             if not (named and name in CONSUMERS):
                 self._note_pad(name, var, value, plain=named)
         self.in_place = self.in_place or _may_write(name, value)
+
+    def _note_constant(self, name: str, var: relax.Var, value: Any) -> None:
+        """Note a constant that is computed of constants, which were noted before."""
+        if name in CONSTANT_OPS and all(read in self._constants for read, _ in self._reads[var]):
+            constant = evaluate(value, self.resolve)
+            if constant is not None:
+                self._constants[var] = constant
 
     def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
         facts = _read_pad(name, value, self.prim_pads)
@@ -133,7 +149,7 @@ class Bindings:
                 self._facts[var], self._sources[var] = crop
                 self.pads.append(var)
                 self.crops[var] = self._padded[var] = True
-        if name in STEPS or name == SPLIT or isinstance(value, relax.Var):
+        if name in STEPS or name in _OTHERS or isinstance(value, relax.Var):
             self._padded[var] = True
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
@@ -170,12 +186,42 @@ class Bindings:
         return self._sources[pad]
 
     def step(self, var: Any) -> tuple[Step, int] | None:
-        """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None."""
+        """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None.
+
+        The number is -1 if several operands come from the data, see ``join``.
+        """
         if var not in self._steps:
+            simple = self._simple_step(var)
+            if simple is None and (join := self.join(var)) is not None:
+                simple = join.step, -1
+            self._steps[var] = simple
+        return self._steps[var]
+
+    def _simple_step(self, var: Any) -> tuple[Step, int] | None:
+        """Return the step, and the number of its only data operand, None if it has not one."""
+        if var not in self._simple_steps:
             pad = self.pad(var)
             source = None if pad is None else self.source(var)
-            self._steps[var] = read_step(self.values.get(var), self.value, pad, source)
-        return self._steps[var]
+            self._simple_steps[var] = read_step(self.values.get(var), self.resolve, pad, source)
+        return self._simple_steps[var]
+
+    def join(self, var: relax.Var) -> Join | None:
+        """Return the join that ``var`` is bound to, None if it is not one."""
+        if var not in self._joins:
+            graph = Graph(
+                alias=self.alias,
+                value=self.values.get,
+                resolve=self.resolve,
+                order=lambda name: self._order.get(name, -1),
+                step=self._simple_step,
+                near=lambda name: name in self.home and bool(self.home[name].same_as(self.home[var])),
+            )
+            self._joins[var] = find_join(graph, var)
+        return self._joins[var]
+
+    def resolve(self, expr: Any) -> Any:
+        """Return the value that ``expr`` is bound to, or the constant that it computes of constants."""
+        return self._constants.get(self.alias(expr)) or self.value(expr)
 
     def list_ops(self) -> set[str]:
         """Return the names of all operators that the function calls, those of its branches included."""
@@ -183,6 +229,8 @@ class Bindings:
 
     def data(self, var: relax.Var, index: int) -> Any:
         """Return the data operand, of number ``index``, of the step or the pad that ``var`` is bound to."""
+        if index < 0 and (join := self.join(var)) is not None:
+            return join.source
         return self.values[var].args[index] if self.pad(var) is None else self.source(var)
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
@@ -195,7 +243,8 @@ class Bindings:
         """Bind ``var`` to ``value`` from now on, and remove what only the old value read."""
         unread = self._forget(var)
         self._sources.pop(var)
-        self._steps.pop(var)
+        for memory in (self._steps, self._simple_steps, self._joins):
+            memory.pop(var)
         self.crops.pop(var)
         if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
             self._facts[var] = read_pad(value)
@@ -218,6 +267,7 @@ class Bindings:
 
     def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var) -> None:
         self.values[var], self.home[var] = value, self.home[neighbour]
+        self._order[var] = self._order[neighbour] + 0.5 + len(self._order) / 2**32
         self._use(value, var)
         self._note_pad(op_name(value), var, value)
 
@@ -242,7 +292,9 @@ class Bindings:
         return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
 
 
-_REMOVABLE = STEPS | {SPLIT}
+_OTHERS = JOINING | {SPLIT}
+
+_REMOVABLE = STEPS | _OTHERS
 
 _PLAIN = (relax.Var, ir.GenericConst)
 

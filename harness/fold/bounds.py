@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from foldproof.fold import values
-from foldproof.fold.facts import Binary, Clip, Padded, PadFacts, Rearranged, Step, Widths
+from foldproof.fold.facts import Binary, Clip, Joined, Operand, Padded, PadFacts, Rearranged, Step, Widths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None
         return bounds
     if isinstance(step, Padded):
         return include_pad(bounds, step.pad, step.pad.widths or ())
+    if isinstance(step, Joined):
+        return bound_joined(step, [_bound_branch(bounds, dtype, operand) for operand in step.operands])
     if isinstance(step, Clip):
         low, high = values.cast_bound(step.low, step.dtype), values.cast_bound(step.high, step.dtype)
         if low is None or high is None or low > high:
@@ -38,6 +40,35 @@ def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None
     if bounds and step.op in ("round", "floor", "ceil", "trunc"):
         function = values.UNARY[step.op]
         return Bounds(low=function(bounds.low, dtype) or 0, high=function(bounds.high, dtype) or 0)
+    return _range_of(step.dtype)
+
+
+def _bound_branch(bounds: Bounds | None, dtype: str, operand: tuple[Step, ...] | Operand) -> Bounds | None:
+    if isinstance(operand, Operand):
+        return bound_operand(operand)
+    for step in operand:
+        bounds, dtype = bound_result(bounds, dtype, step), step.dtype
+    return bounds
+
+
+def bound_operand(operand: Operand) -> Bounds | None:
+    """Return the bounds of a constant, None if it is not one, or has a NaN."""
+    if not operand.flat or any(map(math.isnan, operand.flat)):
+        return None
+    plus = all(value != 0 or _is_plus_zero(value) for value in operand.flat)
+    return Bounds(low=min(operand.flat), high=max(operand.flat), plus_zero=plus)
+
+
+def bound_joined(step: Joined, operands: list[Bounds | None]) -> Bounds | None:
+    """Return the bounds of the result from those of the operands."""
+    if step.op == "where":
+        chosen = [bounds for bounds in operands[1:] if bounds is not None]
+        if len(chosen) == 2:
+            return Bounds(
+                low=min(bounds.low for bounds in chosen),
+                high=max(bounds.high for bounds in chosen),
+                plus_zero=all(bounds.plus_zero for bounds in chosen),
+            )
     return _range_of(step.dtype)
 
 

@@ -167,6 +167,16 @@ class Quantization(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joined(Step):
+    """An elementwise op of several operands that come from the same data: ``x * sigmoid(x)``.
+
+    Each operand is the steps that make it of the data (none for the data itself), or another operand.
+    """
+
+    operands: "tuple[tuple[Step, ...] | Operand, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged(Step):
     """Axes in another order, unit axes inserted or removed.
 

@@ -46,8 +46,11 @@ class FoldExplicitPadding:
 
     - ``dequantize``, ``quantize``, ``astype``, ``clip``, ``relu``, ``leakyrelu``, ``negative``, ``abs``, ``sign``,
       ``round``, ``floor``, ``ceil``, ``trunc``, ``sqrt``, ``square``;
-    - ``add``, ``subtract``, ``multiply``, ``divide``, ``maximum``, ``minimum`` with a constant;
-    - functions with f(0) = 0, at 0: ``tanh``, ``gelu``, ``silu``, ``erf``, ``sin``, ...;
+    - ``add``, ``subtract``, ``multiply``, ``divide``, ``maximum``, ``minimum``, ``power``, ``prelu``, comparisons and
+      bitwise ops with a constant, ``where``, ``isfinite``, ``logical_not``, ...;
+    - functions at the points where they are known, such as 0: ``tanh``, ``gelu``, ``silu``, ``erf``, ``sigmoid``,
+      ``exp``, ...;
+    - ops whose operands come from the same pad: ``x * sigmoid(x)``, hardswish, softsign, elu;
     - ``permute_dims``, ``expand_dims``, ``squeeze``, ``reshape`` of unit axes;
     - pads of other axes.
 

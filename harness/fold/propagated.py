@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from foldproof.fold.bounds import find_bounds, include_pad
 from foldproof.fold.facts import Kind, Quantization, Rearranged, Refused, Site, Values, Widths
-from foldproof.fold.propagation import Border, pass_step, show_some
+from foldproof.fold.propagation import Border, pass_steps, show_some
 from foldproof.fold.values import NUMBERS, cast
 
 
@@ -121,12 +121,7 @@ def _pass_steps(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]
         if value is None:
             return Refused(Kind.VALUE, f"the pad value {pad.value!r} does not fit {pad.dtype}")
         border = replace(border, values=Values((1,) * len(widths), (value,)))
-    for step in site.steps:
-        passing = pass_step(border, step)
-        if isinstance(passing, Refused):
-            return passing
-        border = passing
-    return border
+    return pass_steps(border, site.steps)
 
 
 # --- geometry -------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from foldproof.fold.bindings import Bindings, PrimPads, Use
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
 from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
+from foldproof.fold.propagation import list_ops
 from foldproof.fold.reader import read_consumer, read_operand_types, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
@@ -175,7 +176,7 @@ _BOUNDED = ("max_pool",)
 
 
 def _casts(path: Path) -> bool:
-    return any(step.op == "astype" for step in path.facts)
+    return any(op == "astype" for step in path.facts for op in list_ops(step))
 
 
 def _refuse_by_backend(folding: Folding, consumer: Consumer, call: ir.Call, outcome: Folded) -> Refused | None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from foldproof.case import Case, Place, dtypes
 from foldproof.case.parameters import Parameters
-from foldproof.case.step import BINARY
+from foldproof.case.step import BINARY, COMPOSED
 from foldproof.oracle.borders import flat_parameters
 from foldproof.oracle.elementwise import Tensor, apply, exact_tensor
 from foldproof.oracle.semantics import Semantics
@@ -178,7 +178,7 @@ def _nonzero(values: Array) -> Array:
 
 _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
     **dict.fromkeys(("relu", "abs"), _clip_at_zero),
-    **dict.fromkeys((*_ROUNDING, "leakyrelu"), _keep),
+    **dict.fromkeys((*_ROUNDING, *COMPOSED, "leakyrelu"), _keep),
     **dict.fromkeys(BINARY, _invert_binary),
     "quantize": _invert_quantize,
     "dequantize": _invert_dequantize,

@@ -116,9 +116,13 @@ def test_a_crop_without_a_pad_before_it_stays():
 
 def test_a_crop_that_does_not_fold_is_not_reported_as_a_pad():
     module = emitted(
-        [((1, 3, 8), "float32")], pad_last_axis(1, 1, mode="reflect"), O.exp, cut(0, 9), lambda x: O.nn.max_pool1d(x, 3)
+        [((1, 3, 8), "float32")],
+        pad_last_axis(1, 1, mode="reflect"),
+        O.rsqrt,
+        cut(0, 9),
+        lambda x: O.nn.max_pool1d(x, 3),
     )
-    assert refusals(module) == [("exp", Kind.STEP)]
+    assert refusals(module) == [("rsqrt", Kind.STEP)]
 
 
 def test_a_slice_of_other_axes_stays_a_slice():

@@ -47,6 +47,7 @@ _STEPS = {
 }
 _UNSUPPORTED = {
     "trunc": dtypes.DTYPES,
+    **dict.fromkeys(("hardswish", "softsign"), dtypes.FLOATS),  # it multiplies by 1/6, and approximates
     **dict.fromkeys(("round", "floor", "ceil"), dtypes.INTEGERS),
     "relu": ("uint8", "int64"),
     "leakyrelu": ("float64",),

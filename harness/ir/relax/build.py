@@ -147,6 +147,16 @@ def _call_unary(place: Place, after: str, data: relax.Expr, params: Params) -> r
     return getattr(relax.op.nn if place.step.kind == "relu" else relax.op, place.step.kind)(data)
 
 
+def _call_hardswish(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    """Return what the ONNX and PyTorch frontends emit: four ops."""
+    three, six = (relax.const(number, place.dtype) for number in (3.0, 6.0))
+    return relax.op.multiply(data, relax.op.divide(relax.op.clip(relax.op.add(data, three), 0, 6), six))
+
+
+def _call_softsign(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.divide(data, relax.op.add(relax.op.abs(data), relax.const(1.0, place.dtype)))
+
+
 def _call_leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.nn.leakyrelu(data, place.step.alpha)
 
@@ -226,6 +236,8 @@ _CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
     **dict.fromkeys(BINARY, _call_binary),
     **dict.fromkeys(UNARY, _call_unary),
     "leakyrelu": _call_leakyrelu,
+    "hardswish": _call_hardswish,
+    "softsign": _call_softsign,
     "clip": _call_clip,
     "astype": _call_astype,
     "permute_dims": _call_permute_dims,

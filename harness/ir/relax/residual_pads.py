@@ -157,11 +157,21 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
 def _find_computed_operand(call: Any, values: Values) -> Any:
     """Return the only operand that is bound in the function, if it has the rank of the result; else None.
 
-    Constants and parameters are not after a pad.
+    Constants and parameters are not after a pad. Several operands, as of ``x * sigmoid(x)``, count as the tensor that
+    all of them come from through elementwise ops.
     """
     computed = [arg for arg in call.args if isinstance(arg, relax.Var) and arg in values]
-    same_rank = len(computed) == 1 and int(computed[0].ty.ndim) == int(call.ty.ndim)
+    if len(computed) > 1:
+        computed = list(dict.fromkeys(_find_origin(arg, values) for arg in computed))
+    same_rank = len(computed) == 1 and computed[0] is not None and int(computed[0].ty.ndim) == int(call.ty.ndim)
     return computed[0] if same_rank else None
+
+
+def _find_origin(operand: Any, values: Values) -> Any:
+    """Return the first tensor that is not the result of an elementwise op, None if it is not known."""
+    while operand in values and _op_name(values[operand]) in _ELEMENTWISE:
+        operand = _find_computed_operand(values[operand], values)
+    return operand
 
 
 def _undo_permute(call: Any, axes: Axes) -> Axes:
