@@ -15,7 +15,7 @@ if __name__ != "foldproof":
     )
 
 if TYPE_CHECKING:
-    from foldproof import fold, strategies
+    from foldproof import fold, model, strategies
     from foldproof.campaign.shrinker import shrink
     from foldproof.case import Axis, Case, Pad, Step
     from foldproof.case.describe import describe
@@ -43,6 +43,7 @@ __all__ = [
     "failures",
     "fold",
     "load_case",
+    "model",
     "reproduce_script",
     "save_case",
     "shrink",
@@ -67,6 +68,7 @@ _HOMES = {
 _MODULES = {
     "failures": "foldproof.checking.failures",
     "fold": "foldproof.fold",
+    "model": "foldproof.model",
     "strategies": "foldproof.strategies",
 }
 

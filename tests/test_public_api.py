@@ -25,6 +25,7 @@ NAMES = {
     "failures",
     "fold",
     "load_case",
+    "model",
     "reproduce_script",
     "save_case",
     "shrink",
@@ -35,7 +36,7 @@ USER = """
 from pathlib import Path
 
 from foldproof import Axis, Case, Failure, FoldExplicitPadding, Pad, Step, Verdict, __version__, check, describe
-from foldproof import failures, fold, load_case, reproduce_script, save_case, shrink, strategies
+from foldproof import failures, fold, load_case, model, reproduce_script, save_case, shrink, strategies
 
 version: str = __version__
 case: Case = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 0)),), pad=Pad(value=0.0), steps=(Step(kind="relu"),))
@@ -48,7 +49,7 @@ except failures.Miscompile as error:
     failure: Failure = error
     smaller: Case = shrink(failure, "mypkg:MyPass", seconds=5.0, workers=2).case
     script: str = reproduce_script(failure)
-print(strategies.cases("conv1d"), fold.FoldExplicitPadding)
+print(strategies.cases("conv1d"), fold.FoldExplicitPadding, model.import_model)
 """ + "".join(f"reveal_type({name})\n" for name in sorted(NAMES))
 
 

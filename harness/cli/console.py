@@ -23,11 +23,11 @@ def print_notice(notice: str) -> None:
         click.echo(f"foldproof: {notice}", err=True)
 
 
-def create_console() -> Any:
-    """Return a console without highlighting. Where stdout is not a terminal, it is 120 columns wide."""
+def create_console(width: int = 120) -> Any:
+    """Return a console without highlighting. Where stdout is not a terminal, it has ``width`` columns."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
 
 
 @contextmanager

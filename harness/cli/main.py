@@ -1,4 +1,4 @@
-"""The command line: ``foldproof fuzz | replay | show | shrink | corpus | bench | mutants``.
+"""The command line: ``foldproof fuzz | replay | show | shrink | corpus | bench | mutants | model``.
 
 Exit codes:
     0  no defect was found
@@ -14,6 +14,7 @@ import click
 from foldproof.cli.commands.bench import bench
 from foldproof.cli.commands.corpus import corpus
 from foldproof.cli.commands.fuzz import fuzz
+from foldproof.cli.commands.model import model
 from foldproof.cli.commands.mutants import mutants
 from foldproof.cli.commands.replay import replay
 from foldproof.cli.commands.show import show
@@ -27,7 +28,7 @@ def cli() -> None:
     """Test passes that fold explicit padding in Apache TVM: run each case with and without the pass, and compare."""
 
 
-for command in (fuzz, replay, show, shrink, corpus, bench, mutants):
+for command in (fuzz, replay, show, shrink, corpus, bench, mutants, model):
     cli.add_command(command)
 
 

@@ -223,8 +223,8 @@ def _explain_refusals(folding: Folding, bindings: Bindings) -> Iterator[Report]:
         for use, refusals in found.values():
             yield report_site(bindings, folding.name, var, use[0], join_refusals(refusals))
     for var, refused in bindings.unknown:
-        uses = (use for _, use in find_uses(bindings, Path(pad=var, steps=())))
-        for user in {_key(user): user for user, _ in uses}.values():
+        readers = (use for _, use in find_uses(bindings, Path(pad=var, steps=())))
+        for user in {_key(user): user for user, _ in readers}.values():
             yield report_site(bindings, folding.name, var, user, refused)
 
 
