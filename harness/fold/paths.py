@@ -49,14 +49,14 @@ def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
         var = bindings.alias(bindings.data(var, found[1]))
 
 
-def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
-    """Return the last steps that compute ``source``, in the order of execution."""
+def find_producers(bindings: Bindings, source: Any) -> tuple[tuple[Step, ...], str]:
+    """Return the last steps that compute ``source``, in the order of execution, and the dtype of what they read."""
     producers: tuple[Step, ...] = ()
     var = bindings.alias(source)
     while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := bindings.step(var)) is not None:
         producers = (found[0], *producers)
         var = bindings.alias(bindings.data(var, found[1]))
-    return producers
+    return producers, str(getattr(var.ty, "dtype", ""))
 
 
 def find_uses(bindings: Bindings, path: Path, met: VarMap[bool] | None = None) -> Iterator[tuple[Path, Use]]:

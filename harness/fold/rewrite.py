@@ -88,10 +88,13 @@ def _decide(folding: Folding, bindings: Bindings, path: Path, use: Use) -> Outco
     pad = bindings.pad(path.pad)
     assert pad is not None
     source = bindings.source(path.pad)
+    bounded = consumer.family in _BOUNDED or _casts(path)
+    producers, produced_from = find_producers(bindings, source) if bounded else ((), "")
     site = Site(
         pad=pad,
         steps=path.facts,
-        producers=find_producers(bindings, source) if consumer.family in _BOUNDED or _casts(path) else (),
+        producers=producers,
+        produced_from=produced_from,
         consumer=consumer,
         input_visible=bindings.visible(source, path.steps[0][0] if path.steps else user),
         overwritten=bindings.in_place,
