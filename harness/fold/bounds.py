@@ -8,6 +8,7 @@ from foldproof.fold.facts import (
     Binary,
     Cast,
     Clip,
+    Composed,
     Joined,
     Operand,
     Padded,
@@ -34,6 +35,8 @@ def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None
         return bounds
     if isinstance(step, Padded):
         return include_pad(bounds, step.pad, step.pad.widths or ())
+    if isinstance(step, Composed):
+        return _bound_branch(bounds, dtype, step.steps)
     if isinstance(step, Joined):
         return bound_joined(step, [_bound_branch(bounds, dtype, operand) for operand in step.operands])
     if isinstance(step, Clip):

@@ -173,6 +173,13 @@ class Joined(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Composed(Step):
+    """Several elementwise steps that one kernel computes."""
+
+    steps: "tuple[Step, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged(Step):
     """Axes in another order, unit axes inserted or removed.
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from foldproof.fold.facts import Consumer, Joined, Kind, Quantization, Refused, Step, Widths
+from foldproof.fold.facts import Composed, Consumer, Joined, Kind, Quantization, Refused, Step, Widths
 from foldproof.fold.propagated import Propagated, sum_padding
 from foldproof.fold.values import INTEGER_BITS
 
@@ -121,7 +121,7 @@ def _may_turn_zero(step: Step) -> bool:
     """Return whether the sign of a zero in ``values`` is not certain after a step."""
     if step.op == "dequantize":  # a product of +0.0 and a scale
         return not (isinstance(step, Quantization) and all(scale > 0 for scale in step.scale.flat or (0.0,)))
-    return step.op in _SIGN_OF_ZERO_UNKNOWN or isinstance(step, Joined)
+    return step.op in _SIGN_OF_ZERO_UNKNOWN or isinstance(step, Joined | Composed)
 
 
 _SIGN_OF_ZERO_UNKNOWN = frozenset(

@@ -166,10 +166,14 @@ def _read_unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
 
 
 def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
-    """Read an op whose data is the computed operand; the other is a constant, or a parameter of the function."""
+    """Read an op whose data is the computed operand; the other is a constant, or a parameter of the function.
+
+    A parameter may be the data, too, if the other operand is a constant.
+    """
     for data, other in ((0, 1), (1, 0)):
-        operand = resolve(call.args[other])
-        if isinstance(resolve(call.args[data]), ir.Call) and isinstance(operand, ir.GenericConst | relax.Var):
+        source, operand = resolve(call.args[data]), resolve(call.args[other])
+        computed = isinstance(source, ir.Call) and isinstance(operand, ir.GenericConst | relax.Var)
+        if computed or (isinstance(source, relax.Var) and isinstance(operand, ir.GenericConst)):
             facts = read_operand(operand, int(call.args[data].ty.ndim))
             return Binary(op=name, dtype=_dtype_of(call), other=facts, swapped=data == 1), data
     return None

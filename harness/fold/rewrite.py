@@ -15,7 +15,7 @@ from tvm import ir, relax, tirx
 from tvm.sym import Analyzer
 
 from foldproof.fold import moves, paths, replacement
-from foldproof.fold.bindings import Bindings, PrimPads, Use, has_pads
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads, Use, has_pads
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.propagation import list_ops
@@ -35,6 +35,7 @@ class Folding:
 
     name: str
     prim_pads: PrimPads
+    kernels: PrimKernels = lambda _: None
     options: Options = field(default_factory=Options)
     accepts: Accepts | None = None
 
@@ -45,7 +46,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     if not has_pads(function.body, folding.prim_pads):
         return function, reports
     while True:
-        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports)
+        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports, folding.kernels)
         reports += _fold_consumers(folding, bindings)
         folded = rebuild(bindings)
         if folded.same_as(function) or not any(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tvm import relax
 
 from foldproof.fold import moves, paths
-from foldproof.fold.bindings import Bindings, PrimPads
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
 from foldproof.fold.pad_pairs import Cancelled
 from foldproof.fold.paths import Path, find_users
@@ -15,21 +15,25 @@ from foldproof.fold.rules import Identity, merge
 
 
 def simplify_pads(
-    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report]
+    name: str,
+    function: relax.Function,
+    prim_pads: PrimPads,
+    reports: list[Report],
+    kernels: PrimKernels = lambda _: None,
 ) -> tuple[relax.Function, Bindings]:
     """Delete identities, merge nested pads and cancel crops, until none is left."""
-    bindings = Bindings(function, prim_pads)
+    bindings = Bindings(function, prim_pads, kernels)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads)
+            bindings = Bindings(function, prim_pads, kernels)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = Bindings(function, prim_pads)
+        bindings = Bindings(function, prim_pads, kernels)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:

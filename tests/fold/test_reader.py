@@ -187,7 +187,8 @@ LONG = 2**62 + 1
             (Binary(op="add", dtype="bfloat16", other=of(1.5, shape=(1, 1))), 0),
         ),
         (O.add(X, X), None),
-        (O.add(var((2, 3, 8)), const(2)), None),  # nothing computes it
+        (O.add(var((2, 3, 8)), const(2)), (Binary(op="add", dtype="float32", other=of(2.0, shape=(1, 1, 1))), 0)),
+        (O.add(var((2, 3, 8)), var((2, 3, 8))), None),  # two parameters
         (
             O.dequantize(var((2, 3, 8), "int8"), const([1.0, 2.0, 3.0]), const(5, "int8"), axis=1),
             (
