@@ -185,6 +185,8 @@ _ONE_STEP: tuple[tuple[float, Steps], ...] = (
     (-3.0, (Step(kind="clip", low=0.0, high=6.0),)),
     (3.0, (Step(kind="clip", low=-2.0, high=0.0),)),
     (3.0, (step("minimum", 0.0),)),
+    (3.0, (Step(kind="minimum", operand=(0.0,), form="call_tir"),)),
+    (0.0, (Step(kind="maximum", operand=(2.0,), form="call_tir"),)),
     (3.0, (step("relu"),)),
     (0.0, (step("maximum", 2.0),)),
     (0.0, (step("subtract", 1.0),)),

@@ -111,7 +111,8 @@ def _binary(step: Step, after: str) -> str:
 
 def _suffix(step: Step) -> str:
     along = f", along {step.axis}" if step.follows_axis else ""
-    return along + ("" if step.constant else ", passed at run time")
+    kernel = ", as a call_tir" if step.form == "call_tir" else ""
+    return along + ("" if step.constant else ", passed at run time") + kernel
 
 
 def _nested(step: Step, after: str) -> str:

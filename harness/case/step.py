@@ -37,8 +37,11 @@ EXTRA = "UV"
 CROPS = ("strided_slice", "split", "take")
 """Forms of a pad step that only crops."""
 
-STEP_FORMS = ("op", *CROPS)
-"""How a graph spells a pad step: as a pad op, as a slice, as a piece of a split, or as a take of a range."""
+STEP_FORMS = ("op", *CROPS, "call_tir")
+"""How a graph spells a step: as its op; a crop as a slice, a piece of a split, or a take; a maximum as a kernel."""
+
+KERNELS = ("maximum", "minimum")
+"""Kinds that a graph may spell as a call of an elementwise kernel, as of an ONNX Clip."""
 
 _QUANTIZATION = ("scale", "zero_point", "zero_point_dtype", "axis", "out_dtype", "constant")
 
@@ -49,6 +52,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "leakyrelu": ("alpha",),
     "clip": ("low", "high"),
     **dict.fromkeys(BINARY, ("operand", "axis", "swapped", "constant")),
+    **dict.fromkeys(KERNELS, ("operand", "axis", "swapped", "constant", "form")),
     **dict.fromkeys(STRUCTURAL, ("source",)),
     "pad": ("value", "widths", "form"),
 }
@@ -209,8 +213,9 @@ def _check_widths(step: Step) -> None:
 
 
 def _check_form(step: Step) -> None:
-    member("form of a pad", step.form, STEP_FORMS)
-    if step.form == "op":
+    member("form of a step", step.form, STEP_FORMS)
+    one_of(f"form of {step.kind}", step.form, ("op", "call_tir") if step.kind in KERNELS else ("op", *CROPS))
+    if step.form in ("op", "call_tir"):
         return
     require(all(width <= 0 for _, *sides in step.widths for width in sides), f"widths of a {step.form} must be <= 0")
     require(step.value == 0, f"value of a {step.form} must be 0.0 (it is not used), not {step.value!r}")

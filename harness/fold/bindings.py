@@ -15,7 +15,9 @@ from tvm import ir, relax
 from foldproof.fold.constants import CONSTANT_OPS, evaluate
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
 from foldproof.fold.joins import JOINING, Graph, Join, find_join
-from foldproof.fold.reader import CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
+from foldproof.fold.kernel_calls import Kernel, read_call
+from foldproof.fold.kernels import Node
+from foldproof.fold.reader import CALL_TIR, CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
 from foldproof.fold.spellings import SPLIT, may_crop, read_crop
 from foldproof.fold.varmap import VarMap
 
@@ -29,6 +31,10 @@ def _key(user: relax.Var | None, position: int) -> tuple[int, int]:
 
 PrimPads = Callable[[ir.Call], PadFacts | Refused | None]
 """The facts of a call of a PrimFunc that is a pad, a refusal if it only looks like one, None for any other call."""
+
+
+PrimKernels = Callable[[ir.GlobalVar], Node | None]
+"""What the PrimFunc that a ``call_tir`` calls computes, if it is elementwise."""
 
 
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
@@ -65,9 +71,17 @@ class Bindings:
     ``explain`` is whether somebody reads the reports of these edits.
     """
 
-    def __init__(self, function: relax.Function, prim_pads: PrimPads, *, explain: bool = True) -> None:
+    def __init__(
+        self,
+        function: relax.Function,
+        prim_pads: PrimPads,
+        kernels: PrimKernels = lambda _: None,
+        *,
+        explain: bool = True,
+    ) -> None:
         self.function, self.explain = function, explain
         self.prim_pads = prim_pads
+        self.prim_kernels = kernels
         self.values: VarMap[Any] = VarMap()
         self.home: VarMap[Any] = VarMap()
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
@@ -86,6 +100,7 @@ class Bindings:
         self._steps: VarMap[tuple[Step, int] | None] = VarMap()
         self._padded: VarMap[bool] = VarMap()
         self._simple_steps: VarMap[tuple[Step, int] | None] = VarMap()
+        self._kernels: VarMap[Kernel] = VarMap()
         self._joins: VarMap[Join | None] = VarMap()
         self._constants: VarMap[Any] = VarMap()
         self._order: VarMap[float] = VarMap()
@@ -149,7 +164,7 @@ class Bindings:
                 self._facts[var], self._sources[var] = crop
                 self.pads.append(var)
                 self.crops[var] = self._padded[var] = True
-        if name in STEPS or name in _OTHERS or isinstance(value, relax.Var):
+        if name in STEPS or name in _OTHERS or isinstance(value, relax.Var) or self.kernel(var) is not None:
             self._padded[var] = True
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
@@ -202,8 +217,30 @@ class Bindings:
         if var not in self._simple_steps:
             pad = self.pad(var)
             source = None if pad is None else self.source(var)
-            self._simple_steps[var] = read_step(self.values.get(var), self.resolve, pad, source)
+            found = read_step(self.values.get(var), self.resolve, pad, source)
+            self._simple_steps[var] = found or (self._kernel_step(var) if pad is None else None)
         return self._simple_steps[var]
+
+    def _kernel_step(self, var: Any) -> tuple[Step, int] | None:
+        """Return the step that the call of an elementwise PrimFunc is."""
+        call = self.values.get(var)
+        if op_name(call) != CALL_TIR:
+            return None
+        kernel = read_call(call, self.prim_kernels, self.resolve, self.is_computed)
+        if kernel is None:
+            return None
+        self._kernels[var] = kernel
+        return kernel.step, kernel.parameter
+
+    def kernel(self, var: Any) -> Kernel | None:
+        """Return the elementwise kernel that ``var`` calls, None if ``var`` is another value."""
+        return self._kernels.get(var) if self._simple_step(var) is not None else None
+
+    def is_computed(self, expr: Any) -> bool:
+        """Return whether ``expr`` is neither a constant nor a parameter of the function."""
+        name = self.alias(expr)
+        bound = isinstance(name, relax.Var) and name in self._order
+        return bound and not isinstance(self.resolve(name), ir.GenericConst)
 
     def join(self, var: relax.Var) -> Join | None:
         """Return the join that ``var`` is bound to, None if it is not one."""
@@ -214,6 +251,7 @@ class Bindings:
                 resolve=self.resolve,
                 order=lambda name: self._order.get(name, -1),
                 step=self._simple_step,
+                data=self.data,
                 near=lambda name: name in self.home and bool(self.home[name].same_as(self.home[var])),
             )
             self._joins[var] = find_join(graph, var)
@@ -231,7 +269,9 @@ class Bindings:
         """Return the data operand, of number ``index``, of the step or the pad that ``var`` is bound to."""
         if index < 0 and (join := self.join(var)) is not None:
             return join.source
-        return self.values[var].args[index] if self.pad(var) is None else self.source(var)
+        if self.pad(var) is not None:
+            return self.source(var)
+        return self.values[var].args[1].fields[index] if var in self._kernels else self.values[var].args[index]
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
         """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
@@ -243,7 +283,7 @@ class Bindings:
         """Bind ``var`` to ``value`` from now on, and remove what only the old value read."""
         unread = self._forget(var)
         self._sources.pop(var)
-        for memory in (self._steps, self._simple_steps, self._joins):
+        for memory in (self._steps, self._simple_steps, self._joins, self._kernels):
             memory.pop(var)
         self.crops.pop(var)
         if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
@@ -289,7 +329,8 @@ class Bindings:
     def _removable(self, var: relax.Var) -> bool:
         """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
-        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
+        known = isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
+        return known or self.kernel(var) is not None
 
 
 _OTHERS = JOINING | {SPLIT}

@@ -177,6 +177,13 @@ class Joined(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Composed(Step):
+    """Several elementwise steps that one kernel computes."""
+
+    steps: "tuple[Step, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged(Step):
     """Axes in another order, unit axes inserted or removed.
 
@@ -234,7 +241,8 @@ class Consumer:
 class Site:
     """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
-    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the next step, or the
+    ``producers`` are the last steps before the pad, in the order of execution. They read data of the dtype
+    ``produced_from`` ("" if unknown). ``input_visible``: the next step, or the
     consumer, may name the pad's input. ``overwritten``: the function has in-place calls, so that a tensor may hold
     other elements later.
     """
@@ -243,6 +251,7 @@ class Site:
     consumer: Consumer
     steps: tuple[Step, ...] = ()
     producers: tuple[Step, ...] = ()
+    produced_from: str = ""
     input_visible: bool = True
     overwritten: bool = False
 

@@ -54,6 +54,8 @@ class FoldExplicitPadding:
     - ``permute_dims``, ``expand_dims``, ``squeeze``, ``reshape`` of unit axes;
     - pads of other axes.
 
+    They may also be elementwise PrimFuncs, as the ONNX frontend emits for a Clip (``foldproof.fold.kernels``).
+
     An operand may vary per channel, but not along a padded axis. A step with other readers is computed a second time,
     on the tensor that is not padded.
 
@@ -218,7 +220,13 @@ class FoldExplicitPadding:
         return remove_unused(out, pads), tuple(reports)
 
     def _folding(self, global_var: ir.GlobalVar, pads: PadKernels) -> Folding:
-        return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)
+        return Folding(
+            name=global_var.name_hint,
+            prim_pads=pads,
+            kernels=pads.elementwise,
+            options=self.options,
+            accepts=self.accepts,
+        )
 
 
 def _require_functions(mod: Any) -> None:

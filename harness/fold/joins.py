@@ -43,6 +43,7 @@ class Graph:
     resolve: Callable[[Any], Any]
     order: Callable[[Any], float]
     step: Callable[[Any], tuple[Step, int] | None]
+    data: Callable[[Any, int], Any]
     near: Callable[[relax.Var], bool]
 
 
@@ -77,7 +78,7 @@ def _list_operands(graph: Graph, var: relax.Var) -> list[relax.Var] | None:
     if simple is not None:
         step, index = simple
         moves = isinstance(step, Padded | Rearranged)
-        return None if moves else [graph.alias(graph.value(var).args[index])]
+        return None if moves else [graph.alias(graph.data(var, index))]
     return _list_computed(graph, var) if op_name(graph.value(var)) in JOINING else None
 
 
@@ -114,5 +115,5 @@ def _list_steps(graph: Graph, var: relax.Var, source: relax.Var, rank: int) -> I
         yield _read_join(graph, var, source, rank)
     else:
         step, index = simple
-        yield from _list_steps(graph, graph.alias(graph.value(var).args[index]), source, rank)
+        yield from _list_steps(graph, graph.alias(graph.data(var, index)), source, rank)
         yield step

@@ -13,6 +13,7 @@ from tvm import ir, relax
 
 from foldproof.fold.bindings import Bindings
 from foldproof.fold.facts import Folded, Padded, PadFacts, Rearranged, Step
+from foldproof.fold.kernel_calls import build_op
 from foldproof.fold.paths import Path
 from foldproof.fold.reader import PAD, list_squeezed_axes, shape_of
 from foldproof.fold.spellings import build_crop
@@ -88,11 +89,12 @@ def move_operand(
         smaller = build_pad(operand, replace(pad, widths=outcome.kept), call, types[0][0])
         operand = _bind(bindings, (path.pad.__chandle__(), outcome.kept), smaller, path.pad, readers[0], moved)
     for (var, step, index), (ty, moving), reader in zip(path.steps, types[1:], readers[1:], strict=True):
-        again = (
-            _repeat_join(bindings, var, operand, ty, moving, moved)
-            if index < 0
-            else _repeat_step(bindings, var, step, index, operand, ty)
-        )
+        if index < 0:
+            again = _repeat_join(bindings, var, operand, ty, moving, moved)
+        elif bindings.kernel(var) is not None:
+            again = _repeat_kernel(bindings, var, operand, ty, reader, moved)
+        else:
+            again = _repeat_step(bindings, var, step, index, operand, ty)
         operand = _bind(bindings, (var.__chandle__(), operand.__chandle__()), again, var, reader, moved)
     return operand
 
@@ -145,9 +147,36 @@ def _repeat_join(
     new[join.source] = operand
     for one in join.between:
         lengths = _choose_lengths(shape_of(operand), bindings.values[one], moving)
-        again = _substitute(bindings, bindings.values[one], new, make_type(lengths, bindings.values[one].ty))
+        ty_of_one = make_type(lengths, bindings.values[one].ty)
+        kernel = bindings.kernel(one)
+        if kernel is not None:
+            data = bindings.alias(bindings.data(one, kernel.parameter))
+            again = _repeat_kernel(bindings, one, new[data], ty_of_one, var, moved)
+        else:
+            again = _substitute(bindings, bindings.values[one], new, ty_of_one)
         new[one] = _bind(bindings, (one.__chandle__(), operand.__chandle__()), again, one, var, moved)
     return _substitute(bindings, bindings.values[var], new, ty)
+
+
+def _repeat_kernel(
+    bindings: Bindings,
+    var: relax.Var,
+    operand: Any,
+    ty: Any,
+    reader: relax.Var,
+    moved: dict[tuple[Any, ...], relax.Var],
+) -> ir.Call:
+    """Return what a kernel computes of the tensor that is not padded, as ops of Relax, all but the last bound."""
+    kernel, call = bindings.kernel(var), bindings.values[var]
+    assert kernel is not None
+    last, lengths = operand, shape_of(relax.Var("result", ty))
+    for i, node in enumerate(kernel.nodes):
+        new = build_op(node, last, call, kernel.parameter)
+        of_node = make_type(lengths, relax.TensorType(dtype=node.dtype, ndim=ty.ndim, vdevice=ty.vdevice))
+        last = ir.Call(new.op, new.args, new.attrs, new.ty_args, call.span, of_node)
+        if node is not kernel.nodes[-1]:
+            last = _bind(bindings, (var.__chandle__(), operand.__chandle__(), i), last, var, reader, moved)
+    return last
 
 
 def _substitute(bindings: Bindings, call: ir.Call, new: VarMap[Any], ty: Any) -> ir.Call:

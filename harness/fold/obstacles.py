@@ -54,9 +54,9 @@ def _name_reader(bindings: Bindings, path: Path, user: relax.Var, operand: int) 
     name = op_name(value)
     if value is None:
         return Refused(Kind.STEP, "match_cast is not seen through")
-    if name == CALL_TIR:
+    if name == CALL_TIR and bindings.kernel(user) is None:
         return _name_kernel(bindings, str(value.args[0].name_hint))
-    if name in STEPS or name in JOINING:
+    if name in STEPS or name in JOINING or name == CALL_TIR:
         return _name_step(bindings, path, user, operand)
     shown = name.removeprefix("relax.")
     if name == PAD:
@@ -96,8 +96,8 @@ def _name_step(bindings: Bindings, path: Path, user: relax.Var, operand: int) ->
     found = bindings.step(user)
     if found is None:
         return _name_unread_step(bindings, path, call, shown)
-    joins = found[1] < 0  # all operands come from the pad, if they are not known otherwise
-    if not joins and (operand != found[1] or not bindings.alias(bindings.data(user, found[1])).same_as(end)):
+    numbered = found[1] >= 0 and bindings.kernel(user) is None  # else each operand that is computed is the data
+    if numbered and (operand != found[1] or not bindings.alias(bindings.data(user, found[1])).same_as(end)):
         roles = {"quantize": ("", "scale", "zero point"), "dequantize": ("", "scale", "zero point")}
         role = roles[shown][operand] if shown in roles else f"operand {operand}"
         return Refused(Kind.CONSUMER, f"the pad is the {role} of {shown}, not its data")
@@ -140,7 +140,8 @@ def _list_operands(bindings: Bindings, var: relax.Var, step: Step, index: int) -
     """Yield the operands of a step besides its data, each with its name and the expression in the IR."""
     call = bindings.values[var]
     if not isinstance(step, Joined):
-        others = [arg for i, arg in enumerate(call.args) if i != index]
+        kernel = bindings.kernel(var)
+        others = [arg for i, arg in enumerate(call.args) if i != index] if kernel is None else kernel.list_others(call)
         for (name, operand), arg in zip(list_other_operands(step), others, strict=False):
             yield f"the {name} of {step.op}", operand, arg
         return

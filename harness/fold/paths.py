@@ -49,14 +49,14 @@ def find_paths(bindings: Bindings, operand: Any) -> Iterator[Path]:
         var = bindings.alias(bindings.data(var, found[1]))
 
 
-def find_producers(bindings: Bindings, source: Any) -> tuple[Step, ...]:
-    """Return the last steps that compute ``source``, in the order of execution."""
+def find_producers(bindings: Bindings, source: Any) -> tuple[tuple[Step, ...], str]:
+    """Return the last steps that compute ``source``, in the order of execution, and the dtype of what they read."""
     producers: tuple[Step, ...] = ()
     var = bindings.alias(source)
     while isinstance(var, relax.Var) and len(producers) < MOST_PRODUCERS and (found := bindings.step(var)) is not None:
         producers = (found[0], *producers)
         var = bindings.alias(bindings.data(var, found[1]))
-    return producers
+    return producers, str(getattr(var.ty, "dtype", ""))
 
 
 def find_uses(bindings: Bindings, path: Path, met: VarMap[bool] | None = None) -> Iterator[tuple[Path, Use]]:
@@ -86,7 +86,8 @@ def _lengthen(
     """Return the path with the step that ``user`` is bound to, None if the path does not lead to its data."""
     step, index = found
     if index >= 0:
-        is_data = operand == index and bindings.alias(bindings.data(user, index)).same_as(end)
+        names = operand == index or bindings.kernel(user) is not None  # the operands of a kernel have no numbers
+        is_data = names and bindings.alias(bindings.data(user, index)).same_as(end)
         return Path(pad=path.pad, steps=(*path.steps, (user, step, index))) if is_data else None
     source = bindings.alias(bindings.data(user, index))
     if source.same_as(path.pad):

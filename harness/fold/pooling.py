@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from foldproof.fold.facts import Consumer, Joined, Kind, Refused, Step, Widths
+from foldproof.fold.facts import Composed, Consumer, Joined, Kind, Quantization, Refused, Step, Widths
 from foldproof.fold.lengths import list_lengths
 from foldproof.fold.propagated import Propagated, sum_padding
 from foldproof.fold.values import INTEGER_BITS
@@ -131,12 +131,14 @@ def never_wins(propagated: Propagated) -> bool:
 
 def _may_turn_zero(step: Step) -> bool:
     """Return whether the sign of a zero in ``values`` is not certain after a step."""
-    return step.op in _SIGN_OF_ZERO_UNKNOWN or isinstance(step, Joined)
+    if step.op == "dequantize":  # a product of +0.0 and a scale
+        return not (isinstance(step, Quantization) and all(scale > 0 for scale in step.scale.flat or (0.0,)))
+    return step.op in _SIGN_OF_ZERO_UNKNOWN or isinstance(step, Joined | Composed)
 
 
 _SIGN_OF_ZERO_UNKNOWN = frozenset(
     ("negative", "round", "ceil", "trunc", "floor", "sign", "sqrt", "multiply", "divide", "add", "subtract", "maximum")
-    + ("minimum", "dequantize", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
+    + ("minimum", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
     + ("erf", "nn.gelu", "nn.gelu_tanh", "nn.silu", "abs", "square", "nn.selu", "exp", "sigmoid", "log", "cos", "cosh")
     + ("power", "nn.prelu")
 )

@@ -114,7 +114,7 @@ def _refuse_unmoved(site: Site, origins: tuple[int | None, ...]) -> Refused:
 def _pass_steps(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
     """Return the border before the consumer, or the refusal of a step. What the ``kept`` widths add is data."""
     pad = site.pad
-    bounds = include_pad(find_bounds(pad.dtype, site.producers), pad, kept)
+    bounds = include_pad(find_bounds(pad.dtype, site.producers, site.produced_from), pad, kept)
     border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
     if any(width > 0 for sides in widths for width in sides):
         value = cast(pad.value, pad.dtype)

@@ -19,6 +19,7 @@ from foldproof.fold.facts import (
     Binary,
     Cast,
     Clip,
+    Composed,
     Joined,
     Kind,
     Operand,
@@ -57,6 +58,8 @@ def pass_step(border: Border, step: Step) -> Border | Refused:
         return _pass_rearranged(border, step)
     if isinstance(step, Padded):
         return _pass_pad(border, step)
+    if isinstance(step, Composed):
+        return pass_steps(border, step.steps)
     if isinstance(step, Joined):
         return _pass_joined(border, step)
     if not values.is_known(step.op, border.dtype, step.dtype):
@@ -113,12 +116,16 @@ def list_other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
         return (("scale", step.scale), ("zero point", step.zero_point))
     if isinstance(step, Joined):
         return tuple(_list_joined_operands(step))
+    if isinstance(step, Composed):
+        return tuple(named for inner in step.steps for named in list_other_operands(inner))
     return ()
 
 
 def list_ops(step: Step) -> Iterator[str]:
     """Yield the op of a step, and those of the steps within."""
     yield step.op
+    for inner in step.steps if isinstance(step, Composed) else ():
+        yield from list_ops(inner)
     for operand in step.operands if isinstance(step, Joined) else ():
         for inner in () if isinstance(operand, Operand) else operand:
             yield from list_ops(inner)

@@ -18,7 +18,7 @@ from tvm.sym import Analyzer
 
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.backend import describe_folded
-from foldproof.fold.bindings import Bindings, PrimPads, Use
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads, Use
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
 from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
@@ -39,6 +39,7 @@ class Folding:
 
     name: str
     prim_pads: PrimPads
+    kernels: PrimKernels = lambda _: None
     options: Options = field(default_factory=Options)
     accepts: Accepts | None = None
 
@@ -49,7 +50,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     fold_first = partial(_fold_before_merging, folding)
     while True:
         function, bindings = simplify_pads(
-            folding.name, function, folding.prim_pads, reports, fold_first, explain=explain
+            folding.name, function, folding.prim_pads, reports, fold_first, folding.kernels, explain=explain
         )
         reports += _fold_consumers(folding, bindings, _find_fold)
         folded = rebuild(bindings)
@@ -147,10 +148,13 @@ def _decide(
     if pad is None:
         pad, source = bindings.pad(path.pad), bindings.source(path.pad)
     assert pad is not None
+    bounded = consumer.family in _BOUNDED or _casts(path)
+    producers, produced_from = find_producers(bindings, source) if bounded else ((), "")
     site = Site(
         pad=pad,
         steps=path.facts,
-        producers=find_producers(bindings, source) if consumer.family in _BOUNDED or _casts(path) else (),
+        producers=producers,
+        produced_from=produced_from,
         consumer=consumer,
         input_visible=bindings.visible(source, path.steps[0][0] if path.steps else user),
         overwritten=bindings.in_place,

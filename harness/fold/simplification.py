@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from tvm import relax
 
 from foldproof.fold import moves, paths
-from foldproof.fold.bindings import Bindings, PrimPads
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
 from foldproof.fold.pad_pairs import Cancelled
 from foldproof.fold.paths import Path, find_users
@@ -23,6 +23,7 @@ def simplify_pads(
     prim_pads: PrimPads,
     reports: list[Report],
     fold_first: FoldFirst,
+    kernels: PrimKernels = lambda _: None,
     *,
     explain: bool = True,
 ) -> tuple[relax.Function, Bindings]:
@@ -30,22 +31,22 @@ def simplify_pads(
 
     ``fold_first`` folds pads that would not fold after they are merged.
     """
-    bindings = Bindings(function, prim_pads, explain=explain)
+    bindings = Bindings(function, prim_pads, kernels, explain=explain)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads, explain=explain)
+            bindings = Bindings(function, prim_pads, kernels, explain=explain)
         if any(find_merge(bindings, pad) for pad in bindings.pads) and (before := fold_first(bindings)):
             found += before
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads, explain=explain)
+            bindings = Bindings(function, prim_pads, kernels, explain=explain)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = Bindings(function, prim_pads, explain=explain)
+        bindings = Bindings(function, prim_pads, kernels, explain=explain)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:

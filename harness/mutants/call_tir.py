@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tvm import tirx
 
 from foldproof.case import Pad
+from foldproof.case import Step as CaseStep
 from foldproof.fold import fold as pass_module
-from foldproof.fold import pad_kernels, primfunc
-from foldproof.fold.facts import PadFacts, Widths
+from foldproof.fold import kernel_calls, kernels, pad_kernels, primfunc
+from foldproof.fold.facts import Binary, PadFacts, Step, Unary, Widths
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype
@@ -68,6 +70,24 @@ def prim_mirror_taken_for_constant() -> Pass:
     return retype(patch_pass(pad_kernels, read_prim_pad=constant))
 
 
+def maximum_kernel_read_as_minimum() -> Pass:
+    """The pass takes a kernel of a maximum for one of a minimum."""
+    return retype(patch_pass(kernels, _BINARY={**kernels._BINARY, tirx.Max: "minimum"}))
+
+
+def kernel_not_evaluated() -> Pass:
+    """The pass does not evaluate what an elementwise kernel makes of the border."""
+
+    def node(*args: Any) -> Step | None:
+        found = _node(*args)
+        return Unary(op="nn.relu", dtype=found.dtype) if isinstance(found, Binary) else found
+
+    _node = kernel_calls._read_node
+    return retype(patch_pass(kernel_calls, _read_node=node))
+
+
+_MAXIMUM = CaseStep(kind="maximum", operand=(2.0,), form="call_tir")
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="call_tir", make=prim_widths_swapped, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
     Mutant(
@@ -86,5 +106,11 @@ MUTANTS: tuple[Mutant, ...] = (
         make=prim_mirror_taken_for_constant,
         witness=witness_case("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
     ),
+    Mutant(
+        kind="call_tir",
+        make=maximum_kernel_read_as_minimum,
+        witness=witness_case("conv1d", BARE, steps=(CaseStep(kind="maximum", operand=(0.0,), form="call_tir"),)),
+    ),
+    Mutant(kind="call_tir", make=kernel_not_evaluated, witness=witness_case("conv1d", BARE, steps=(_MAXIMUM,))),
 )
 """The mutants of this module."""

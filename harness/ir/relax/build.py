@@ -139,8 +139,10 @@ def _call_quantizing(place: Place, after: str, data: relax.Expr, params: Params)
 
 def _call_binary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     [operand] = _make_parameters(place, params)
-    op = getattr(relax.op, place.step.kind)
-    return op(operand, data) if place.step.swapped else op(data, operand)
+    operands = (operand, data) if place.step.swapped else (data, operand)
+    if place.step.form == "call_tir":  # as the ONNX frontend emits a Clip
+        return relax.BlockBuilder.current().call_te(getattr(topi, place.step.kind), *operands)
+    return getattr(relax.op, place.step.kind)(*operands)
 
 
 def _call_unary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:

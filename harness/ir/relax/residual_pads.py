@@ -145,6 +145,8 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
         return value.args[1].fields[0], axes
     if name in _SLICES:
         return value.args[0], axes
+    if name == _CALL_TIR and _is_choice(module, value):
+        return _find_computed(value.args[1].fields, value, values), axes
     if isinstance(value, relax.TupleGetItem):
         split: Any = values.get(value.tuple_value)
         return (split.args[0], axes) if _op_name(split) == "relax.split" else (None, frozenset())
@@ -154,13 +156,22 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
     return (value.args[0], moves[name](value, axes)) if name in moves else (None, frozenset())
 
 
+def _is_choice(module: Module, call: Any) -> bool:
+    """Return whether a ``call_tir`` calls a maximum or minimum of topi, by the name of its function."""
+    return str(call.args[0].name_hint).rstrip("0123456789_") in ("maximum", "minimum")
+
+
 def _find_computed_operand(call: Any, values: Values) -> Any:
     """Return the only operand that is bound in the function, if it has the rank of the result; else None.
 
     Constants and parameters are not after a pad. Several operands, as of ``x * sigmoid(x)``, count as the tensor that
     all of them come from through elementwise ops.
     """
-    computed = [arg for arg in call.args if isinstance(arg, relax.Var) and arg in values]
+    return _find_computed(call.args, call, values)
+
+
+def _find_computed(operands: Any, call: Any, values: Values) -> Any:
+    computed = [arg for arg in operands if isinstance(arg, relax.Var) and arg in values]
     if len(computed) > 1:
         computed = list(dict.fromkeys(_find_origin(arg, values) for arg in computed))
     same_rank = len(computed) == 1 and computed[0] is not None and int(computed[0].ty.ndim) == int(call.ty.ndim)
