@@ -46,6 +46,7 @@ class CaseBuilder:
     producers: list[Step] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     symbolic: tuple[str, ...] = ()
+    input_stride: int = 1
     extra_outputs: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
 
@@ -80,6 +81,7 @@ class CaseBuilder:
             ceil_mode=self.ceil_mode,
             count_include_pad=self.count_include_pad,
             symbolic=self.symbolic,
+            input_stride=self.input_stride,
             extra_outputs=self.extra_outputs,
             fills=self.fills or self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),

@@ -120,6 +120,7 @@ CHAINS_FOLDABLE = (
     Scenario(name="symbolic", families=EVERY, start=variants.symbolic_lengths),
     Scenario(name="constant weight", families=WEIGHTED, start=variants.constant_weight),
     Scenario(name="bounded below", families=("max_pool",), start=variants.bounded_producer),
+    Scenario(name="after a stride", families=("conv", "max_pool", "avg_pool"), start=variants.strided_input),
     Scenario(name="bounded below, symbolic", families=("max_pool",), start=variants.symbolic_bounded),
     Scenario(name="ceil_mode, symbolic", families=POOLS, start=variants.symbolic_ceil),
 )
@@ -204,6 +205,12 @@ CHAINS_UNFOLDABLE = (
     ),
     Scenario(name="mirrored, call_tir", families=EVERY, violate=chain_violations.mirror_call_tir),
     Scenario(
+        name="mirrored or of another value after a stride",
+        families=("conv", "max_pool", "avg_pool"),
+        start=variants.strided_pad,
+        violate=chain_violations.mirror_or_change_value,
+    ),
+    Scenario(
         name="mirrored, in a chain", families=EVERY, start=chains.neutral_chain, violate=chain_violations.mirror_chain
     ),
 )
@@ -256,6 +263,9 @@ WEIGHTS = {
     "unit axes": 2,
     "batch or channels beside": 3,
     "symbolic": 3,
+    "after a stride": 4,
+    "bounded below, symbolic": 3,
+    "window in the border, symbolic": 4,
     "constant weight": 3,
     "second channel of an operand": 4,
     "operand along a padded axis": 4,

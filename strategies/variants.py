@@ -126,11 +126,30 @@ def symbolic_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
+def strided_input(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw symbolic lengths after a strided layer, which are expressions, and perhaps a chain after the pad."""
+    return _stride(draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec))
+
+
+def strided_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw symbolic lengths after a strided layer: a pad as an op, or as the ONNX frontend emits it."""
+    return _stride(legal_pad(draw, spec))
+
+
+def _stride(builder: CaseBuilder) -> CaseBuilder:
+    draw, spatial = builder.draw, builder.spec.spatial
+    builder.symbolic = draw(st.sampled_from([("N", *spatial), (spatial[-1],), tuple(spatial)]))
+    builder.input_stride = draw(st.sampled_from([2, 3]))
+    builder.pad = replace(builder.pad, form=draw(st.sampled_from(["call_tir", "call_tir", "op"])))
+    return builder
+
+
 def symbolic_bounded(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw relu, pad with 0, max_pool over symbolic lengths, none of which has a window in the border."""
     builder = bounded_producer(draw, spec)
     builder.producers = [draw(st.sampled_from([step("relu"), step("maximum", 0.0), Step(kind="clip", low=0.0)]))]
     builder.symbolic = draw(st.sampled_from([("N", *spec.spatial), tuple(spec.spatial), (spec.spatial[-1],)]))
+    builder.input_stride = draw(st.sampled_from([1, 1, 2]))
     return builder
 
 

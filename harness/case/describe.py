@@ -28,6 +28,8 @@ def describe(case: Case) -> str:
         One line per part of the case, without the parts that are at their default.
     """
     lines = [_headline(case)]
+    if case.input_stride > 1:
+        lines.append(_row("before pad", f"strided_slice of the spatial axes, stride {case.input_stride}"))
     lines += [_row("before pad", _step(step, "")) for step in case.producers]
     lines.append(_row("pad", _pad(case)))
     lines += [_row(letter, _axis(axis)) for letter, axis in case.lettered_axes]

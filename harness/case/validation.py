@@ -172,6 +172,8 @@ def _check_steps(case: "Case") -> None:
     for step in case.producers:
         member("step before the pad", step.kind, ELEMENTWISE)
     require(not case.producers or not case.pads_weight, "producers must be empty if the pad is on the weight")
+    strided = case.input_stride > 1 and case.pads_weight
+    require(not strided, f"input_stride must be 1 if the pad is on the weight, not {case.input_stride}")
     for place in (*case.producer_places, *case.step_places):
         member(f"dtype that {place.step.kind} reads", place.dtype, TAKES[place.step.kind])
     for place in case.step_places:

@@ -98,8 +98,9 @@ def _align_parameters(case: Case, place: Place) -> Parameters:
     for name, values in flat_parameters(place).items():
         if len(values) > 1:
             before = _count_before(case, place)
-            length = case.data_dims[step.axis] if step.axis in order else 1
-            values = values[np.clip(np.arange(length) + before, 0, len(values) - 1)]
+            length = case.input_dims[step.axis] if step.axis in order else 1
+            stride = case.input_stride if step.axis in case.spec.spatial else 1
+            values = values[np.clip(np.arange(length) // stride + before, 0, len(values) - 1)]
             values = values.reshape(shape if step.axis in order else [1] * len(order))
         aligned[name] = values
     return aligned

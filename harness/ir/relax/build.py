@@ -73,6 +73,8 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     data, weight = params["x"], params.get("w")
     if case.constant_weight:
         weight = relax.const(inputs(case, case.fills[0], SEMANTICS)["w"], case.kernel_dtype)
+    if case.input_stride > 1:
+        data = builder.emit(_read_strided(case, data), "strided")
     for place in case.producer_places:
         data = builder.emit(_call_step(place, "", data, params), _variable_name(place))
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
@@ -92,6 +94,13 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
         else:
             outputs.append(padded if name == "returned" else results[0])
     return outputs
+
+
+def _read_strided(case: Case, data: relax.Expr) -> relax.Expr:
+    """Return every so many elements of the spatial axes: a symbolic length becomes an expression."""
+    axes = [i for i, letter in enumerate(case.input_layout) if letter in case.spec.spatial]
+    ends = [data.ty.shape.values[i] for i in axes]
+    return relax.op.strided_slice(data, axes, [0] * len(axes), ends, [case.input_stride] * len(axes))
 
 
 # --- pads ---------------------------------------------------------------------------------------------

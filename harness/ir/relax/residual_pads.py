@@ -108,8 +108,11 @@ def _find_padded_axes(module: Module, call: Any) -> Axes | None:
 
 
 def _find_pad_block(module: Module, call: Any) -> Any:
-    """Return the only block of the PrimFunc that a ``call_tir`` calls, if that block pads; else None."""
-    if _op_name(call) != _CALL_TIR or len(call.args[1].fields) != 1:
+    """Return the only block of the PrimFunc that a ``call_tir`` calls, if that block pads; else None.
+
+    The PrimFunc has one tensor. Its other operands are symbolic lengths, where a length is an expression.
+    """
+    if _op_name(call) != _CALL_TIR or not _takes_one_tensor(call):
         return None
     node = module[call.args[0]].body
     while not (hasattr(node, "name_hint") and node.name_hint != "root"):
@@ -117,6 +120,10 @@ def _find_pad_block(module: Module, call: Any) -> Any:
         if node is None:
             return None
     return node if str(node.name_hint).endswith("PadInput") else None
+
+
+def _takes_one_tensor(call: Any) -> bool:
+    return [isinstance(field.ty, relax.TensorType) for field in call.args[1].fields].count(True) == 1
 
 
 def _find_moved_axes(block: Any) -> set[int]:
