@@ -17,13 +17,14 @@ from tvm.sym import Analyzer
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads, Use, has_pads
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
+from foldproof.fold.joined_pads import find_joined
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.propagation import list_ops
 from foldproof.fold.reader import read_consumer, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide
-from foldproof.fold.simplification import find_merge, simplify_pads
+from foldproof.fold.simplification import find_merge, list_joins, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
 """Return whether a backend takes a consumer with the padding that it would get."""
@@ -49,14 +50,18 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
         function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports, folding.kernels)
         reports += _fold_consumers(folding, bindings)
         folded = rebuild(bindings)
-        if folded.same_as(function) or not any(
-            find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead
-        ):
+        if folded.same_as(function) or not _goes_on(bindings):
             break
         function = folded  # what folded left a pad without its other reader: now it can join its neighbour
     if explain:
         reports += _explain_refusals(folding, bindings)
     return folded, reports
+
+
+def _goes_on(bindings: Bindings) -> bool:
+    """Return whether pads that have lost a reader can become one now."""
+    merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
+    return merges or any(find_joined(bindings, var) for var in list_joins(bindings))
 
 
 def _fold_consumers(folding: Folding, bindings: Bindings) -> Iterator[Report]:
