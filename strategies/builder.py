@@ -94,7 +94,7 @@ class CaseBuilder:
             self.pad = replace(self.pad, form="call_tir")
         if self.spec.weighted and self.draw(st.sampled_from([False] * 7 + [True])):
             self.constant_weight = True
-        follows_batch = any(step.axis == "N" for step in (*self.producers, *self.steps))
+        follows_batch = any(step.axis == "N" or step.form == "concat" for step in (*self.producers, *self.steps))
         if not follows_batch and not self.lacks_batch and self.draw(st.sampled_from([False] * 15 + [True])):
             self.symbolic = tuple(dict.fromkeys((*self.symbolic, "N")))
 

@@ -215,6 +215,8 @@ CHAINS_UNFOLDABLE = (
     ),
 )
 
+# A case has one chain of data. Pads alike before one op are tested on modules, in tests/fold/test_joined_pads.py.
+
 BOUNDARIES = (
     Scenario(name="one side not counted", families=("avg_pool",), start=boundaries.one_excluded_side),
     Scenario(name="last window overhangs", families=("avg_pool",), start=boundaries.overhang),
@@ -239,6 +241,7 @@ BOUNDARIES = (
     Scenario(name="corners", families=WEIGHTED, start=boundaries.corners),
     Scenario(name="nested crop", families=EVERY, start=boundaries.nested_crop),
     Scenario(name="cropped again", families=EVERY, start=boundaries.crop_after_pad),
+    Scenario(name="padded by a concat", families=EVERY, start=boundaries.pad_as_concat),
     Scenario(name="cropped by a slice", families=EVERY, start=boundaries.crop_as_slice),
     Scenario(name="corrected", families=CONVS, start=boundaries.corrected_integers),
     Scenario(name="floats of another value", families=CONVS, start=boundaries.floats_of_another_value),
@@ -295,6 +298,7 @@ WEIGHTS = {
     "nested crop": 10,
     "cropped again": 8,
     "cropped by a slice": 5,
+    "padded by a concat": 3,
     "corrected": 10,
     "floats of another value": 6,
     "channel of zeros": 4,

@@ -119,9 +119,10 @@ def _suffix(step: Step) -> str:
 
 def _nested(step: Step, after: str) -> str:
     sides = ", ".join(f"{letter} {(before, after)}" for letter, before, after in step.widths)
-    if step.form != "op":
+    if step.form not in ("op", "concat"):
         return f"{step.form} that crops {sides or 'nothing'}"
-    return f"pad {step.value!r}, {sides or 'no axis'}"
+    form = " as a concat" if step.form == "concat" else ""
+    return f"pad {step.value!r}{form}, {sides or 'no axis'}"
 
 
 _WORDS: dict[tuple[str, ...], Callable[[Step, str], str]] = {

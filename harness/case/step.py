@@ -37,8 +37,9 @@ EXTRA = "UV"
 CROPS = ("strided_slice", "split", "take")
 """Forms of a pad step that only crops."""
 
-STEP_FORMS = ("op", *CROPS, "call_tir")
-"""How a graph spells a step: as its op; a crop as a slice, a piece of a split, or a take; a maximum as a kernel."""
+STEP_FORMS = ("op", *CROPS, "concat", "call_tir")
+"""How a graph spells a step: as its op; a crop as a slice, a piece of a split, or a take; a pad as a concat with a
+constant; a maximum as a kernel."""
 
 KERNELS = ("maximum", "minimum")
 """Kinds that a graph may spell as a call of an elementwise kernel, as of an ONNX Clip."""
@@ -214,8 +215,12 @@ def _check_widths(step: Step) -> None:
 
 def _check_form(step: Step) -> None:
     member("form of a step", step.form, STEP_FORMS)
-    one_of(f"form of {step.kind}", step.form, ("op", "call_tir") if step.kind in KERNELS else ("op", *CROPS))
+    one_of(f"form of {step.kind}", step.form, ("op", "call_tir") if step.kind in KERNELS else ("op", "concat", *CROPS))
     if step.form in ("op", "call_tir"):
+        return
+    if step.form == "concat":
+        require(all(width >= 0 for _, *sides in step.widths for width in sides), "widths of a concat must be >= 0")
+        require(len(step.widths) <= 1, f"widths of a concat must name one axis, not {len(step.widths)}")
         return
     require(all(width <= 0 for _, *sides in step.widths for width in sides), f"widths of a {step.form} must be <= 0")
     require(step.value == 0, f"value of a {step.form} must be 0.0 (it is not used), not {step.value!r}")

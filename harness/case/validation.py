@@ -181,7 +181,8 @@ def _check_steps(case: "Case") -> None:
             require(not case.pads_weight, "steps must not have a pad if the pad is on the weight")
             _check_value(place.step.value, place.dtype)
             for letter, *_ in place.step.widths if place.step.form != "op" else ():
-                require(letter not in case.symbolic, f"{place.step.form} crops {letter}, whose length is symbolic")
+                require(letter not in case.symbolic, f"{place.step.form} changes {letter}, whose length is symbolic")
+            require(place.step.form != "concat" or not case.symbolic, "symbolic must be empty beside a concat")
 
 
 def _check_parameters(case: "Case") -> None:

@@ -18,7 +18,7 @@ from foldproof.fold.joins import JOINING, Graph, Join, find_join
 from foldproof.fold.kernel_calls import Kernel, read_call
 from foldproof.fold.kernels import Node
 from foldproof.fold.reader import CALL_TIR, CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
-from foldproof.fold.spellings import SPLIT, may_crop, read_crop
+from foldproof.fold.spellings import CONCAT, SPLIT, may_border, may_crop, read_border, read_crop
 from foldproof.fold.varmap import VarMap
 
 Use = tuple[relax.Var | None, int]
@@ -43,7 +43,7 @@ def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
 
 
 def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
-    return name == PAD or (name in CALLS and prim_pads(value) is not None)
+    return name == PAD or may_border(name, value) or (name in CALLS and prim_pads(value) is not None)
 
 
 def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
@@ -151,6 +151,10 @@ class Bindings:
             self.unknown.append((var, facts))
         elif facts is not None:
             self._facts[var] = facts
+            self.pads.append(var)
+            self._padded[var] = True
+        elif plain and name == CONCAT and (border := read_border(value, self.resolve)) is not None:
+            self._facts[var], self._sources[var] = border
             self.pads.append(var)
             self._padded[var] = True
         elif plain and self._padded and any(read in self._padded for read, _ in self._reads[var]):
@@ -286,7 +290,7 @@ class Bindings:
         for memory in (self._steps, self._simple_steps, self._joins, self._kernels):
             memory.pop(var)
         self.crops.pop(var)
-        if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
+        if self._facts.get(var) is not None:  # a pad becomes another one
             self._facts[var] = read_pad(value)
         self.values[var] = self.replaced[var] = value
         self._use(value, var)
@@ -335,7 +339,7 @@ class Bindings:
 
 _OTHERS = JOINING | {SPLIT}
 
-_REMOVABLE = STEPS | _OTHERS
+_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS
 
 _PLAIN = (relax.Var, ir.GenericConst)
 

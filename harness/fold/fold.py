@@ -29,6 +29,7 @@ class FoldExplicitPadding:
     identity    ``pad(x, 0 everywhere)``, any mode, value, consumer   ``x``
     nested      ``pad(pad(x, v, c), w, c)``                           ``pad(x, v + w, c)``
     cancelled   ``pad(f(pad(x, w, c)), -w)``, any mode and value      ``f(x)``; of other widths what is left of both
+    joined      ``add(pad(x, w, a), pad(y, w, b))``, also concat  ``pad(add(x, y), w, a + b)``
     conv        ``conv(pad(x, w, 0), k, padding=p)``, 1d to 3d        ``conv(x, k, padding=p + w)``
     transposed  ``conv_transpose(pad(x, w, 0), k, padding=p)``        ``conv_transpose(x, k, padding=p - w * stride)``
     max_pool    ``max_pool(pad(x, w, lowest), padding=p)``            ``max_pool(x, padding=p + w)``
@@ -63,8 +64,9 @@ class FoldExplicitPadding:
     emits. The body of the PrimFunc is proved to be a pad (``foldproof.fold.primfunc``). It goes with its last call.
     After a strided layer the PrimFunc takes symbolic lengths as scalars, which have to be those of the types. A pad of
     either form that is not understood is refused with a reason.
-    After a pad, a crop may be a ``strided_slice``, a piece of ``split`` or a ``take`` of a range, too
-    (``foldproof.fold.spellings``). A ``match_cast`` to the type that its operand has is another name for it.
+    Other spellings are read, too (``foldproof.fold.spellings``): a ``concat`` of one tensor and constants of one value
+    as a pad; after a pad, ``strided_slice``, a piece of ``split`` and ``take`` of a range as a crop. A ``match_cast``
+    to the type that its operand has is another name for it.
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that

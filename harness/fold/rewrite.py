@@ -20,6 +20,7 @@ from foldproof.fold import moves, paths, replacement
 from foldproof.fold.backend import describe_folded
 from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads, Use
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
+from foldproof.fold.joined_pads import find_joined
 from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.propagation import list_ops
@@ -27,7 +28,7 @@ from foldproof.fold.reader import read_consumer, read_operand_types, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide, list_outcomes
-from foldproof.fold.simplification import find_merge, merge_all, simplify_pads
+from foldproof.fold.simplification import find_merge, list_joins, merge_all, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
 """Return whether a backend takes a consumer as it would be after the fold."""
@@ -54,14 +55,18 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
         )
         reports += _fold_consumers(folding, bindings, _find_fold)
         folded = rebuild(bindings)
-        if folded.same_as(function) or not any(
-            find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead
-        ):
+        if folded.same_as(function) or not _goes_on(bindings):
             break
         function = folded  # what folded left a pad without its other reader: now it can join its neighbour
     if explain:
         reports += _explain_refusals(folding, bindings)
     return folded, reports
+
+
+def _goes_on(bindings: Bindings) -> bool:
+    """Return whether pads that have lost a reader can become one now."""
+    merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
+    return merges or any(find_joined(bindings, var) for var in list_joins(bindings))
 
 
 FindFold = Callable[[Folding, Bindings, relax.Var], tuple[Path, Folded] | None]

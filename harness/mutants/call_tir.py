@@ -8,9 +8,9 @@ from tvm import tirx
 
 from foldproof.case import Pad
 from foldproof.case import Step as CaseStep
+from foldproof.fold import Refused, kernel_calls, kernels, pad_kernels, primfunc
 from foldproof.fold import fold as pass_module
-from foldproof.fold import kernel_calls, kernels, pad_kernels, primfunc
-from foldproof.fold.facts import Binary, PadFacts, Refused, Step, Unary, Widths
+from foldproof.fold.facts import Binary, PadFacts, Step, Unary, Widths
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype

@@ -201,6 +201,8 @@ def _call_reshape(place: Place, after: str, data: relax.Expr, params: Params) ->
 
 def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     sides = {letter: (before, after) for letter, before, after in place.step.widths}
+    if place.step.form == "concat":
+        return _concat(data, [(place.layout.index(x), *pair) for x, pair in sides.items()], place.step.value)
     if place.step.form != "op":
         return _CROPS[place.step.form](data, [(place.layout.index(x), *pair) for x, pair in sides.items()])
     flat = [width for letter in place.layout for width in sides.get(letter, (0, 0))]
@@ -208,7 +210,7 @@ def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> rel
 
 
 Crops = list[tuple[int, int, int]]
-"""(axis, width before, width after), both <= 0."""
+"""(axis, width before, width after)"""
 
 
 def _slice(data: relax.Expr, crops: Crops) -> relax.Expr:
@@ -234,6 +236,19 @@ def _take(data: relax.Expr, crops: Crops) -> relax.Expr:
     [(axis, before, after)] = crops
     length = int(data.ty.shape.values[axis])
     return relax.op.take(data, relax.const(np.arange(-before, length + after), "int64"), axis=axis)
+
+
+def _concat(data: relax.Expr, border: Crops, value: float) -> relax.Expr:
+    """Return the data between constants of one value."""
+    if not any(before or after for _, before, after in border):
+        return _slice(data, border)
+    [(axis, *sides)] = border
+    lengths, dtype = [int(length) for length in data.ty.shape.values], str(data.ty.dtype)
+    ends = [[*lengths[:axis], side, *lengths[axis + 1 :]] for side in sides]
+    before, after = (
+        [relax.const(np.full(end, value).astype(np.dtype(dtype)), dtype)] if end[axis] else [] for end in ends
+    )
+    return relax.op.concat([*before, data, *after], axis=axis)
 
 
 _CROPS: dict[str, Callable[[relax.Expr, Crops], relax.Expr]] = {

@@ -99,12 +99,23 @@ def _find_padded_axes(module: Module, call: Any) -> Axes | None:
     """Return the axes that a pad changes, empty for an identity pad; None for any other call."""
     if _op_name(call) == _PAD:
         return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _equals(width, 0))
+    if _find_bordered(call) is not None:
+        return frozenset([int(call.attrs.axis) % int(call.ty.ndim)])
     block = _find_pad_block(module, call)
     if block is None:
         return None
     before, after = (list(ty.shape.values) for ty in (call.args[1].fields[0].ty, call.ty))
     longer = {i for i, (a, b) in enumerate(zip(before, after, strict=True)) if not same(a, b)}
     return frozenset(longer | _find_moved_axes(block))
+
+
+def _find_bordered(call: Any) -> Any:
+    """Return the only operand of a ``concat`` beside constants, None for any other call."""
+    if _op_name(call) != "relax.concat" or not isinstance(call.args[0], relax.Tuple):
+        return None
+    fields = list(call.args[0].fields)
+    others = [field for field in fields if not isinstance(field, ir.GenericConst)]
+    return others[0] if len(others) == 1 and len(fields) > 1 else None
 
 
 def _find_pad_block(module: Module, call: Any) -> Any:
@@ -152,6 +163,8 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
         return value.args[1].fields[0], axes
     if name in _SLICES:
         return value.args[0], axes
+    if _find_bordered(value) is not None:
+        return _find_bordered(value), axes
     if name == _CALL_TIR and _is_choice(module, value):
         return _find_computed(value.args[1].fields, value, values), axes
     if isinstance(value, relax.TupleGetItem):
