@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from foldproof.case import Axis, Pad, Step, dtypes, ops
 from foldproof.case.step import CROPS
 from foldproof.strategies.builder import CaseBuilder, dequantized_pad, legal_pad
-from foldproof.strategies.chains import Steps, add_permute, fits, neutral_value, settle, step
+from foldproof.strategies.chains import Steps, add_permute, fits, neutral_value, settle, step, ungroup
 
 
 def _short_pad(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> CaseBuilder:
@@ -185,6 +185,8 @@ _ONE_STEP: tuple[tuple[float, Steps], ...] = (
     (-3.0, (Step(kind="clip", low=0.0, high=6.0),)),
     (3.0, (Step(kind="clip", low=-2.0, high=0.0),)),
     (3.0, (step("minimum", 0.0),)),
+    (3.0, (Step(kind="minimum", operand=(0.0,), form="call_tir"),)),
+    (0.0, (Step(kind="maximum", operand=(2.0,), form="call_tir"),)),
     (3.0, (step("relu"),)),
     (0.0, (step("maximum", 2.0),)),
     (0.0, (step("subtract", 1.0),)),
@@ -354,9 +356,25 @@ def crop_as_slice(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     form = draw(st.sampled_from(CROPS))
     widths = (spec.spatial[i], *draw(st.sampled_from([(-1, 0), (0, -1), (-1, -1), (-3, 0), (0, 0)])))
     builder.steps.append(Step(kind="pad", widths=(widths,), form=form))
+    builder.symbolic = tuple(letter for letter in builder.symbolic if letter != spec.spatial[i])
     settle(builder)
     if draw(st.sampled_from([False, False, True])):
         add_permute(builder)
+    return builder
+
+
+def pad_as_concat(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a pad and, perhaps after a step, a concat with constants: of the same value or another, along any axis."""
+    builder = _short_pad(draw, spec)
+    builder.symbolic = ()
+    ungroup(builder)
+    builder.pad = replace(builder.pad, value=neutral_value(builder))
+    builder.steps = list(draw(st.sampled_from([(), (), (step("round"),)])))
+    value = draw(st.sampled_from([neutral_value(builder), neutral_value(builder), 3.0, 0.0]))
+    letter = draw(st.sampled_from([*spec.spatial, *spec.spatial, "C"]))
+    widths = (letter, *draw(st.sampled_from([(1, 0), (0, 2), (1, 1), (0, 0)])))
+    builder.steps.append(Step(kind="pad", value=value, widths=(widths,), form="concat"))
+    settle(builder)
     return builder
 
 

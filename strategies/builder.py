@@ -46,6 +46,7 @@ class CaseBuilder:
     producers: list[Step] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     symbolic: tuple[str, ...] = ()
+    input_stride: int = 1
     extra_outputs: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
 
@@ -80,6 +81,7 @@ class CaseBuilder:
             ceil_mode=self.ceil_mode,
             count_include_pad=self.count_include_pad,
             symbolic=self.symbolic,
+            input_stride=self.input_stride,
             extra_outputs=self.extra_outputs,
             fills=self.fills or self.draw(values.fills(self.spec.family)),
             seed=self.draw(values.SEEDS),
@@ -92,7 +94,7 @@ class CaseBuilder:
             self.pad = replace(self.pad, form="call_tir")
         if self.spec.weighted and self.draw(st.sampled_from([False] * 7 + [True])):
             self.constant_weight = True
-        follows_batch = any(step.axis == "N" for step in (*self.producers, *self.steps))
+        follows_batch = any(step.axis == "N" or step.form == "concat" for step in (*self.producers, *self.steps))
         if not follows_batch and not self.lacks_batch and self.draw(st.sampled_from([False] * 15 + [True])):
             self.symbolic = tuple(dict.fromkeys((*self.symbolic, "N")))
 

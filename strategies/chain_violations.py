@@ -287,6 +287,15 @@ def pad_batch_with_other_value(builder: CaseBuilder) -> None:
     builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)), batch=batch, channel=channel)
 
 
+def mirror_or_change_value(builder: CaseBuilder) -> None:
+    """Use a value that is not neutral, or a mode that mirrors. Nothing is between pad and consumer."""
+    if builder.draw(st.booleans()):
+        mirror(builder, mode=builder.draw(st.sampled_from(["reflect", "circular"])))
+        return
+    wrong = values.above_lowest if builder.spec.family == "max_pool" else values.nonzeros
+    builder.pad = replace(builder.pad, value=builder.draw(wrong(builder.dtype)))
+
+
 def mirror_call_tir(builder: CaseBuilder) -> None:
     """Use a PrimFunc that mirrors, with a border no wider than the data allows."""
     mirror(builder, mode=builder.draw(st.sampled_from(["reflect", "circular"])))

@@ -47,6 +47,8 @@ _KEEPING_ZERO = (
     step("maximum", 0.0, swapped=True),
     step("minimum", 6.0),
     step("minimum", 0.0),
+    Step(kind="maximum", operand=(0.0,), form="call_tir"),
+    Step(kind="minimum", operand=(6.0,), form="call_tir"),
     step("add", 0.0),
     step("subtract", 0.0),
     step("multiply", 3.0, swapped=True),
@@ -54,6 +56,8 @@ _KEEPING_ZERO = (
     Step(kind="astype", out_dtype="float32"),
 )
 _KEEPING_ZERO_FLOATS = (
+    step("hardswish"),
+    step("softsign"),
     step("sqrt"),
     step("multiply", 0.1),
     step("divide", 127.5),
@@ -97,6 +101,8 @@ _TO_ZERO_SIGNED: tuple[tuple[float, Steps], ...] = (
     (-2.0, (Step(kind="clip", low=0.0, high=6.0),)),
     (-1.0, (step("maximum", 0.0),)),
     (3.0, (step("negative"), step("relu"))),
+    (-1.0, (Step(kind="maximum", operand=(0.0,), form="call_tir"), step("minimum", 6.0))),
+    (-7.0, (Step(kind="maximum", operand=(-5.0,), form="call_tir"), step("add", 5.0))),
 )
 _TO_ZERO_FLOATS: tuple[tuple[float, Steps], ...] = (
     (127.5, (step("divide", 127.5), step("subtract", 1.0))),
@@ -110,6 +116,9 @@ _TO_ZERO_FLOATS: tuple[tuple[float, Steps], ...] = (
     (float("nan"), (step("maximum", 0.0),)),
     (float("inf"), (step("divide", 1.0, swapped=True),)),
     (0.25, (step("sqrt"), step("subtract", 0.5))),
+    (3.0, (step("hardswish"), step("subtract", 3.0))),
+    (-3.0, (step("hardswish"),)),
+    (1.0, (step("softsign"), step("subtract", 0.5))),
 )
 
 

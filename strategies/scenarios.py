@@ -120,6 +120,7 @@ CHAINS_FOLDABLE = (
     Scenario(name="symbolic", families=EVERY, start=variants.symbolic_lengths),
     Scenario(name="constant weight", families=WEIGHTED, start=variants.constant_weight),
     Scenario(name="bounded below", families=("max_pool",), start=variants.bounded_producer),
+    Scenario(name="after a stride", families=("conv", "max_pool", "avg_pool"), start=variants.strided_input),
     Scenario(name="bounded below, symbolic", families=("max_pool",), start=variants.symbolic_bounded),
     Scenario(name="ceil_mode, symbolic", families=POOLS, start=variants.symbolic_ceil),
 )
@@ -204,15 +205,24 @@ CHAINS_UNFOLDABLE = (
     ),
     Scenario(name="mirrored, call_tir", families=EVERY, violate=chain_violations.mirror_call_tir),
     Scenario(
+        name="mirrored or of another value after a stride",
+        families=("conv", "max_pool", "avg_pool"),
+        start=variants.strided_pad,
+        violate=chain_violations.mirror_or_change_value,
+    ),
+    Scenario(
         name="mirrored, in a chain", families=EVERY, start=chains.neutral_chain, violate=chain_violations.mirror_chain
     ),
 )
+
+# A case has one chain of data. Pads alike before one op are tested on modules, in tests/fold/test_joined_pads.py.
 
 BOUNDARIES = (
     Scenario(name="one side not counted", families=("avg_pool",), start=boundaries.one_excluded_side),
     Scenario(name="last window overhangs", families=("avg_pool",), start=boundaries.overhang),
     Scenario(name="last window overhangs a crop", families=("avg_pool",), start=boundaries.overhang_after_crop),
     Scenario(name="ceil_mode and dilation", families=POOLS, start=boundaries.ceil_mode_and_dilation),
+    Scenario(name="bounded by quantization", families=("max_pool",), start=variants.bounded_by_quantization),
     Scenario(name="window of border alone", families=("max_pool",), start=boundaries.window_of_border_alone),
     Scenario(name="last zero", families=("max_pool",), start=boundaries.last_zero),
     Scenario(name="lowest finite value", families=("max_pool",), start=boundaries.lowest_finite_value),
@@ -231,6 +241,7 @@ BOUNDARIES = (
     Scenario(name="corners", families=WEIGHTED, start=boundaries.corners),
     Scenario(name="nested crop", families=EVERY, start=boundaries.nested_crop),
     Scenario(name="cropped again", families=EVERY, start=boundaries.crop_after_pad),
+    Scenario(name="padded by a concat", families=EVERY, start=boundaries.pad_as_concat),
     Scenario(name="cropped by a slice", families=EVERY, start=boundaries.crop_as_slice),
     Scenario(name="corrected", families=CONVS, start=boundaries.corrected_integers),
     Scenario(name="floats of another value", families=CONVS, start=boundaries.floats_of_another_value),
@@ -255,6 +266,9 @@ WEIGHTS = {
     "unit axes": 2,
     "batch or channels beside": 3,
     "symbolic": 3,
+    "after a stride": 4,
+    "bounded below, symbolic": 3,
+    "window in the border, symbolic": 4,
     "constant weight": 3,
     "second channel of an operand": 4,
     "operand along a padded axis": 4,
@@ -267,6 +281,7 @@ WEIGHTS = {
     "last window overhangs": 2,
     "last window overhangs a crop": 9,
     "ceil_mode and dilation": 5,
+    "bounded by quantization": 4,
     "window of border alone": 8,
     "last zero": 6,
     "lowest finite value": 4,
@@ -283,6 +298,7 @@ WEIGHTS = {
     "nested crop": 10,
     "cropped again": 8,
     "cropped by a slice": 5,
+    "padded by a concat": 3,
     "corrected": 10,
     "floats of another value": 6,
     "channel of zeros": 4,

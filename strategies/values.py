@@ -61,15 +61,19 @@ T = TypeVar("T")
 
 
 def member_of(values: Sequence[T]) -> st.SearchStrategy[T]:
-    """Draw one of up to 300 values, each with the same probability within 3 %.
+    """Draw one of up to 30,000 values, each with the same probability within 3 %.
 
     Raises:
-        ValueError: For more than 300 values.
+        ValueError: For more than 30,000 values.
     """
     if len(values) <= 100:
         return st.sampled_from(values)
-    require(len(values) <= 300, f"{len(values)} values to choose from are more than 300")
-    return st.tuples(_DIGITS, _DIGITS).map(lambda digits: values[(100 * digits[0] + digits[1]) % len(values)])
+    if len(values) <= 300:
+        return st.tuples(_DIGITS, _DIGITS).map(lambda digits: values[(100 * digits[0] + digits[1]) % len(values)])
+    require(len(values) <= 30_000, f"{len(values)} values to choose from are more than 30000")
+    return st.tuples(_DIGITS, _DIGITS, _DIGITS).map(
+        lambda digits: values[(10_000 * digits[0] + 100 * digits[1] + digits[2]) % len(values)]
+    )
 
 
 _DIGITS = st.integers(0, 99)

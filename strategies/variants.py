@@ -126,11 +126,30 @@ def symbolic_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
+def strided_input(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw symbolic lengths after a strided layer, which are expressions, and perhaps a chain after the pad."""
+    return _stride(draw(st.sampled_from([legal_pad, neutral_chain]))(draw, spec))
+
+
+def strided_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw symbolic lengths after a strided layer: a pad as an op, or as the ONNX frontend emits it."""
+    return _stride(legal_pad(draw, spec))
+
+
+def _stride(builder: CaseBuilder) -> CaseBuilder:
+    draw, spatial = builder.draw, builder.spec.spatial
+    builder.symbolic = draw(st.sampled_from([("N", *spatial), (spatial[-1],), tuple(spatial)]))
+    builder.input_stride = draw(st.sampled_from([2, 3]))
+    builder.pad = replace(builder.pad, form=draw(st.sampled_from(["call_tir", "call_tir", "op"])))
+    return builder
+
+
 def symbolic_bounded(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw relu, pad with 0, max_pool over symbolic lengths, none of which has a window in the border."""
     builder = bounded_producer(draw, spec)
     builder.producers = [draw(st.sampled_from([step("relu"), step("maximum", 0.0), Step(kind="clip", low=0.0)]))]
     builder.symbolic = draw(st.sampled_from([("N", *spec.spatial), tuple(spec.spatial), (spec.spatial[-1],)]))
+    builder.input_stride = draw(st.sampled_from([1, 1, 2]))
     return builder
 
 
@@ -167,6 +186,34 @@ def bounded_producer(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     builder.axes = [_reach_data(axis) for axis in builder.axes]
     if not any(any(axis.pad) for axis in builder.axes):
         builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=3)
+    return builder
+
+
+def bounded_by_quantization(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw data that quantization bounds below, with a border of that bound, or of the next value above it."""
+    form = draw(st.sampled_from(["relu, quantize", "dequantize, pad", "pad, dequantize", "relu, quantize, dequantize"]))
+    builder = legal_pad(
+        draw, spec, dtype="float32" if form.startswith("relu") else draw(st.sampled_from(["uint8", "int8"]))
+    )
+    builder.axes = [_reach_data(axis) for axis in builder.axes]
+    if not any(any(axis.pad) for axis in builder.axes):
+        builder.axes[0] = Axis(size=max(3, builder.axes[0].size), pad=(1, 1), kernel=3)
+    scale, out_dtype = draw(st.sampled_from([0.5, 0.5, 0.1, -0.5])), draw(st.sampled_from(["int8", "uint8"]))
+    if form.startswith("relu"):
+        point = draw(st.sampled_from([3, 0, 3]))
+        quantized = Step(kind="quantize", scale=(scale,), zero_point=(point,), out_dtype=out_dtype)
+        builder.producers = [step("relu"), quantized]
+        if form.endswith("dequantize"):
+            builder.producers.append(replace(quantized, kind="dequantize", out_dtype="float32"))
+        builder.pad = Pad(value=draw(st.sampled_from([0.0, 0.0, 0.5])) if form.endswith("dequantize") else float(point))
+        return builder
+    lowest = 0 if builder.dtype == "uint8" else -128
+    point = draw(st.sampled_from([lowest, lowest, lowest + 1]))
+    back = Step(kind="dequantize", scale=(scale,), zero_point=(point,), zero_point_dtype="int32")
+    if form.startswith("pad"):
+        builder.pad, builder.steps = Pad(value=float(draw(st.sampled_from([lowest, point])))), [back]
+    else:
+        builder.producers, builder.pad = [back], Pad(value=draw(st.sampled_from([0.0, 0.0, -0.0])))
     return builder
 
 

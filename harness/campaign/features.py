@@ -291,6 +291,8 @@ def _of_function(case: Case) -> Mapping[str, Changes]:
     found: dict[str, Changes] = {}
     if case.symbolic:
         found["symbolic lengths"] = iter([{"symbolic": ()}])
+    if case.input_stride > 1:
+        found["a stride before the pad"] = iter([{"input_stride": 1}])
     for name in case.extra_outputs:
         rest = tuple(each for each in case.extra_outputs if each != name)
         found[f"extra output {name!r}"] = iter([{"extra_outputs": rest}])

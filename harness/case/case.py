@@ -1,10 +1,10 @@
 """A Case: everything that defines one test, as plain values.
 
-    x --producers--> tensor --pad--> padded --steps--> operand --op--> result
-                                       |      |          ^
-                                       +------+          weight (convolutions; padded in place of x
-                                       v                         if pad.operand is "weight")
-                                  extra_outputs
+    x --input_stride--producers--> tensor --pad--> padded --steps--> operand --op--> result
+                                                     |      |          ^
+                                                     +------+          weight (convolutions; padded in place of x
+                                                     v                         if pad.operand is "weight")
+                                                extra_outputs
 
 A case knows no compiler. It is frozen, compares by value, converts to JSON and back, and its ``repr`` can be pasted
 into a Python session. Dimensions are dicts from layout letter to length; only the builder of an IR flattens them.
@@ -77,6 +77,8 @@ class Case(Record):
         ceil_mode: whether the last window of a pool may reach over the end.
         count_include_pad: whether an average counts the elements of the padding.
         symbolic: letters of the axes of x whose length is symbolic in the types.
+        input_stride: the producers read every so many elements of each spatial axis of x. So a symbolic length becomes
+            an expression, as after a strided layer.
         extra_outputs: what the function returns besides the result, from ``EXTRA_OUTPUTS``.
         fills: recipes of the inputs (``foldproof.oracle.fills``).
         seed: seed of the inputs.
@@ -105,6 +107,7 @@ class Case(Record):
     ceil_mode: bool = False
     count_include_pad: bool = False
     symbolic: tuple[str, ...] = ()
+    input_stride: int = 1
     extra_outputs: tuple[str, ...] = ()
     fills: tuple[str, ...] = ("integers",)
     seed: int = 0
@@ -112,7 +115,7 @@ class Case(Record):
     def __post_init__(self) -> None:
         member("op", self.op, ops.NAMES)
         member("dtype", self.dtype, dtypes.DTYPES)
-        for name in ("batch", "channels", "filters", "groups"):
+        for name in ("batch", "channels", "filters", "groups", "input_stride"):
             require_int(name, getattr(self, name), least=1)
         require_int("seed", self.seed, least=0)
         for name in ("ceil_mode", "count_include_pad", "constant_weight"):
@@ -185,18 +188,24 @@ class Case(Record):
 
     @cached
     def data_dims(self) -> Dims:
-        """Dimensions of x; letters that its layout lacks have length 1."""
+        """Dimensions of the data before the pad; letters that the layout of x lacks have length 1."""
         return {"N": self.batch, "C": self.channels} | {letter: a.size for letter, a in self.lettered_axes}
 
     @cached
-    def input_dims(self) -> Dims:
-        """Dimensions of x with its extra unit axes."""
+    def source_dims(self) -> Dims:
+        """Dimensions of what the producers read, with the extra unit axes."""
         return self.data_dims | dict.fromkeys(EXTRA, 1)
+
+    @cached
+    def input_dims(self) -> Dims:
+        """Dimensions of x with its extra unit axes: the shortest that ``input_stride`` makes the data of."""
+        lengths = {letter: (axis.size - 1) * self.input_stride + 1 for letter, axis in self.lettered_axes}
+        return self.source_dims | lengths
 
     @cached
     def step_dims(self) -> tuple[Dims, ...]:
         """Dimensions of the tensor that each step reads, and last of that which the consumer reads."""
-        dims = self.input_dims
+        dims = self.source_dims
         if not self.pads_weight:
             dims |= _pad(self.data_dims, self.pad_widths)
         along = [dims]
@@ -210,7 +219,7 @@ class Case(Record):
     def producer_places(self) -> tuple[Place, ...]:
         """The steps before the pad."""
         return tuple(
-            Place(step=step, group="producers", index=i, dtype=dtype, layout=self.input_layout, dims=self.input_dims)
+            Place(step=step, group="producers", index=i, dtype=dtype, layout=self.input_layout, dims=self.source_dims)
             for i, (step, dtype) in enumerate(zip(self.producers, self.producer_dtypes, strict=False))
         )
 

@@ -28,6 +28,8 @@ def describe(case: Case) -> str:
         One line per part of the case, without the parts that are at their default.
     """
     lines = [_headline(case)]
+    if case.input_stride > 1:
+        lines.append(_row("before pad", f"strided_slice of the spatial axes, stride {case.input_stride}"))
     lines += [_row("before pad", _step(step, "")) for step in case.producers]
     lines.append(_row("pad", _pad(case)))
     lines += [_row(letter, _axis(axis)) for letter, axis in case.lettered_axes]
@@ -111,14 +113,16 @@ def _binary(step: Step, after: str) -> str:
 
 def _suffix(step: Step) -> str:
     along = f", along {step.axis}" if step.follows_axis else ""
-    return along + ("" if step.constant else ", passed at run time")
+    kernel = ", as a call_tir" if step.form == "call_tir" else ""
+    return along + ("" if step.constant else ", passed at run time") + kernel
 
 
 def _nested(step: Step, after: str) -> str:
     sides = ", ".join(f"{letter} {(before, after)}" for letter, before, after in step.widths)
-    if step.form != "op":
+    if step.form not in ("op", "concat"):
         return f"{step.form} that crops {sides or 'nothing'}"
-    return f"pad {step.value!r}, {sides or 'no axis'}"
+    form = " as a concat" if step.form == "concat" else ""
+    return f"pad {step.value!r}{form}, {sides or 'no axis'}"
 
 
 _WORDS: dict[tuple[str, ...], Callable[[Step, str], str]] = {

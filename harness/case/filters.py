@@ -93,6 +93,7 @@ FIELDS: dict[str, Field] = {
     "count_include_pad": _flag("whether an average counts the padding", lambda case: case.count_include_pad),
     "constant_weight": _flag("whether the weight is a constant", lambda case: case.constant_weight),
     "symbolic": _flag("whether a length is symbolic", lambda case: case.symbolic),
+    "input_stride": _number("stride with which x is read before the producers", lambda case: case.input_stride),
     "producers": _words("kinds of the ops before the pad", lambda case: (s.kind for s in case.producers), STEP_KINDS),
     "steps": _words("kinds of the ops between pad and consumer", lambda case: (s.kind for s in case.steps), STEP_KINDS),
     "step_count": _number("number of ops between pad and consumer", lambda case: len(case.steps)),

@@ -21,7 +21,10 @@ from foldproof.case.records import (
     require_tuple,
 )
 
-UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")
+COMPOSED = ("hardswish", "softsign")
+"""Kinds that a graph spells as several ops of the same data."""
+
+UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square", *COMPOSED)
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 QUANTIZING = ("dequantize", "quantize")
 STRUCTURAL = ("permute_dims", "expand_dims", "squeeze", "reshape")
@@ -34,8 +37,12 @@ EXTRA = "UV"
 CROPS = ("strided_slice", "split", "take")
 """Forms of a pad step that only crops."""
 
-STEP_FORMS = ("op", *CROPS)
-"""How a graph spells a pad step: as a pad op, as a slice, as a piece of a split, or as a take of a range."""
+STEP_FORMS = ("op", *CROPS, "concat", "call_tir")
+"""How a graph spells a step: as its op; a crop as a slice, a piece of a split, or a take; a pad as a concat with a
+constant; a maximum as a kernel."""
+
+KERNELS = ("maximum", "minimum")
+"""Kinds that a graph may spell as a call of an elementwise kernel, as of an ONNX Clip."""
 
 _QUANTIZATION = ("scale", "zero_point", "zero_point_dtype", "axis", "out_dtype", "constant")
 
@@ -46,6 +53,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "leakyrelu": ("alpha",),
     "clip": ("low", "high"),
     **dict.fromkeys(BINARY, ("operand", "axis", "swapped", "constant")),
+    **dict.fromkeys(KERNELS, ("operand", "axis", "swapped", "constant", "form")),
     **dict.fromkeys(STRUCTURAL, ("source",)),
     "pad": ("value", "widths", "form"),
 }
@@ -59,6 +67,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "quantize": dtypes.DEQUANTIZED_DTYPES,
     **dict.fromkeys(("negative", "sign"), _SIGNED),
     **dict.fromkeys(("sqrt", "leakyrelu"), dtypes.FLOATS),
+    **dict.fromkeys(COMPOSED, tuple(dtype for dtype in dtypes.FLOATS if dtype != "bfloat16")),
 }
 """dtypes that each kind can read."""
 
@@ -68,6 +77,7 @@ class Step(Record):
     """One op. It reads the result of the step before it, and keeps its dtype unless it has an ``out_dtype``.
 
     - ``dequantize`` is ``scale * (x - zero_point)``, ``quantize`` ``clip(round(x / scale) + zero_point)``
+    - ``hardswish`` is ``x * (clip(x + 3, 0, 6) / 6)``, ``softsign`` is ``x / (abs(x) + 1)``
     - ``leakyrelu`` has ``alpha``; ``clip`` is ``max(min(x, high), low)``
     - ``add`` to ``minimum`` have an ``operand`` of the data's dtype, which comes first if ``swapped``
     - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. They insert the letters that it lacks,
@@ -204,8 +214,13 @@ def _check_widths(step: Step) -> None:
 
 
 def _check_form(step: Step) -> None:
-    member("form of a pad", step.form, STEP_FORMS)
-    if step.form == "op":
+    member("form of a step", step.form, STEP_FORMS)
+    one_of(f"form of {step.kind}", step.form, ("op", "call_tir") if step.kind in KERNELS else ("op", "concat", *CROPS))
+    if step.form in ("op", "call_tir"):
+        return
+    if step.form == "concat":
+        require(all(width >= 0 for _, *sides in step.widths for width in sides), "widths of a concat must be >= 0")
+        require(len(step.widths) <= 1, f"widths of a concat must name one axis, not {len(step.widths)}")
         return
     require(all(width <= 0 for _, *sides in step.widths for width in sides), f"widths of a {step.form} must be <= 0")
     require(step.value == 0, f"value of a {step.form} must be 0.0 (it is not used), not {step.value!r}")

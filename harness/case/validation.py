@@ -172,6 +172,8 @@ def _check_steps(case: "Case") -> None:
     for step in case.producers:
         member("step before the pad", step.kind, ELEMENTWISE)
     require(not case.producers or not case.pads_weight, "producers must be empty if the pad is on the weight")
+    strided = case.input_stride > 1 and case.pads_weight
+    require(not strided, f"input_stride must be 1 if the pad is on the weight, not {case.input_stride}")
     for place in (*case.producer_places, *case.step_places):
         member(f"dtype that {place.step.kind} reads", place.dtype, TAKES[place.step.kind])
     for place in case.step_places:
@@ -179,7 +181,8 @@ def _check_steps(case: "Case") -> None:
             require(not case.pads_weight, "steps must not have a pad if the pad is on the weight")
             _check_value(place.step.value, place.dtype)
             for letter, *_ in place.step.widths if place.step.form != "op" else ():
-                require(letter not in case.symbolic, f"{place.step.form} crops {letter}, whose length is symbolic")
+                require(letter not in case.symbolic, f"{place.step.form} changes {letter}, whose length is symbolic")
+            require(place.step.form != "concat" or not case.symbolic, "symbolic must be empty beside a concat")
 
 
 def _check_parameters(case: "Case") -> None:

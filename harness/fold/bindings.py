@@ -12,9 +12,13 @@ from typing import Any
 import tvm_ffi
 from tvm import ir, relax
 
+from foldproof.fold.constants import CONSTANT_OPS, evaluate
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
-from foldproof.fold.reader import CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
-from foldproof.fold.spellings import SPLIT, may_crop, read_crop
+from foldproof.fold.joins import JOINING, Graph, Join, find_join
+from foldproof.fold.kernel_calls import Kernel, read_call
+from foldproof.fold.kernels import Node
+from foldproof.fold.reader import CALL_TIR, CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
+from foldproof.fold.spellings import CONCAT, SPLIT, may_border, may_crop, read_border, read_crop
 from foldproof.fold.varmap import VarMap
 
 Use = tuple[relax.Var | None, int]
@@ -29,13 +33,17 @@ PrimPads = Callable[[ir.Call], PadFacts | Refused | None]
 """The facts of a call of a PrimFunc that is a pad, a refusal if it only looks like one, None for any other call."""
 
 
+PrimKernels = Callable[[ir.GlobalVar], Node | None]
+"""What the PrimFunc that a ``call_tir`` calls computes, if it is elementwise."""
+
+
 def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
     """Return whether a function's body, its branches or local functions hold a pad of either form: one plain walk."""
     return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
 
 
 def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
-    return name == PAD or (name in CALLS and prim_pads(value) is not None)
+    return name == PAD or may_border(name, value) or (name in CALLS and prim_pads(value) is not None)
 
 
 def _all_values(sequence: relax.SeqExpr) -> Iterator[Any]:
@@ -63,9 +71,17 @@ class Bindings:
     ``explain`` is whether somebody reads the reports of these edits.
     """
 
-    def __init__(self, function: relax.Function, prim_pads: PrimPads, *, explain: bool = True) -> None:
+    def __init__(
+        self,
+        function: relax.Function,
+        prim_pads: PrimPads,
+        kernels: PrimKernels = lambda _: None,
+        *,
+        explain: bool = True,
+    ) -> None:
         self.function, self.explain = function, explain
         self.prim_pads = prim_pads
+        self.prim_kernels = kernels
         self.values: VarMap[Any] = VarMap()
         self.home: VarMap[Any] = VarMap()
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
@@ -83,6 +99,11 @@ class Bindings:
         self._sources: VarMap[Any] = VarMap()
         self._steps: VarMap[tuple[Step, int] | None] = VarMap()
         self._padded: VarMap[bool] = VarMap()
+        self._simple_steps: VarMap[tuple[Step, int] | None] = VarMap()
+        self._kernels: VarMap[Kernel] = VarMap()
+        self._joins: VarMap[Join | None] = VarMap()
+        self._constants: VarMap[Any] = VarMap()
+        self._order: VarMap[float] = VarMap()
         self.dead: VarMap[bool] = VarMap()
         self._collect(function.body)
 
@@ -95,6 +116,7 @@ class Bindings:
 
     def _note(self, binding: Any) -> None:
         var, value = binding.var, binding.value
+        self._order[var] = len(self._order)
         named = isinstance(binding, relax.VarBinding) or _keeps_type(binding)
         self.values[var] = value if named else None
         name = op_name(value)
@@ -108,9 +130,18 @@ class Bindings:
             self._collect(value.body)
         else:
             self._use(value, var)
+            if named:
+                self._note_constant(name, var, value)
             if not (named and name in CONSUMERS):
                 self._note_pad(name, var, value, plain=named)
         self.in_place = self.in_place or _may_write(name, value)
+
+    def _note_constant(self, name: str, var: relax.Var, value: Any) -> None:
+        """Note a constant that is computed of constants, which were noted before."""
+        if name in CONSTANT_OPS and all(read in self._constants for read, _ in self._reads[var]):
+            constant = evaluate(value, self.resolve)
+            if constant is not None:
+                self._constants[var] = constant
 
     def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
         facts = _read_pad(name, value, self.prim_pads)
@@ -120,6 +151,10 @@ class Bindings:
             self.unknown.append((var, facts))
         elif facts is not None:
             self._facts[var] = facts
+            self.pads.append(var)
+            self._padded[var] = True
+        elif plain and name == CONCAT and (border := read_border(value, self.resolve)) is not None:
+            self._facts[var], self._sources[var] = border
             self.pads.append(var)
             self._padded[var] = True
         elif plain and self._padded and any(read in self._padded for read, _ in self._reads[var]):
@@ -133,7 +168,7 @@ class Bindings:
                 self._facts[var], self._sources[var] = crop
                 self.pads.append(var)
                 self.crops[var] = self._padded[var] = True
-        if name in STEPS or name == SPLIT or isinstance(value, relax.Var):
+        if name in STEPS or name in _OTHERS or isinstance(value, relax.Var) or self.kernel(var) is not None:
             self._padded[var] = True
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
@@ -170,12 +205,65 @@ class Bindings:
         return self._sources[pad]
 
     def step(self, var: Any) -> tuple[Step, int] | None:
-        """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None."""
+        """Return the facts of the step that ``var`` is bound to, and the number of its data operand, or None.
+
+        The number is -1 if several operands come from the data, see ``join``.
+        """
         if var not in self._steps:
+            simple = self._simple_step(var)
+            if simple is None and (join := self.join(var)) is not None:
+                simple = join.step, -1
+            self._steps[var] = simple
+        return self._steps[var]
+
+    def _simple_step(self, var: Any) -> tuple[Step, int] | None:
+        """Return the step, and the number of its only data operand, None if it has not one."""
+        if var not in self._simple_steps:
             pad = self.pad(var)
             source = None if pad is None else self.source(var)
-            self._steps[var] = read_step(self.values.get(var), self.value, pad, source)
-        return self._steps[var]
+            found = read_step(self.values.get(var), self.resolve, pad, source)
+            self._simple_steps[var] = found or (self._kernel_step(var) if pad is None else None)
+        return self._simple_steps[var]
+
+    def _kernel_step(self, var: Any) -> tuple[Step, int] | None:
+        """Return the step that the call of an elementwise PrimFunc is."""
+        call = self.values.get(var)
+        if op_name(call) != CALL_TIR:
+            return None
+        kernel = read_call(call, self.prim_kernels, self.resolve, self.is_computed)
+        if kernel is None:
+            return None
+        self._kernels[var] = kernel
+        return kernel.step, kernel.parameter
+
+    def kernel(self, var: Any) -> Kernel | None:
+        """Return the elementwise kernel that ``var`` calls, None if ``var`` is another value."""
+        return self._kernels.get(var) if self._simple_step(var) is not None else None
+
+    def is_computed(self, expr: Any) -> bool:
+        """Return whether ``expr`` is neither a constant nor a parameter of the function."""
+        name = self.alias(expr)
+        bound = isinstance(name, relax.Var) and name in self._order
+        return bound and not isinstance(self.resolve(name), ir.GenericConst)
+
+    def join(self, var: relax.Var) -> Join | None:
+        """Return the join that ``var`` is bound to, None if it is not one."""
+        if var not in self._joins:
+            graph = Graph(
+                alias=self.alias,
+                value=self.values.get,
+                resolve=self.resolve,
+                order=lambda name: self._order.get(name, -1),
+                step=self._simple_step,
+                data=self.data,
+                near=lambda name: name in self.home and bool(self.home[name].same_as(self.home[var])),
+            )
+            self._joins[var] = find_join(graph, var)
+        return self._joins[var]
+
+    def resolve(self, expr: Any) -> Any:
+        """Return the value that ``expr`` is bound to, or the constant that it computes of constants."""
+        return self._constants.get(self.alias(expr)) or self.value(expr)
 
     def list_ops(self) -> set[str]:
         """Return the names of all operators that the function calls, those of its branches included."""
@@ -183,7 +271,11 @@ class Bindings:
 
     def data(self, var: relax.Var, index: int) -> Any:
         """Return the data operand, of number ``index``, of the step or the pad that ``var`` is bound to."""
-        return self.values[var].args[index] if self.pad(var) is None else self.source(var)
+        if index < 0 and (join := self.join(var)) is not None:
+            return join.source
+        if self.pad(var) is not None:
+            return self.source(var)
+        return self.values[var].args[1].fields[index] if var in self._kernels else self.values[var].args[index]
 
     def visible(self, expr: Any, user: relax.Var | None) -> bool:
         """Return whether ``expr`` may be named where ``user`` is bound: dataflow variables are local to their block."""
@@ -195,9 +287,10 @@ class Bindings:
         """Bind ``var`` to ``value`` from now on, and remove what only the old value read."""
         unread = self._forget(var)
         self._sources.pop(var)
-        self._steps.pop(var)
+        for memory in (self._steps, self._simple_steps, self._joins, self._kernels):
+            memory.pop(var)
         self.crops.pop(var)
-        if self._facts.get(var) is not None:  # a pad becomes another one, see ``_merge_neighbours``
+        if self._facts.get(var) is not None:  # a pad becomes another one
             self._facts[var] = read_pad(value)
         self.values[var] = self.replaced[var] = value
         self._use(value, var)
@@ -218,6 +311,7 @@ class Bindings:
 
     def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var) -> None:
         self.values[var], self.home[var] = value, self.home[neighbour]
+        self._order[var] = self._order[neighbour] + 0.5 + len(self._order) / 2**32
         self._use(value, var)
         self._note_pad(op_name(value), var, value)
 
@@ -239,10 +333,13 @@ class Bindings:
     def _removable(self, var: relax.Var) -> bool:
         """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
-        return isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
+        known = isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
+        return known or self.kernel(var) is not None
 
 
-_REMOVABLE = STEPS | {SPLIT}
+_OTHERS = JOINING | {SPLIT}
+
+_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS
 
 _PLAIN = (relax.Var, ir.GenericConst)
 

@@ -167,6 +167,23 @@ class Quantization(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joined(Step):
+    """An elementwise op of several operands that come from the same data: ``x * sigmoid(x)``.
+
+    Each operand is the steps that make it of the data (none for the data itself), or another operand.
+    """
+
+    operands: "tuple[tuple[Step, ...] | Operand, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed(Step):
+    """Several elementwise steps that one kernel computes."""
+
+    steps: "tuple[Step, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged(Step):
     """Axes in another order, unit axes inserted or removed.
 
@@ -224,7 +241,8 @@ class Consumer:
 class Site:
     """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
-    ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the next step, or the
+    ``producers`` are the last steps before the pad, in the order of execution. They read data of the dtype
+    ``produced_from`` ("" if unknown). ``input_visible``: the next step, or the
     consumer, may name the pad's input. ``overwritten``: the function has in-place calls, so that a tensor may hold
     other elements later.
     """
@@ -233,6 +251,7 @@ class Site:
     consumer: Consumer
     steps: tuple[Step, ...] = ()
     producers: tuple[Step, ...] = ()
+    produced_from: str = ""
     input_visible: bool = True
     overwritten: bool = False
 

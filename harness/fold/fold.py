@@ -29,6 +29,7 @@ class FoldExplicitPadding:
     identity    ``pad(x, 0 everywhere)``, any mode, value, consumer   ``x``
     nested      ``pad(pad(x, v, c), w, c)``                           ``pad(x, v + w, c)``
     cancelled   ``pad(f(pad(x, w, c)), -w)``, any mode and value      ``f(x)``; of other widths what is left of both
+    joined      ``add(pad(x, w, a), pad(y, w, b))``, also concat  ``pad(add(x, y), w, a + b)``
     conv        ``conv(pad(x, w, 0), k, padding=p)``, 1d to 3d        ``conv(x, k, padding=p + w)``
     transposed  ``conv_transpose(pad(x, w, 0), k, padding=p)``        ``conv_transpose(x, k, padding=p - w * stride)``
     max_pool    ``max_pool(pad(x, w, lowest), padding=p)``            ``max_pool(x, padding=p + w)``
@@ -46,10 +47,15 @@ class FoldExplicitPadding:
 
     - ``dequantize``, ``quantize``, ``astype``, ``clip``, ``relu``, ``leakyrelu``, ``negative``, ``abs``, ``sign``,
       ``round``, ``floor``, ``ceil``, ``trunc``, ``sqrt``, ``square``;
-    - ``add``, ``subtract``, ``multiply``, ``divide``, ``maximum``, ``minimum`` with a constant;
-    - functions with f(0) = 0, at 0: ``tanh``, ``gelu``, ``silu``, ``erf``, ``sin``, ...;
+    - ``add``, ``subtract``, ``multiply``, ``divide``, ``maximum``, ``minimum``, ``power``, ``prelu``, comparisons and
+      bitwise ops with a constant, ``where``, ``isfinite``, ``logical_not``, ...;
+    - functions at the points where they are known, such as 0: ``tanh``, ``gelu``, ``silu``, ``erf``, ``sigmoid``,
+      ``exp``, ...;
+    - ops whose operands come from the same pad: ``x * sigmoid(x)``, hardswish, softsign, elu;
     - ``permute_dims``, ``expand_dims``, ``squeeze``, ``reshape`` of unit axes;
     - pads of other axes.
+
+    They may also be elementwise PrimFuncs, as the ONNX frontend emits for a Clip (``foldproof.fold.kernels``).
 
     An operand may vary per channel, but not along a padded axis. A step with other readers is computed a second time,
     on the tensor that is not padded.
@@ -58,8 +64,9 @@ class FoldExplicitPadding:
     emits. The body of the PrimFunc is proved to be a pad (``foldproof.fold.primfunc``). It goes with its last call.
     After a strided layer the PrimFunc takes symbolic lengths as scalars, which have to be those of the types. A pad of
     either form that is not understood is refused with a reason.
-    After a pad, a crop may be a ``strided_slice``, a piece of ``split`` or a ``take`` of a range, too
-    (``foldproof.fold.spellings``). A ``match_cast`` to the type that its operand has is another name for it.
+    Other spellings are read, too (``foldproof.fold.spellings``): a ``concat`` of one tensor and constants of one value
+    as a pad; after a pad, ``strided_slice``, a piece of ``split`` and ``take`` of a range as a crop. A ``match_cast``
+    to the type that its operand has is another name for it.
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
@@ -215,7 +222,13 @@ class FoldExplicitPadding:
         return remove_unused(out, pads), tuple(reports)
 
     def _folding(self, global_var: ir.GlobalVar, pads: PadKernels) -> Folding:
-        return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)
+        return Folding(
+            name=global_var.name_hint,
+            prim_pads=pads,
+            kernels=pads.elementwise,
+            options=self.options,
+            accepts=self.accepts,
+        )
 
 
 def _require_functions(mod: Any) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 from tvm import ir, relax
 
 from foldproof.fold.bindings import Bindings, Use
-from foldproof.fold.facts import Kind, Operand, Refused
-from foldproof.fold.paths import MOST_STEPS, Path
+from foldproof.fold.facts import Joined, Kind, Operand, Refused, Step
+from foldproof.fold.joins import JOINING
+from foldproof.fold.paths import MOST_STEPS, Path, find_paths
 from foldproof.fold.propagation import list_other_operands
 from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, op_name
-from foldproof.fold.values import BINARY
 
 _ENDS = (
     *("matmul", "einsum", "outer", "nn.attention", "nn.attention_bias", "nn.attention_var_len"),
@@ -54,9 +54,9 @@ def _name_reader(bindings: Bindings, path: Path, user: relax.Var, operand: int) 
     name = op_name(value)
     if value is None:
         return Refused(Kind.STEP, "match_cast is not seen through")
-    if name == CALL_TIR:
+    if name == CALL_TIR and bindings.kernel(user) is None:
         return _name_kernel(bindings, str(value.args[0].name_hint))
-    if name in STEPS:
+    if name in STEPS or name in JOINING or name == CALL_TIR:
         return _name_step(bindings, path, user, operand)
     shown = name.removeprefix("relax.")
     if name == PAD:
@@ -95,8 +95,9 @@ def _name_step(bindings: Bindings, path: Path, user: relax.Var, operand: int) ->
     end = path.steps[-1][0] if path.steps else path.pad
     found = bindings.step(user)
     if found is None:
-        return _name_unread_step(bindings, call, shown, end, operand)
-    if operand != found[1] or not bindings.alias(bindings.data(user, found[1])).same_as(end):
+        return _name_unread_step(bindings, path, call, shown)
+    numbered = found[1] >= 0 and bindings.kernel(user) is None  # else each operand that is computed is the data
+    if numbered and (operand != found[1] or not bindings.alias(bindings.data(user, found[1])).same_as(end)):
         roles = {"quantize": ("", "scale", "zero point"), "dequantize": ("", "scale", "zero point")}
         role = roles[shown][operand] if shown in roles else f"operand {operand}"
         return Refused(Kind.CONSUMER, f"the pad is the {role} of {shown}, not its data")
@@ -105,13 +106,19 @@ def _name_step(bindings: Bindings, path: Path, user: relax.Var, operand: int) ->
     return Refused(Kind.CONSUMER, f"nothing reads the result of {shown}")
 
 
-def _name_unread_step(bindings: Bindings, call: ir.Call, shown: str, end: relax.Var, operand: int) -> Refused:
-    """Return why the op is not one that a pad passes."""
-    if shown in BINARY and len(call.args) == 2:
-        if all(bindings.alias(arg).same_as(end) for arg in call.args):
-            return Refused(Kind.STEP, f"{shown} is not seen through: both of its operands are the pad")
-        other = 1 - operand
-        return _describe_operand(bindings, call.args[other], f"operand {other} of {shown}")
+def _name_unread_step(bindings: Bindings, path: Path, call: ir.Call, shown: str) -> Refused:
+    """Return why the op is not one that a pad passes: an operand that neither is a constant nor comes from the pad."""
+    computed = {
+        i: bindings.alias(arg)
+        for i, arg in enumerate(call.args if op_name(call) in JOINING else ())
+        if not isinstance(bindings.resolve(arg), ir.GenericConst)
+    }
+    for i, arg in computed.items():
+        if not any(before.pad.same_as(path.pad) for before in find_paths(bindings, arg)):
+            return _describe_operand(bindings, arg, f"operand {i} of {shown}")
+    names = list(computed.values())
+    if any(not name.same_as(names[0]) for name in names):
+        return Refused(Kind.STEP, f"{shown} is not seen through: its operands come from the pad in different ways")
     if shown == "reshape":
         return Refused(Kind.STEP, "reshape is not seen through: it does more than add and remove axes of length 1")
     return Refused(Kind.STEP, f"{shown} is not seen through: its rank or a length is unknown")
@@ -123,12 +130,37 @@ def _name_unread_step(bindings: Bindings, call: ir.Call, shown: str, end: relax.
 def _name_operand(bindings: Bindings, path: Path, refused: Refused) -> Refused:
     """Return ``refused`` with what the first operand is whose elements are not known."""
     for var, step, index in path.steps:
-        call = bindings.values[var]
-        others = [arg for i, arg in enumerate(call.args) if i != index]
-        for (name, operand), arg in zip(list_other_operands(step), others, strict=False):
+        for name, operand, arg in _list_operands(bindings, var, step, index):
             if operand.flat is None:
-                return _describe_unknown(bindings, operand, arg, f"the {name} of {step.op}", refused)
+                return _describe_unknown(bindings, operand, arg, name, refused)
     return refused
+
+
+def _list_operands(bindings: Bindings, var: relax.Var, step: Step, index: int) -> Iterator[tuple[str, Operand, Any]]:
+    """Yield the operands of a step besides its data, each with its name and the expression in the IR."""
+    call = bindings.values[var]
+    if not isinstance(step, Joined):
+        kernel = bindings.kernel(var)
+        others = [arg for i, arg in enumerate(call.args) if i != index] if kernel is None else kernel.list_others(call)
+        for (name, operand), arg in zip(list_other_operands(step), others, strict=False):
+            yield f"the {name} of {step.op}", operand, arg
+        return
+    join = bindings.join(var)
+    for one in () if join is None else join.between:
+        found = bindings.step(one)
+        if found is not None and found[1] >= 0:
+            yield from _list_operands(bindings, one, *found)
+        elif found is not None:
+            yield from _list_joined(bindings, one, found[0])
+    yield from _list_joined(bindings, var, step)
+
+
+def _list_joined(bindings: Bindings, var: relax.Var, step: Step) -> Iterator[tuple[str, Operand, Any]]:
+    """Yield the operands of a join that do not come from the data."""
+    assert isinstance(step, Joined)
+    for operand, arg in zip(step.operands, bindings.values[var].args, strict=True):
+        if isinstance(operand, Operand):
+            yield f"the operand of {step.op}", operand, arg
 
 
 def _describe_unknown(bindings: Bindings, operand: Operand, arg: Any, name: str, refused: Refused) -> Refused:

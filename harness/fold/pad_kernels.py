@@ -1,4 +1,6 @@
-"""The PrimFuncs of a module that are pads, and the calls of them: each is read once, and goes with its last call.
+"""The PrimFuncs of a module that are pads or elementwise, and the calls of pads: each is read once.
+
+A PrimFunc goes with its last call.
 
     lv1 = R.call_tir(cls.pad, (lv, H), out_ty=R.Tensor((1, 3, H // 2 + 2)))      the ONNX frontend, after a stride
                                    |
@@ -17,6 +19,7 @@ from tvm import ir, relax, s_tir, tirx
 from tvm.sym import Analyzer
 
 from foldproof.fold.facts import Kind, PadFacts, Refused
+from foldproof.fold.kernels import Node, read_kernel
 from foldproof.fold.primfunc import MODES, read_prim_pad
 from foldproof.fold.reader import CALL_TIR, op_name, shape_of
 from foldproof.fold.varmap import VarMap
@@ -31,6 +34,7 @@ class PadKernels:
     def __init__(self, mod: tvm.IRModule) -> None:
         self._mod = mod
         self.read: dict[ir.GlobalVar, PadFacts | Refused | None] = {}
+        self.kernels: dict[ir.GlobalVar, Node | None] = {}
         self._calls: VarMap[PadFacts | Refused | None] = VarMap()
 
     def __call__(self, call: ir.Call) -> PadFacts | Refused | None:
@@ -60,6 +64,13 @@ class PadKernels:
             is_kernel = isinstance(function, tirx.PrimFunc)
             self.read[global_var] = _read_function(global_var.name_hint, function) if is_kernel else None
         return self.read[global_var]
+
+    def elementwise(self, global_var: ir.GlobalVar) -> Node | None:
+        """Return what the PrimFunc computes for each element, None if it is not elementwise."""
+        if global_var not in self.kernels:
+            function = self._mod.functions.get(global_var)
+            self.kernels[global_var] = read_kernel(function) if isinstance(function, tirx.PrimFunc) else None
+        return self.kernels[global_var]
 
 
 def _refuse(why: str) -> Refused:
@@ -160,11 +171,11 @@ def _is_equal(analyzer: Analyzer, a: Any, b: Any) -> bool:
 
 
 def remove_unused(mod: tvm.IRModule, pads: PadKernels) -> tvm.IRModule:
-    """Remove the private pad PrimFuncs that nothing calls any more."""
+    """Remove the private PrimFuncs, of those that were read, that nothing calls any more."""
     candidates = [
         global_var
-        for global_var, facts in pads.read.items()
-        if isinstance(facts, PadFacts) and "global_symbol" not in (mod[global_var].attrs or {})
+        for global_var, facts in (*pads.read.items(), *pads.kernels.items())
+        if isinstance(facts, PadFacts | Node) and "global_symbol" not in (mod[global_var].attrs or {})
     ]
     if not candidates:
         return mod

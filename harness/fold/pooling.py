@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from foldproof.fold.facts import Consumer, Kind, Refused, Widths
+from foldproof.fold.facts import Composed, Consumer, Joined, Kind, Quantization, Refused, Step, Widths
 from foldproof.fold.lengths import list_lengths
 from foldproof.fold.propagated import Propagated, sum_padding
 from foldproof.fold.values import INTEGER_BITS
@@ -125,14 +125,22 @@ def never_wins(propagated: Propagated) -> bool:
         return False
     highest = max(propagated.values.flat)
     plus = all(value != 0 or math.copysign(1, value) > 0 for value in propagated.values.flat)
-    plus = plus and not any(step.op in _SIGN_OF_ZERO_UNKNOWN for step in propagated.site.steps)
+    plus = plus and not any(_may_turn_zero(step) for step in propagated.site.steps)
     return highest < bounds.low or (highest == bounds.low and (highest != 0 or (bounds.plus_zero and plus)))
+
+
+def _may_turn_zero(step: Step) -> bool:
+    """Return whether the sign of a zero in ``values`` is not certain after a step."""
+    if step.op == "dequantize":  # a product of +0.0 and a scale
+        return not (isinstance(step, Quantization) and all(scale > 0 for scale in step.scale.flat or (0.0,)))
+    return step.op in _SIGN_OF_ZERO_UNKNOWN or isinstance(step, Joined | Composed)
 
 
 _SIGN_OF_ZERO_UNKNOWN = frozenset(
     ("negative", "round", "ceil", "trunc", "floor", "sign", "sqrt", "multiply", "divide", "add", "subtract", "maximum")
-    + ("minimum", "dequantize", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
-    + ("erf", "nn.gelu", "nn.gelu_tanh", "nn.silu", "abs", "square")
+    + ("minimum", "clip", "nn.leakyrelu", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh")
+    + ("erf", "nn.gelu", "nn.gelu_tanh", "nn.silu", "abs", "square", "nn.selu", "exp", "sigmoid", "log", "cos", "cosh")
+    + ("power", "nn.prelu")
 )
 """Steps after which the sign of a zero in ``values`` is not certain."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from foldproof.fold.bounds import find_bounds, include_pad
 from foldproof.fold.facts import Kind, Quantization, Rearranged, Refused, Site, Values, Widths
-from foldproof.fold.propagation import Border, pass_step, show_some
+from foldproof.fold.propagation import Border, pass_steps, show_some
 from foldproof.fold.values import NUMBERS, cast
 
 
@@ -114,19 +114,14 @@ def _refuse_unmoved(site: Site, origins: tuple[int | None, ...]) -> Refused:
 def _pass_steps(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
     """Return the border before the consumer, or the refusal of a step. What the ``kept`` widths add is data."""
     pad = site.pad
-    bounds = include_pad(find_bounds(pad.dtype, site.producers), pad, kept)
+    bounds = include_pad(find_bounds(pad.dtype, site.producers, site.produced_from), pad, kept)
     border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
     if any(width > 0 for sides in widths for width in sides):
         value = cast(pad.value, pad.dtype)
         if value is None:
             return Refused(Kind.VALUE, f"the pad value {pad.value!r} does not fit {pad.dtype}")
         border = replace(border, values=Values((1,) * len(widths), (value,)))
-    for step in site.steps:
-        passing = pass_step(border, step)
-        if isinstance(passing, Refused):
-            return passing
-        border = passing
-    return border
+    return pass_steps(border, site.steps)
 
 
 # --- geometry -------------------------------------------------------------------------------------------

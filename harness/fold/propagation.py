@@ -9,16 +9,18 @@ the data as before, at its new place. A cast from float to integer does so in ra
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
 from foldproof.fold import values
-from foldproof.fold.bounds import Bounds, bound_result, include_pad
+from foldproof.fold.bounds import Bounds, bound_joined, bound_operand, bound_result, include_pad
 from foldproof.fold.facts import (
     Binary,
     Cast,
     Clip,
+    Composed,
+    Joined,
     Kind,
     Operand,
     Padded,
@@ -56,15 +58,29 @@ def pass_step(border: Border, step: Step) -> Border | Refused:
         return _pass_rearranged(border, step)
     if isinstance(step, Padded):
         return _pass_pad(border, step)
-    if border.dtype not in values.NUMBERS or step.dtype not in values.NUMBERS:
+    if isinstance(step, Composed):
+        return pass_steps(border, step.steps)
+    if isinstance(step, Joined):
+        return _pass_joined(border, step)
+    if not values.is_known(step.op, border.dtype, step.dtype):
         return Refused(Kind.DTYPE, f"{step.op} of {border.dtype} to {step.dtype} is not known to be exact")
     refused = _refuse_difference(border, step)
     return refused or _evaluate(border, step)
 
 
-def _refuse_difference(border: Border, step: Step) -> Refused | None:
-    """Return why the step would treat the data differently before the pad, None if it would not."""
-    for name, operand in list_other_operands(step):
+def pass_steps(border: Border, steps: tuple[Step, ...]) -> Border | Refused:
+    """Return the border after all steps, or why the pad cannot pass one of them."""
+    for step in steps:
+        passing = pass_step(border, step)
+        if isinstance(passing, Refused):
+            return passing
+        border = passing
+    return border
+
+
+def _refuse_varying(border: Border, step: Step, operands: Iterable[tuple[str, Operand]]) -> Refused | None:
+    """Return which operand varies along a padded axis, None if there is none."""
+    for name, operand in operands:
         if operand.shape is None:
             return Refused(Kind.VARYING_OPERAND, f"the {name} of {step.op} has another rank, or an unknown shape")
         for axis, (length, widths) in enumerate(zip(operand.shape, border.widths, strict=True)):
@@ -72,6 +88,14 @@ def _refuse_difference(border: Border, step: Step) -> Refused | None:
                 return Refused(
                     Kind.VARYING_OPERAND, f"the {name} of {step.op} varies along axis {axis}, which is padded"
                 )
+    return None
+
+
+def _refuse_difference(border: Border, step: Step) -> Refused | None:
+    """Return why the step would treat the data differently before the pad, None if it would not."""
+    varying = _refuse_varying(border, step, list_other_operands(step))
+    if varying is not None:
+        return varying
     floats = border.dtype in values.FLOATS
     if isinstance(step, Cast) and floats and step.dtype in values.INTEGER_BITS:
         low, high = values.int_range(step.dtype)
@@ -90,7 +114,30 @@ def list_other_operands(step: Step) -> tuple[tuple[str, Operand], ...]:
         return (("operand", step.other),)
     if isinstance(step, Quantization):
         return (("scale", step.scale), ("zero point", step.zero_point))
+    if isinstance(step, Joined):
+        return tuple(_list_joined_operands(step))
+    if isinstance(step, Composed):
+        return tuple(named for inner in step.steps for named in list_other_operands(inner))
     return ()
+
+
+def list_ops(step: Step) -> Iterator[str]:
+    """Yield the op of a step, and those of the steps within."""
+    yield step.op
+    for inner in step.steps if isinstance(step, Composed) else ():
+        yield from list_ops(inner)
+    for operand in step.operands if isinstance(step, Joined) else ():
+        for inner in () if isinstance(operand, Operand) else operand:
+            yield from list_ops(inner)
+
+
+def _list_joined_operands(step: Joined) -> Iterator[tuple[str, Operand]]:
+    for operand in step.operands:
+        if isinstance(operand, Operand):
+            yield "operand", operand
+        else:
+            for inner in operand:
+                yield from list_other_operands(inner)
 
 
 def _evaluate(border: Border, step: Step) -> Border | Refused:
@@ -99,13 +146,10 @@ def _evaluate(border: Border, step: Step) -> Border | Refused:
     if border.values is None:
         return after
     if border.fusible and step.op in values.ADDITIVE:
-        return Refused(
-            Kind.UNDEFINED_VALUE,
-            f"the border is a rounded product, which a fused multiply-add of {step.op} may not round",
-        )
+        return _refuse_fused(step)
     for name, operand in list_other_operands(step):
         if operand.flat is None:
-            return Refused(Kind.RUNTIME_OPERAND, f"the {name} of {step.op} is not a constant of known elements")
+            return _refuse_unknown(name, step)
     operands = [operand for _, operand in list_other_operands(step)]
     inputs = [border.values, *(Values(_lengths_of(o), o.flat or ()) for o in operands)]
     results = _broadcast(inputs, _choose_function(step, border.dtype))
@@ -116,10 +160,67 @@ def _evaluate(border: Border, step: Step) -> Border | Refused:
     return replace(after, values=results, fusible=rounded or (border.fusible and step.op == "negative"))
 
 
+def _pass_joined(border: Border, step: Joined) -> Border | Refused:
+    """Return the border after an op whose operands come from the same data: each is evaluated from there."""
+    others = [("operand", operand) for operand in step.operands if isinstance(operand, Operand)]
+    refused = _refuse_varying(border, step, others)
+    if refused is not None:
+        return refused
+    parts: list[Border | Operand] = []
+    for operand in step.operands:
+        part = operand if isinstance(operand, Operand) else pass_steps(border, operand)
+        if isinstance(part, Refused):
+            return part
+        parts.append(part)
+    read = [part.dtype for part in parts if isinstance(part, Border)]
+    if not values.is_known(step.op, read[-1], step.dtype):
+        return Refused(Kind.DTYPE, f"{step.op} of {read[-1]} to {step.dtype} is not known to be exact")
+    bounds = bound_joined(step, [part.bounds if isinstance(part, Border) else bound_operand(part) for part in parts])
+    after = replace(border, dtype=step.dtype, bounds=bounds)
+    fusible = any(part.fusible for part in parts if isinstance(part, Border))
+    if border.values is None:
+        return after
+    if fusible and step.op in values.ADDITIVE:
+        return _refuse_fused(step)
+    if any(isinstance(part, Operand) and part.flat is None for part in parts):
+        return _refuse_unknown("operand", step)
+    inputs = [_values_of(part) for part in parts]
+    dtype = step.dtype if step.op == "where" else read[-1]
+    function: Callable[..., float | None] = values.where if step.op == "where" else values.BINARY[step.op]
+    results = _broadcast(inputs, lambda *numbers: function(*numbers, dtype))
+    if None in results.flat:
+        shown = show_some(border.values.flat)
+        return Refused(Kind.UNDEFINED_VALUE, f"what {step.op} makes of {shown} ({border.dtype}) is not known exactly")
+    rounded = step.op == "multiply" and any(
+        values.is_inexact_product(a, b, dtype) for a, b in zip(*_align(inputs), strict=True)
+    )
+    return replace(after, values=results, fusible=rounded or (fusible and step.op == "where"))
+
+
+def _values_of(part: "Border | Operand") -> Values:
+    if isinstance(part, Operand):
+        return Values(_lengths_of(part), part.flat or ())
+    assert part.values is not None
+    return part.values
+
+
+def _refuse_unknown(name: str, step: Step) -> Refused:
+    return Refused(Kind.RUNTIME_OPERAND, f"the {name} of {step.op} is not a constant of known elements")
+
+
+def _refuse_fused(step: Step) -> Refused:
+    return Refused(
+        Kind.UNDEFINED_VALUE,
+        f"the border is a rounded product, which a fused multiply-add of {step.op} may not round",
+    )
+
+
 def _is_rounded_product(step: Step, dtype: str, x: float, *others: float) -> bool:
     """Return whether the step rounds a product: a fused multiply-add with the next op would not round it."""
     if step.op == "multiply":
         return values.is_inexact_product(x, others[0], step.dtype)
+    if step.op == "nn.prelu":
+        return x < 0 and values.is_inexact_product(x, others[0], dtype)
     if step.op == "square":
         return values.is_inexact_product(x, x, step.dtype)
     if step.op == "dequantize":

@@ -187,7 +187,7 @@ def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]
         operand, read = resolve(call.args[other]), resolve(call.args[data])
         alone = isinstance(operand, ir.GenericConst) and isinstance(read, relax.Var)
         if alone or (isinstance(read, ir.Call) and isinstance(operand, ir.GenericConst | relax.Var)):
-            facts = _read_operand(operand, int(call.args[data].ty.ndim))
+            facts = read_operand(operand, int(call.args[data].ty.ndim))
             return Binary(op=name, dtype=_dtype_of(call), other=facts, swapped=data == 1), data
     return None
 
@@ -201,6 +201,12 @@ def _read_immediate(value: Any) -> float | None:
     return value.value if isinstance(value, tirx.IntImm | tirx.FloatImm) else None
 
 
+def _read_prelu(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
+    ndim = int(call.args[0].ty.ndim)
+    alpha = read_operand(resolve(call.args[1]), ndim, axis=int(call.attrs.axis) % max(ndim, 1))
+    return Binary(op=name, dtype=_dtype_of(call), other=alpha), 0
+
+
 def _read_cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
     return Cast(op=name, dtype=_dtype_of(call)), 0
 
@@ -208,11 +214,11 @@ def _read_cast(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
 def _read_quantization(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int]:
     ndim = int(call.args[0].ty.ndim)
     axis = int(call.attrs.axis)
-    scale, zero_point = (_read_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
+    scale, zero_point = (read_operand(resolve(arg), ndim, axis=axis % max(ndim, 1)) for arg in call.args[1:])
     return Quantization(op=name, dtype=_dtype_of(call), scale=scale, zero_point=zero_point), 0
 
 
-def _read_operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
+def read_operand(value: Any, ndim: int, *, axis: int | None = None) -> Operand:
     """Return the facts of another operand; with ``axis``, its one axis is that of the data."""
     lengths = shape_of(value)
     if lengths is None or ndim < 0 or len(lengths) > (ndim if axis is None else 1):
@@ -296,6 +302,7 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys(UNARY, _read_unary),
     "nn.leakyrelu": _read_unary,
     **dict.fromkeys(BINARY, _read_binary),
+    "nn.prelu": _read_prelu,
     "clip": _read_clip,
     "astype": _read_cast,
     "dequantize": _read_quantization,

@@ -18,15 +18,17 @@ from tvm.sym import Analyzer
 
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.backend import describe_folded
-from foldproof.fold.bindings import Bindings, PrimPads, Use
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads, Use
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
+from foldproof.fold.joined_pads import find_joined
 from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
+from foldproof.fold.propagation import list_ops
 from foldproof.fold.reader import read_consumer, read_operand_types, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide, list_outcomes
-from foldproof.fold.simplification import find_merge, merge_all, simplify_pads
+from foldproof.fold.simplification import find_merge, list_joins, merge_all, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
 """Return whether a backend takes a consumer as it would be after the fold."""
@@ -38,6 +40,7 @@ class Folding:
 
     name: str
     prim_pads: PrimPads
+    kernels: PrimKernels = lambda _: None
     options: Options = field(default_factory=Options)
     accepts: Accepts | None = None
 
@@ -48,18 +51,22 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     fold_first = partial(_fold_before_merging, folding)
     while True:
         function, bindings = simplify_pads(
-            folding.name, function, folding.prim_pads, reports, fold_first, explain=explain
+            folding.name, function, folding.prim_pads, reports, fold_first, folding.kernels, explain=explain
         )
         reports += _fold_consumers(folding, bindings, _find_fold)
         folded = rebuild(bindings)
-        if folded.same_as(function) or not any(
-            find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead
-        ):
+        if folded.same_as(function) or not _goes_on(bindings):
             break
         function = folded  # what folded left a pad without its other reader: now it can join its neighbour
     if explain:
         reports += _explain_refusals(folding, bindings)
     return folded, reports
+
+
+def _goes_on(bindings: Bindings) -> bool:
+    """Return whether pads that have lost a reader can become one now."""
+    merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
+    return merges or any(find_joined(bindings, var) for var in list_joins(bindings))
 
 
 FindFold = Callable[[Folding, Bindings, relax.Var], tuple[Path, Folded] | None]
@@ -146,10 +153,13 @@ def _decide(
     if pad is None:
         pad, source = bindings.pad(path.pad), bindings.source(path.pad)
     assert pad is not None
+    bounded = consumer.family in _BOUNDED or _casts(path)
+    producers, produced_from = find_producers(bindings, source) if bounded else ((), "")
     site = Site(
         pad=pad,
         steps=path.facts,
-        producers=find_producers(bindings, source) if consumer.family in _BOUNDED or _casts(path) else (),
+        producers=producers,
+        produced_from=produced_from,
         consumer=consumer,
         input_visible=bindings.visible(source, path.steps[0][0] if path.steps else user),
         overwritten=bindings.in_place,
@@ -175,7 +185,7 @@ _BOUNDED = ("max_pool",)
 
 
 def _casts(path: Path) -> bool:
-    return any(step.op == "astype" for step in path.facts)
+    return any(op == "astype" for step in path.facts for op in list_ops(step))
 
 
 def _refuse_by_backend(folding: Folding, consumer: Consumer, call: ir.Call, outcome: Folded) -> Refused | None:

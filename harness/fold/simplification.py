@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from tvm import relax
 
 from foldproof.fold import moves, paths
-from foldproof.fold.bindings import Bindings, PrimPads
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
+from foldproof.fold.joined_pads import find_joined, join_pads
 from foldproof.fold.pad_pairs import Cancelled
 from foldproof.fold.paths import Path, find_users
 from foldproof.fold.rebuild import rebuild
@@ -23,6 +24,7 @@ def simplify_pads(
     prim_pads: PrimPads,
     reports: list[Report],
     fold_first: FoldFirst,
+    kernels: PrimKernels = lambda _: None,
     *,
     explain: bool = True,
 ) -> tuple[relax.Function, Bindings]:
@@ -30,22 +32,22 @@ def simplify_pads(
 
     ``fold_first`` folds pads that would not fold after they are merged.
     """
-    bindings = Bindings(function, prim_pads, explain=explain)
+    bindings = Bindings(function, prim_pads, kernels, explain=explain)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads, explain=explain)
+            bindings = Bindings(function, prim_pads, kernels, explain=explain)
         if any(find_merge(bindings, pad) for pad in bindings.pads) and (before := fold_first(bindings)):
             found += before
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads, explain=explain)
-        merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
+            bindings = Bindings(function, prim_pads, kernels, explain=explain)
+        merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings), *_join_alike(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = Bindings(function, prim_pads, explain=explain)
+        bindings = Bindings(function, prim_pads, kernels, explain=explain)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
@@ -66,6 +68,23 @@ def _merge_nested(name: str, bindings: Bindings) -> Iterator[Report]:
                 var, moves.build_pad(bindings.source(inner), pad, bindings.values[var], bindings.values[var].ty)
             )
             yield report_site(bindings, name, inner, var, Folded("nested"))
+
+
+def _join_alike(name: str, bindings: Bindings) -> Iterator[Report]:
+    """Move pads alike behind the op that reads them."""
+    for var in list_joins(bindings):
+        found = find_joined(bindings, var)
+        if found is not None:
+            pads, pad = found
+            reports = [report_site(bindings, name, one, var, Folded("joined")) for one in pads]
+            join_pads(bindings, var, pads, pad)
+            yield from reports
+
+
+def list_joins(bindings: Bindings) -> list[relax.Var]:
+    """Return the ops that read pads, in the order of the pads."""
+    users = [user for pad in bindings.pads for user, _ in find_users(bindings, pad) if user is not None]
+    return list(dict.fromkeys(users))
 
 
 def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:

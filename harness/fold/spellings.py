@@ -3,10 +3,13 @@
     strided_slice(x, [2], [1], [9])          of 10 elements     nn.pad(x, (0, 0, 0, 0, -1, -1))
     split(x, [1, 9], 2)[1]                                      the same
     take(x, [1, 2, 3, 4, 5, 6, 7, 8], 2)                        the same
+    concat((zeros(1, 3, 2), x), 2)                              nn.pad(x, (0, 0, 0, 0, 2, 0))
 
-Every frontend spells a crop as a slice. A crop is read where a pad comes before it: alone it is not a pad.
+Every frontend spells a crop as a slice. A crop is read where a pad comes before it: alone it is not a pad. A ``concat``
+of one tensor and constants of one value is a pad.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +18,8 @@ from tvm import ir, relax, sym, tirx
 from foldproof.fold.facts import PadFacts, Widths
 from foldproof.fold.reader import MOST_ELEMENTS, op_name, shape_of
 
-SLICE, TAKE, SPLIT = "relax.strided_slice", "relax.take", "relax.split"
+SLICE, TAKE, SPLIT, CONCAT = "relax.strided_slice", "relax.take", "relax.split", "relax.concat"
+_FILLS = ("relax.zeros", "relax.ones", "relax.full")
 
 Resolve = Callable[[Any], Any]
 
@@ -147,3 +151,49 @@ def build_crop(source: Any, pad: PadFacts, like: Any, ty: Any) -> ir.Call:
 
 _END = 2**31 - 1
 """Beyond the end of every axis."""
+
+
+# --- pads -----------------------------------------------------------------------------------------------
+
+
+def may_border(name: str, value: Any) -> bool:
+    """Return whether a value may be, or may fill, the border of a ``concat``, from itself alone."""
+    if name in _FILLS:
+        return True
+    fields = value.args[0] if name == CONCAT else None
+    return isinstance(fields, relax.Tuple) and any(isinstance(field, ir.GenericConst) for field in fields.fields)
+
+
+def read_border(call: ir.Call, resolve: Resolve) -> tuple[PadFacts, Any] | None:
+    """Return a ``concat`` of one tensor and constants as the facts of a pad, and the tensor; None for others.
+
+    All elements of the constants have the same bits, and are not NaN. A double holds them.
+    """
+    given = resolve(call.args[0])
+    fields = list(given.fields) if isinstance(given, relax.Tuple) else []
+    values = [resolve(field) for field in fields]
+    places = [i for i, value in enumerate(values) if not isinstance(value, ir.GenericConst)]
+    if len(places) != 1 or len(fields) < 2 or call.attrs.axis is None or not isinstance(fields[places[0]], relax.Var):
+        return None
+    source, dtype = fields[places[0]], str(call.ty.dtype)
+    constants = [value.value for i, value in enumerate(values) if i != places[0]]
+    number = _find_number(constants)
+    rank = int(call.ty.ndim)
+    if number is None or rank < 0:
+        return None
+    axis = int(call.attrs.axis) % rank
+    lengths = [int(value.ty.shape.values[axis]) if i != places[0] else 0 for i, value in enumerate(values)]
+    sides = (sum(lengths[: places[0]]), sum(lengths[places[0] :]))
+    return PadFacts(mode="constant", value=number, dtype=dtype, widths=_crop_one(rank, axis, sides)), source
+
+
+def _find_number(tensors: list[Any]) -> float | None:
+    """Return the number that all elements are, bit by bit, None if there are several."""
+    numbers: set[tuple[float, float]] = set()
+    for tensor in tensors:
+        if not 0 < math.prod(int(length) for length in tensor.shape) <= MOST_ELEMENTS:
+            return None
+        numbers |= {(number, math.copysign(1, number)) for number in tensor.numpy().ravel().tolist()}
+    found = [number for number, _ in numbers]
+    exact = len(found) == 1 and not isinstance(found[0], complex) and float(found[0]) == found[0]
+    return float(found[0]) if exact else None

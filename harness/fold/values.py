@@ -6,6 +6,7 @@ pin the values.
 """
 
 import math
+import operator
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,6 +14,8 @@ from functools import partial
 
 INTEGER_BITS = {"int8": ("", 8), "uint8": ("u", 8), "int16": ("", 16), "int32": ("", 32), "int64": ("", 64)}
 FLOATS = ("float16", "float32", "float64", "bfloat16")
+_NO_BFLOAT16 = FLOATS[:-1]
+"""TVM has no code of some ops for bfloat16."""
 _LOWEST = {
     "float16": -65504.0,
     "float32": -(2.0**128 - 2.0**104),
@@ -128,9 +131,24 @@ def _sqrt(value: Value, dtype: str) -> Value | None:
     return _result(math.sqrt(value), dtype) if dtype in FLOATS and value >= 0 else None
 
 
-def _odd(value: Value, dtype: str) -> Value | None:
-    """Return f(0) = 0. Elsewhere the target's library, or a polynomial of TVM's, approximates f."""
-    return 0.0 if dtype in FLOATS and value == 0 else None
+def _known(points: dict[float, float]) -> Callable[[Value, str], Value | None]:
+    """Return a function that is known at these points. Elsewhere a library, or a polynomial of TVM's, approximates it.
+
+    Every such function is exact there, since each library has exp(0) = 1.
+    """
+    return lambda value, dtype: points.get(value) if dtype in FLOATS else None
+
+
+def _is_finite(value: Value, dtype: str) -> Value | None:
+    return int(math.isfinite(value)) if dtype in _NO_BFLOAT16 else None
+
+
+def _is_infinite(value: Value, dtype: str) -> Value | None:
+    return int(math.isinf(value)) if dtype in _NO_BFLOAT16 else None
+
+
+def _is_nan(value: Value, dtype: str) -> Value | None:
+    return 0 if dtype in _NO_BFLOAT16 else None  # no value is NaN
 
 
 UNARY: dict[str, Callable[[Value, str], Value | None]] = {
@@ -146,10 +164,22 @@ UNARY: dict[str, Callable[[Value, str], Value | None]] = {
     "sqrt": _sqrt,
     **dict.fromkeys(
         ("tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "erf", "nn.gelu", "nn.gelu_tanh", "nn.silu"),
-        _odd,
+        _known({0.0: 0.0}),
     ),
+    "nn.selu": _known({0.0: 0.0}),
+    "exp": _known({0.0: 1.0, math.inf: math.inf, -math.inf: 0.0}),
+    "sigmoid": _known({0.0: 0.5, math.inf: 1.0, -math.inf: 0.0}),
+    "log": _known({1.0: 0.0}),
+    "cos": _known({0.0: 1.0}),
+    "cosh": _known({0.0: 1.0}),
+    "zeros_like": lambda value, _: type(value)(0),
+    "ones_like": lambda value, _: type(value)(1),
+    "isfinite": _is_finite,
+    "isinf": _is_infinite,
+    "isnan": _is_nan,
+    "logical_not": lambda value, dtype: 1 - int(value) if dtype == "bool" else None,
 }
-"""Op -> what it makes of a value (no NaN) of a dtype. The sign of a zero is not known."""
+"""Op -> what it makes of a value (no NaN) of a dtype. The sign of a zero is not known. A bool is 0 or 1."""
 
 
 def leakyrelu(value: Value, alpha: float, dtype: str) -> Value | None:
@@ -196,6 +226,31 @@ def _quotient(a: Value, b: Value, dtype: str) -> Value | None:
     return _result(a / b, dtype)
 
 
+def prelu(value: Value, alpha: Value, dtype: str) -> Value | None:
+    """Compute ``x > 0 ? x : x * alpha``."""
+    if dtype not in _NO_BFLOAT16:
+        return None
+    return value if value > 0 else _product(value, alpha, dtype)
+
+
+def _power(a: Value, b: Value, dtype: str) -> Value | None:
+    """Return 1 ** b, a ** 0, and 0 ** b for b > 0. Elsewhere the target's library approximates the result."""
+    if dtype not in _NO_BFLOAT16:
+        return None
+    if a == 1 or b == 0:
+        return 1.0
+    return 0.0 if a == 0 and b > 0 else None
+
+
+def _compare(test: Callable[[Value, Value], bool]) -> Callable[[Value, Value, str], Value | None]:
+    return lambda a, b, _: int(test(a, b))
+
+
+def _combine(function: Callable[[int, int], int], *dtypes: str) -> Callable[[Value, Value, str], Value | None]:
+    """Return a function of integers of these dtypes."""
+    return lambda a, b, dtype: function(int(a), int(b)) if dtype in dtypes else None
+
+
 BINARY: dict[str, Callable[[Value, Value, str], Value | None]] = {
     "add": _sum,
     "subtract": _difference,
@@ -203,8 +258,40 @@ BINARY: dict[str, Callable[[Value, Value, str], Value | None]] = {
     "divide": _quotient,
     "maximum": lambda a, b, _: a if a > b else b,
     "minimum": lambda a, b, _: a if a < b else b,
+    "power": _power,
+    "nn.prelu": prelu,
+    "equal": _compare(operator.eq),
+    "not_equal": _compare(operator.ne),
+    "less": _compare(operator.lt),
+    "less_equal": _compare(operator.le),
+    "greater": _compare(operator.gt),
+    "greater_equal": _compare(operator.ge),
+    "logical_and": _combine(operator.and_, "bool"),
+    "logical_or": _combine(operator.or_, "bool"),
+    "logical_xor": _combine(operator.xor, "bool"),
+    "bitwise_and": _combine(operator.and_, *INTEGER_BITS),
+    "bitwise_or": _combine(operator.or_, *INTEGER_BITS),
+    "bitwise_xor": _combine(operator.xor, *INTEGER_BITS),
 }
-"""Op -> what it makes of two values (no NaN) of a dtype."""
+"""Op -> what it makes of two values (no NaN) of a dtype. A bool is 0 or 1."""
+
+
+def where(condition: Value, a: Value, b: Value, _: str) -> Value:
+    """Choose ``a`` where the condition is not 0."""
+    return a if condition else b
+
+
+_TO_BOOL = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "isfinite", "isinf", "isnan")
+_OF_BOOL = ("logical_not", "logical_and", "logical_or", "logical_xor", "where", "astype")
+
+
+def is_known(op: str, source: str, dtype: str) -> bool:
+    """Return whether the arithmetic of an op from one dtype to another is known. Only some ops know bool."""
+    if source in NUMBERS and dtype in NUMBERS:
+        return True
+    booleans = {"bool"} & {source, dtype}
+    return bool(booleans) and {source, dtype} <= NUMBERS | booleans and op in (*_TO_BOOL, *_OF_BOOL)
+
 
 ADDITIVE = ("add", "subtract")
 
@@ -221,7 +308,12 @@ def is_inexact_product(a: Value, b: Value, dtype: str) -> bool:
 
 
 def convert(value: Value, source: str, dtype: str) -> Value | None:
-    """Compute ``astype``: integers wrap, floats round, a float becomes an integer only if its whole part fits."""
+    """Compute ``astype``: integers wrap, floats round, a float becomes an integer only if its whole part fits.
+
+    A bool is 0 or 1, and whether a number is not 0.
+    """
+    if dtype == "bool":
+        return int(value != 0)
     if dtype in FLOATS:
         return _result(float(value), dtype) if abs(value) < 2**53 or source in FLOATS else None
     if source in FLOATS:

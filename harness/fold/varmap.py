@@ -28,6 +28,9 @@ class VarMap(Generic[T]):
     def __contains__(self, var: Any) -> bool:
         return var.__chandle__() in self._items
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def __bool__(self) -> bool:
         return bool(self._items)
 

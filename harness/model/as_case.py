@@ -163,7 +163,7 @@ def _as_step(place: Place, number: int, layout: str, channels: int) -> Step:
 
 def _producers_of(place: Place, consumer: Consumer) -> tuple[tuple[Step, ...], str]:
     """Return the steps before the pad of a max_pool, since they bound its data, and the dtype that they read."""
-    found = find_producers(place.bindings, place.bindings.source(place.path.pad))
+    found, _ = find_producers(place.bindings, place.bindings.source(place.path.pad))
     kept = []
     for step in reversed(found) if consumer.family == "max_pool" else ():
         if not isinstance(step, facts.Unary | facts.Clip) or step.dtype != place.facts.dtype:

@@ -82,7 +82,7 @@ def _functions(module: tvm.IRModule) -> Iterator[tuple[str, Bindings]]:
     kernels = PadKernels(module)
     for global_var, function in module.functions_items():
         if isinstance(function, relax.Function):
-            yield str(global_var.name_hint), Bindings(function, kernels)
+            yield str(global_var.name_hint), Bindings(function, kernels, kernels.elementwise)
 
 
 def _describe(function: str, bindings: Bindings, var: relax.Var) -> PadRow:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tvm import tirx
 
 from foldproof.case import Pad
+from foldproof.case import Step as CaseStep
+from foldproof.fold import Refused, kernel_calls, kernels, pad_kernels, primfunc
 from foldproof.fold import fold as pass_module
-from foldproof.fold import pad_kernels, primfunc
-from foldproof.fold.facts import PadFacts, Widths
+from foldproof.fold.facts import Binary, PadFacts, Step, Unary, Widths
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype
@@ -68,6 +70,48 @@ def prim_mirror_taken_for_constant() -> Pass:
     return retype(patch_pass(pad_kernels, read_prim_pad=constant))
 
 
+def maximum_kernel_read_as_minimum() -> Pass:
+    """The pass takes a kernel of a maximum for one of a minimum."""
+    return retype(patch_pass(kernels, _BINARY={**kernels._BINARY, tirx.Max: "minimum"}))
+
+
+def kernel_not_evaluated() -> Pass:
+    """The pass does not evaluate what an elementwise kernel makes of the border."""
+
+    def node(*args: Any) -> Step | None:
+        found = _node(*args)
+        return Unary(op="nn.relu", dtype=found.dtype) if isinstance(found, Binary) else found
+
+    _node = kernel_calls._read_node
+    return retype(patch_pass(kernel_calls, _read_node=node))
+
+
+def prim_scalars_passed_over() -> Pass:
+    """The pass does not read a call that passes lengths as scalars. It was so once, and reported nothing."""
+
+    def without(call: Any, function: Any) -> str:
+        return "the call passes scalars" if len(call.args[1].fields) > 1 else _compare(call, function)
+
+    _compare = pad_kernels._find_other_lengths
+    return patch_pass(pad_kernels, _find_other_lengths=without)
+
+
+def prim_scalar_pad_all_after() -> Pass:
+    """The pass takes the widths of a call with scalars from the lengths alone: all of them after the data."""
+
+    def after(self: Any, call: Any) -> PadFacts | Refused | None:
+        facts = _read(self, call)
+        if not isinstance(facts, PadFacts) or facts.widths is None or len(call.args[1].fields) == 1:
+            return facts
+        return replace(facts, widths=tuple((0, sum(sides)) for sides in facts.widths))
+
+    _read = pad_kernels.PadKernels._read_call
+    return retype(patch_pass(pad_kernels.PadKernels, _read_call=after))
+
+
+_MAXIMUM = CaseStep(kind="maximum", operand=(2.0,), form="call_tir")
+_STRIDED = witness_case("conv1d", BARE, pad=Pad(form="call_tir"), symbolic=("W",), input_stride=2)
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="call_tir", make=prim_widths_swapped, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
     Mutant(
@@ -81,10 +125,18 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"), extra_outputs=("returned",)),
     ),
     Mutant(kind="call_tir", make=call_tir_ignored, witness=witness_case("conv1d", BARE, pad=Pad(form="call_tir"))),
+    Mutant(kind="call_tir", make=prim_scalars_passed_over, witness=_STRIDED),
+    Mutant(kind="call_tir", make=prim_scalar_pad_all_after, witness=_STRIDED),
     Mutant(
         kind="call_tir",
         make=prim_mirror_taken_for_constant,
         witness=witness_case("conv1d", BARE, pad=Pad(mode="reflect", form="call_tir")),
     ),
+    Mutant(
+        kind="call_tir",
+        make=maximum_kernel_read_as_minimum,
+        witness=witness_case("conv1d", BARE, steps=(CaseStep(kind="maximum", operand=(0.0,), form="call_tir"),)),
+    ),
+    Mutant(kind="call_tir", make=kernel_not_evaluated, witness=witness_case("conv1d", BARE, steps=(_MAXIMUM,))),
 )
 """The mutants of this module."""

@@ -11,9 +11,10 @@ from foldproof.fold import Refused, moves, values
 from foldproof.fold import propagation as steps
 from foldproof.fold import reader as site
 from foldproof.fold.bounds import bound_result
-from foldproof.fold.facts import Binary, Operand, Quantization, Rearranged, Site, Step
+from foldproof.fold.facts import Binary, Joined, Operand, Quantization, Rearranged, Site, Step
 from foldproof.fold.propagation import Border
 from foldproof.fold.values import INTEGER_BITS, int_range
+from foldproof.fold.varmap import VarMap
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, H, Mutant, W, witness_case
 from foldproof.mutants.operators import misread_site, patch_pass, retype, with_steps
@@ -50,6 +51,26 @@ def step_rounding_ignored() -> Pass:
         return value if low <= value <= high else None
 
     return retype(patch_pass(values, _result=exact))
+
+
+def join_not_evaluated() -> Pass:
+    """The pass takes ``x * f(x)`` for ``x``."""
+
+    def joined(border: Border, step: Joined) -> Border:
+        return replace(border, dtype=step.dtype, bounds=None, fusible=False)
+
+    return retype(patch_pass(steps, _pass_joined=joined))
+
+
+def gate_stays_padded() -> Pass:
+    """Of ``x * f(x)``, the pass moves the product, but not ``f``."""
+
+    def again(bindings: Any, var: Any, operand: Any, ty: Any, moving: list[bool], moved: dict[Any, Any]) -> ir.Call:
+        new: VarMap[Any] = VarMap()
+        new[bindings.join(var).source] = operand
+        return moves._substitute(bindings, bindings.values[var], new, ty)
+
+    return patch_pass(moves, _repeat_join=again)
 
 
 # --- operands -----------------------------------------------------------------------------------------
@@ -179,6 +200,12 @@ MUTANTS: tuple[Mutant, ...] = (
         make=step_rounding_ignored,
         witness=_conv(CaseStep(kind="add"), CaseStep(kind="subtract"), value=2.0**-30),
     ),
+    Mutant(
+        kind="chain",
+        make=join_not_evaluated,
+        witness=_conv(CaseStep(kind="hardswish"), CaseStep(kind="subtract"), value=1.0),
+    ),
+    Mutant(kind="chain", make=gate_stays_padded, witness=_conv(CaseStep(kind="softsign"))),
     Mutant(
         kind="chain",
         make=first_operand_only,

@@ -13,7 +13,8 @@ from foldproof.fold import bounds as bounds_module
 from foldproof.fold import propagated as propagated
 from foldproof.fold import propagation as steps
 from foldproof.fold.bounds import Bounds
-from foldproof.fold.facts import PadFacts, Site, Widths
+from foldproof.fold.facts import PadFacts, Quantization, Site, Widths
+from foldproof.fold.facts import Step as FoldStep
 from foldproof.fold.lengths import list_lengths
 from foldproof.fold.propagated import Propagated
 from foldproof.fold.reader import op_name
@@ -173,6 +174,31 @@ def open_length_never_decided() -> Pass:
     return retype(patch_pass(pooling, list_lengths=none))
 
 
+_QUANTIZED = Axis(size=4, pad=(1, 1), kernel=2)
+
+
+def dequantized_data_not_below_zero() -> Pass:
+    """The pass takes the result of every dequantize for at least 0."""
+
+    def bound(found: Bounds | None, dtype: str, step: FoldStep) -> Bounds | None:
+        return Bounds(low=0, high=math.inf, plus_zero=True) if step.op == "dequantize" else _bound(found, dtype, step)
+
+    _bound = bounds_module._bound_converted
+    return retype(patch_pass(bounds_module, _bound_converted=bound))
+
+
+def negative_scale_not_turned() -> Pass:
+    """The pass does not turn bounds round where a scale is negative."""
+
+    def bound(found: Bounds | None, dtype: str, step: FoldStep) -> Bounds | None:
+        if isinstance(step, Quantization) and step.scale.flat:
+            step = replace(step, scale=replace(step.scale, flat=tuple(map(abs, step.scale.flat))))
+        return _bound(found, dtype, step)
+
+    _bound = bounds_module._bound_converted
+    return retype(patch_pass(bounds_module, _bound_converted=bound))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="pools", make=wide_pad_asserted, witness=witness_case("max_pool1d", BARE, pad=LOWEST)),
     Mutant(
@@ -248,6 +274,22 @@ MUTANTS: tuple[Mutant, ...] = (
             producers=(Step(kind="relu"),),
             pad=Pad(value=-5.0),
             steps=(Step(kind="pad", value=0.0, widths=(("W", 1, 0),)),),
+        ),
+    ),
+    Mutant(
+        kind="bounded",
+        make=dequantized_data_not_below_zero,
+        witness=witness_case("max_pool1d", _QUANTIZED, dtype="int8", producers=(Step(kind="dequantize"),)),
+    ),
+    Mutant(
+        kind="bounded",
+        make=negative_scale_not_turned,
+        witness=witness_case(
+            "max_pool1d",
+            _QUANTIZED,
+            producers=(Step(kind="relu"), Step(kind="quantize", scale=(-0.5,), zero_point=(3,), out_dtype="int8")),
+            pad=Pad(value=3.0),
+            fills=("integers",),
         ),
     ),
     Mutant(

@@ -1,12 +1,13 @@
 """Mutants: how pads and crops in other spellings are read."""
 
+from dataclasses import replace
 from typing import Any
 
 from tvm import ir
 
 from foldproof.case import Axis, Case, Pad, Step
-from foldproof.fold import spellings
-from foldproof.fold.facts import Widths
+from foldproof.fold import bindings, spellings
+from foldproof.fold.facts import PadFacts, Widths
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype
@@ -45,6 +46,30 @@ def taken_from_the_start() -> Pass:
     return retype(patch_pass(spellings, _READERS={**spellings._READERS, spellings.TAKE: taken}))
 
 
+def concat_border_swapped() -> Pass:
+    """The pass takes the constants of a concat for the other end."""
+
+    def border(*args: Any) -> tuple[PadFacts, Any] | None:
+        found = _border(*args)
+        if found is None:
+            return None
+        widths = tuple((after, before) for before, after in found[0].widths or ())
+        return replace(found[0], widths=widths), found[1]
+
+    _border = spellings.read_border
+    return retype(patch_pass(bindings, read_border=border))
+
+
+def concat_border_not_read() -> Pass:
+    """The pass does not look at the value of the constants of a concat."""
+    return retype(patch_pass(spellings, _find_number=lambda tensors: 0.0))
+
+
+def _bordered(value: float) -> Case:
+    border = Step(kind="pad", value=value, widths=(("W", 2, 0),), form="concat")
+    return witness_case("conv1d", Axis(size=4, pad=(1, 0), kernel=2), steps=(border,))
+
+
 def _cropped(form: str) -> Case:
     crop = Step(kind="pad", widths=(("W", -1, 0),), form=form)
     return witness_case("conv1d", Axis(size=4, pad=(1, 2), kernel=2), pad=Pad(value=0.0), steps=(crop,))
@@ -53,6 +78,8 @@ def _cropped(form: str) -> Case:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="spelling", make=slice_end_counted_as_width, witness=_cropped("strided_slice")),
     Mutant(kind="spelling", make=first_piece_of_a_split, witness=_cropped("split")),
+    Mutant(kind="spelling", make=concat_border_swapped, witness=_bordered(0.0)),
+    Mutant(kind="spelling", make=concat_border_not_read, witness=_bordered(3.0)),
     Mutant(kind="spelling", make=taken_from_the_start, witness=_cropped("take")),
 )
 """The mutants of this module."""

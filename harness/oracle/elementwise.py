@@ -187,6 +187,18 @@ def _sqrt(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semanti
     return replace(tensor, value=np.sqrt(tensor.value))
 
 
+def _hardswish(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    value = tensor.value
+    three, six, zero = (value.dtype.type(number) for number in (3, 6, 0))
+    gate = semantics.maximum(semantics.minimum(value + three, six), zero) / six
+    return _compute(tensor, semantics, np.multiply, value, gate)
+
+
+def _softsign(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    value = tensor.value
+    return _compute(tensor, semantics, np.divide, value, np.abs(value) + value.dtype.type(1))
+
+
 def _negative(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     return _compute(tensor, semantics, np.negative, tensor.value)
 
@@ -232,6 +244,8 @@ _KINDS: dict[str, Callable[[Step, Tensor, Parameters, Semantics], Tensor]] = {
     "sqrt": _sqrt,
     "negative": _negative,
     "abs": _abs,
+    "hardswish": _hardswish,
+    "softsign": _softsign,
     "square": _square,
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _binary),
 }

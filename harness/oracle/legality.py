@@ -123,7 +123,7 @@ def legality(case: Case, semantics: Semantics) -> Legality:
     if loses_data(folds[0], semantics) or drowns_data(folds[0], semantics):
         return Legality.UNOBSERVABLE
     is_open = bool(set(case.symbolic) & set(case.spec.spatial))
-    if case.ceil_mode and (_crops(case) or (is_open and not _agrees_for_every_length(case, semantics))):
+    if case.ceil_mode and (_crops(case) or (is_open and not _keeps_windows(case, semantics))):
         return Legality.THIS_SHAPE_ONLY  # a last window may read what is cropped, or start after the data, or not
     if all(_widens_sum(case, semantics) != _widens_sum(folded, semantics) for folded in folds):
         return Legality.THIS_SHAPE_ONLY  # a sum of few small elements wraps in neither dtype, a sum of many in one
@@ -194,6 +194,11 @@ def _is_legal_by_windows(case: Case, semantics: Semantics) -> bool:
     """
     asked = case.spec.family == "max_pool" and case.pad.mode == "constant"
     return asked and not case.ceil_mode and not _crops(case) and _agrees_for_every_length(case, semantics)
+
+
+def _keeps_windows(case: Case, semantics: Semantics) -> bool:
+    """Whether a fold under ``ceil_mode`` is equal for every length, which a compiler can prove of plain variables."""
+    return case.input_stride == 1 and _agrees_for_every_length(case, semantics)
 
 
 def _agrees_for_every_length(case: Case, semantics: Semantics) -> bool:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from foldproof.case import Case, Place, dtypes
 from foldproof.case.parameters import Parameters
-from foldproof.case.step import BINARY
+from foldproof.case.step import BINARY, COMPOSED
 from foldproof.oracle.borders import flat_parameters
 from foldproof.oracle.elementwise import Tensor, apply, exact_tensor
 from foldproof.oracle.semantics import Semantics
@@ -98,8 +98,9 @@ def _align_parameters(case: Case, place: Place) -> Parameters:
     for name, values in flat_parameters(place).items():
         if len(values) > 1:
             before = _count_before(case, place)
-            length = case.data_dims[step.axis] if step.axis in order else 1
-            values = values[np.clip(np.arange(length) + before, 0, len(values) - 1)]
+            length = case.input_dims[step.axis] if step.axis in order else 1
+            stride = case.input_stride if step.axis in case.spec.spatial else 1
+            values = values[np.clip(np.arange(length) // stride + before, 0, len(values) - 1)]
             values = values.reshape(shape if step.axis in order else [1] * len(order))
         aligned[name] = values
     return aligned
@@ -178,7 +179,7 @@ def _nonzero(values: Array) -> Array:
 
 _BACKWARDS: dict[str, Callable[[Place, Parameters, Array, Array], Pair]] = {
     **dict.fromkeys(("relu", "abs"), _clip_at_zero),
-    **dict.fromkeys((*_ROUNDING, "leakyrelu"), _keep),
+    **dict.fromkeys((*_ROUNDING, *COMPOSED, "leakyrelu"), _keep),
     **dict.fromkeys(BINARY, _invert_binary),
     "quantize": _invert_quantize,
     "dequantize": _invert_dequantize,

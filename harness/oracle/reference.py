@@ -110,7 +110,7 @@ def evaluate_steps(case: Case, arrays: Arrays, semantics: Semantics) -> list[Ten
     Returns:
         ``len(case.steps) + 1`` tensors. The last one is the data operand of the consumer, in its layout.
     """
-    tensor = exact_tensor(arrays["x"])
+    tensor = exact_tensor(_read_strided(case, arrays["x"]))
     for place in case.producer_places:
         tensor = _apply_at(place, tensor, arrays, semantics)
     if not case.pads_weight:
@@ -129,6 +129,12 @@ def evaluate_steps(case: Case, arrays: Arrays, semantics: Semantics) -> list[Ten
             tensor = _apply_at(place, tensor, arrays, semantics)
         tensors.append(tensor)
     return tensors
+
+
+def _read_strided(case: Case, x: Array) -> Array:
+    """Return every so many elements of each spatial axis of x."""
+    strides = (case.input_stride if letter in case.spec.spatial else 1 for letter in case.input_layout)
+    return x[tuple(slice(None, None, stride) for stride in strides)]
 
 
 def _apply_at(place: Place, tensor: Tensor, arrays: Arrays, semantics: Semantics) -> Tensor:

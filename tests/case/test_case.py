@@ -60,6 +60,7 @@ CASES = [
         channels=2,
         data_layout="NHWC",
         symbolic=("N", "H"),
+        input_stride=2,
         constant_weight=True,
         extra_outputs=("step",),
     ),

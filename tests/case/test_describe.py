@@ -29,12 +29,14 @@ def test_every_part_of_a_chain_has_a_line():
         ),
         channels=2,
         symbolic=("W",),
+        input_stride=2,
         constant_weight=True,
         out_dtype="int32",
         extra_outputs=("step", "read"),
     )
     assert describe(case).splitlines() == [
-        "conv1d NCW/OIW float32 -> int32, data NUCW (1, 1, 2, 5), symbolic W, 1 constant filter",
+        "conv1d NCW/OIW float32 -> int32, data NUCW (1, 1, 2, 9), symbolic W, 1 constant filter",
+        "  before pad strided_slice of the spatial axes, stride 2",
         "  before pad maximum([-0.5, 3], x), along C",
         "  before pad relu",
         "  pad        constant -1.0, as a call_tir, C (0, 1)",

@@ -38,7 +38,7 @@ PARTS = [
     (
         lambda: Step(kind="gelu"),
         "unknown step 'gelu'; expected one of dequantize, quantize, astype, relu, negative, "
-        "round, abs, floor, ceil, trunc, sign, sqrt, square, leakyrelu, clip, add, subtract, "
+        "round, abs, floor, ceil, trunc, sign, sqrt, square, hardswish, softsign, leakyrelu, clip, add, subtract, "
         "multiply, divide, maximum, minimum, permute_dims, expand_dims, squeeze, reshape, pad",
     ),
     (lambda: Step(kind="relu", high=1.0), "high of relu must be 6.0 (it is not used), not 1.0"),
@@ -126,13 +126,13 @@ DOCUMENTS = [
         {"format": 2, "op": "conv1d", "axes": [{}], "stride": 2},
         "Case has no field 'stride'; its fields are op, axes, dtype, pad, producers, steps, "
         "batch, channels, filters, groups, data_layout, kernel_layout, weight_dtype, out_dtype, "
-        "constant_weight, ceil_mode, count_include_pad, symbolic, extra_outputs, fills, seed",
+        "constant_weight, ceil_mode, count_include_pad, symbolic, input_stride, extra_outputs, fills, seed",
     ),
     (
         {"format": 2, "op": "conv1d", "axes": [{}], "front": []},
         "Case has no field 'front'; its fields are op, axes, dtype, pad, producers, steps, "
         "batch, channels, filters, groups, data_layout, kernel_layout, weight_dtype, out_dtype, "
-        "constant_weight, ceil_mode, count_include_pad, symbolic, extra_outputs, fills, seed",
+        "constant_weight, ceil_mode, count_include_pad, symbolic, input_stride, extra_outputs, fills, seed",
     ),
     (
         {"format": 2, "op": "conv1d", "axes": [{"strides": 2}]},

@@ -129,6 +129,7 @@ COMPLICATED = [
         filters=3,
         data_layout="NCHW",
         symbolic=("N", "H"),
+        input_stride=3,
         constant_weight=True,
         extra_outputs=("step", "returned"),
     ),
@@ -197,6 +198,7 @@ def weight(case):
         "pad form": case.pad.form != "op",
         "constant weight": case.constant_weight,
         "symbolic": len(case.symbolic),
+        "input stride": case.input_stride,
         **weight_of_steps((*case.steps, *case.producers)),
     }
 
@@ -391,6 +393,7 @@ def one_axis(case, **changes):
         (replace(LONG, pad=Pad(mode="edge")), LONG),
         (replace(LONG, pad=Pad(form="call_tir")), LONG),
         (replace(LONG, symbolic=("N", "W")), replace(LONG, symbolic=("W",))),
+        (replace(LONG, input_stride=3), replace(LONG, input_stride=2)),
         (replace(LONG, constant_weight=True), LONG),
         (replace(LONG, producers=(RELU, HALF)), replace(LONG, producers=(HALF,))),
         (replace(LONG, steps=(RELU, HALF)), replace(LONG, steps=(RELU,))),

@@ -79,6 +79,7 @@ UNCHECKED = {
     ("relu", "int64"),
     ("leakyrelu", "float64"),
     *(("trunc", dtype) for dtype in dtypes.DTYPES),
+    *((kind, dtype) for kind in ("hardswish", "softsign") for dtype in dtypes.FLOATS),  # ONNX multiplies by 1/6
     *((kind, dtype) for kind in ("round", "floor", "ceil") for dtype in dtypes.INTEGERS),
 }
 

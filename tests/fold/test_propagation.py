@@ -12,6 +12,7 @@ from foldproof.fold.propagation import Border, list_other_operands, pass_step, s
 
 INF, NAN = math.inf, math.nan
 BYTE = Bounds(low=-128, high=127, plus_zero=True)
+RELU = Bounds(low=0, high=INF, plus_zero=True)
 LONG = 2**62 + 1
 """No double holds it."""
 
@@ -38,6 +39,12 @@ def binary(op, *flat, shape=(1, 1, 1), dtype="float32", **more):
 
 def dequantize(scale, zero_point):
     return Quantization(op="dequantize", dtype="float32", scale=operand(scale), zero_point=operand(zero_point))
+
+
+def scaled(op, *scales, zero_point):
+    points = Operand(shape=(1, 1, 1), flat=None if zero_point is None else (zero_point,))
+    dtype = "float32" if op == "dequantize" else "int8"
+    return Quantization(op=op, dtype=dtype, scale=operand(*scales), zero_point=points)
 
 
 def padded(*widths, sizes=(2, 3, 8), **more):
@@ -76,7 +83,26 @@ def permuted(*origin):
         (None, "float32", binary("maximum", 0.0, -0.0), Bounds(low=0, high=INF)),
         (None, "float32", binary("maximum", 0.0, NAN), None),
         (None, "float32", binary("maximum", 0.0, swapped=True), None),
-        (None, "float32", binary("minimum", 0.0), None),
+        (None, "float32", binary("minimum", 0.0), Bounds(low=-INF, high=0)),
+        (None, "float32", binary("minimum", 6.0, 3.0), Bounds(low=-INF, high=6)),
+        (None, "float32", binary("minimum", 6.0, NAN), None),
+        (None, "float32", binary("minimum", 6.0, swapped=True), None),
+        (RELU, "float32", binary("minimum", 6.0), Bounds(low=0, high=6, plus_zero=True)),
+        (RELU, "float32", binary("minimum", -0.0), Bounds(low=0, high=0)),
+        (RELU, "float32", binary("minimum", 6.0, -1.0), Bounds(low=-1, high=6, plus_zero=True)),
+        (RELU, "float32", binary("maximum", 1.0, swapped=True), Bounds(low=1, high=INF)),
+        (RELU, "float32", binary("multiply", 2.0), Bounds(low=0, high=INF, plus_zero=True)),
+        (RELU, "float32", binary("multiply", 2.0, -1.0), None),
+        (RELU, "float32", binary("multiply", INF), None),
+        (RELU, "float32", binary("divide", 4.0), Bounds(low=0, high=INF, plus_zero=True)),
+        (RELU, "float32", binary("divide", 4.0, swapped=True), None),
+        (Bounds(low=-2, high=4, plus_zero=True), "float32", binary("divide", 4.0, 2.0), Bounds(low=-1, high=2)),
+        (
+            Bounds(low=-2, high=5),
+            "int32",
+            binary("bitwise_and", 255, dtype="int32"),
+            Bounds(low=0, high=255, plus_zero=True),
+        ),
         (Bounds(low=-2, high=5), "float32", binary("maximum", 1.0, 3.0), Bounds(low=1, high=5)),
         (Bounds(low=-2, high=2), "float32", binary("maximum", 1.0, 3.0), Bounds(low=1, high=3)),
         (Bounds(low=-2.5, high=5.5), "float32", unary("round"), Bounds(low=-2, high=6)),
@@ -89,6 +115,37 @@ def permuted(*origin):
         (Bounds(low=-2.5, high=5.5), "float32", unary("negative"), None),
         (Bounds(low=-2, high=5), "int8", unary("negative", "int8"), BYTE),
         (None, "float32", Cast(op="astype", dtype="int8"), BYTE),
+        (
+            Bounds(low=-2.5, high=5.5),
+            "float32",
+            Cast(op="astype", dtype="int8"),
+            Bounds(low=-2, high=5, plus_zero=True),
+        ),
+        (Bounds(low=-200, high=5), "float32", Cast(op="astype", dtype="int8"), BYTE),
+        (Bounds(low=-2, high=5), "int32", Cast(op="astype", dtype="int8"), Bounds(low=-2, high=5, plus_zero=True)),
+        (Bounds(low=-2, high=300), "int32", Cast(op="astype", dtype="int8"), BYTE),
+        (None, "int8", Cast(op="astype", dtype="float32"), Bounds(low=-128, high=127)),
+        (None, "uint8", Cast(op="astype", dtype="float32"), Bounds(low=0, high=255, plus_zero=True)),
+        (RELU, "float64", Cast(op="astype", dtype="float32"), Bounds(low=0, high=INF, plus_zero=True)),
+        # a number below 0 could become -0.0
+        (
+            Bounds(low=-1e-60, high=1, plus_zero=True),
+            "float64",
+            Cast(op="astype", dtype="float32"),
+            Bounds(low=0, high=1),
+        ),
+        (Bounds(low=-2, high=5), "float32", Cast(op="astype", dtype="bool"), Bounds(low=0, high=1, plus_zero=True)),
+        (None, "float32", Cast(op="astype", dtype="float16"), None),
+        (None, "uint8", scaled("dequantize", 0.5, zero_point=0), Bounds(low=0, high=127.5, plus_zero=True)),
+        (None, "int8", scaled("dequantize", 0.5, zero_point=-128), Bounds(low=0, high=127.5, plus_zero=True)),
+        (None, "int8", scaled("dequantize", -0.5, zero_point=-128), Bounds(low=-127.5, high=0)),
+        (None, "int8", scaled("dequantize", 0.5, 2.0, zero_point=0), Bounds(low=-256, high=254)),
+        (None, "float32", scaled("dequantize", 0.5, zero_point=0), None),
+        (Bounds(low=5, high=9), "int8", scaled("dequantize", 0.5, zero_point=5), Bounds(low=0, high=2, plus_zero=True)),
+        (RELU, "float32", scaled("quantize", 0.5, zero_point=3), Bounds(low=3, high=127, plus_zero=True)),
+        (RELU, "float32", scaled("quantize", -0.5, zero_point=3), Bounds(low=-128, high=3, plus_zero=True)),
+        (None, "float32", scaled("quantize", 0.5, zero_point=3), BYTE),
+        (RELU, "float32", scaled("quantize", 0.5, zero_point=None), BYTE),
     ],
 )
 def test_bounds_after_a_step(bounds, dtype, step, expected):
@@ -135,7 +192,8 @@ def test_bounds_of_data_that_a_pad_has_added_to(bounds, added, expected):
         ("float32", (clip(-1.5, 2.5), unary("floor"), permuted(0, 2, 1)), Bounds(low=-2, high=2)),
         ("int64", (clip(-8, 9, "int64"), unary("floor", "int64")), Bounds(low=-8, high=9)),
         ("int64", (clip(-LONG, LONG, "int64"), unary("floor", "int64")), Bounds(low=-LONG, high=LONG)),
-        ("float32", (clip(-1, 2), binary("multiply", 2.0)), None),
+        ("float32", (clip(-1, 2), binary("multiply", -2.0)), None),
+        ("float32", (clip(-1, 2), binary("multiply", 2.0)), Bounds(low=-2, high=4)),
     ],
 )
 def test_bounds_of_what_comes_out_of_producers(dtype, producers, expected):

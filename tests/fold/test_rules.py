@@ -452,7 +452,7 @@ REFUSED = [
     (DEQUANTIZED, "dequantize.axis", 3, Kind.VARYING_OPERAND, "axis 3"),
     (DEQUANTIZED_AVG, "pad.value", 0.0, Kind.QUANTIZATION, "zero point 5"),
     (DEQUANTIZED_AVG, "dequantize.zero_point", None, Kind.RUNTIME_OPERAND, "not a constant"),
-    (site(pad(*H12_W34, value=-128.0, dtype="int8"), MAX2), "dequantize", dequantize(), Kind.QUANTIZATION, "max_pool"),
+    (site(pad(*H12_W34, value=-128.0, dtype="int8"), MAX2), "dequantize", dequantize(), Kind.VALUE, "only padding"),
     # max_pool
     (MAX, "pad.value", 0.0, Kind.VALUE, "0.0"),
     (MAX, "pad.value", -3.4e38, Kind.VALUE, "-3.4e+38"),

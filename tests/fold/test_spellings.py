@@ -116,9 +116,13 @@ def test_a_crop_without_a_pad_before_it_stays():
 
 def test_a_crop_that_does_not_fold_is_not_reported_as_a_pad():
     module = emitted(
-        [((1, 3, 8), "float32")], pad_last_axis(1, 1, mode="reflect"), O.exp, cut(0, 9), lambda x: O.nn.max_pool1d(x, 3)
+        [((1, 3, 8), "float32")],
+        pad_last_axis(1, 1, mode="reflect"),
+        O.rsqrt,
+        cut(0, 9),
+        lambda x: O.nn.max_pool1d(x, 3),
     )
-    assert refusals(module) == [("exp", Kind.STEP)]
+    assert refusals(module) == [("rsqrt", Kind.STEP)]
 
 
 def test_a_slice_of_other_axes_stays_a_slice():
@@ -162,3 +166,80 @@ def test_a_bound_that_is_a_variable_is_not_read():
     assert spellings._find_sides(n, tirx.IntImm("int64", -1), n) is None
     assert spellings._find_sides(n, tirx.IntImm("int64", 1), n + 1) is None
     assert spellings._find_sides(n, tirx.IntImm("int64", 1), n - 2) == (-1, -2)
+
+
+# --- concat ---------------------------------------------------------------------------------------------
+
+
+def bordered(*before, after=(), axis=2):
+    """Return a concat of the data between constants; a number is a fill of one column."""
+
+    def made(x):
+        sides = [[one if hasattr(one, "ty") else fill(one) for one in side] for side in (before, after)]
+        return O.concat([*sides[0], x, *sides[1]], axis=axis)
+
+    return made
+
+
+def fill(number, length=1, dtype="float32"):
+    return relax.const(np.full((1, 3, length), number), dtype)
+
+
+BORDERS = {
+    "before": (bordered(0.0), (1, 0)),
+    "after": (bordered(after=(0.0, fill(0.0, 2))), (0, 3)),
+    "both": (bordered(fill(0.0, 2), after=(0.0,), axis=-1), (2, 1)),
+    "-0.0": (bordered(-0.0), (1, 0)),
+    "zeros": (bordered(O.zeros((1, 3, 2), "float32")), (2, 0)),
+    "full": (bordered(O.full((1, 3, 2), relax.const(0.0, "float32"))), (2, 0)),
+}
+
+
+@pytest.mark.parametrize(("border", "padding"), BORDERS.values(), ids=list(BORDERS))
+def test_a_concat_with_constants_is_a_pad(border, padding):
+    module = chain(border, pad=None)
+    assert op_names(fold(module)) == ["nn.conv1d"]
+    assert outcomes(module)[-1][-1].padding == tuple(a + b for a, b in zip(padding, (1, 2), strict=True))
+    assert_same_results(module, DATA, WEIGHT)
+
+
+@pytest.mark.parametrize(
+    "border",
+    [
+        bordered(0.0, after=(1.0,)),
+        bordered(0.0, after=(-0.0,)),
+        bordered(float("nan")),
+        bordered(relax.const(np.array([[[0.0], [0.0], [1.0]]]), "float32")),
+    ],
+    ids=["two values", "zeros of two signs", "NaN", "one element differs"],
+)
+def test_a_concat_with_other_constants_is_not_a_pad(border):
+    module = chain(border, pad=None)
+    assert_kept(module)
+    assert FoldExplicitPadding().explain(module) == ()
+
+
+def test_a_concat_of_another_value_is_reported_as_a_pad():
+    assert_stays(chain(bordered(3.0), pad=None), Kind.VALUE)
+    weight = (4, 3, 3)
+    module = emitted([((1, 3, 8), "float32"), (weight, "float32")], bordered(3.0), lambda x: O.nn.avg_pool1d(x, 3))
+    assert_stays(module, Kind.VALUE)
+
+
+def test_a_concat_of_two_tensors_or_of_constants_alone_is_not_a_pad():
+    twice = emitted([((1, 3, 8), "float32")], lambda x: O.concat([x, fill(0.0), x], 2), lambda x: O.nn.avg_pool1d(x, 3))
+    assert_kept(twice)
+    assert FoldExplicitPadding().explain(twice) == ()
+
+
+def test_a_concat_and_a_pad_become_one():
+    module = chain(bordered(0.0, after=(0.0,)))
+    assert op_names(fold(module)) == ["nn.conv1d"]
+    assert outcomes(module)[0][-1] == Folded("nested")
+    assert_same_results(module, DATA, WEIGHT)
+
+
+def test_an_integer_that_no_double_holds_is_not_a_pad_value():
+    large = relax.const(np.full((1, 3, 1), 2**62 + 1), "int64")
+    module = emitted([((1, 3, 8), "int64")], lambda x: O.concat([large, x], 2), lambda x: O.nn.max_pool1d(x, 3))
+    assert FoldExplicitPadding().explain(module) == ()

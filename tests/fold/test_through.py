@@ -86,7 +86,7 @@ BLOCKED = {
         [lambda x: O.multiply(x, constant(*range(11), shape=(11,)))],
         Kind.VARYING_OPERAND,
     ),
-    "no constant": (0.0, [lambda x: O.multiply(x, x)], Kind.STEP),
+    "no constant": (0.0, [lambda x: O.multiply(x, O.rsqrt(x))], Kind.STEP),
     "zero points that differ": (
         0.0,
         [
@@ -107,7 +107,8 @@ BLOCKED = {
         [lambda x: O.multiply(x, constant(0.1)), lambda x: O.subtract(x, constant(np.float32(0.1) * np.float32(0.1)))],
         Kind.UNDEFINED_VALUE,
     ),
-    "sigmoid of 0 is not 0": (0.0, [O.sigmoid], Kind.STEP),
+    "sigmoid of 0 is not 0": (0.0, [O.sigmoid], Kind.VALUE),
+    "exp of 1 is not known": (1.0, [O.exp], Kind.UNDEFINED_VALUE),
     "axes that merge": (0.0, [lambda x: O.reshape(x, (3, 1, 11)), lambda x: O.reshape(x, (1, 3, 11))], Kind.STEP),
 }
 

@@ -291,6 +291,23 @@ def test_tvm_computes_what_the_reference_computes(fill, case):
     assert within(run_tvm(case, arrays), result, any_dtype=wide) is None
 
 
+def test_an_input_stride_reads_every_so_many_elements_of_the_spatial_axes():
+    case = Case(
+        op="max_pool2d",
+        axes=(Axis(size=3, pad=(1, 0)), Axis(size=2)),
+        data_layout="NHWC",
+        channels=2,
+        pad=Pad(value=-9.0),
+        input_stride=2,
+    )
+    assert case.input_dims == {"N": 1, "C": 2, "H": 5, "W": 3, "U": 1, "V": 1}
+    x = np.arange(30, dtype="float32").reshape(1, 5, 3, 2)
+    result = reference(case, {"x": x}).value
+    assert result.shape == (1, 4, 2, 2)
+    assert (result[:, 0] == -9).all()
+    np.testing.assert_array_equal(result[:, 1:], x[:, ::2, ::2])
+
+
 def test_tvm_gives_attributes_to_axes_not_letters_in_a_conv_of_odd_layout():
     """The defect of TVM that the reference does not follow; should it vanish, so may the remark in the docstring."""
     axes = (Axis(size=3, kernel=2), Axis(size=4, kernel=2, stride=2))

@@ -22,11 +22,12 @@ CONV_DTYPE = "ONNX Runtime has Conv for float32 and float16 only, and ConvIntege
 POOL_DTYPE = "ONNX Runtime has no pool of this dtype"
 WIDE_PADDING = "ONNX Runtime rejects a pool whose padding is as wide as its kernel"
 NEGATIVE = "ONNX has no negative padding"
+STRIDE = "the models of this module read all of x"
 STEP = "ONNX has no such step, or ONNX Runtime not for this dtype"
 ZERO_POINT = "in ONNX, a zero point has the dtype of the quantized data"
 FLOAT16_STEP = "ONNX Runtime computes float16 steps in float32, and rounds once for several steps"
 
-REASONS = (PAD_DTYPE, CONV_DTYPE, POOL_DTYPE, WIDE_PADDING, NEGATIVE, STEP, ZERO_POINT, FLOAT16_STEP)
+REASONS = (PAD_DTYPE, CONV_DTYPE, POOL_DTYPE, WIDE_PADDING, NEGATIVE, STRIDE, STEP, ZERO_POINT, FLOAT16_STEP)
 
 _STEPS = {
     "relu": "Relu",
@@ -47,6 +48,7 @@ _STEPS = {
 }
 _UNSUPPORTED = {
     "trunc": dtypes.DTYPES,
+    **dict.fromkeys(("hardswish", "softsign"), dtypes.FLOATS),  # it multiplies by 1/6, and approximates
     **dict.fromkeys(("round", "floor", "ceil"), dtypes.INTEGERS),
     "relu": ("uint8", "int64"),
     "leakyrelu": ("float64",),
@@ -65,6 +67,8 @@ def unsupported(case):
 
 
 def _unsupported_op(case):
+    if case.input_stride > 1:
+        return STRIDE
     if case.pad_dtype not in _PAD_DTYPES:
         return PAD_DTYPE
     if any(min(axis.padding) < 0 for axis in case.axes):

@@ -67,6 +67,7 @@ def _fewer_parts(case: Case) -> Changes:
     if case.symbolic:
         yield {"symbolic": ()}
         yield from ({"symbolic": case.symbolic[:i] + case.symbolic[i + 1 :]} for i in range(len(case.symbolic)))
+    yield from ({"input_stride": stride} for stride in toward(case.input_stride, 1))
     if case.constant_weight:
         yield {"constant_weight": False}
     for i in range(len(case.extra_outputs)):

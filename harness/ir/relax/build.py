@@ -73,6 +73,8 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     data, weight = params["x"], params.get("w")
     if case.constant_weight:
         weight = relax.const(inputs(case, case.fills[0], SEMANTICS)["w"], case.kernel_dtype)
+    if case.input_stride > 1:
+        data = builder.emit(_read_strided(case, data), "strided")
     for place in case.producer_places:
         data = builder.emit(_call_step(place, "", data, params), _variable_name(place))
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
@@ -92,6 +94,13 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
         else:
             outputs.append(padded if name == "returned" else results[0])
     return outputs
+
+
+def _read_strided(case: Case, data: relax.Expr) -> relax.Expr:
+    """Return every so many elements of the spatial axes: a symbolic length becomes an expression."""
+    axes = [i for i, letter in enumerate(case.input_layout) if letter in case.spec.spatial]
+    ends = [data.ty.shape.values[i] for i in axes]
+    return relax.op.strided_slice(data, axes, [0] * len(axes), ends, [case.input_stride] * len(axes))
 
 
 # --- pads ---------------------------------------------------------------------------------------------
@@ -139,12 +148,24 @@ def _call_quantizing(place: Place, after: str, data: relax.Expr, params: Params)
 
 def _call_binary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     [operand] = _make_parameters(place, params)
-    op = getattr(relax.op, place.step.kind)
-    return op(operand, data) if place.step.swapped else op(data, operand)
+    operands = (operand, data) if place.step.swapped else (data, operand)
+    if place.step.form == "call_tir":  # as the ONNX frontend emits a Clip
+        return relax.BlockBuilder.current().call_te(getattr(topi, place.step.kind), *operands)
+    return getattr(relax.op, place.step.kind)(*operands)
 
 
 def _call_unary(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return getattr(relax.op.nn if place.step.kind == "relu" else relax.op, place.step.kind)(data)
+
+
+def _call_hardswish(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    """Return what the ONNX and PyTorch frontends emit: four ops."""
+    three, six = (relax.const(number, place.dtype) for number in (3.0, 6.0))
+    return relax.op.multiply(data, relax.op.divide(relax.op.clip(relax.op.add(data, three), 0, 6), six))
+
+
+def _call_softsign(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    return relax.op.divide(data, relax.op.add(relax.op.abs(data), relax.const(1.0, place.dtype)))
 
 
 def _call_leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
@@ -180,6 +201,8 @@ def _call_reshape(place: Place, after: str, data: relax.Expr, params: Params) ->
 
 def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     sides = {letter: (before, after) for letter, before, after in place.step.widths}
+    if place.step.form == "concat":
+        return _concat(data, [(place.layout.index(x), *pair) for x, pair in sides.items()], place.step.value)
     if place.step.form != "op":
         return _CROPS[place.step.form](data, [(place.layout.index(x), *pair) for x, pair in sides.items()])
     flat = [width for letter in place.layout for width in sides.get(letter, (0, 0))]
@@ -187,7 +210,7 @@ def _call_pad(place: Place, after: str, data: relax.Expr, params: Params) -> rel
 
 
 Crops = list[tuple[int, int, int]]
-"""(axis, width before, width after), both <= 0."""
+"""(axis, width before, width after)"""
 
 
 def _slice(data: relax.Expr, crops: Crops) -> relax.Expr:
@@ -215,6 +238,19 @@ def _take(data: relax.Expr, crops: Crops) -> relax.Expr:
     return relax.op.take(data, relax.const(np.arange(-before, length + after), "int64"), axis=axis)
 
 
+def _concat(data: relax.Expr, border: Crops, value: float) -> relax.Expr:
+    """Return the data between constants of one value."""
+    if not any(before or after for _, before, after in border):
+        return _slice(data, border)
+    [(axis, *sides)] = border
+    lengths, dtype = [int(length) for length in data.ty.shape.values], str(data.ty.dtype)
+    ends = [[*lengths[:axis], side, *lengths[axis + 1 :]] for side in sides]
+    before, after = (
+        [relax.const(np.full(end, value).astype(np.dtype(dtype)), dtype)] if end[axis] else [] for end in ends
+    )
+    return relax.op.concat([*before, data, *after], axis=axis)
+
+
 _CROPS: dict[str, Callable[[relax.Expr, Crops], relax.Expr]] = {
     "strided_slice": _slice,
     "split": _piece,
@@ -226,6 +262,8 @@ _CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
     **dict.fromkeys(BINARY, _call_binary),
     **dict.fromkeys(UNARY, _call_unary),
     "leakyrelu": _call_leakyrelu,
+    "hardswish": _call_hardswish,
+    "softsign": _call_softsign,
     "clip": _call_clip,
     "astype": _call_astype,
     "permute_dims": _call_permute_dims,

@@ -31,7 +31,9 @@ def _divides_by_nothing(case: Case) -> bool:
 
 
 def _pads_symbolic_length(case: Case) -> bool:
-    """Whether a tensor that a step or the consumer reads has a length like ``w + 3`` in its type."""
+    """Whether a tensor that a step or the consumer reads has a length like ``w + 3`` or ``w // 2`` in its type."""
+    if case.input_stride > 1 and set(case.symbolic) & set(case.spec.spatial):
+        return True
     read = case.step_dims[: len(case.steps)]
     return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
 

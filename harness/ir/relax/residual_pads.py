@@ -99,6 +99,8 @@ def _find_padded_axes(module: Module, call: Any) -> Axes | None:
     """Return the axes that a pad changes, empty for an identity pad; None for any other call."""
     if _op_name(call) == _PAD:
         return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _equals(width, 0))
+    if _find_bordered(call) is not None:
+        return frozenset([int(call.attrs.axis) % int(call.ty.ndim)])
     block = _find_pad_block(module, call)
     if block is None:
         return None
@@ -107,9 +109,21 @@ def _find_padded_axes(module: Module, call: Any) -> Axes | None:
     return frozenset(longer | _find_moved_axes(block))
 
 
+def _find_bordered(call: Any) -> Any:
+    """Return the only operand of a ``concat`` beside constants, None for any other call."""
+    if _op_name(call) != "relax.concat" or not isinstance(call.args[0], relax.Tuple):
+        return None
+    fields = list(call.args[0].fields)
+    others = [field for field in fields if not isinstance(field, ir.GenericConst)]
+    return others[0] if len(others) == 1 and len(fields) > 1 else None
+
+
 def _find_pad_block(module: Module, call: Any) -> Any:
-    """Return the only block of the PrimFunc that a ``call_tir`` calls, if that block pads; else None."""
-    if _op_name(call) != _CALL_TIR or len(call.args[1].fields) != 1:
+    """Return the only block of the PrimFunc that a ``call_tir`` calls, if that block pads; else None.
+
+    The PrimFunc has one tensor. Its other operands are symbolic lengths, where a length is an expression.
+    """
+    if _op_name(call) != _CALL_TIR or not _takes_one_tensor(call):
         return None
     node = module[call.args[0]].body
     while not (hasattr(node, "name_hint") and node.name_hint != "root"):
@@ -117,6 +131,10 @@ def _find_pad_block(module: Module, call: Any) -> Any:
         if node is None:
             return None
     return node if str(node.name_hint).endswith("PadInput") else None
+
+
+def _takes_one_tensor(call: Any) -> bool:
+    return [isinstance(field.ty, relax.TensorType) for field in call.args[1].fields].count(True) == 1
 
 
 def _find_moved_axes(block: Any) -> set[int]:
@@ -145,6 +163,10 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
         return value.args[1].fields[0], axes
     if name in _SLICES:
         return value.args[0], axes
+    if _find_bordered(value) is not None:
+        return _find_bordered(value), axes
+    if name == _CALL_TIR and _is_choice(module, value):
+        return _find_computed(value.args[1].fields, value, values), axes
     if isinstance(value, relax.TupleGetItem):
         split: Any = values.get(value.tuple_value)
         return (split.args[0], axes) if _op_name(split) == "relax.split" else (None, frozenset())
@@ -154,14 +176,33 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
     return (value.args[0], moves[name](value, axes)) if name in moves else (None, frozenset())
 
 
+def _is_choice(module: Module, call: Any) -> bool:
+    """Return whether a ``call_tir`` calls a maximum or minimum of topi, by the name of its function."""
+    return str(call.args[0].name_hint).rstrip("0123456789_") in ("maximum", "minimum")
+
+
 def _find_computed_operand(call: Any, values: Values) -> Any:
     """Return the only operand that is bound in the function, if it has the rank of the result; else None.
 
-    Constants and parameters are not after a pad.
+    Constants and parameters are not after a pad. Several operands, as of ``x * sigmoid(x)``, count as the tensor that
+    all of them come from through elementwise ops.
     """
-    computed = [arg for arg in call.args if isinstance(arg, relax.Var) and arg in values]
-    same_rank = len(computed) == 1 and int(computed[0].ty.ndim) == int(call.ty.ndim)
+    return _find_computed(call.args, call, values)
+
+
+def _find_computed(operands: Any, call: Any, values: Values) -> Any:
+    computed = [arg for arg in operands if isinstance(arg, relax.Var) and arg in values]
+    if len(computed) > 1:
+        computed = list(dict.fromkeys(_find_origin(arg, values) for arg in computed))
+    same_rank = len(computed) == 1 and computed[0] is not None and int(computed[0].ty.ndim) == int(call.ty.ndim)
     return computed[0] if same_rank else None
+
+
+def _find_origin(operand: Any, values: Values) -> Any:
+    """Return the first tensor that is not the result of an elementwise op, None if it is not known."""
+    while operand in values and _op_name(values[operand]) in _ELEMENTWISE:
+        operand = _find_computed_operand(values[operand], values)
+    return operand
 
 
 def _undo_permute(call: Any, axes: Axes) -> Axes:

@@ -292,6 +292,23 @@ def test_a_pad_as_call_tir_calls_the_function_of_topi(mode, block):
     assert len(module.functions) == 2
 
 
+def test_an_input_stride_makes_expressions_of_symbolic_lengths_which_a_kernel_takes_as_scalars():
+    case = Case(
+        op="conv1d", axes=(Axis(size=3, pad=(1, 1)),), pad=Pad(form="call_tir"), symbolic=("W",), input_stride=2
+    )
+    module = build(case)
+    relax.analysis.well_formed(module)
+    [call] = [call for call in calls(module).values() if call.op.name == "relax.call_tir"]
+    assert [str(length) for length in call.ty.shape.values] == [
+        "T.int64(1)",
+        "T.int64(1)",
+        "(w + T.int64(1)) // T.int64(2) + T.int64(2)",
+    ]
+    assert len(call.args[1].fields) == 2
+    fixed = build(Case(op="conv1d", axes=case.axes, input_stride=2))
+    assert dims(fixed["main"].params[0].ty) == (1, 1, 5)
+
+
 def test_symbolic_lengths_are_variables_of_the_types():
     module = build(Case(op="conv1d", axes=(Axis(size=5, pad=(1, 2)),), symbolic=("N", "W")))
     n, c, w = module["main"].params[0].ty.shape.values

@@ -9,7 +9,7 @@ from tvm.script import relax as R
 
 from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, Step
 from foldproof.ir.relax.build import build
-from foldproof.ir.relax.residual_pads import count_identity_pads, count_residual_pads
+from foldproof.ir.relax.residual_pads import count_identity_pads, count_padded_operands, count_residual_pads
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,13 @@ def test_a_pad_of_a_symbolic_axis_counts():
         assert count_residual_pads(build(case)) == 1
         case = Case(op="conv1d", axes=(Axis(size=3),), pad=Pad(form=form), symbolic=("W",))
         assert count_identity_pads(build(case)) == 1
+
+
+def test_a_kernel_that_takes_lengths_as_scalars_counts():
+    for pad, count in (((1, 0), 1), ((0, 0), 0)):
+        fields = {"symbolic": ("W",), "input_stride": 2, "pad": Pad(form="call_tir")}
+        module = build(Case(op="conv1d", axes=(Axis(size=3, pad=pad),), **fields))
+        assert (count_padded_operands(module), count_identity_pads(module)) == (count, 1 - count)
 
 
 def test_a_pad_before_another_op_does_not_count():
