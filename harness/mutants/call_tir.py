@@ -6,9 +6,9 @@ from typing import Any
 import tvm
 
 from foldproof.case import Pad
+from foldproof.fold import Refused, pad_kernels, primfunc
 from foldproof.fold import fold as pass_module
-from foldproof.fold import pad_kernels, primfunc
-from foldproof.fold.facts import PadFacts, Refused, Widths
+from foldproof.fold.facts import PadFacts, Widths
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
 from foldproof.mutants.operators import patch_pass, retype

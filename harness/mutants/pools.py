@@ -8,12 +8,12 @@ from typing import Any
 from tvm import ir
 
 from foldproof.case import Axis, Pad, Step
-from foldproof.fold import Folded, Kind, Outcome, pool_rules, pooling
+from foldproof.fold import Consumer, Folded, Kind, Outcome, pool_rules, pooling
 from foldproof.fold import bounds as bounds_module
 from foldproof.fold import propagated as propagated
 from foldproof.fold import propagation as steps
 from foldproof.fold.bounds import Bounds
-from foldproof.fold.facts import Consumer, PadFacts, Site, Widths
+from foldproof.fold.facts import PadFacts, Site, Widths
 from foldproof.fold.lengths import list_lengths
 from foldproof.fold.propagated import Propagated
 from foldproof.fold.reader import op_name
