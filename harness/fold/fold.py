@@ -62,8 +62,8 @@ class FoldExplicitPadding:
     Two forms of a pad are read: ``relax.nn.pad``, and the ``call_tir`` to a private PrimFunc that the ONNX frontend
     emits. The body of the PrimFunc is proved to be a pad (``foldproof.fold.primfunc``). It goes with its last call.
     Other spellings are read, too (``foldproof.fold.spellings``): a ``concat`` of one tensor and constants of one value
-    as a pad; after a pad, ``strided_slice``, a piece of ``split`` and ``take`` of a range as a crop. A ``match_cast`` to
-    the type that its operand has is another name for it.
+    as a pad; after a pad, ``strided_slice``, a piece of ``split`` and ``take`` of a range as a crop. A ``match_cast``
+    to the type that its operand has is another name for it.
 
     Negative widths crop. They fold where own padding does not pad again (it is <= 0), and become negative padding.
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
