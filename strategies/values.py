@@ -68,12 +68,17 @@ def member_of(values: Sequence[T]) -> st.SearchStrategy[T]:
     """
     if len(values) <= 100:
         return st.sampled_from(values)
-    if len(values) <= 300:
-        return st.tuples(_DIGITS, _DIGITS).map(lambda digits: values[(100 * digits[0] + digits[1]) % len(values)])
-    require(len(values) <= 30_000, f"{len(values)} values to choose from are more than 30000")
-    return st.tuples(_DIGITS, _DIGITS, _DIGITS).map(
-        lambda digits: values[(10_000 * digits[0] + 100 * digits[1] + digits[2]) % len(values)]
-    )
+    require(len(values) <= 30_000, f"{len(values)} values to choose from are more than 30,000")
+    digits = [_DIGITS] * (2 if len(values) <= 300 else 3)
+    return st.tuples(*digits).map(lambda drawn: values[_to_number(drawn) % len(values)])
+
+
+def _to_number(digits: tuple[int, ...]) -> int:
+    """Return the number that digits from 0 to 99 stand for, the most significant first."""
+    number = 0
+    for digit in digits:
+        number = 100 * number + digit
+    return number
 
 
 _DIGITS = st.integers(0, 99)
