@@ -65,10 +65,12 @@ def stale_type() -> Pass:
     """A dequantize that reads unpadded data keeps its padded type."""
 
     def stale(body: Any, path: Any, outcome: Folded) -> list[Any]:
-        return [_types(body, path, outcome)[0], *(body.values[var].ty for var, _, _ in path.steps)]
+        first, *rest = _types(body, path, outcome)
+        after = zip(path.steps, rest, strict=True)
+        return [first, *((body.values[var].ty, moving) for (var, _, _), (_, moving) in after)]
 
-    _types = moves.infer_types
-    return patch_pass(moves, infer_types=stale)
+    _types = moves._infer_types
+    return patch_pass(moves, _infer_types=stale)
 
 
 def shared_pad_removed() -> Pass:
