@@ -107,6 +107,36 @@ def _with_ceil(draw: st.DrawFn, spec: ops.Op, axis: Axis) -> CaseBuilder:
     return builder
 
 
+# --- max pools of copied elements ------------------------------------------------------------------------
+
+
+def copies_in_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a mirrored pad before windows that hold the elements whose copies they read, or that just miss them."""
+    mode = draw(st.sampled_from(["replicate", "replicate", "reflect", "circular"]))
+    axes = [draw(_COPIES) for _ in range(spec.rank)]
+    if mode == "circular":  # copies come from the other end, so that each window holds all
+        axes = [Axis(size=3, pad=axis.pad, kernel=3 + max(axis.pad), stride=axis.stride) for axis in axes]
+    builder = legal_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.DTYPES)), axes=axes)
+    builder.axes, builder.pad = axes, Pad(mode=mode)
+    builder.producers = draw(st.sampled_from([[], [], [step("relu")], [step("trunc")]]))  # trunc makes zeros
+    if builder.dtype in dtypes.FLOATS:
+        builder.channels, builder.batch = 3, 2
+    if draw(st.sampled_from([False, False, True])) and mode == "replicate":
+        builder.symbolic = tuple(spec.spatial)
+    return builder
+
+
+_COPIES = st.builds(
+    Axis,
+    size=st.integers(3, 6),
+    pad=st.sampled_from([(1, 0), (0, 1), (1, 1), (1, 1), (2, 1)]),
+    kernel=st.sampled_from([3, 3, 2, 4, 5]),
+    stride=st.sampled_from([1, 1, 2, 3]),
+    dilation=st.sampled_from([1, 1, 1, 2]),
+    padding=st.sampled_from([(0, 0), (0, 0), (0, 0), (1, 0), (0, 1), (-1, 0)]),
+)
+
+
 # --- max pools of bounded data ------------------------------------------------------------------------
 
 

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 Widths = tuple[int, int]
 
+MIRRORING = ("reflect", "replicate", "circular")
+"""Modes of a pad that copy elements of the data. TVM treats every other mode as "constant"."""
+
 
 class Kind(StrEnum):
     """Why a site is refused: a constant to count by. ``Refused.detail`` is the sentence to read."""

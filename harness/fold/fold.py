@@ -34,6 +34,8 @@ class FoldExplicitPadding:
     transposed  ``conv_transpose(pad(x, w, 0), k, padding=p)``        ``conv_transpose(x, k, padding=p - w * stride)``
     max_pool    ``max_pool(pad(x, w, lowest), padding=p)``            ``max_pool(x, padding=p + w)``
     bounded     ``max_pool(pad(relu(x), w, 0), padding=p)``           ``max_pool(relu(x), padding=p + w)``
+    mirrored    ``max_pool(pad(x, w, mode), padding=p)``, whose       ``max_pool(x, padding=p + w)``
+                windows hold the elements that the pad copies
     avg_pool    ``avg_pool(pad(x, w, 0), padding=p)``, counted, or    ``avg_pool(x, padding=p + w,
                 without own padding                                   count_include_pad=True)``
     chain       ``op(f(pad(x, w, c)))``                               what the rule of op makes of

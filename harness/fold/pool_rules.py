@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from foldproof.fold.facts import Folded, Kind, Options, Refused
+from foldproof.fold.facts import MIRRORING, Folded, Kind, Options, Refused
+from foldproof.fold.mirroring import refuse_lost_copies
 from foldproof.fold.pooling import (
     every_window_holds_data,
     never_wins,
@@ -26,9 +27,10 @@ class IntoMaxPool(Rule):
     2. If anything is added: v, as it reaches the consumer, is at most the value that TVM's max_pool starts from and
        pads with: the lowest finite value, the minimum of integers, -inf for bfloat16 (it starts at float32's lowest).
     3. Or v is at most any element of the data (relu -> pad(0)), and every window holds one; equal zeros are +0.0.
-    4. ``ceil_mode`` does not change the number of windows.
+    4. Or the mode copies elements, and every window holds those whose copies it reads (``refuse_lost_copies``).
+    5. ``ceil_mode`` does not change the number of windows.
 
-    Where a length is symbolic, 3 and 4 hold for all that it can have (``foldproof.fold.lengths``).
+    Where a length is symbolic, 3 and 5 hold for all that it can have (``foldproof.fold.lengths``).
     """
 
     family = "max_pool"
@@ -37,7 +39,9 @@ class IntoMaxPool(Rule):
     def refusals(propagated: Propagated, options: Options) -> Iterator[Refused]:
         dtype = propagated.site.operand_dtype
         lowest = max_pool_start(dtype)
-        if propagated.adds and not all(value <= lowest for value in propagated.values.flat):
+        if propagated.site.pad.mode in MIRRORING:
+            yield from refuse_lost_copies(propagated)
+        elif propagated.adds and not all(value <= lowest for value in propagated.values.flat):
             if not never_wins(propagated):
                 yield Refused(
                     choose_value_kind(propagated),
@@ -52,6 +56,8 @@ class IntoMaxPool(Rule):
 
     @staticmethod
     def fold(propagated: Propagated) -> Folded:
+        if propagated.site.pad.mode in MIRRORING:
+            return Folded("mirrored-max_pool", padding=sum_padding(propagated))
         lowest = max_pool_start(propagated.site.operand_dtype)
         below = not propagated.adds or all(value <= lowest for value in propagated.values.flat)
         return Folded(

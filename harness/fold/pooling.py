@@ -53,6 +53,14 @@ def _count_ceil_windows(size: int, before: int, after: int, extent: int, stride:
     return count - 1 if (count - 1) * stride >= size + before else count
 
 
+def count_windows(propagated: Propagated, i: int, padded: int) -> int:
+    """Return the number of windows along the spatial axis ``i``, of which ``padded`` is the length."""
+    consumer = propagated.site.consumer
+    extent = (consumer.kernel[i] - 1) * consumer.dilation[i] + 1
+    own = _sides_of(consumer.padding, i)
+    return _count_windows(padded, *own, extent, consumer.strides[i], ceil_mode=consumer.ceil_mode)
+
+
 def refuse_other_divisor(propagated: Propagated) -> Iterator[Refused]:
     """Refuse a fold that changes a divisor: under ``ceil_mode`` the last window overhangs.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tvm import ir, sym, tirx
 
+from foldproof.fold.copy_kernels import read_copies
 from foldproof.fold.facts import PadFacts, Widths
 from foldproof.fold.store import Store, is_integer, read_store
 
@@ -32,9 +33,9 @@ def read_prim_pad(function: tirx.PrimFunc) -> PadFacts | None:
     """Return the facts of a PrimFunc that pads its first parameter into its last one, None if that is not proved.
 
     ``value`` is an int if the dtype is an integer or bool, exact to 64 bits, and 0 if the function has none.
-    ``widths`` is None where one is not constant, and for a mode other than "constant" unless it is proved to add
-    nothing: an identity, a crop. A load without a fill value is a pad only by its block's name: any copy or slice would
-    be one otherwise.
+    ``widths`` is None where one is not constant, and for a mode other than "constant" unless it is proved what the
+    function copies, element by element. A load without a fill value is a pad only by its block's name: any copy or
+    slice would be one otherwise.
     """
     store = read_store(function)
     if store is None:
@@ -42,6 +43,9 @@ def read_prim_pad(function: tirx.PrimFunc) -> PadFacts | None:
     proved = _prove(store)
     mode = MODES.get(store.name, "constant")
     if proved is None and mode != "constant" and _loads(store.value, store):
+        copies = read_copies(store)
+        if copies is not None:
+            return PadFacts(mode=copies[0], value=0, dtype=store.dtype, widths=copies[1])
         return PadFacts(mode=mode, value=0, dtype=store.dtype, widths=None)
     return proved
 

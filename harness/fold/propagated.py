@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from foldproof.fold.bounds import find_bounds, include_pad
-from foldproof.fold.facts import Kind, Quantization, Rearranged, Refused, Site, Values, Widths
+from foldproof.fold.facts import MIRRORING, Kind, Quantization, Rearranged, Refused, Site, Values, Widths
 from foldproof.fold.propagation import Border, pass_steps, show_some
 from foldproof.fold.values import NUMBERS, cast
 
@@ -39,7 +39,7 @@ def refuse_common(site: Site) -> Iterator[Refused]:
     """Yield the preconditions of every rule that the pad or its consumer breaks; the first one is reported.
 
     1. The pad is on the data operand.
-    2. The mode is "constant".
+    2. The mode is "constant", or copies elements before a max_pool.
     3. The dtypes are known.
     4. The widths are constants.
     5. The layout is known, and the padding attribute is complete.
@@ -49,7 +49,8 @@ def refuse_common(site: Site) -> Iterator[Refused]:
     letters = sorted("NC" + consumer.spatial)
     if consumer.operand != 0:
         yield Refused(Kind.WEIGHT, "the pad is on the weight operand, which the padding attribute does not reach")
-    if pad.mode != "constant":
+    copies = pad.mode in MIRRORING and pad.widths is not None and consumer.family == "max_pool"
+    if pad.mode != "constant" and not copies:
         yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
     for dtype in (pad.dtype, site.operand_dtype):
         if dtype not in NUMBERS:
@@ -112,11 +113,14 @@ def _refuse_unmoved(site: Site, origins: tuple[int | None, ...]) -> Refused:
 
 
 def _pass_steps(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]) -> Border | Refused:
-    """Return the border before the consumer, or the refusal of a step. What the ``kept`` widths add is data."""
+    """Return the border before the consumer, or the refusal of a step. What the ``kept`` widths add is data.
+
+    Copies of elements have no values of their own: a step makes of them what it makes of the elements.
+    """
     pad = site.pad
     bounds = include_pad(find_bounds(pad.dtype, site.producers, site.produced_from), pad, kept)
     border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
-    if any(width > 0 for sides in widths for width in sides):
+    if pad.mode not in MIRRORING and any(width > 0 for sides in widths for width in sides):
         value = cast(pad.value, pad.dtype)
         if value is None:
             return Refused(Kind.VALUE, f"the pad value {pad.value!r} does not fit {pad.dtype}")

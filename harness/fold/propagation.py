@@ -38,8 +38,8 @@ from foldproof.fold.facts import (
 class Border:
     """A pad on its way to its consumer: ``widths`` for each axis of the tensor, ``values`` where anything is added.
 
-    ``values`` is None if the pad only crops. ``bounds`` are those of the data, what other pads added included.
-    ``fusible``: the values are rounded products, which a fused multiply-add would not round.
+    ``values`` is None if the pad only crops, or copies elements of the data. ``bounds`` are those of the data, what
+    other pads added included. ``fusible``: the values are rounded products, which a fused multiply-add would not round.
     """
 
     dtype: str

@@ -6,7 +6,7 @@ case --spatial widths of all pads--> padding of the consumer       (batch and ch
 from collections.abc import Iterator
 from dataclasses import replace
 
-from foldproof.case import Axis, Case, Pad, Step, Widths
+from foldproof.case import MIRRORED_MODES, Axis, Case, Pad, Step, Widths
 
 
 def spatial_widths(case: Case) -> dict[str, list[Widths]]:
@@ -60,12 +60,17 @@ def denser_shapes(case: Case) -> Iterator[Case]:
     """Yield the case in shapes whose windows read all elements: stride and dilation 1, no ``ceil_mode``, three kernels.
 
     - A kernel of 1 reads the border alone.
-    - A kernel of 2 reads an element of the border with one neighbour. A wider max_pool would hide a mirrored border,
-      since its windows hold the mirrored elements too.
+    - A kernel of 2 reads an element of the border with one neighbour.
     - The widest kernel reaches from own padding over the border into the data.
+
+    A mirrored border before a max_pool is legal because of its kernel: each window holds the elements whose copies it
+    reads. There the kernel, strides and dilation stay, and the lengths differ.
 
     An axis keeps its length if the steps fix it. A shape that is impossible is left out.
     """
+    if case.spec.family == "max_pool" and case.pad.mode in MIRRORED_MODES:
+        yield from _mirrored_lengths(case)
+        return
     widths = spatial_widths(case)
     fixed = _fixed_letters(case)
     for kernel in (1, 2, 0):
@@ -102,6 +107,25 @@ def _fixed_letters(case: Case) -> set[str]:
     """Return the spatial axes whose length the steps fix."""
     fixed = {step.axis for step in (*case.producers, *case.steps) if step.follows_axis}
     return fixed | set(case.spec.spatial) - set(case.input_layout)
+
+
+def _mirrored_lengths(case: Case) -> Iterator[Case]:
+    """Yield the case with longer axes, so that the last window ends at every place; with short ones if symbolic."""
+    reach = max(2 * axis.stride + (axis.kernel - 1) * axis.dilation for axis in case.axes)
+    fixed = _fixed_letters(case)
+    for more in range(-max(axis.size for axis in case.axes), reach + 1):
+        axes = tuple(
+            axis
+            if letter in fixed
+            else replace(axis, size=max(axis.size + more, 1 if letter in case.symbolic else axis.size))
+            for letter, axis in case.lettered_axes
+        )
+        if axes == case.axes:
+            continue
+        try:
+            yield replace(case, axes=axes)
+        except ValueError:  # no window fits, or the border is wider than the data
+            continue
 
 
 def _densify(case: Case, axis: Axis, pads: list[Widths], kernel: int, *, fixed: bool) -> Axis:

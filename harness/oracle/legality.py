@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from foldproof.case import MODES, Case, dtypes
+from foldproof.case import MIRRORED_MODES, MODES, Case, dtypes
 from foldproof.oracle.adversarial import MORE_SEEDS, SEEDS, adversarial_inputs
 from foldproof.oracle.compare import bitwise
 from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, other_lengths, spatial_widths
@@ -20,6 +20,7 @@ from foldproof.oracle.pools import has_padding
 from foldproof.oracle.portability import computes_with_nan, leaves_unspecified, needs_no_fma, wraps_border
 from foldproof.oracle.reference import reference
 from foldproof.oracle.semantics import Semantics
+from foldproof.oracle.zeros import keeps_zeros
 
 
 class Legality(StrEnum):
@@ -69,7 +70,7 @@ class Legality(StrEnum):
     """The pad mode does not say what the border holds, or the compiler cannot prove that a mirroring pad only copies.
 
     Example: ``mode="edge"``. An implementation may take an unknown string for ``constant``, but no pass has to rely on
-    that. The other example is a mirroring ``call_tir`` kernel with symbolic lengths and widths 0.
+    that. The other example is a mirroring ``call_tir`` kernel with symbolic lengths.
     """
 
     NEEDS_NO_FMA = "legal without fused multiply-add"
@@ -83,7 +84,7 @@ class Legality(StrEnum):
     """Equal wherever the values are specified on every target, but not beyond.
 
     Either the steps leave some data unspecified, or a step computes with a border of NaN, or it makes an integer of the
-    border that wraps.
+    border that wraps. Or copies before a max_pool change the order of elements, of which 0.0 and -0.0 are equal.
 
     Example: a cast of float32 to int8 between pad and consumer, since data of 300.0 has no specified value in int8. Or
     relu of a border of NaN, which may be 0 on one target and NaN on another.
@@ -129,6 +130,10 @@ def legality(case: Case, semantics: Semantics) -> Legality:
         return Legality.THIS_SHAPE_ONLY  # a sum of few small elements wraps in neither dtype, a sum of many in one
     if needs_no_fma(case, semantics):
         return Legality.NEEDS_NO_FMA
+    if _mirrors(case) and is_unread_kernel(case, semantics):
+        return Legality.UNKNOWN_MODE
+    if _mirrors(case) and not keeps_zeros(case, semantics):
+        return Legality.UNSPECIFIED
     if leaves_unspecified(case, semantics) or computes_with_nan(case, semantics) or wraps_border(case, semantics):
         return Legality.UNSPECIFIED
     for dense in denser_shapes(case):  # late, since it takes long: large kernels on all adversarial inputs
@@ -171,7 +176,24 @@ def is_unproved_copy(case: Case, semantics: Semantics) -> bool:
     return mirrored and bool(case.symbolic) and all(widths == (0, 0) for widths in case.pad_widths.values())
 
 
+def is_unread_kernel(case: Case, semantics: Semantics) -> bool:
+    """Whether the pad is a kernel that does not say what it copies, so that no pass has to know.
+
+    That is so for symbolic lengths, where the compiler proves nothing. And where several widths copy the same: an axis
+    of one element, or one that is repeated whole.
+    """
+    if case.pad.form != "call_tir":
+        return False
+    several = any(axis.size == 1 or sum(axis.pad) >= axis.size for axis in case.axes if any(axis.pad))
+    return several or (bool(case.symbolic) and not semantics.proves_symbolic_copies)
+
+
 # --- conditions ---------------------------------------------------------------------------------------
+
+
+def _mirrors(case: Case) -> bool:
+    """Whether the pad copies elements before a max_pool, which may read them anyway."""
+    return case.spec.family == "max_pool" and case.pad.mode in MIRRORED_MODES
 
 
 def _parameter_meets_border(case: Case) -> bool:

@@ -112,11 +112,39 @@ OTHER_MODES = [
 
 
 @pytest.mark.parametrize(("mode", "pad", "more"), [(mode, pad, more) for mode, pad, *more in OTHER_MODES])
-@pytest.mark.parametrize("shape", [(2, 8), (N, H)])
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
-def test_another_mode_is_read_by_its_name(mode, pad, more, shape, dtype):
-    facts = read_prim_pad(emitted(pad, shape, dtype, [0, 1], [0, 2], *more))
+def test_another_mode_of_symbolic_lengths_is_read_by_its_name(mode, pad, more, dtype):
+    facts = read_prim_pad(emitted(pad, (N, H), dtype, [0, 1], [0, 2], *more))
     assert facts == PadFacts(mode=mode, value=0, dtype=dtype, widths=None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "pad", "more"),
+    [("reflect", topi.nn.mirror_pad, ("REFLECT",)), *((m, p, ()) for m, p, *x in OTHER_MODES if not x)],
+)
+def test_copies_of_constant_lengths_are_read_element_by_element(mode, pad, more):
+    facts = read_prim_pad(emitted(pad, (2, 8), "int8", [0, 1], [0, 2], *more))
+    assert facts == PadFacts(mode=mode, value=0, dtype="int8", widths=((0, 0), (1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "pad", "more"),
+    [("reflect", topi.nn.mirror_pad, ("REFLECT",)), ("replicate", topi.nn.replicate_pad, ())],
+)
+def test_a_symbolic_axis_beside_the_copies_is_read(mode, pad, more):
+    facts = read_prim_pad(emitted(pad, (N, 8), "int8", [0, 1], [0, 2], *more))
+    assert facts == PadFacts(mode=mode, value=0, dtype="int8", widths=((0, 0), (1, 2)))
+
+
+def test_symmetric_copies_are_those_of_replicate_where_they_are_one_wide():
+    one, two = (read_prim_pad(emitted(topi.nn.mirror_pad, (2, 8), "int8", [0, w], [0, 1], "SYMMETRIC")) for w in (1, 2))
+    assert (one.mode, one.widths) == ("replicate", ((0, 0), (1, 1)))
+    assert (two.mode, two.widths) == ("mirror", None)
+
+
+def test_an_axis_that_is_too_long_is_not_read():
+    facts = read_prim_pad(emitted(topi.nn.replicate_pad, (2, 2**12), "int8", [0, 1], [0, 0]))
+    assert facts.widths is None
 
 
 @pytest.mark.parametrize(("mode", "pad", "more"), [(mode, pad, more) for mode, pad, *more in OTHER_MODES])

@@ -293,15 +293,6 @@ THIS_SHAPE_ONLY = [
     ),
     # Windows of 2 that hold own padding hold a zero beside it: nothing to divide.
     ("avg_pool: own padding beside zeros", of("avg_pool1d", PADDED_TWICE)),
-    # x1 x0 x1: the first window holds what it mirrors.
-    (
-        "max_pool: mirrored within a window",
-        of("max_pool1d", Axis(size=4, pad=(1, 0), kernel=3), pad={"mode": "reflect"}),
-    ),
-    (
-        "max_pool: repeated within a window",
-        of("max_pool1d", Axis(size=4, pad=(0, 1), kernel=2), pad={"mode": "replicate"}),
-    ),
 ]
 
 THIS_SHAPE_ONLY += [
@@ -349,7 +340,65 @@ THIS_SHAPE_ONLY += [
     ),
 ]
 
+# The kernel decides, and with it all lengths: each window holds the elements whose copies it reads.
+LEGAL += [
+    # x0 x1 x2 x2
+    (
+        "max_pool: repeated within a window",
+        of("max_pool1d", Axis(size=4, pad=(0, 1), kernel=2), pad={"mode": "replicate"}),
+    ),
+    # x1 x0 x1, of integers
+    (
+        "max_pool: integers mirrored within a window",
+        of("max_pool1d", Axis(size=4, pad=(1, 0), kernel=3), pad={"mode": "reflect"}, dtype="int8"),
+    ),
+    (
+        "max_pool: repeated within a window, a symbolic length",
+        of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2, stride=2), pad={"mode": "replicate"}, symbolic=("W",)),
+    ),
+    (
+        "max_pool: repeated within a window, call_tir",
+        of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2), pad={"mode": "replicate", "form": "call_tir"}),
+    ),
+]
+
+# -1.0, 0.0, -0.0 and the copy 0.0: the last zero is another one.
+UNSPECIFIED += [
+    (
+        "max_pool: mirrored within a window",
+        of("max_pool1d", Axis(size=4, pad=(1, 0), kernel=3), pad={"mode": "reflect"}),
+    ),
+]
+
+# The window of the copy does not hold the element.
+ILLEGAL += [
+    ("max_pool: repeated", of("max_pool1d", Axis(size=4, pad=(1, 1)), pad={"mode": "replicate"})),
+    ("max_pool: mirrored", of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=2), pad={"mode": "reflect"})),
+    ("max_pool: around", of("max_pool1d", Axis(size=4, pad=(1, 1), kernel=3), pad={"mode": "circular"})),
+]
+
+# Windows of 2 at every second: the last one reads the copy alone where the length is odd.
+THIS_SHAPE_ONLY += [
+    (
+        "max_pool: repeated, an even length",
+        of("max_pool1d", Axis(size=4, pad=(0, 2), kernel=2, stride=3), pad={"mode": "replicate"}),
+    ),
+]
+
 UNKNOWN_MODE = [
+    (
+        "a kernel of a symbolic length",
+        of(
+            "max_pool1d",
+            Axis(size=4, pad=(1, 1), kernel=2),
+            pad={"mode": "replicate", "form": "call_tir"},
+            symbolic=("W",),
+        ),
+    ),
+    (
+        "a kernel of one element, whose copies are all alike",
+        of("max_pool1d", Axis(size=1, pad=(1, 1), kernel=2), pad={"mode": "replicate", "form": "call_tir"}),
+    ),
     ("conv", of("conv1d", PADDED, pad={"mode": "edge"})),
     ("max_pool", of("max_pool1d", PADDED, value=-INF, pad={"mode": "CONSTANT"})),
     ("of a wrong value", of("conv1d", PADDED, value=1.0, pad={"mode": "symmetric"})),

@@ -32,7 +32,7 @@ INEXPRESSIBLE = {
 }
 """Refusals that no case leads to; tests/fold and docs/reference/rules.md have their IR by hand."""
 
-RULES = {"identity", "nested", "cancelled", "max_pool", "chain-max_pool", "bounded-max_pool"} | {
+RULES = {"identity", "nested", "cancelled", "max_pool", "chain-max_pool", "bounded-max_pool", "mirrored-max_pool"} | {
     prefix + family for prefix in ("", "dequantize-", "chain-") for family in ("conv", "conv_transpose", "avg_pool")
 }
 OPTIONAL_RULES = {"corrected-conv", "corrected-chain-conv"}
