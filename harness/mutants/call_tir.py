@@ -60,8 +60,10 @@ def prim_mirror_taken_for_constant() -> Pass:
 
     def constant(function: Any) -> PadFacts | None:
         facts = _read(function)
-        if facts is None or facts.mode == "constant" or facts.widths is not None:
+        if facts is None or facts.mode == "constant":
             return facts
+        if facts.widths is not None:
+            return replace(facts, mode="constant")
         source, target = (function.params[i].ty.shape for i in (0, -1))
         more = [int(b) - int(a) for a, b in zip(source, target, strict=True)]
         return replace(facts, mode="constant", widths=tuple((n // 2, n - n // 2) for n in more))
