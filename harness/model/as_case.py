@@ -7,13 +7,17 @@ Channels and filters become two for each group. Weights are drawn from the seed 
 import math
 from typing import Any
 
+from tvm import relax
+
 from foldproof.case import Axis, Case, Pad, Step, ops
 from foldproof.case.step import BINARY, STEP_KINDS, UNARY
 from foldproof.fold import Consumer, facts
-from foldproof.fold.paths import find_producers
 from foldproof.fold.reader import CALL_TIR, op_name, read_consumer, shape_of
 from foldproof.ir.relax.ir import RELAX
 from foldproof.model.pads import Place
+
+MOST_PRODUCERS = 4
+"""The most steps before a pad that a case has."""
 
 MOST_GROUPS, MOST_CHANNELS = 2, 2
 """The most groups of a scaled case, and the most channels and filters of a group."""
@@ -163,12 +167,18 @@ def _as_step(place: Place, number: int, layout: str, channels: int) -> Step:
 
 def _producers_of(place: Place, consumer: Consumer) -> tuple[tuple[Step, ...], str]:
     """Return the steps before the pad of a max_pool, since they bound its data, and the dtype that they read."""
-    found, _ = find_producers(place.bindings, place.bindings.source(place.path.pad))
-    kept = []
-    for step in reversed(found) if consumer.family == "max_pool" else ():
-        if not isinstance(step, facts.Unary | facts.Clip) or step.dtype != place.facts.dtype:
+    bindings = place.bindings
+    kept: list[Step] = []
+    var = bindings.alias(bindings.source(place.path.pad))
+    while consumer.family == "max_pool" and len(kept) < MOST_PRODUCERS:
+        found = bindings.step(var) if isinstance(var, relax.Var) else None
+        if found is None or not isinstance(found[0], facts.Unary | facts.Clip) or found[0].dtype != place.facts.dtype:
             break
-        kept.append(_convert_step(step, None, consumer.layout, 1))
+        call = bindings.values[var]
+        if op_name(call) == CALL_TIR:
+            break
+        kept.append(_convert_step(found[0], None, consumer.layout, 1))
+        var = bindings.alias(call.args[found[1]])
     return tuple(reversed(kept)), place.facts.dtype
 
 

@@ -150,12 +150,27 @@ def _row(pads: Mapping[tuple[str, str], PadRow], report: Any) -> Site:
     folded = isinstance(outcome, Folded) or not hasattr(outcome, "detail")
     text = str(report)
     return Site(
-        pad=pads.get((report.function, report.pad)),
+        pad=pads.get((report.function, report.pad)) or _describe_pad(report),
         name=f"{report.function}:{report.pad}",
         consumer=" ".join(filter(None, (report.consumer, report.result))),
         outcome=FOLDED if folded else LEFT,
         kind=str(outcome.rule if folded else outcome.kind),
         reason=text.partition(": folded (")[2].removesuffix(")") if folded else outcome.detail,
+    )
+
+
+def _describe_pad(report: Any) -> PadRow | None:
+    """Return the pad of a report that describes it: a pad that the pass made is not in the module."""
+    if not hasattr(report, "input_shape"):
+        return None
+    return PadRow(
+        function=report.function,
+        name=report.pad,
+        widths=report.widths,
+        mode=report.mode,
+        value=report.value,
+        shape=",".join(map(str, report.input_shape or ())),
+        dtype="",
     )
 
 

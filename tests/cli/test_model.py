@@ -152,7 +152,10 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("args", WRONG)
+SLOW = [args for args in WRONG if args[0].startswith("given") or args[1:2] in (("--pass",), ("--target",))]
+
+
+@pytest.mark.parametrize("args", [pytest.param(each, marks=pytest.mark.slow if each in SLOW else ()) for each in WRONG])
 def test_bad_input_exits_2_with_one_line(folder, args):
     code, out, err = run(folder, *args)
     assert (code, out) == (2, "")

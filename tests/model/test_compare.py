@@ -154,6 +154,16 @@ def test_a_site_is_cut_out_with_its_weight(model):
     assert [str(each.ty.dtype) for each in module["main"].params] == ["float32"]
 
 
+def test_all_operands_that_depend_on_the_pad_are_cut_out(tmp_path):
+    pad = "R.nn.pad(x, (0, 0, 0, 0, 1, 2, 1, 2))"
+    product = f"p = {pad}\n            padded = R.multiply(p, R.sigmoid(p))"
+    model = script(tmp_path, SCRIPT.replace(f"padded = {pad}", product))
+    place = next(each for each in find_places(model.module) if each.user is not None)
+    module = cut_site(model.module, place)
+    assert len(module["main"].params) <= 2
+    assert len(list_pads(module)) == 1
+
+
 def test_a_site_of_symbolic_lengths_is_not_cut_out(tmp_path):
     model = script(tmp_path, SYMBOLIC)
     with pytest.raises(NotCut, match="it has symbolic lengths"):
