@@ -24,7 +24,7 @@ from foldproof.fold.reader import read_consumer, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide
-from foldproof.fold.simplification import find_merge, list_joins, simplify_pads
+from foldproof.fold.simplification import find_merge, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
 """Return whether a backend takes a consumer with the padding that it would get."""
@@ -61,7 +61,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
 def _goes_on(bindings: Bindings) -> bool:
     """Return whether pads that have lost a reader can become one now."""
     merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
-    return merges or any(find_joined(bindings, var) for var in list_joins(bindings))
+    return merges or any(find_joined(bindings, var) for var in bindings.joining)
 
 
 def _fold_consumers(folding: Folding, bindings: Bindings) -> Iterator[Report]:
