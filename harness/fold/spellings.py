@@ -20,6 +20,7 @@ from foldproof.fold.reader import MOST_ELEMENTS, op_name, shape_of
 
 SLICE, TAKE, SPLIT, CONCAT = "relax.strided_slice", "relax.take", "relax.split", "relax.concat"
 _FILLS = ("relax.zeros", "relax.ones", "relax.full")
+BORDERING = frozenset((*_FILLS, CONCAT))
 
 Resolve = Callable[[Any], Any]
 
