@@ -58,9 +58,11 @@ def _read_slice(call: ir.Call) -> tuple[Widths, ...] | None:
     axes, begins, ends, *strides = (part or [] for part in parts)
     if any(not _is(stride, 1) for part in strides for stride in part) or not len(axes) == len(begins) == len(ends):
         return None
+    places = [int(axis) % max(len(lengths), 1) for axis in axes]
+    if len(set(places)) < len(places):
+        return None
     widths: list[Widths] = [(0, 0)] * len(lengths)
-    for axis, begin, end in zip(axes, begins, ends, strict=True):
-        place = int(axis) % len(lengths)
+    for place, begin, end in zip(places, begins, ends, strict=True):
         sides = _find_sides(lengths[place], begin, end)
         if sides is None or not _is_cropped(lengths[place], sides, after[place]):
             return None
