@@ -12,7 +12,7 @@ from typing import Any
 import tvm_ffi
 from tvm import ir, relax
 
-from foldproof.fold.constants import CONSTANT_OPS, evaluate
+from foldproof.fold.constants import CONSTANT_OPS, choose, evaluate
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
 from foldproof.fold.joins import JOINING, Graph, Join, find_join
 from foldproof.fold.kernel_calls import Kernel, read_call
@@ -147,8 +147,12 @@ class Bindings:
         """Note a constant that is computed of constants, which were noted before."""
         if name in CONSTANT_OPS and all(read in self._constants for read, _ in self._reads[var]):
             constant = evaluate(value, self.resolve)
-            if constant is not None:
-                self._constants[var] = constant
+        elif name == "relax.where":
+            constant = choose(value, self.resolve)
+        else:
+            return
+        if constant is not None:
+            self._constants[var] = constant
 
     def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
         facts = _read_pad(name, value, self.prim_pads) if name in _PADDING else None
@@ -176,7 +180,7 @@ class Bindings:
     def _note_crop(self, name: str, var: relax.Var, value: Any) -> None:
         """Note what comes after a pad: a crop in another spelling is a pad only there."""
         if may_crop(name, value):
-            crop = read_crop(name, value, self.value)
+            crop = read_crop(name, value, self.resolve)
             if crop is not None:
                 self._facts[var], self._sources[var] = crop
                 self.pads.append(var)
@@ -367,7 +371,8 @@ class Bindings:
 
 _OTHERS = JOINING | {SPLIT}
 
-_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS
+_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS | {"relax.take", "relax.shape_of", "relax.shape_to_tensor"}
+"""Pure ops that a fold can orphan. ONNX's Gather reads the shape of the pad."""
 
 _PLAIN = (relax.Var, ir.GenericConst)
 
