@@ -61,14 +61,14 @@ T = TypeVar("T")
 
 
 def member_of(values: Sequence[T]) -> st.SearchStrategy[T]:
-    """Draw one of up to 300 values, each with the same probability within 3 %.
+    """Draw one of up to 500 values, each with the same probability within 5 %.
 
     Raises:
-        ValueError: For more than 300 values.
+        ValueError: For more than 500 values.
     """
     if len(values) <= 100:
         return st.sampled_from(values)
-    require(len(values) <= 300, f"{len(values)} values to choose from are more than 300")
+    require(len(values) <= 500, f"{len(values)} values to choose from are more than 500")
     return st.tuples(_DIGITS, _DIGITS).map(lambda digits: values[(100 * digits[0] + digits[1]) % len(values)])
 
 
