@@ -6,11 +6,11 @@ rebuilds, so that time is linear in the number of bindings.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 from tvm import ir, relax
 
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import PadFacts, Step
 from foldproof.fold.reader import CALL_TIR, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
 from foldproof.fold.varmap import VarMap
@@ -61,16 +61,16 @@ def _pad_facts(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | None:
 class Bindings:
     """The bindings of a function, the readers of each, and the edits to make."""
 
-    def __init__(self, function: relax.Function, prim_pads: PrimPads) -> None:
+    def __init__(self, function: relax.Function, prim_pads: PrimPads, effects: Effects | None = None) -> None:
         self.function = function
         self.prim_pads = prim_pads
+        self.effects = None if effects is None else effects(function)
         self.values: VarMap[Any] = VarMap()
         self.home: VarMap[Any] = VarMap()
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
         self.consumers: list[relax.Var] = []
         self.pads: list[relax.Var] = []
         self.aliases: VarMap[Any] = VarMap()
-        self.in_place = False
         self.replaced: VarMap[Any] = VarMap()
         self.inserted: VarMap[list[relax.VarBinding]] = VarMap()
         self.preceding: VarMap[list[relax.VarBinding]] = VarMap()
@@ -105,7 +105,6 @@ class Bindings:
             self._collect(value.body)
         else:
             self._use(value, var)
-        self.in_place = self.in_place or _may_write(name, value)
 
     def _note_pad(self, name: str, var: relax.Var, value: Any) -> None:
         facts = _pad_facts(name, value, self.prim_pads)
@@ -219,20 +218,3 @@ def _operands(value: Any) -> list[tuple[relax.Var, int]]:
     if all(isinstance(arg, _PLAIN) for arg in args):
         return [(arg, i) for i, arg in enumerate(args) if isinstance(arg, relax.Var)]
     return [(var, 0) for var in relax.analysis.free_vars(value)]
-
-
-def _may_write(name: str, value: Any) -> bool:
-    """Return whether a call may write into what it reads: it is in place, or TVM does not know it to be pure."""
-    if name:
-        return _op_may_write(name)
-    if not isinstance(value, ir.Call):
-        return False
-    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
-
-
-@cache
-def _op_may_write(name: str) -> bool:
-    return "inplace" in name or (ir.Op.get(name).get_attr("FPurity") is False and name not in _HARMLESS)
-
-
-_HARMLESS = ("relax.print", "relax.assert_op")

@@ -215,8 +215,8 @@ class Site:
     """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
     ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the next step, or the
-    consumer, may name the pad's input. ``overwritten``: the function has in-place calls, so that a tensor may hold
-    other elements later.
+    consumer, may name the pad's input. ``overwritten``: a call may write into a tensor that the fold reads elsewhere, or
+    that it no longer makes. ``writer`` names that call.
     """
 
     pad: PadFacts
@@ -225,6 +225,7 @@ class Site:
     producers: tuple[Step, ...] = ()
     input_visible: bool = True
     overwritten: bool = False
+    writer: str = "an in-place call"
 
     @property
     def operand_dtype(self) -> str:

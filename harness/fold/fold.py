@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import tvm
 from tvm import ir, relax
 
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Consumer, Options
 from foldproof.fold.pad_kernels import PadKernels, remove_unused
 from foldproof.fold.report import Report
@@ -178,11 +179,12 @@ class FoldExplicitPadding:
     def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:
         self._require(mod, check_input=check_input)
         pads = PadKernels(mod)
+        effects = Effects(mod, lambda call: pads(call.args[0]))
         folded: dict[ir.GlobalVar, relax.Function] = {}
         reports: list[Report] = []
         for global_var, function in mod.functions_items():
             if isinstance(function, relax.Function):
-                new, message = fold_function(self._folding(global_var, pads), function, explain=explain)
+                new, message = fold_function(self._folding(global_var, pads, effects), function, explain=explain)
                 reports += message
                 if not new.same_as(function):
                     folded[global_var] = new
@@ -193,8 +195,10 @@ class FoldExplicitPadding:
             out.update_func(global_var, function)
         return remove_unused(out, pads), tuple(reports)
 
-    def _folding(self, global_var: ir.GlobalVar, pads: PadKernels) -> Folding:
-        return Folding(name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts)
+    def _folding(self, global_var: ir.GlobalVar, pads: PadKernels, effects: Effects) -> Folding:
+        return Folding(
+            name=global_var.name_hint, prim_pads=pads, options=self.options, accepts=self.accepts, effects=effects
+        )
 
     def _require(self, mod: Any, *, check_input: bool) -> None:
         if not isinstance(mod, tvm.IRModule):

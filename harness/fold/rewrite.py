@@ -16,6 +16,8 @@ from tvm.sym import Analyzer
 
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.bindings import Bindings, PrimPads, Use, has_pads
+from foldproof.fold.crossing import find_copy_writer, find_writer
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, Refused, Site
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.reader import read_consumer, shape_of
@@ -30,12 +32,15 @@ Accepts = Callable[[Consumer], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """The settings of a fold of one function: its name, the PrimFuncs that are pads, the options."""
+    """The settings of a fold of one function: its name, the PrimFuncs that are pads, the options, the module's effects.
+
+    Without ``effects``, nothing is known to write."""
 
     name: str
     prim_pads: PrimPads
     options: Options = field(default_factory=Options)
     accepts: Accepts | None = None
+    effects: Effects | None = None
 
 
 def fold_function(folding: Folding, function: relax.Function, *, explain: bool) -> tuple[relax.Function, list[Report]]:
@@ -44,7 +49,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     if not has_pads(function.body, folding.prim_pads):
         return function, reports
     while True:
-        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports)
+        function, bindings = simplify_pads(folding.name, function, folding.prim_pads, reports, folding.effects)
         reports += _fold_consumers(folding, bindings)
         folded = rebuild(bindings)
         if folded.same_as(function) or not any(
@@ -87,13 +92,20 @@ def _decide(folding: Folding, bindings: Bindings, path: Path, use: Use) -> Outco
     pad = bindings.pad(path.pad)
     assert pad is not None
     source = bindings.source(path.pad)
+    producers = find_producers(bindings, source) if consumer.family in _BOUNDED or _casts(path) else ()
+    writer = (
+        find_copy_writer(bindings, path.pad)
+        if pad.is_identity
+        else find_writer(bindings, path, user, producers=len(producers))
+    )
     site = Site(
         pad=pad,
         steps=path.facts,
-        producers=find_producers(bindings, source) if consumer.family in _BOUNDED or _casts(path) else (),
+        producers=producers,
         consumer=consumer,
         input_visible=bindings.visible(source, path.steps[0][0] if path.steps else user),
-        overwritten=bindings.in_place,
+        overwritten=bool(writer),
+        writer=writer,
     )
     outcome = decide(site, folding.options)
     if isinstance(outcome, Refused):

@@ -6,6 +6,8 @@ from tvm import relax
 
 from foldproof.fold import moves, paths
 from foldproof.fold.bindings import Bindings, PrimPads
+from foldproof.fold.crossing import find_copy_writer, find_writer
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
 from foldproof.fold.pad_pairs import Cancelled
 from foldproof.fold.paths import Path, find_users
@@ -15,28 +17,28 @@ from foldproof.fold.rules import Identity, merge
 
 
 def simplify_pads(
-    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report]
+    name: str, function: relax.Function, prim_pads: PrimPads, reports: list[Report], effects: Effects | None = None
 ) -> tuple[relax.Function, Bindings]:
     """Delete identities, merge nested pads and cancel crops, until none is left."""
-    bindings = Bindings(function, prim_pads)
+    bindings = Bindings(function, prim_pads, effects)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads)
+            bindings = Bindings(function, prim_pads, effects)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = Bindings(function, prim_pads)
+        bindings = Bindings(function, prim_pads, effects)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
     """Let the readers of a pad whose widths are all 0 read its input."""
     for var in bindings.pads:
         pad = bindings.pad(var)
-        if pad is not None and pad.is_identity and not bindings.in_place:
+        if pad is not None and pad.is_identity and not find_copy_writer(bindings, var):
             bindings.aliases[var] = bindings.source(var)
             yield report_site(bindings, name, var, None, Identity.fold())
 
@@ -66,12 +68,14 @@ def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded
     """Return the path from a pad to a crop of what it adds, the outcome, and the rest of the crop."""
     outer = bindings.pad(var)
     assert outer is not None
-    if not _crops(outer) or var in bindings.dead or bindings.in_place:
+    if not _crops(outer) or var in bindings.dead:
         return None
     for path in paths.find_paths(bindings, bindings.source(var)):
         inner = bindings.step(path.pad)
         found = Cancelled.cancel(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
         if found is not None and bindings.visible(bindings.source(path.pad), path.steps[0][0] if path.steps else var):
+            if find_writer(bindings, path, var):
+                return None
             smaller, outer = found
             return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
     return None
@@ -85,8 +89,6 @@ def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts]
     """
     outer = bindings.pad(var)
     assert outer is not None
-    if bindings.in_place:
-        return None
     inner_var = bindings.alias(bindings.source(var))
     inner = bindings.pad(inner_var)
     if inner is None:
@@ -96,7 +98,9 @@ def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts]
     if not bindings.visible(bindings.source(inner_var), var):
         return None
     merged = merge(inner, outer)
-    return None if isinstance(merged, Refused) else (inner_var, merged)
+    if isinstance(merged, Refused) or find_writer(bindings, Path(pad=inner_var, steps=()), var):
+        return None
+    return inner_var, merged
 
 
 def _crops(pad: PadFacts) -> bool:

@@ -1,0 +1,85 @@
+"""The calls that a fold may not cross: those that may write into a tensor that the fold reads elsewhere, or not at all.
+
+lv1 = nn.pad(lv)            the pad reads lv here
+lv2 = relu(lv1)             a step reads lv1, and makes lv2
+gv = nn.conv1d(lv2, w)      a fold makes no lv1 and no lv2, but relu(lv)
+"""
+
+from typing import Any
+
+from tvm import ir, relax
+
+from foldproof.fold.bindings import Bindings
+from foldproof.fold.paths import Path, data_operand
+
+
+def find_writer(bindings: Bindings, path: Path, user: relax.Var | None, *, producers: int = 0) -> str:
+    """Return the call that may write between a pad and its reader, '' if there is none.
+
+    It writes into the pad's input, the pad, a step, one of the last ``producers`` before the pad, whose bounds the rule
+    reads, or a constant of these.
+    """
+    if bindings.effects is None:
+        return ""
+    variables = [path.pad, *(var for var, _, _ in path.steps)]
+    read = [*variables, bindings.source(path.pad), *_find_producers(bindings, path, producers)]
+    for var in read:
+        if writer := _writer_of(bindings, var):
+            return writer
+    computing = [*read, user] if user is not None else read
+    if (writer := bindings.effects.module.constants_written) and any(
+        _reads_constant(bindings, var) for var in computing
+    ):
+        return writer
+    return _find_writer_of_captured(bindings, [*variables, user])
+
+
+def find_copy_writer(bindings: Bindings, pad: relax.Var) -> str:
+    """Return the call that may tell a pad of no width, which is a copy, from what it pads; '' if there is none.
+
+    A copy that leaves the function may be written by any caller.
+    """
+    if bindings.effects is None:
+        return ""
+    if writer := _writer_of(bindings, pad) or _writer_of(bindings, bindings.source(pad)):
+        return writer
+    return bindings.effects.module.writer if bindings.effects.is_visible(pad) else ""
+
+
+def _writer_of(bindings: Bindings, expr: Any) -> str:
+    """Return the call that may write into ``expr``. A variable that a fold has bound may be a view of its operands."""
+    assert bindings.effects is not None
+    if not isinstance(expr, relax.Var | ir.GenericConst):
+        return ""
+    writer = bindings.effects.writer_of(expr)
+    if writer is not None:
+        return writer
+    call = bindings.values[expr]
+    return next((found for arg in call.args if (found := _writer_of(bindings, arg))), "")
+
+
+def _find_producers(bindings: Bindings, path: Path, count: int) -> list[Any]:
+    found: list[Any] = []
+    var = bindings.alias(bindings.source(path.pad))
+    for _ in range(count - 1):  # the last one makes the pad's input
+        step = bindings.step(var)
+        assert step is not None
+        var = bindings.alias(data_operand(bindings.values[var], step[1]))
+        found.append(var)
+    return found
+
+
+def _reads_constant(bindings: Bindings, var: Any) -> bool:
+    value = bindings.value(var)
+    if not isinstance(value, ir.Call):
+        return isinstance(value, ir.GenericConst)
+    return any(isinstance(bindings.value(arg), ir.GenericConst) for arg in value.args)
+
+
+def _find_writer_of_captured(bindings: Bindings, variables: list[relax.Var | None]) -> str:
+    """Return a call of the module if a closure that others may call, any time later, reads a pad outside of it."""
+    assert bindings.effects is not None
+    if not bindings.effects.escapes:
+        return ""
+    owners = {bindings.effects.owner(bindings.home[var]) for var in variables if var is not None}
+    return bindings.effects.module.writer if len(owners) > 1 else ""
