@@ -29,6 +29,7 @@ WORLD, CONSTANTS, RESULT = range(3)
 """The sets of every function: what calls outside the module may know, all constants, and the function's result."""
 
 _HARMLESS = ("relax.print", "relax.assert_op")
+_OPAQUE = ("relax.call_pure_packed", "relax.call_py_func")
 _IN_PLACE = ("relax.call_tir_inplace", "relax.call_inplace_packed")
 
 
@@ -101,7 +102,7 @@ class Effects:
                 yield f"the in-place call of {name_callee(value)} ({bound.name} of {var.name_hint})"
 
     def may_write(self, call: ir.Call) -> bool:
-        """Return whether a call may write by itself, whatever its callee's body: it is in place, or not known to be pure."""
+        """Return whether a call may write, whatever is in the callee: it is in place, or not known to be pure."""
         name = op_name(call)
         if name:
             return _op_may_write(name)
@@ -184,11 +185,14 @@ class FunctionEffects:
         self._own: list[int] = []
         self._released: set[int] = set()
         self._parameters = [self._node(param) for param in function.params]
-        self._join(RESULT, self._sequence(function.body, 0))
+        self._returned: list[int] = []  # the elements of the returned tuple, which need not share storage
+        self._walk(function.body, 0)
+        self._returned = self._returned or [self._data(function.body.body)]
 
     def summarize(self) -> Summary:
         """Return the effects of a call of the function."""
         self._join_copies()
+        self._join(RESULT, *self._returned)
         roots = [self._find(node) for node in (WORLD, CONSTANTS, RESULT, *self._parameters)]
         sets = tuple(map(roots.index, roots))
         return Summary(
@@ -217,7 +221,7 @@ class FunctionEffects:
     def is_visible(self, pad: relax.Var) -> bool:
         """Return whether a pad's own result may be known outside the function."""
         node = self._nodes.get(pad.__chandle__())
-        return node is None or self._own[node] in (self._own[WORLD], self._own[RESULT])
+        return node is None or self._own[node] in {self._own[known] for known in (WORLD, *self._returned)}
 
     @property
     def escapes(self) -> bool:
@@ -267,11 +271,14 @@ class FunctionEffects:
     # --- one walk
 
     def _sequence(self, sequence: relax.SeqExpr, owner: int) -> int:
+        self._walk(sequence, owner)
+        return self._data(sequence.body)
+
+    def _walk(self, sequence: relax.SeqExpr, owner: int) -> None:
         for block in sequence.blocks[:]:
             self._owners[block.__chandle__()] = owner
             for binding in block.bindings[:]:
                 self._bind(binding.var, binding.value, owner)
-        return self._data(sequence.body)
 
     def _bind(self, var: relax.Var, value: Any, owner: int) -> None:
         node = self._node(var)
@@ -287,8 +294,14 @@ class FunctionEffects:
             self._join(self._closures[var.__chandle__()][1], self._sequence(value.body, self._functions - 1))
         elif isinstance(value, ir.Call):
             self._call(node, var.name, value)
+        elif isinstance(value, relax.Tuple) and var.same_as(self.function.body.body):
+            self._returned = list(map(self._data, value.fields))
         elif not self._names_function(value):
             self._join(node, self._data(value))
+
+    def _returns(self, var: relax.Var) -> bool:
+        """Return whether ``var`` is the returned tuple, which something else reads, too."""
+        return bool(self._returned) and var.same_as(self.function.body.body)
 
     def _names_function(self, value: Any) -> bool:
         return isinstance(self._resolve(value), relax.Var) and self._resolve(value).__chandle__() in self._closures
@@ -303,11 +316,11 @@ class FunctionEffects:
         return value
 
     def _data(self, value: Any) -> int:
-        """Return the set of everything that a value holds. A local function that is passed on may be called anywhere."""
+        """Return the set of all that a value holds. A local function that is passed on may be called anywhere."""
         if isinstance(value, relax.Var):
             name = self._resolve(value)
             if name.__chandle__() not in self._closures:
-                return self._node(value)
+                return self._join(self._node(value), *(self._returned if self._returns(value) else ()))
             self._release(name)
             return self._node(name)
         if isinstance(value, ir.GenericConst):
@@ -363,6 +376,8 @@ class FunctionEffects:
                 self._join(node, *(self._data(arg) for arg in args if _may_be_view(call, arg)))
         else:  # what is not compiled to a kernel may return its arguments
             self._join(node, *map(self._data, call.args))
+            if name in _OPAQUE:
+                self._join(WORLD, node)
 
     def _computes(self, name: str, call: ir.Call) -> bool:
         """Return whether the result of a kernel has storage of its own for sure."""
@@ -410,7 +425,7 @@ class FunctionEffects:
                 self._write(place, writer)
 
     def _call_world(self, node: int, call: ir.Call, writer: str) -> None:
-        """Let a call write into all that it gets, and into all that such a call has got before."""
+        """Let a call write into all that it gets, and all that such calls got."""
         args = [*call.args, call.op] if isinstance(call.op, relax.Var) else call.args
         self._write(self._join(WORLD, node, *map(self._data, args)), writer)
 

@@ -215,8 +215,8 @@ class Site:
     """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
     ``producers`` are the last steps before the pad, in the order of execution. ``input_visible``: the next step, or the
-    consumer, may name the pad's input. ``overwritten``: a call may write into a tensor that the fold reads elsewhere, or
-    that it no longer makes. ``writer`` names that call.
+    consumer, may name the pad's input. ``overwritten``: a call, named by ``writer``, may write into a tensor that the
+    fold reads later, or that it no longer makes.
     """
 
     pad: PadFacts

@@ -1,8 +1,8 @@
 """The ops whose result has storage of its own, whatever TVM makes of them.
 
-TVM makes a view of every kernel in a dataflow block that it finds to be a plain copy (``RewriteDataflowReshape``): not
-only of ``reshape``, but also of ``add(x, 0)``, ``permute_dims`` of unit axes or a pad of no width. So an op is taken for
-a view unless it is known to compute. tests/fold/test_effects.py executes each op of this list.
+TVM makes a view of every kernel in a dataflow block that it finds to be a plain copy (``RewriteDataflowReshape``). This
+includes ``add(x, 0)``, ``permute_dims`` of unit axes, and a pad of no width. So an op is taken for a view unless it is
+known to compute. tests/fold/test_effects.py executes the ops of these lists.
 """
 
 from collections.abc import Callable
@@ -16,18 +16,8 @@ KERNEL_CALLS = (CALL_TIR, "relax.call_tir_with_grad", "relax.call_dps_packed")
 """Calls that write into new tensors, with their arguments in a tuple."""
 
 COMPUTING = (
-    "nn.relu",
-    "negative",
-    "abs",
-    "exp",
-    "log",
-    "sqrt",
-    "square",
-    "sigmoid",
-    "tanh",
-    "erf",
-    "nn.gelu",
-    "nn.silu",
+    *("nn.relu", "negative", "abs", "exp", "log", "sqrt", "square", "sigmoid", "tanh", "erf", "nn.gelu", "nn.silu"),
+    *("floor", "ceil", "round", "trunc"),
 )
 """Ops of one operand that compute on floats. On integers, some are plain copies: relu or abs of uint8."""
 
@@ -39,7 +29,7 @@ ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 
 
 def computes(name: str, call: ir.Call, resolve: Callable[[Any], Any]) -> bool:
-    """Return whether the kernel of an op is never a plain copy of an operand."""
+    """Return whether the kernel of an op is never a plain copy of an operand. ``resolve`` finds constants."""
     if name in SUMMING:
         return True
     op, dtype = name.removeprefix("relax."), str(getattr(call.ty, "dtype", ""))
