@@ -22,15 +22,18 @@ def find_writer(bindings: Bindings, path: Path, user: relax.Var | None, *, produ
     if bindings.effects is None:
         return ""
     variables = [path.pad, *(var for var, _, _ in path.steps)]
-    read = [*variables, bindings.source(path.pad), *_find_producers(bindings, path, producers)]
-    for var in read:
-        if writer := _writer_of(bindings, var):
+    since, source = bindings.effects.time_of(path.pad), bindings.source(path.pad)
+    for var in (*variables, source):
+        if writer := _writer_of(bindings, var, since):
             return writer
-    computing = [*read, user] if user is not None else read
-    if (writer := bindings.effects.module.constants_written) and any(
-        _reads_constant(bindings, var) for var in computing
-    ):
-        return writer
+    produced = _find_producers(bindings, path, producers)
+    for var in produced:
+        if writer := _writer_of(bindings, var, bindings.effects.time_of(var)):
+            return writer
+    computing = [*variables, source, *produced, *([] if user is None else [user])]
+    constants = bindings.effects.module.constants_written
+    if constants and any(_reads_constant(bindings, var) for var in computing):
+        return constants
     return _find_writer_of_captured(bindings, [*variables, user])
 
 
@@ -41,31 +44,36 @@ def find_copy_writer(bindings: Bindings, pad: relax.Var) -> str:
     """
     if bindings.effects is None:
         return ""
-    if writer := _writer_of(bindings, pad) or _writer_of(bindings, bindings.source(pad)):
+    since = bindings.effects.time_of(pad)
+    if writer := _writer_of(bindings, pad, since) or _writer_of(bindings, bindings.source(pad), since):
         return writer
     return bindings.effects.module.writer if bindings.effects.is_visible(pad) else ""
 
 
-def _writer_of(bindings: Bindings, expr: Any) -> str:
-    """Return the call that may write into ``expr``. A variable that a fold has bound may be a view of its operands."""
+def _writer_of(bindings: Bindings, expr: Any, since: int) -> str:
+    """Return the call that may write into ``expr`` after the time ``since``.
+
+    A variable that a fold has bound may be a view of its operands.
+    """
     assert bindings.effects is not None
     if not isinstance(expr, relax.Var | ir.GenericConst):
         return ""
-    writer = bindings.effects.writer_of(expr)
+    writer = bindings.effects.writer_of(expr, since)
     if writer is not None:
         return writer
     call = bindings.values[expr]
-    return next((found for arg in call.args if (found := _writer_of(bindings, arg))), "")
+    return next((found for arg in call.args if (found := _writer_of(bindings, arg, since))), "")
 
 
-def _find_producers(bindings: Bindings, path: Path, count: int) -> list[Any]:
-    found: list[Any] = []
+def _find_producers(bindings: Bindings, path: Path, count: int) -> list[relax.Var]:
+    """Return the last ``count`` variables that lead to the pad's input, which is the first of them."""
+    found: list[relax.Var] = []
     var = bindings.alias(bindings.source(path.pad))
-    for _ in range(count - 1):  # the last one makes the pad's input
+    for _ in range(count):
+        found.append(var)
         step = bindings.step(var)
         assert step is not None
         var = bindings.alias(data_operand(bindings.values[var], step[1]))
-        found.append(var)
     return found
 
 

@@ -6,12 +6,14 @@
 
 Variables that may share storage are one set (union-find, without the order of the bindings): aliases, tuples and their
 elements, the results of branches, what a call passes to a function and gets back, what a closure captures, and views.
+A set has the time of the last call that may write into it: what was written before the pad is not in the way.
 The summary of a function tells which of its parameters, its result, the constants and the tensors that the world knows
 are in one set, and which sets are written. Summaries are computed until they stay the same, callees first.
 
 A module in which nothing writes is walked once, and has no summaries.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -90,7 +92,7 @@ class Effects:
             old = self.summary(var, len(functions[var].params))
             effects = FunctionEffects(self, functions[var])
             self._summaries[var] = effects.summarize()
-            self.constants_written = self.constants_written or effects.writer_of(CONSTANTS)
+            self.constants_written = self.constants_written or effects.writer_of(CONSTANTS) or ""
             if self._summaries[var] != old:
                 again = [caller for caller in callers[var] if caller not in queued]
                 queued.update(again)
@@ -168,6 +170,9 @@ def name_callee(call: ir.Call) -> str:
 # --- one function -------------------------------------------------------------------------------------
 
 
+_NEVER = (-1.0, "")
+
+
 class FunctionEffects:
     """The variables of one function as sets that may share storage, and the calls that write into a set."""
 
@@ -176,7 +181,9 @@ class FunctionEffects:
         self.function = function
         self._parents = list(range(3))
         self._copied: list[tuple[int, int]] = []  # a pad that may be made a view, and what it pads
-        self._writers: dict[int, str] = {}
+        self._writers: dict[int, tuple[float, str]] = {}  # the last call that may write into a set, and when
+        self._times: dict[int, int] = {}
+        self._now: float = 0
         self._nodes: dict[int, int] = {}
         self._values: dict[int, Any] = {}
         self._closures: dict[int, tuple[relax.Function, int]] = {}  # a local function, and its result
@@ -204,6 +211,7 @@ class FunctionEffects:
         for node in self._parameters:
             self._join(WORLD, node)
         if self.module.constants_written:
+            self._now = math.inf  # by any function, at any time
             self._write(CONSTANTS, self.module.constants_written)
         self._own = list(map(self._find, range(len(self._parents))))
         self._join_copies()
@@ -211,12 +219,22 @@ class FunctionEffects:
 
     # --- what is asked
 
-    def writer_of(self, expr: Any) -> str | None:
-        """Return the call that may write into a variable or constant, '' if there is none, None for a new variable."""
+    def time_of(self, var: relax.Var) -> int:
+        """Return the number of a binding in the order of the function; -1 for a new variable."""
+        return self._times.get(var.__chandle__(), -1)
+
+    def writer_of(self, expr: Any, since: int = -1) -> str | None:
+        """Return the call that may write into a variable or constant after the time ``since``.
+
+        '' if there is none, None for a new variable.
+        """
         if isinstance(expr, ir.GenericConst):
             expr = CONSTANTS
         node = expr if isinstance(expr, int) else self._nodes.get(expr.__chandle__())
-        return None if node is None else self._writers.get(self._find(node), "")
+        if node is None:
+            return None
+        time, writer = self._writers.get(self._find(node), (-1, ""))
+        return writer if time > since else ""
 
     def is_visible(self, pad: relax.Var) -> bool:
         """Return whether a pad's own result may be known outside the function."""
@@ -248,7 +266,7 @@ class FunctionEffects:
                 first, root = min(first, root), max(first, root)
                 self._parents[root] = first
                 if root in self._writers:
-                    self._writers.setdefault(first, self._writers[root])
+                    self._writers[first] = max(self._writers.get(first, _NEVER), self._writers[root])
         return first
 
     def _join_copies(self) -> None:
@@ -256,7 +274,8 @@ class FunctionEffects:
             self._join(pad, source)
 
     def _write(self, node: int, writer: str) -> None:
-        self._writers.setdefault(self._find(node), writer)
+        root = self._find(node)
+        self._writers[root] = max(self._writers.get(root, _NEVER), (self._now, writer))
 
     def _new(self) -> int:
         self._parents.append(len(self._parents))
@@ -283,6 +302,8 @@ class FunctionEffects:
     def _bind(self, var: relax.Var, value: Any, owner: int) -> None:
         node = self._node(var)
         self._values[var.__chandle__()] = value
+        self._times[var.__chandle__()] = len(self._times)
+        self._now = math.inf if owner else len(self._times) - 1  # a local function may be called at any time
         if isinstance(value, relax.If):
             branches = [self._sequence(branch, owner) for branch in (value.true_branch, value.false_branch)]
             self._join(node, *branches)
