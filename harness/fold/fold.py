@@ -62,6 +62,9 @@ class FoldExplicitPadding:
     the result keeps its shape, and never under ceil_mode. Everything else is refused with a reason, see ``explain``:
     a pad that cannot fold in the end stays in its place.
 
+    No fold crosses a call that may write into what it reads later: in place, in a callee, or unknown
+    (``foldproof.fold.effects``).
+
     **Guarantee.** The folded function returns bit for bit what the unfolded one returns, for every input, on targets
     that execute ops as TVM 0.27 defines them. This holds for float16, float32, float64, bfloat16, int8 to int64 and
     uint8; all other dtypes are refused. It does not hold for ``nonzero="correct-inexact"``, which rounds. Outside the
