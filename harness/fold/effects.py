@@ -53,6 +53,7 @@ class Effects:
         self.constants_written = ""
         self._summaries: dict[ir.GlobalVar, Summary] | None = None
         self._copies: dict[ir.GlobalVar, bool] = {}
+        self._stores: dict[ir.GlobalVar, frozenset[int]] = {}
 
     def __call__(self, function: relax.Function) -> "FunctionEffects | None":
         """Return the effects of a function of the module, maybe folded already; None if nothing writes anywhere."""
@@ -73,6 +74,14 @@ class Effects:
             known = isinstance(function, tirx.PrimFunc)
             self._copies[kernel] = not known or bool(relax.analysis.has_reshape_pattern(function))
         return self._copies[kernel]
+
+    def list_stored(self, call: ir.Call) -> list[Any]:
+        """Return the arguments of a ``call_tir`` that the kernel stores into, against its contract."""
+        kernel, args = call.args[0], _fields(call.args[1])
+        if kernel not in self._stores:
+            function = self.mod.functions.get(kernel)
+            self._stores[kernel] = _find_stored(function) if isinstance(function, tirx.PrimFunc) else frozenset()
+        return [arg for place, arg in enumerate(args) if place in self._stores[kernel]]
 
     def _summarize(self) -> None:
         functions = {var: f for var, f in self.mod.functions_items() if isinstance(f, relax.Function)}
@@ -107,7 +116,7 @@ class Effects:
         """Return whether a call may write, whatever is in the callee: it is in place, or not known to be pure."""
         name = op_name(call)
         if name:
-            return _op_may_write(name)
+            return _op_may_write(name) or (name == CALL_TIR and bool(self.list_stored(call)))
         if isinstance(call.op, ir.GlobalVar) and isinstance(
             self.mod.functions.get(call.op), tirx.PrimFunc | relax.ExternFunc
         ):
@@ -131,6 +140,14 @@ def _all_calls(sequence: relax.SeqExpr) -> Iterator[tuple[relax.Var, ir.Call]]:
                 yield from _all_calls(value.false_branch)
             elif isinstance(value, relax.Function):
                 yield from _all_calls(value.body)
+
+
+def _find_stored(function: tirx.PrimFunc) -> frozenset[int]:
+    """Return the numbers of the parameters that a kernel stores into, under their own names."""
+    stored: list[Any] = []
+    tvm_ffi.structural_walk(function.body, (tirx.BufferStore, lambda store: stored.append(store.buffer)))
+    buffers = {buffer.__chandle__() for buffer in stored}
+    return frozenset(place for place, param in enumerate(function.params) if param.__chandle__() in buffers)
 
 
 def _find_named(function: relax.Function) -> list[ir.GlobalVar]:
@@ -392,6 +409,8 @@ class FunctionEffects:
             if _may_be_view(call, padded := _fields(call.args[1])[0] if name == CALL_TIR else call.args[0]):
                 self._copied.append((node, self._data(padded)))
         elif name in KERNEL_CALLS or _has_kernel(name):
+            for arg in self.module.list_stored(call) if name == CALL_TIR else ():
+                self._write(self._data(arg), writer)
             if not self._computes(name, call):
                 args = _fields(call.args[1]) if name in KERNEL_CALLS else call.args
                 self._join(node, *(self._data(arg) for arg in args if _may_be_view(call, arg)))

@@ -960,6 +960,35 @@ ROWS = {
             return gv
         """,
     ),
+    # --- kernels that break the contract of call_tir
+    "a kernel stores into its input": (
+        WRONG,
+        """
+        @T.prim_func(private=True, s_tir=True)
+        def moves(a: T.Buffer((1, 1, 4), "float32"), b: T.Buffer((1, 1, 4), "float32")):
+            for i in range(4):
+                with T.sblock("moves"):
+                    v = T.axis.spatial(4, i)
+                    b[0, 0, v] = a[0, 0, v] * T.float32(3)
+                    a[0, 0, v] = T.float32(7)
+
+        @R.function(private=True)
+        def moved(p: X) -> X:
+            cls = Module
+            gv = R.call_tir(cls.moves, (p,), out_ty=X)
+            return gv
+
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, PAD)
+            lv2 = cls.moved(lv)
+            lv3 = R.nn.conv1d(lv1, w)
+            gv = (lv2, lv3)
+            return gv
+        """,
+    ),
     # --- calls out of the module
     "a packed function writes in place": (
         WRONG,
@@ -1726,6 +1755,10 @@ VARIANTS = {
     "closures that live on": (
         method("escapes", False),
         "a closure that a callee returns reads the pad later",
+    ),
+    "stores into inputs": (
+        method("list_stored", lambda *_: [], effects.Effects),
+        "a kernel stores into its input",
     ),
     "packed functions": (method("_call_world", lambda *_: None), "a packed function that is not pure writes"),
     "packed functions in place": (method("_call_in_place", lambda *_: None), "a packed function writes in place"),
