@@ -119,6 +119,11 @@ class Bindings:
         for var, position in reads:
             self._users.setdefault(var, {})[_key(user, position)] = (user, position)
 
+    @property
+    def in_place(self) -> bool:
+        """Whether any call of the module may write: for rules that do not ask ``crossing`` which tensor."""
+        return self.effects is not None
+
     def users(self, var: relax.Var) -> list[Use]:
         """Return the readers of ``var``, in the order of the bindings."""
         return list(self._users.get(var, {}).values())
