@@ -11,14 +11,14 @@ from typing import Any
 import tvm_ffi
 from tvm import ir, relax
 
-from foldproof.fold.constants import CONSTANT_OPS, evaluate
+from foldproof.fold.constants import CONSTANT_OPS, choose, evaluate
 from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
 from foldproof.fold.joins import JOINING, Graph, Join, find_join
 from foldproof.fold.kernel_calls import Kernel, read_call
 from foldproof.fold.kernels import Node
 from foldproof.fold.reader import CALL_TIR, CALLS, CONSUMERS, PAD, STEPS, data_of_pad, op_name, read_pad, read_step
-from foldproof.fold.spellings import CONCAT, SPLIT, may_border, may_crop, read_border, read_crop
+from foldproof.fold.spellings import BORDERING, CONCAT, SPLIT, may_border, may_crop, read_border, read_crop
 from foldproof.fold.varmap import VarMap
 
 Use = tuple[relax.Var | None, int]
@@ -42,7 +42,13 @@ def has_pads(sequence: relax.SeqExpr, prim_pads: PrimPads) -> bool:
     return any(_is_pad(op_name(value), value, prim_pads) for value in _all_values(sequence))
 
 
+_PADDING = BORDERING | {PAD, *CALLS}
+"""Nothing else is a pad, or fills the border of one."""
+
+
 def _is_pad(name: str, value: Any, prim_pads: PrimPads) -> bool:
+    if name not in _PADDING:
+        return False
     return name == PAD or may_border(name, value) or (name in CALLS and prim_pads(value) is not None)
 
 
@@ -105,6 +111,8 @@ class Bindings:
         self._joins: VarMap[Join | None] = VarMap()
         self._constants: VarMap[Any] = VarMap()
         self._order: VarMap[float] = VarMap()
+        self._added: VarMap[tuple[relax.Var, float]] = VarMap()
+        self.joining: list[relax.Var] = []
         self.dead: VarMap[bool] = VarMap()
         self._collect(function.body)
 
@@ -117,7 +125,6 @@ class Bindings:
 
     def _note(self, binding: Any) -> None:
         var, value = binding.var, binding.value
-        self._order[var] = len(self._order)
         named = isinstance(binding, relax.VarBinding) or _keeps_type(binding)
         self.values[var] = value if named else None
         name = op_name(value)
@@ -131,7 +138,7 @@ class Bindings:
             self._collect(value.body)
         else:
             self._use(value, var)
-            if named:
+            if named and name not in CONSUMERS:
                 self._note_constant(name, var, value)
             if not (named and name in CONSUMERS):
                 self._note_pad(name, var, value, plain=named)
@@ -140,11 +147,15 @@ class Bindings:
         """Note a constant that is computed of constants, which were noted before."""
         if name in CONSTANT_OPS and all(read in self._constants for read, _ in self._reads[var]):
             constant = evaluate(value, self.resolve)
-            if constant is not None:
-                self._constants[var] = constant
+        elif name == "relax.where":
+            constant = choose(value, self.resolve)
+        else:
+            return
+        if constant is not None:
+            self._constants[var] = constant
 
     def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
-        facts = _read_pad(name, value, self.prim_pads)
+        facts = _read_pad(name, value, self.prim_pads) if name in _PADDING else None
         if isinstance(facts, PadFacts) and not plain:
             facts = Refused(Kind.UNKNOWN_PAD, "the pad is bound by match_cast, which may give it another type")
         if isinstance(facts, Refused):
@@ -157,19 +168,28 @@ class Bindings:
             self._facts[var], self._sources[var] = border
             self.pads.append(var)
             self._padded[var] = True
-        elif plain and self._padded and any(read in self._padded for read, _ in self._reads[var]):
+        elif plain and self._padded and self._reads_padded(var):
             self._note_crop(name, var, value)
+
+    def _reads_padded(self, var: relax.Var) -> bool:
+        for read, _ in self._reads[var]:  # noqa: SIM110, a generator would cost as much again
+            if read in self._padded:
+                return True
+        return False
 
     def _note_crop(self, name: str, var: relax.Var, value: Any) -> None:
         """Note what comes after a pad: a crop in another spelling is a pad only there."""
         if may_crop(name, value):
-            crop = read_crop(name, value, self.value)
+            crop = read_crop(name, value, self.resolve)
             if crop is not None:
                 self._facts[var], self._sources[var] = crop
                 self.pads.append(var)
                 self.crops[var] = self._padded[var] = True
-        if name in STEPS or name in _OTHERS or isinstance(value, relax.Var) or self.kernel(var) is not None:
+        passes = name in STEPS or name in _OTHERS or isinstance(value, relax.Var)
+        if passes or (name == CALL_TIR and self._simple_step(var) is not None):
             self._padded[var] = True
+        if (name in _OTHERS or name == CONCAT) and len(self._reads[var]) > 1:
+            self.joining.append(var)
 
     def _use(self, value: Any, user: relax.Var | None) -> None:
         reads = _operands(value)
@@ -237,13 +257,13 @@ class Bindings:
         return kernel.step, kernel.parameter
 
     def kernel(self, var: Any) -> Kernel | None:
-        """Return the elementwise kernel that ``var`` calls, None if ``var`` is another value."""
-        return self._kernels.get(var) if self._simple_step(var) is not None else None
+        """Return the elementwise kernel that ``var`` calls, known once its step is; None if it is another value."""
+        return self._kernels.get(var) if self._kernels else None
 
     def is_computed(self, expr: Any) -> bool:
         """Return whether ``expr`` is neither a constant nor a parameter of the function."""
         name = self.alias(expr)
-        bound = isinstance(name, relax.Var) and name in self._order
+        bound = isinstance(name, relax.Var) and name in self.values
         return bound and not isinstance(self.resolve(name), ir.GenericConst)
 
     def join(self, var: relax.Var) -> Join | None:
@@ -253,7 +273,7 @@ class Bindings:
                 alias=self.alias,
                 value=self.values.get,
                 resolve=self.resolve,
-                order=lambda name: self._order.get(name, -1),
+                order=self._order_of,
                 step=self._simple_step,
                 data=self.data,
                 near=lambda name: name in self.home and bool(self.home[name].same_as(self.home[var])),
@@ -261,8 +281,20 @@ class Bindings:
             self._joins[var] = find_join(graph, var)
         return self._joins[var]
 
+    def _order_of(self, name: Any) -> float:
+        """Return the place of a binding among all, -1 for a parameter."""
+        if name in self._added:
+            neighbour, place = self._added[name]
+            return self._order_of(neighbour) + place
+        if not self._order:
+            for place, (key, _) in enumerate(self.values.items()):
+                self._order[key] = place
+        return float(self._order.get(name, -1))
+
     def resolve(self, expr: Any) -> Any:
         """Return the value that ``expr`` is bound to, or the constant that it computes of constants."""
+        if not self._constants:
+            return self.value(expr)
         return self._constants.get(self.alias(expr)) or self.value(expr)
 
     def list_ops(self) -> set[str]:
@@ -298,20 +330,20 @@ class Bindings:
 
     def add(self, var: relax.Var, value: ir.Call, *, after: relax.Var) -> None:
         """Bind a new variable right after another one."""
-        self._add(var, value, after)
+        self._add(var, value, after, 0.5)
         self.inserted.setdefault(after, []).append(relax.VarBinding(var, value, value.span))
 
     def precede(self, name: str, value: ir.Call, *, before: relax.Var) -> relax.Var:
         """Bind a new variable, which nothing but ``before`` needs to see, right before that one."""
         local = isinstance(self.home[before], relax.DataflowBlock)
         var = (relax.DataflowVar if local else relax.Var)(name, value.ty)
-        self._add(var, value, before)
+        self._add(var, value, before, -0.5)
         self.preceding.setdefault(before, []).append(relax.VarBinding(var, value, value.span))
         return var
 
-    def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var) -> None:
+    def _add(self, var: relax.Var, value: ir.Call, neighbour: relax.Var, place: float) -> None:
+        self._added[var] = (neighbour, place + len(self.values) / 2**32)
         self.values[var], self.home[var] = value, self.home[neighbour]
-        self._order[var] = self._order[neighbour] + 0.5 + len(self._order) / 2**32
         self._use(value, var)
         self._note_pad(op_name(value), var, value)
 
@@ -334,12 +366,13 @@ class Bindings:
         """Return whether a fold can orphan ``var``. An output of a dataflow block without a reader counts, too."""
         value = self.values.get(var)
         known = isinstance(value, relax.Var) or self.pad(var) is not None or op_name(value) in _REMOVABLE
-        return known or self.kernel(var) is not None
+        return known or (op_name(value) == CALL_TIR and self._simple_step(var) is not None)
 
 
 _OTHERS = JOINING | {SPLIT}
 
-_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS
+_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS | {"relax.take", "relax.shape_of", "relax.shape_to_tensor"}
+"""Pure ops that a fold can orphan. ONNX's Gather reads the shape of the pad."""
 
 _PLAIN = (relax.Var, ir.GenericConst)
 

@@ -30,7 +30,7 @@ from foldproof.fold.reader import read_consumer, read_operand_types, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide, list_outcomes
-from foldproof.fold.simplification import find_merge, list_joins, merge_all, simplify_pads
+from foldproof.fold.simplification import find_merge, merge_all, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
 """Return whether a backend takes a consumer as it would be after the fold."""
@@ -78,7 +78,7 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
 def _goes_on(bindings: Bindings) -> bool:
     """Return whether pads that have lost a reader can become one now."""
     merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
-    return merges or any(find_joined(bindings, var) for var in list_joins(bindings))
+    return merges or any(find_joined(bindings, var) for var in bindings.joining)
 
 
 FindFold = Callable[[Folding, Bindings, relax.Var], tuple[Path, Folded] | None]

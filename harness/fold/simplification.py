@@ -75,19 +75,13 @@ def _merge_nested(name: str, bindings: Bindings) -> Iterator[Report]:
 
 def _join_alike(name: str, bindings: Bindings) -> Iterator[Report]:
     """Move pads alike behind the op that reads them."""
-    for var in list_joins(bindings):
+    for var in bindings.joining:
         found = find_joined(bindings, var)
         if found is not None:
             pads, pad = found
             reports = [report_site(bindings, name, one, var, Folded("joined")) for one in pads]
             join_pads(bindings, var, pads, pad)
             yield from reports
-
-
-def list_joins(bindings: Bindings) -> list[relax.Var]:
-    """Return the ops that read pads, in the order of the pads."""
-    users = [user for pad in bindings.pads for user, _ in find_users(bindings, pad) if user is not None]
-    return list(dict.fromkeys(users))
 
 
 def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:

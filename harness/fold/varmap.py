@@ -4,6 +4,7 @@ Every access to a variable makes another Python wrapper, and comparing two of th
 the variable itself is as good a key while something holds the variable, which the map does.
 """
 
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -27,6 +28,10 @@ class VarMap(Generic[T]):
 
     def __contains__(self, var: Any) -> bool:
         return var.__chandle__() in self._items
+
+    def items(self) -> Iterator[tuple[Any, T]]:
+        """Yield each variable with its value, in the order in which they came."""
+        return ((self._held[key], value) for key, value in self._items.items())
 
     def __len__(self) -> int:
         return len(self._items)
