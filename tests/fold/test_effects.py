@@ -202,7 +202,7 @@ ROWS = {
         @R.function
         def main(x: X, w: W):
             cls = Module
-            lv = R.nn.pad(x, PAD, pad_value=1.0)
+            lv = R.nn.pad(x, (0, 0, 0, 0, 2, 0), pad_value=1.0)
             lv1 = R.nn.relu(lv)
             lv2 = R.split(lv1, [5], axis=2)
             lv3 = cls.flip_padded(lv1)
