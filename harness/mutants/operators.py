@@ -198,6 +198,11 @@ def with_value(site: Site, value: float) -> Site:
     return replace(site, pad=replace(site.pad, value=value))
 
 
+def with_constant_mode(site: Site) -> Site:
+    """Return the site with a pad of the mode "constant"."""
+    return replace(site, pad=replace(site.pad, mode="constant"))
+
+
 def with_steps(site: Site, change: Callable[[Step], Step]) -> Site:
     """Return the site with changed steps."""
     return replace(site, steps=tuple(map(change, site.steps)))

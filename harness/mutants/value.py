@@ -8,7 +8,15 @@ from foldproof.fold.facts import Site
 from foldproof.fold.values import FLOATS
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import BARE, Mutant, witness_case
-from foldproof.mutants.operators import change_outcome, drop_preconditions, misread_site, patch_pass, retype, with_value
+from foldproof.mutants.operators import (
+    change_outcome,
+    drop_preconditions,
+    misread_site,
+    patch_pass,
+    retype,
+    with_constant_mode,
+    with_value,
+)
 
 
 def value_ignored() -> Pass:
@@ -50,12 +58,12 @@ def neutral_value_of_another_dtype() -> Pass:
 
 def mode_ignored() -> Pass:
     """The pass folds mirrored borders like constant ones."""
-    return drop_preconditions(Kind.MODE)
+    return misread_site(with_constant_mode)
 
 
 def mode_checked_for_convolutions_only() -> Pass:
     """The pass checks the mode for convolutions only."""
-    return drop_preconditions(Kind.MODE, where=lambda site, _: site.consumer.family != "conv")
+    return misread_site(lambda site: site if site.consumer.family == "conv" else with_constant_mode(site))
 
 
 def lowest_finite_refused() -> Pass:

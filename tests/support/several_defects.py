@@ -13,6 +13,7 @@ from foldproof.mutants.operators import (
     own_padding,
     pad_widths,
     replace_decision,
+    with_constant_mode,
 )
 
 
@@ -25,7 +26,7 @@ def _combine(*kinds: Kind, swapped: bool) -> object:
     lenient = drop_preconditions(*kinds).wrong
 
     def wrong(site: Site) -> object:
-        outcome = lenient(site)
+        outcome = lenient(with_constant_mode(site) if Kind.MODE in kinds else site)
         wanted = swapped and isinstance(outcome, Folded) and outcome.padding is not None
         return _swap(site, outcome) if wanted else outcome
 
@@ -100,6 +101,7 @@ def planted(*names: str):
     def wrong(site: Site) -> object:
         own = [defect for defect in chosen if defect.family == site.consumer.family]
         dropped = {defect.dropped for defect in own if defect.dropped}
+        site = with_constant_mode(site) if Kind.MODE in dropped else site
         outcome = drop_preconditions(*dropped).wrong(site) if dropped else decide(site)
         for defect in own:
             if defect.change and isinstance(outcome, Folded) and outcome.padding is not None:
