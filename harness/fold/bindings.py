@@ -6,13 +6,13 @@ rebuilds, so that time is linear in the number of bindings.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import tvm_ffi
 from tvm import ir, relax
 
 from foldproof.fold.constants import CONSTANT_OPS, evaluate
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
 from foldproof.fold.joins import JOINING, Graph, Join, find_join
 from foldproof.fold.kernel_calls import Kernel, read_call
@@ -74,7 +74,7 @@ def _read_pad(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | Refused 
 class Bindings:
     """The bindings of a function, the readers of each, and the edits to make.
 
-    ``explain`` is whether somebody reads the reports of these edits.
+    ``explain`` is whether somebody reads the reports of these edits. Without ``effects``, nothing is known to write.
     """
 
     def __init__(
@@ -82,12 +82,14 @@ class Bindings:
         function: relax.Function,
         prim_pads: PrimPads,
         kernels: PrimKernels = lambda _: None,
+        effects: Effects | None = None,
         *,
         explain: bool = True,
     ) -> None:
         self.function, self.explain = function, explain
         self.prim_pads = prim_pads
         self.prim_kernels = kernels
+        self.effects = None if effects is None else effects(function)
         self.values: VarMap[Any] = VarMap()
         self.home: VarMap[Any] = VarMap()
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
@@ -96,7 +98,6 @@ class Bindings:
         self.unknown: list[tuple[relax.Var, Refused]] = []
         self.crops: VarMap[bool] = VarMap()
         self.aliases: VarMap[Any] = VarMap()
-        self.in_place = False
         self.replaced: VarMap[Any] = VarMap()
         self.inserted: VarMap[list[relax.VarBinding]] = VarMap()
         self.preceding: VarMap[list[relax.VarBinding]] = VarMap()
@@ -141,11 +142,14 @@ class Bindings:
                 self._note_constant(name, var, value)
             if not (named and name in CONSUMERS):
                 self._note_pad(name, var, value, plain=named)
-        self.in_place = self.in_place or _may_write(name, value)
 
     def _note_constant(self, name: str, var: relax.Var, value: Any) -> None:
-        """Note a constant that is computed of constants, which were noted before."""
-        if name in CONSTANT_OPS and all(read in self._constants for read, _ in self._reads[var]):
+        """Note a constant that is computed of constants, which were noted before, and that nothing writes into."""
+        if (
+            name in CONSTANT_OPS
+            and all(read in self._constants for read, _ in self._reads[var])
+            and not (self.effects is not None and self.effects.may_change(var))
+        ):
             constant = evaluate(value, self.resolve)
             if constant is not None:
                 self._constants[var] = constant
@@ -193,6 +197,11 @@ class Bindings:
             self._reads[user] = reads
         for var, position in reads:
             self._users.setdefault(var, {})[_key(user, position)] = (user, position)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether any call of the module may write: for rules that do not ask ``crossing`` which tensor."""
+        return self.effects is not None
 
     def users(self, var: relax.Var) -> list[Use]:
         """Return the readers of ``var``, in the order of the bindings."""
@@ -385,20 +394,3 @@ def _operands(value: Any) -> list[tuple[relax.Var, int]]:
 def _keeps_type(binding: relax.MatchCast) -> bool:
     """Return whether a ``match_cast`` is to the type that its value has: it names the value, and nothing else."""
     return bool(tvm_ffi.structural_equal(binding.ty, binding.value.ty))
-
-
-def _may_write(name: str, value: Any) -> bool:
-    """Return whether a call may write into what it reads: it is in place, or TVM does not know it to be pure."""
-    if name:
-        return _op_may_write(name)
-    if not isinstance(value, ir.Call):
-        return False
-    return isinstance(value.op, relax.ExternFunc) or getattr(value.op.ty, "purity", True) is False
-
-
-@cache
-def _op_may_write(name: str) -> bool:
-    return "inplace" in name or (ir.Op.get(name).get_attr("FPurity") is False and name not in _HARMLESS)
-
-
-_HARMLESS = ("relax.print", "relax.assert_op")

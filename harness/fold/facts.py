@@ -246,8 +246,8 @@ class Site:
 
     ``producers`` are the last steps before the pad, in the order of execution. They read data of the dtype
     ``produced_from`` ("" if unknown). ``input_visible``: the next step, or the
-    consumer, may name the pad's input. ``overwritten``: the function has in-place calls, so that a tensor may hold
-    other elements later.
+    consumer, may name the pad's input. ``overwritten``: a call, named by ``writer``, may write into a tensor that the
+    fold reads later, or that it no longer makes.
     """
 
     pad: PadFacts
@@ -257,6 +257,7 @@ class Site:
     produced_from: str = ""
     input_visible: bool = True
     overwritten: bool = False
+    writer: str = "an in-place call"
 
     @property
     def operand_dtype(self) -> str:

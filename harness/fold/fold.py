@@ -7,6 +7,7 @@ import tvm
 from tvm import ir, relax
 
 from foldproof.fold.bindings import has_pads
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Consumer, Kind, Options
 from foldproof.fold.pad_kernels import PadKernels, remove_unused
 from foldproof.fold.report import Report
@@ -74,6 +75,9 @@ class FoldExplicitPadding:
     TVM 0.27 executes negative padding, though nothing documents it. Symbolic lengths fold if TVM's analyzer proves that
     the result keeps its shape, and if no length changes what the windows of a pool hold. Everything else is refused
     with a reason, see ``explain``: a pad that cannot fold in the end stays in its place.
+
+    No fold crosses a call that may write into what it reads later: in place, in a callee, or unknown
+    (``foldproof.fold.effects``).
 
     **Guarantee.** The folded function returns bit for bit what the unfolded one returns, for every input, on targets
     that execute ops as TVM 0.27 defines them. This holds for float16, float32, float64, bfloat16, int8 to int64 and
@@ -202,6 +206,7 @@ class FoldExplicitPadding:
     def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:
         _require_functions(mod)
         pads = PadKernels(mod)
+        effects = Effects(mod, pads)
         padded = [
             (global_var, function)
             for global_var, function in mod.functions_items()
@@ -212,7 +217,7 @@ class FoldExplicitPadding:
         folded: dict[ir.GlobalVar, relax.Function] = {}
         reports: list[Report] = []
         for global_var, function in padded:
-            new, message = fold_function(self._folding(global_var, pads), function, explain=explain)
+            new, message = fold_function(self._folding(global_var, pads, effects), function, explain=explain)
             reports += message
             if not new.same_as(function):
                 folded[global_var] = new
@@ -223,13 +228,14 @@ class FoldExplicitPadding:
             out.update_func(global_var, function)
         return remove_unused(out, pads), tuple(reports)
 
-    def _folding(self, global_var: ir.GlobalVar, pads: PadKernels) -> Folding:
+    def _folding(self, global_var: ir.GlobalVar, pads: PadKernels, effects: Effects) -> Folding:
         return Folding(
             name=global_var.name_hint,
             prim_pads=pads,
             kernels=pads.elementwise,
             options=self.options,
             accepts=self.accepts,
+            effects=effects,
         )
 
 

@@ -70,7 +70,7 @@ def refuse_common(site: Site) -> Iterator[Refused]:
 def refuse_overwritten(site: Site) -> Iterator[Refused]:
     """Refuse where an in-place call may overwrite the pad's input or its result."""
     if site.overwritten:
-        yield Refused(Kind.IN_PLACE, "the function has in-place calls, which may overwrite what the pad reads or makes")
+        yield Refused(Kind.IN_PLACE, f"{site.writer} may overwrite what the pad reads or makes")
 
 
 def propagate(site: Site, letters: str) -> Propagated | Refused:

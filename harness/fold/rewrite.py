@@ -19,6 +19,8 @@ from tvm.sym import Analyzer
 from foldproof.fold import moves, paths, replacement
 from foldproof.fold.backend import describe_folded
 from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads, Use
+from foldproof.fold.crossing import find_copy_writer, find_writer
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Consumer, Folded, Kind, Options, Outcome, PadFacts, Refused, Site
 from foldproof.fold.joined_pads import find_joined
 from foldproof.fold.obstacles import join_refusals, name_obstacle
@@ -36,23 +38,27 @@ Accepts = Callable[[Consumer], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """The settings of a fold of one function: its name, the PrimFuncs that are pads, the options."""
+    """The settings of a fold of one function: its name, the PrimFuncs that are pads, the options, the module's effects.
+
+    Without ``effects``, nothing is known to write."""
 
     name: str
     prim_pads: PrimPads
     kernels: PrimKernels = lambda _: None
     options: Options = field(default_factory=Options)
     accepts: Accepts | None = None
+    effects: Effects | None = None
 
 
 def fold_function(folding: Folding, function: relax.Function, *, explain: bool) -> tuple[relax.Function, list[Report]]:
     """Return a function with pads with every foldable one folded, and each outcome (refusals if ``explain``)."""
     reports: list[Report] = []
     fold_first = partial(_fold_before_merging, folding)
+    read = partial(
+        Bindings, prim_pads=folding.prim_pads, kernels=folding.kernels, effects=folding.effects, explain=explain
+    )
     while True:
-        function, bindings = simplify_pads(
-            folding.name, function, folding.prim_pads, reports, fold_first, folding.kernels, explain=explain
-        )
+        function, bindings = simplify_pads(folding.name, function, read, reports, fold_first)
         reports += _fold_consumers(folding, bindings, _find_fold)
         folded = rebuild(bindings)
         if folded.same_as(function) or not _goes_on(bindings):
@@ -155,6 +161,11 @@ def _decide(
     assert pad is not None
     bounded = consumer.family in _BOUNDED or _casts(path)
     producers, produced_from = find_producers(bindings, source) if bounded else ((), "")
+    writer = (
+        find_copy_writer(bindings, path.pad)
+        if pad.is_identity
+        else find_writer(bindings, path, user, producers=len(producers))
+    )
     site = Site(
         pad=pad,
         steps=path.facts,
@@ -162,7 +173,8 @@ def _decide(
         produced_from=produced_from,
         consumer=consumer,
         input_visible=bindings.visible(source, path.steps[0][0] if path.steps else user),
-        overwritten=bindings.in_place,
+        overwritten=bool(writer),
+        writer=writer,
     )
     outcome = decide(site, folding.options)
     if isinstance(outcome, Refused):

@@ -132,7 +132,7 @@ class Identity:
         gv = add(lv, lv)                                  ->    gv = add(x, x)
 
     1. Every width is the constant 0 (``applies``).
-    2. The function writes nothing in place: else the pad may be needed as a copy.
+    2. No call after it may write into the copy or what it copies, and no caller: else the copy is needed.
     """
 
     @staticmethod

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from tvm import relax
 
 from foldproof.fold import moves, paths
-from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads
+from foldproof.fold.bindings import Bindings
+from foldproof.fold.crossing import find_copy_writer, find_writer
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
 from foldproof.fold.joined_pads import find_joined, join_pads
 from foldproof.fold.pad_pairs import Cancelled
@@ -21,40 +22,37 @@ FoldFirst = Callable[[Bindings], list[Report]]
 def simplify_pads(
     name: str,
     function: relax.Function,
-    prim_pads: PrimPads,
+    read: Callable[[relax.Function], Bindings],
     reports: list[Report],
     fold_first: FoldFirst,
-    kernels: PrimKernels = lambda _: None,
-    *,
-    explain: bool = True,
 ) -> tuple[relax.Function, Bindings]:
     """Delete identities, merge nested pads and cancel crops, until none is left.
 
-    ``fold_first`` folds pads that would not fold after they are merged.
+    ``fold_first`` folds pads that would not fold after they are merged. ``read`` collects the bindings of a function.
     """
-    bindings = Bindings(function, prim_pads, kernels, explain=explain)
+    bindings = read(function)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads, kernels, explain=explain)
+            bindings = read(function)
         if any(find_merge(bindings, pad) for pad in bindings.pads) and (before := fold_first(bindings)):
             found += before
             function = rebuild(bindings)
-            bindings = Bindings(function, prim_pads, kernels, explain=explain)
+            bindings = read(function)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings), *_join_alike(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = Bindings(function, prim_pads, kernels, explain=explain)
+        bindings = read(function)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
     """Let the readers of a pad whose widths are all 0 read its input."""
     for var in bindings.pads:
         pad = bindings.pad(var)
-        if pad is not None and pad.is_identity and not bindings.in_place:
+        if pad is not None and pad.is_identity and not find_copy_writer(bindings, var):
             bindings.aliases[var] = bindings.source(var)
             yield report_site(bindings, name, var, None, Identity.fold())
 
@@ -95,13 +93,15 @@ def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded
     """Return the path from a pad to a crop of what it adds, the outcome, and the rest of the crop."""
     outer = bindings.pad(var)
     assert outer is not None
-    if not _crops(outer) or var in bindings.dead or bindings.in_place:
+    if not _crops(outer) or var in bindings.dead:
         return None
     for path in paths.find_paths(bindings, bindings.source(var)):
         inner = bindings.step(path.pad)
         found = Cancelled.cancel(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
         if found is not None and bindings.visible(bindings.source(path.pad), path.steps[0][0] if path.steps else var):
             smaller, outer = found
+            if find_writer(bindings, path, var) or (outer.is_identity and find_copy_writer(bindings, var)):
+                return None
             return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
     return None
 
@@ -130,8 +130,6 @@ def _merge_inner(
     bindings: Bindings, var: relax.Var, outer: PadFacts, *, user: relax.Var
 ) -> tuple[relax.Var, PadFacts] | None:
     """Return the pad that ``var`` reads, and one pad for it and ``outer``, bound as ``user``."""
-    if bindings.in_place:
-        return None
     inner_var = bindings.alias(bindings.source(var))
     inner = bindings.pad(inner_var)
     if inner is None:
@@ -143,7 +141,9 @@ def _merge_inner(
     if var in bindings.crops and not _share_an_axis(inner, outer):
         return None  # a slice stays a slice, which the pad passes
     merged = merge(inner, outer)
-    return None if isinstance(merged, Refused) else (inner_var, merged)
+    if isinstance(merged, Refused) or find_writer(bindings, Path(pad=inner_var, steps=()), user):
+        return None
+    return None if merged.is_identity and find_copy_writer(bindings, user) else (inner_var, merged)
 
 
 def _crops(pad: PadFacts) -> bool:
