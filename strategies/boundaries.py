@@ -126,6 +126,25 @@ def copies_in_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
+def reflected_in_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a reflected pad before windows that hold the elements, or only those at the edge.
+
+    Floats become zeros of both signs, which show the order of the copies. Integers have one zero.
+    """
+    dtype = draw(st.sampled_from(["int8", "int32", "float32", "float32", "float64"]))
+    floats = dtype in dtypes.FLOATS
+    kernel = 3 if floats else draw(st.sampled_from([2, 2, 3]))
+    padded = Axis(size=draw(st.integers(2, 4)), pad=draw(st.sampled_from([(0, 1), (1, 1), (1, 0)])), kernel=kernel)
+    i, axes = _one(draw, spec, padded)
+    axes = [axis if j == i else Axis(size=2) for j, axis in enumerate(axes)]
+    builder = legal_pad(draw, spec, dtype=dtype, axes=axes)
+    builder.axes, builder.pad = axes, Pad(mode="reflect")
+    if floats:
+        signs = tuple((0.0, -0.0)[at % 2] for at in range(padded.size))
+        builder.producers = [Step(kind="multiply", operand=signs, axis=spec.spatial[i])]
+    return builder
+
+
 _COPIES = st.builds(
     Axis,
     size=st.integers(3, 6),

@@ -13,7 +13,7 @@ from typing import Any
 
 from foldproof.case import Axis, Case, Pad, Step, dtypes
 from foldproof.case.shrinking.steps import relayout, remove_step
-from foldproof.case.step import ELEMENTWISE, STRUCTURAL
+from foldproof.case.step import CROPS, ELEMENTWISE, STRUCTURAL
 
 Change = dict[str, Any]
 Changes = Iterator[Change]
@@ -82,7 +82,7 @@ def _of_widths(case: Case) -> Mapping[str, Changes]:
 
     def pad_each(sides: Callable[..., tuple[int, int]]) -> Change:
         def change(step: Step) -> Step:
-            return replace(step, widths=tuple((letter, *sides(pair)) for letter, *pair in step.widths))
+            return _resize(step, tuple((letter, *sides(pair)) for letter, *pair in step.widths))
 
         return _axes(case, lambda axis: replace(axis, pad=sides(axis.pad))) | {"steps": tuple(map(change, case.steps))}
 
@@ -107,6 +107,14 @@ def _of_widths(case: Case) -> Mapping[str, Changes]:
             zero: Change = {name: (0, 0)}
             found[f"padded {name}"] = iter([{"pad": replace(case.pad, **zero)}])
     return found
+
+
+def _resize(step: Step, widths: tuple[tuple[str, int, int], ...]) -> Step:
+    """Return a pad with other widths, in the standard form if its own form cannot have them: a slice adds nothing."""
+    try:
+        return replace(step, widths=widths)
+    except ValueError:
+        return replace(step, widths=widths, form="op")
 
 
 def _of_pad(case: Case) -> Mapping[str, Changes]:
@@ -156,6 +164,11 @@ def _neutral_value(case: Case) -> float:
     return _neutral_border(case.spec.family, case.pad_dtype)
 
 
+def _has_border(step: Step) -> bool:
+    """Return whether a step is a pad with a value: a crop in another form has none."""
+    return step.kind == "pad" and step.form not in CROPS
+
+
 def _is_neutral(case: Case) -> bool:
     """Return whether the consumer reads the borders of all pads as nothing, as far as that is simple to know."""
     pad, family = case.pad, case.spec.family
@@ -166,7 +179,7 @@ def _is_neutral(case: Case) -> bool:
     return not _disturbing(case) and all(
         step.value == _neutral_border(family, dtype)
         for step, dtype in zip(case.steps, case.step_dtypes, strict=False)
-        if step.kind == "pad"
+        if _has_border(step)
     )
 
 
@@ -188,7 +201,7 @@ def _neutralized(case: Case) -> Changes:
                 return
         return
     steps = tuple(
-        replace(step, value=_neutral_border(case.spec.family, dtype)) if step.kind == "pad" else step
+        replace(step, value=_neutral_border(case.spec.family, dtype)) if _has_border(step) else step
         for step, dtype in zip(case.steps, case.step_dtypes, strict=False)
     )
     yield {"steps": steps, "pad": replace(case.pad, value=_neutral_value(case))}
@@ -203,6 +216,11 @@ def _of_steps(case: Case) -> Mapping[str, Changes]:
         found[name] = _first_valid(case, _without_steps(case, group))
         for kind in dict.fromkeys(step.kind for step in steps):
             found[f"{kind} among the {name}"] = _first_valid(case, _without_kind(case, group, kind))
+    if any(step.form != "op" for step in (*case.steps, *case.producers)):
+        plain = {
+            name: tuple(replace(step, form="op") for step in getattr(case, name)) for name in ("steps", "producers")
+        }
+        found["form of a step"] = iter([plain])
     return found
 
 

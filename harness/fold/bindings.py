@@ -11,7 +11,7 @@ from typing import Any
 import tvm_ffi
 from tvm import ir, relax
 
-from foldproof.fold.constants import CONSTANT_OPS, evaluate
+from foldproof.fold.constants import CONSTANT_OPS, choose, evaluate
 from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Kind, PadFacts, Refused, Step
 from foldproof.fold.joins import JOINING, Graph, Join, find_join
@@ -74,7 +74,7 @@ def _read_pad(name: str, value: Any, prim_pads: PrimPads) -> PadFacts | Refused 
 class Bindings:
     """The bindings of a function, the readers of each, and the edits to make.
 
-    ``explain`` is whether somebody reads the reports of these edits. Without ``effects``, nothing is known to write.
+    ``explain`` is whether somebody reads the reports of these edits.
     """
 
     def __init__(
@@ -144,15 +144,15 @@ class Bindings:
                 self._note_pad(name, var, value, plain=named)
 
     def _note_constant(self, name: str, var: relax.Var, value: Any) -> None:
-        """Note a constant that is computed of constants, which were noted before, and that nothing writes into."""
-        if (
-            name in CONSTANT_OPS
-            and all(read in self._constants for read, _ in self._reads[var])
-            and not (self.effects is not None and self.effects.may_change(var))
-        ):
+        """Note a constant that is computed of constants, which were noted before."""
+        if name in CONSTANT_OPS and all(read in self._constants for read, _ in self._reads[var]):
             constant = evaluate(value, self.resolve)
-            if constant is not None:
-                self._constants[var] = constant
+        elif name == "relax.where":
+            constant = choose(value, self.resolve)
+        else:
+            return
+        if constant is not None:
+            self._constants[var] = constant
 
     def _note_pad(self, name: str, var: relax.Var, value: Any, *, plain: bool = True) -> None:
         facts = _read_pad(name, value, self.prim_pads) if name in _PADDING else None
@@ -180,7 +180,7 @@ class Bindings:
     def _note_crop(self, name: str, var: relax.Var, value: Any) -> None:
         """Note what comes after a pad: a crop in another spelling is a pad only there."""
         if may_crop(name, value):
-            crop = read_crop(name, value, self.value)
+            crop = read_crop(name, value, self.resolve)
             if crop is not None:
                 self._facts[var], self._sources[var] = crop
                 self.pads.append(var)
@@ -197,11 +197,6 @@ class Bindings:
             self._reads[user] = reads
         for var, position in reads:
             self._users.setdefault(var, {})[_key(user, position)] = (user, position)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether any call of the module may write: for rules that do not ask ``crossing`` which tensor."""
-        return self.effects is not None
 
     def users(self, var: relax.Var) -> list[Use]:
         """Return the readers of ``var``, in the order of the bindings."""
@@ -376,7 +371,8 @@ class Bindings:
 
 _OTHERS = JOINING | {SPLIT}
 
-_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS
+_REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS | {"relax.take", "relax.shape_of", "relax.shape_to_tensor"}
+"""Pure ops that a fold can orphan. ONNX's Gather reads the shape of the pad."""
 
 _PLAIN = (relax.Var, ir.GenericConst)
 

@@ -35,6 +35,22 @@ def evaluate(call: Any, resolve: Resolve) -> ir.GenericConst | None:
     return None if result is None else relax.const(np.array(result).reshape(shape), str(call.ty.dtype))
 
 
+def choose(call: ir.Call, resolve: Resolve) -> ir.GenericConst | None:
+    """Return the constant that a ``where`` of a constant condition always chooses, None if there is none.
+
+    The other operand may be anything: ONNX's Gather adds the length to indices below 0, of which there are none.
+    """
+    condition = resolve(call.args[0])
+    if not isinstance(condition, ir.GenericConst) or _small_shape(condition) is None:
+        return None
+    chosen = condition.value.numpy()
+    if chosen.any() and not chosen.all():
+        return None
+    constant = resolve(call.args[1 if chosen.any() else 2])
+    known = isinstance(constant, ir.GenericConst) and _small_shape(constant) is not None
+    return constant if known and _small_shape(constant) == _small_shape(call) else None
+
+
 def _small_shape(value: Any) -> tuple[int, ...] | None:
     """Return the shape of a tensor that is not too large to be read, None for others."""
     lengths = shape_of(value)

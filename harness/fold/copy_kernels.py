@@ -19,13 +19,16 @@ MOST_PLACES = 2**12
 """An axis with more elements is not read: each one takes some 20 us."""
 
 
-def read_copies(store: Store) -> tuple[str, tuple[Widths, ...]] | None:
-    """Return mode and widths of a PrimFunc that stores a load, None if it does not pad with copies in one mode."""
+def read_copies(store: Store, named: str) -> tuple[str, tuple[Widths, ...]] | None:
+    """Return mode and widths of a PrimFunc that stores a load, None if it does not pad with copies in one mode.
+
+    Where several modes copy alike, the one that the block is named by counts.
+    """
     sizes, indices = store.source.ty.shape, store.value.indices
     if len(indices) != len(store.axes):
         return None
     axes = [*map(_read_axis, indices, store.axes, sizes, store.target)]
-    for mode in MIRRORING:
+    for mode in sorted(MIRRORING, key=lambda mode: mode != named):
         widths = [_match(mode, *axis) for axis in axes if axis is not None]
         known = tuple(sides for sides in widths if sides is not None)
         if len(known) == len(axes):

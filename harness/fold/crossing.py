@@ -5,6 +5,7 @@ lv2 = relu(lv1)             a step reads lv1, and makes lv2
 gv = nn.conv1d(lv2, w)      a fold makes no lv1 and no lv2, but relu(lv)
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from tvm import ir, relax
@@ -13,27 +14,29 @@ from foldproof.fold.bindings import Bindings
 from foldproof.fold.paths import Path
 
 
-def find_writer(bindings: Bindings, path: Path, user: relax.Var | None, *, producers: int = 0) -> str:
+def find_writer(
+    bindings: Bindings, path: Path, user: relax.Var | None, *, producers: int = 0, source: Any = None
+) -> str:
     """Return the call that may write between a pad and its reader, '' if there is none.
 
     It writes into the pad's input, the pad, a step, one of the last ``producers`` before the pad, whose bounds the rule
-    reads, or a constant of these.
+    reads, or a constant of these. ``source`` replaces the pad's input.
     """
     if bindings.effects is None:
         return ""
-    steps = [each for var, _, index in path.steps for each in _list_bound(bindings, var, index)]
-    variables, since, source = [path.pad, *steps], _time_of(bindings, path.pad), bindings.source(path.pad)
+    source = bindings.source(path.pad) if source is None else source
+    variables = [path.pad, *(each for var, _, i in path.steps for each in _with_region(bindings, var, i))]
+    since = _time_of_read(bindings, path.pad)
     for var in (*variables, source):
         if writer := _writer_of(bindings, var, since):
             return writer
-    produced = _find_producers(bindings, path, producers)
+    produced = _find_producers(bindings, source, producers)
     for var in produced:
         if writer := _writer_of(bindings, var, bindings.effects.time_of(var)):
             return writer
     computing = [*variables, source, *produced, *([] if user is None else [user])]
-    constants = bindings.effects.module.constants_written
-    if constants and any(_reads_constant(bindings, var) for var in computing):
-        return constants
+    if writer := next((found for var in computing if (found := _find_writer_of_constants(bindings, var))), ""):
+        return writer
     return _find_writer_of_captured(bindings, [*variables, user])
 
 
@@ -44,24 +47,26 @@ def find_copy_writer(bindings: Bindings, pad: relax.Var) -> str:
     """
     if bindings.effects is None:
         return ""
-    since = _time_of(bindings, pad)
+    since = _time_of_read(bindings, pad)
     if writer := _writer_of(bindings, pad, since) or _writer_of(bindings, bindings.source(pad), since):
+        return writer
+    if writer := _find_writer_of_constants(bindings, pad):  # a constant may say that there is no width
         return writer
     return bindings.effects.module.writer if bindings.effects.is_visible(pad) else ""
 
 
-def _time_of(bindings: Bindings, pad: relax.Var) -> int:
-    """Return when a pad reads its input: a piece of a ``split`` is read by the ``split``, before it is named."""
+def _with_region(bindings: Bindings, var: relax.Var, index: int) -> tuple[relax.Var, ...]:
+    """Return the variable of a step, after those of the ops between the data and the step (``Bindings.step``)."""
+    join = bindings.join(var) if index < 0 else None
+    return (var,) if join is None else (*join.between, var)
+
+
+def _time_of_read(bindings: Bindings, pad: relax.Var) -> int:
+    """Return when a pad reads its input: an element of a ``split`` reads it where the ``split`` does."""
     assert bindings.effects is not None
     value = bindings.values[pad]
-    split = bindings.alias(value.tuple_value) if isinstance(value, relax.TupleGetItem) else pad
-    return bindings.effects.time_of(split) if isinstance(split, relax.Var) else -1
-
-
-def _list_bound(bindings: Bindings, var: relax.Var, index: int) -> list[relax.Var]:
-    """Return the variables that a step binds: itself, and those between if several operands come from its data."""
-    join = bindings.join(var) if index < 0 else None
-    return [var] if join is None else [*join.between, var]
+    made = bindings.alias(value.tuple_value) if isinstance(value, relax.TupleGetItem) else pad
+    return bindings.effects.time_of(made if isinstance(made, relax.Var) else pad)
 
 
 def _writer_of(bindings: Bindings, expr: Any, since: int) -> str:
@@ -75,34 +80,57 @@ def _writer_of(bindings: Bindings, expr: Any, since: int) -> str:
     writer = bindings.effects.writer_of(expr, since)
     if writer is not None:
         return writer
-    args = _list_args(bindings.values[expr])
-    return next((found for arg in args if (found := _writer_of(bindings, arg, since))), "")
+    operands = list_operands(bindings.values[expr])
+    return next((found for arg in operands if (found := _writer_of(bindings, arg, since))), "")
 
 
-def _list_args(call: ir.Call) -> list[Any]:
-    """Return the arguments of a call, and the elements of those that are tuples."""
-    return [each for arg in call.args for each in (arg.fields if isinstance(arg, relax.Tuple) else [arg])]
+def list_operands(value: Any) -> Iterator[Any]:
+    """Yield what a value reads, with the elements of tuples."""
+    if isinstance(value, relax.Tuple):
+        for field in value.fields:
+            yield from list_operands(field)
+    elif isinstance(value, ir.Call):
+        for arg in value.args:
+            yield from list_operands(arg)
+    elif isinstance(value, relax.TupleGetItem):
+        yield value.tuple_value
+    elif isinstance(value, relax.Var | ir.GenericConst):
+        yield value
 
 
-def _find_producers(bindings: Bindings, path: Path, count: int) -> list[relax.Var]:
-    """Return what the last ``count`` steps before the pad bind; the pad's input is the first of them."""
+def _find_producers(bindings: Bindings, source: Any, count: int) -> list[relax.Var]:
+    """Return the variables of the last ``count`` steps that lead to the pad's input, which is the first of them."""
     found: list[relax.Var] = []
-    var = bindings.alias(bindings.source(path.pad))
+    var = bindings.alias(source)
     for _ in range(count):
         step = bindings.step(var)
         assert step is not None
-        found += reversed(_list_bound(bindings, var, step[1]))
+        found += reversed(_with_region(bindings, var, step[1]))
         var = bindings.alias(bindings.data(var, step[1]))
     return found
 
 
-def _reads_constant(bindings: Bindings, var: Any) -> bool:
-    value = bindings.value(var)
-    if not isinstance(value, ir.Call):
-        return isinstance(value, ir.GenericConst)
-    given = [bindings.value(arg) for arg in _list_args(value)]
-    fields = [each for arg in given for each in (arg.fields if isinstance(arg, relax.Tuple) else [arg])]
-    return any(isinstance(bindings.value(each), ir.GenericConst) for each in fields)
+def _find_writer_of_constants(bindings: Bindings, var: Any) -> str:
+    """Return the call that may write, at any time, into a constant that ``var`` reads; '' if there is none.
+
+    The pass reads a constant that is computed of constants where it is read. So all of these must keep their elements.
+    """
+    assert bindings.effects is not None
+    written = bindings.effects.module.constants_written
+    waiting = list(list_operands(bindings.value(var)))
+    while waiting:
+        name = bindings.alias(waiting.pop())
+        value = bindings.value(name)
+        if isinstance(value, ir.GenericConst):
+            if written:
+                return written
+        elif isinstance(value, relax.Tuple):
+            waiting += list_operands(value)
+        elif isinstance(bindings.resolve(name), ir.GenericConst):
+            if writer := _writer_of(bindings, name, -1):
+                return writer
+            waiting += list_operands(value)
+    return ""
 
 
 def _find_writer_of_captured(bindings: Bindings, variables: list[relax.Var | None]) -> str:

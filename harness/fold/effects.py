@@ -23,7 +23,6 @@ import tvm
 import tvm_ffi
 from tvm import ir, relax, tirx
 
-from foldproof.fold.facts import PadFacts, Refused
 from foldproof.fold.reader import CALL_TIR, PAD, op_name, shape_of
 from foldproof.fold.sharing import KERNEL_CALLS, computes
 from foldproof.fold.values import NUMBERS
@@ -47,9 +46,9 @@ class Summary:
 class Effects:
     """The summaries of the functions of a module."""
 
-    def __init__(self, mod: tvm.IRModule, read_pad: Callable[[ir.Call], PadFacts | Refused | None]) -> None:
+    def __init__(self, mod: tvm.IRModule, is_pad: Callable[[ir.Call], Any]) -> None:
         self.mod = mod
-        self.read_pad = read_pad
+        self.is_pad = is_pad
         self.writer = ""  # one call of the module that may write
         self.constants_written = ""
         self._summaries: dict[ir.GlobalVar, Summary] | None = None
@@ -254,10 +253,6 @@ class FunctionEffects:
         time, writer = self._writers.get(self._find(node), (-1, ""))
         return writer if time > since else ""
 
-    def may_change(self, constant: relax.Var) -> bool:
-        """Return whether anything writes into what is computed of constants, or into any constant."""
-        return bool(self.module.constants_written or self.writer_of(constant))
-
     def is_visible(self, pad: relax.Var) -> bool:
         """Return whether a pad's own result may be known outside the function."""
         node = self._nodes.get(pad.__chandle__())
@@ -410,15 +405,14 @@ class FunctionEffects:
             self._call_global(node, made.args[0], args, writer)
         elif _op_may_write(name) or name == "relax.invoke_pure_closure":
             self._call_world(node, call, writer)
-        elif name == PAD or (name == CALL_TIR and isinstance(self.module.read_pad(call), PadFacts)):
+        elif name == PAD or (name == CALL_TIR and self.module.is_pad(call)):
             if _may_be_view(call, padded := _fields(call.args[1])[0] if name == CALL_TIR else call.args[0]):
                 self._copied.append((node, self._data(padded)))
         elif name in KERNEL_CALLS or _has_kernel(name):
             for arg in self.module.list_stored(call) if name == CALL_TIR else ():
                 self._write(self._data(arg), writer)
             if not self._computes(name, call):
-                given = [call.args[1]] if name in KERNEL_CALLS else call.args
-                args = [each for arg in given for each in _fields(arg)]
+                args = _fields(call.args[1]) if name in KERNEL_CALLS else call.args
                 self._join(node, *(self._data(arg) for arg in args if _may_be_view(call, arg)))
         else:  # what is not compiled to a kernel may return its arguments
             self._join(node, *map(self._data, call.args))

@@ -245,9 +245,9 @@ class Site:
     """A pad, the steps before and after it, and its consumer, as the pass finds them in the IR.
 
     ``producers`` are the last steps before the pad, in the order of execution. They read data of the dtype
-    ``produced_from`` ("" if unknown). ``input_visible``: the next step, or the
-    consumer, may name the pad's input. ``overwritten``: a call, named by ``writer``, may write into a tensor that the
-    fold reads later, or that it no longer makes.
+    ``produced_from`` ("" if unknown). ``input_visible``: the next step, or the consumer, may name the pad's input.
+    ``overwritten``: a call, named by ``writer``, may write into a tensor that the fold reads later, or that it no
+    longer makes.
     """
 
     pad: PadFacts

@@ -8,7 +8,7 @@ from tvm import ir, relax
 
 from foldproof.fold.bindings import has_pads
 from foldproof.fold.effects import Effects
-from foldproof.fold.facts import Consumer, Kind, Options
+from foldproof.fold.facts import Consumer, Kind, Options, PadFacts
 from foldproof.fold.pad_kernels import PadKernels, remove_unused
 from foldproof.fold.report import Report
 from foldproof.fold.rewrite import Folding, fold_function
@@ -206,7 +206,6 @@ class FoldExplicitPadding:
     def _run(self, mod: tvm.IRModule, *, explain: bool, check_input: bool) -> tuple[tvm.IRModule, tuple[Report, ...]]:
         _require_functions(mod)
         pads = PadKernels(mod)
-        effects = Effects(mod, pads)
         padded = [
             (global_var, function)
             for global_var, function in mod.functions_items()
@@ -214,6 +213,7 @@ class FoldExplicitPadding:
         ]
         if padded and check_input:  # only then: the check costs a hundred times as much as the search for pads
             _require_well_formed(mod)
+        effects = Effects(mod, lambda call: isinstance(pads(call), PadFacts))
         folded: dict[ir.GlobalVar, relax.Function] = {}
         reports: list[Report] = []
         for global_var, function in padded:

@@ -9,6 +9,7 @@
 3. The values are equal, bit by bit, before a ``concat``. What another op makes of them is known, with its sign. A
    rounded product is not known: a fused multiply-add after it would not round it.
 4. The lengths of the tensors that are padded are known, and equal but for the axis of the ``concat``.
+5. No call may write between a pad and the op into the pad or what it pads (``foldproof.fold.crossing``).
 """
 
 import math
@@ -20,8 +21,9 @@ from tvm import ir, relax
 
 from foldproof.fold import moves
 from foldproof.fold.bindings import Bindings
+from foldproof.fold.crossing import find_writer
 from foldproof.fold.facts import PadFacts
-from foldproof.fold.paths import find_users
+from foldproof.fold.paths import Path, find_users
 from foldproof.fold.reader import op_name, shape_of
 from foldproof.fold.values import BINARY, NUMBERS, cast, is_inexact_product
 
@@ -33,7 +35,7 @@ _JOINING = {CONCAT, *(f"relax.{name}" for name in _ELEMENTWISE)}
 def find_joined(bindings: Bindings, var: relax.Var) -> tuple[list[relax.Var], PadFacts] | None:
     """Return the pads that ``var`` joins, and the one pad that takes their place after it; None if there is none."""
     name = op_name(bindings.values.get(var))
-    if name not in _JOINING or bindings.in_place or var in bindings.dead or bindings.pad(var) is not None:
+    if name not in _JOINING or var in bindings.dead or bindings.pad(var) is not None:
         return None
     pads = [bindings.alias(operand) for operand in _list_operands(bindings, var)]
     facts = [bindings.pad(pad) if isinstance(pad, relax.Var) else None for pad in pads]
@@ -43,6 +45,8 @@ def find_joined(bindings: Bindings, var: relax.Var) -> tuple[list[relax.Var], Pa
     value = join_values(name, known)
     axis = _axis_of(bindings, var) if name == CONCAT else None
     if value is None or not are_alike(known, axis) or not _fit(bindings, var, pads, axis):
+        return None
+    if any(find_writer(bindings, Path(pad=pad, steps=()), var) for pad in pads):
         return None
     return pads, replace(known[0], value=value)
 

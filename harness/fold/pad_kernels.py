@@ -35,22 +35,23 @@ class PadKernels:
         self._mod = mod
         self.read: dict[ir.GlobalVar, PadFacts | Refused | None] = {}
         self.kernels: dict[ir.GlobalVar, Node | None] = {}
-        self._calls: VarMap[PadFacts | Refused | None] = VarMap()
+        self._alone: set[ir.GlobalVar] = set()
+        self._calls: VarMap[PadFacts | Refused] = VarMap()
 
     def __call__(self, call: ir.Call) -> PadFacts | Refused | None:
         """Return the facts of a call that is a pad, a refusal if it only looks like one, None for any other call."""
-        if call not in self._calls:
-            self._calls[call] = self._read_call(call)
-        return self._calls[call]
-
-    def _read_call(self, call: ir.Call) -> PadFacts | Refused | None:
-        global_var = call.args[0] if len(call.args) else None
-        if not isinstance(global_var, ir.GlobalVar):
-            return None
-        facts = self._read_kernel(global_var)
+        args = call.args[:]
+        facts = self._read_kernel(args[0]) if args and isinstance(args[0], ir.GlobalVar) else None
         if not isinstance(facts, PadFacts):
             return facts
-        name = op_name(call)
+        if args[0] in self._alone and _passes_one_tensor(args) and op_name(call) == CALL_TIR:
+            return facts  # the lengths of the PrimFunc are those of its buffers, whatever they are
+        if call not in self._calls:
+            self._calls[call] = self._read_call(call, facts)
+        return self._calls[call]
+
+    def _read_call(self, call: ir.Call, facts: PadFacts) -> PadFacts | Refused:
+        name, global_var = op_name(call), call.args[0]
         if name != CALL_TIR:
             return _refuse(
                 f"{name.removeprefix('relax.')} calls the PrimFunc {global_var.name_hint}, a pad; only call_tir is read"
@@ -63,6 +64,8 @@ class PadKernels:
             function = self._mod.functions.get(global_var)
             is_kernel = isinstance(function, tirx.PrimFunc)
             self.read[global_var] = _read_function(global_var.name_hint, function) if is_kernel else None
+            if is_kernel and len(function.params) == 2:
+                self._alone.add(global_var)
         return self.read[global_var]
 
     def elementwise(self, global_var: ir.GlobalVar) -> Node | None:
@@ -106,6 +109,10 @@ def _find_pad_block(function: tirx.PrimFunc) -> str:
 # --- a call of it -------------------------------------------------------------------------------------
 
 
+def _passes_one_tensor(args: Any) -> bool:
+    return len(args) == 2 and isinstance(args[1], relax.Tuple) and len(args[1].fields) == 1
+
+
 def _find_other_lengths(call: ir.Call, function: tirx.PrimFunc) -> str:
     """Return why a call is not the pad that its PrimFunc computes of tensors of its own lengths, '' if it is."""
     name, operands = call.args[0].name_hint, call.args[1] if len(call.args) == 2 else None
@@ -115,8 +122,6 @@ def _find_other_lengths(call: ir.Call, function: tirx.PrimFunc) -> str:
     params = function.params[1:-1]
     if not isinstance(source.ty, relax.TensorType) or not isinstance(call.ty, relax.TensorType):
         return f"call_tir does not pass one tensor to the PrimFunc {name}, and return one"
-    if not scalars:
-        return ""  # the lengths of the PrimFunc are those of its buffers, whatever they are
     if not all(_is_scalar(value, param.ty.dtype) for value, param in zip(scalars, params, strict=True)):
         return f"call_tir passes operands to the PrimFunc {name} that are not its scalars"
     bound = dict(zip(map(_key, params), scalars, strict=True))

@@ -43,7 +43,7 @@ def read_prim_pad(function: tirx.PrimFunc) -> PadFacts | None:
     proved = _prove(store)
     mode = MODES.get(store.name, "constant")
     if proved is None and mode != "constant" and _loads(store.value, store):
-        copies = read_copies(store)
+        copies = read_copies(store, mode)
         if copies is not None:
             return PadFacts(mode=copies[0], value=0, dtype=store.dtype, widths=copies[1])
         return PadFacts(mode=mode, value=0, dtype=store.dtype, widths=None)

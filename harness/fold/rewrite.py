@@ -54,11 +54,17 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
     """Return a function with pads with every foldable one folded, and each outcome (refusals if ``explain``)."""
     reports: list[Report] = []
     fold_first = partial(_fold_before_merging, folding)
-    read = partial(
-        Bindings, prim_pads=folding.prim_pads, kernels=folding.kernels, effects=folding.effects, explain=explain
-    )
     while True:
-        function, bindings = simplify_pads(folding.name, function, read, reports, fold_first)
+        function, bindings = simplify_pads(
+            folding.name,
+            function,
+            folding.prim_pads,
+            reports,
+            fold_first,
+            folding.kernels,
+            folding.effects,
+            explain=explain,
+        )
         reports += _fold_consumers(folding, bindings, _find_fold)
         folded = rebuild(bindings)
         if folded.same_as(function) or not _goes_on(bindings):
@@ -164,7 +170,7 @@ def _decide(
     writer = (
         find_copy_writer(bindings, path.pad)
         if pad.is_identity
-        else find_writer(bindings, path, user, producers=len(producers))
+        else find_writer(bindings, path, user, producers=len(producers), source=source)
     )
     site = Site(
         pad=pad,

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from tvm import relax
 
 from foldproof.fold import moves, paths
-from foldproof.fold.bindings import Bindings
+from foldproof.fold.bindings import Bindings, PrimKernels, PrimPads
 from foldproof.fold.crossing import find_copy_writer, find_writer
+from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
 from foldproof.fold.joined_pads import find_joined, join_pads
 from foldproof.fold.pad_pairs import Cancelled
@@ -22,30 +23,34 @@ FoldFirst = Callable[[Bindings], list[Report]]
 def simplify_pads(
     name: str,
     function: relax.Function,
-    read: Callable[[relax.Function], Bindings],
+    prim_pads: PrimPads,
     reports: list[Report],
     fold_first: FoldFirst,
+    kernels: PrimKernels = lambda _: None,
+    effects: Effects | None = None,
+    *,
+    explain: bool = True,
 ) -> tuple[relax.Function, Bindings]:
     """Delete identities, merge nested pads and cancel crops, until none is left.
 
-    ``fold_first`` folds pads that would not fold after they are merged. ``read`` collects the bindings of a function.
+    ``fold_first`` folds pads that would not fold after they are merged.
     """
-    bindings = read(function)
+    bindings = Bindings(function, prim_pads, kernels, effects, explain=explain)
     while True:
         found = [*_drop_identities(name, bindings)]
         if found:
             function = rebuild(bindings)
-            bindings = read(function)
+            bindings = Bindings(function, prim_pads, kernels, effects, explain=explain)
         if any(find_merge(bindings, pad) for pad in bindings.pads) and (before := fold_first(bindings)):
             found += before
             function = rebuild(bindings)
-            bindings = read(function)
+            bindings = Bindings(function, prim_pads, kernels, effects, explain=explain)
         merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings), *_join_alike(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
         function = rebuild(bindings)
-        bindings = read(function)
+        bindings = Bindings(function, prim_pads, kernels, effects, explain=explain)
 
 
 def _drop_identities(name: str, bindings: Bindings) -> Iterator[Report]:
@@ -141,9 +146,11 @@ def _merge_inner(
     if var in bindings.crops and not _share_an_axis(inner, outer):
         return None  # a slice stays a slice, which the pad passes
     merged = merge(inner, outer)
-    if isinstance(merged, Refused) or find_writer(bindings, Path(pad=inner_var, steps=()), user):
+    if isinstance(merged, Refused) or find_writer(bindings, Path(pad=inner_var, steps=()), var):
         return None
-    return None if merged.is_identity and find_copy_writer(bindings, user) else (inner_var, merged)
+    if merged.is_identity and find_copy_writer(bindings, user):
+        return None  # TVM may make a view of a pad of no width, but not of the two
+    return inner_var, merged
 
 
 def _crops(pad: PadFacts) -> bool:

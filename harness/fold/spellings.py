@@ -40,13 +40,13 @@ def read_crop(name: str, value: Any, resolve: Resolve) -> tuple[PadFacts, Any] |
         found = _read_piece(split, int(value.index)) if op_name(split) == SPLIT else None
         source = split.args[0] if found else None
     else:
-        found, source = _READERS[name](value), value.args[0]
+        found, source = _READERS[name](value, resolve), value.args[0]
     if found is None or not isinstance(source, relax.Var):
         return None
     return PadFacts(mode="constant", value=0.0, dtype=str(source.ty.dtype), widths=found), source
 
 
-def _read_slice(call: ir.Call) -> tuple[Widths, ...] | None:
+def _read_slice(call: ir.Call, _: Resolve) -> tuple[Widths, ...] | None:
     """Return the widths of a ``strided_slice`` of stride 1 with known bounds.
 
     Bounds < 0 count from the end, and bounds outside are clamped. Source: src/relax/op/tensor/index.cc.
@@ -58,9 +58,11 @@ def _read_slice(call: ir.Call) -> tuple[Widths, ...] | None:
     axes, begins, ends, *strides = (part or [] for part in parts)
     if any(not _is(stride, 1) for part in strides for stride in part) or not len(axes) == len(begins) == len(ends):
         return None
+    places = [int(axis) % max(len(lengths), 1) for axis in axes]
+    if len(set(places)) < len(places):
+        return None
     widths: list[Widths] = [(0, 0)] * len(lengths)
-    for axis, begin, end in zip(axes, begins, ends, strict=True):
-        place = int(axis) % len(lengths)
+    for place, begin, end in zip(places, begins, ends, strict=True):
         sides = _find_sides(lengths[place], begin, end)
         if sides is None or not _is_cropped(lengths[place], sides, after[place]):
             return None
@@ -114,9 +116,9 @@ def _read_piece(call: ir.Call, index: int) -> tuple[Widths, ...] | None:
     return _crop_one(len(lengths), axis, (-begin, end - size))
 
 
-def _read_take(call: ir.Call) -> tuple[Widths, ...] | None:
+def _read_take(call: ir.Call, resolve: Resolve) -> tuple[Widths, ...] | None:
     """Return the widths of a ``take`` of neighbours: the indices are a constant range within the axis."""
-    lengths, indices = shape_of(call.args[0]), call.args[1]
+    lengths, indices = shape_of(call.args[0]), resolve(call.args[1])
     if lengths is None or call.attrs.axis is None or not isinstance(indices, ir.GenericConst):
         return None
     axis = int(call.attrs.axis) % len(lengths)
@@ -138,7 +140,7 @@ def _is(value: Any, number: int) -> bool:
     return isinstance(value, tirx.IntImm) and int(value) == number
 
 
-_READERS: dict[str, Callable[[ir.Call], tuple[Widths, ...] | None]] = {SLICE: _read_slice, TAKE: _read_take}
+_READERS: dict[str, Callable[[ir.Call, Resolve], tuple[Widths, ...] | None]] = {SLICE: _read_slice, TAKE: _read_take}
 
 
 def build_crop(source: Any, pad: PadFacts, like: Any, ty: Any) -> ir.Call:

@@ -101,8 +101,8 @@ def prim_scalars_passed_over() -> Pass:
 def prim_scalar_pad_all_after() -> Pass:
     """The pass takes the widths of a call with scalars from the lengths alone: all of them after the data."""
 
-    def after(self: Any, call: Any) -> PadFacts | Refused | None:
-        facts = _read(self, call)
+    def after(self: Any, call: Any, given: PadFacts) -> PadFacts | Refused:
+        facts = _read(self, call, given)
         if not isinstance(facts, PadFacts) or facts.widths is None or len(call.args[1].fields) == 1:
             return facts
         return replace(facts, widths=tuple((0, sum(sides)) for sides in facts.widths))

@@ -38,8 +38,8 @@ def first_piece_of_a_split() -> Pass:
 def taken_from_the_start() -> Pass:
     """The pass reads how many neighbours a take returns, but not where they begin."""
 
-    def taken(call: ir.Call) -> tuple[Widths, ...] | None:
-        widths = _taken(call)
+    def taken(call: ir.Call, resolve: Any) -> tuple[Widths, ...] | None:
+        widths = _taken(call, resolve)
         return widths and tuple((0, before + after) for before, after in widths)
 
     _taken = spellings._read_take

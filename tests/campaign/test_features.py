@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from foldproof import Axis, Case, Pad, Step
+from foldproof import Axis, Case, Pad, Step, strategies
 from foldproof.campaign.features import ASYMMETRIC, BEGIN, END, NOT_COUNTED, features, without
+from foldproof.generation.draw import draw
 
 CONV = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1)),))
 MAX = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 1)),), pad=Pad(value=-math.inf))
@@ -27,6 +28,8 @@ CASES = {
     "value that is not finite": replace(CONV, pad=Pad(value=math.inf)),
     "steps": replace(CONV, steps=(Step(kind="relu"),)),
     "relu among the steps": replace(CONV, steps=(Step(kind="relu"),)),
+    "form of a step": replace(CONV, steps=(Step(kind="pad", widths=(("W", -1, 0),), form="strided_slice"),)),
+    "a stride before the pad": replace(CONV, input_stride=2),
     "steps before the pad": replace(CONV, producers=(Step(kind="abs"),)),
     "layout": replace(CONV, data_layout="NWC"),
     "an integer dtype": replace(MAX, dtype="int8", pad=Pad(value=-128.0)),
@@ -72,3 +75,12 @@ def test_the_zero_point_is_the_neutral_value_of_quantized_data():
 
 def test_what_a_case_lacks_cannot_be_removed():
     assert without(CONV, "mode") == ()
+
+
+def test_every_feature_of_every_case_can_be_removed_or_has_no_valid_variant():
+    cases = draw(strategies.cases(), 300, seed=12)
+    cases += [each for each in draw(strategies.cases(), 2000, seed=13) if any(s.form != "op" for s in each.steps)][:40]
+    assert any(step.form != "op" for case in cases for step in case.steps)
+    for case in cases:
+        for feature in features(case):
+            assert all(feature not in features(variant) for variant in without(case, feature))

@@ -1,8 +1,7 @@
 """foldproof.fold: what a fold may cross. Each row is a module: the pass folds it or refuses it, and both are executed.
 
 A row says what becomes of the pads of the module. WRONG: refused, and a pass that sees no effects returns other bits.
-UNSURE: refused, although nothing goes wrong as it stands. FOLDS: folded, with the same bits. APART: unchanged, since
-pads stay apart or are not read as pads, and a pass that sees no effects returns other bits.
+UNSURE: refused, although nothing goes wrong as it stands. FOLDS: folded, with the same bits.
 """
 
 import functools
@@ -22,6 +21,7 @@ from foldproof.fold import (
     Refused,
     crossing,
     effects,
+    joined_pads,
     rewrite,
     sharing,
     simplification,
@@ -54,6 +54,18 @@ def negate_one(a: T.Buffer((1, 1, 1), "float32")):
         a[0, 0, 0] = a[0, 0, 0] * T.float32(-1)
 
 @T.prim_func(private=True, s_tir=True)
+def double_padded(a: T.Buffer((1, 1, 6), "float32"), b: T.Buffer((1, 1, 6), "float32")):
+    for i, j, k in T.grid(1, 1, 6):
+        with T.sblock("double"):
+            n, c, w = T.axis.remap("SSS", [i, j, k])
+            b[n, c, w] = a[n, c, w] * T.float32(2)
+
+@T.prim_func(private=True, s_tir=True)
+def raise_one(a: T.Buffer((1, 1, 1), "float32")):
+    with T.sblock("raise"):
+        a[0, 0, 0] = a[0, 0, 0] + T.float32(1)
+
+@T.prim_func(private=True, s_tir=True)
 def copy(a: T.Buffer((1, 1, 4), "float32"), b: T.Buffer((1, 1, 4), "float32")):
     for i in range(4):
         with T.sblock("copy"):
@@ -67,18 +79,6 @@ def double(a: T.Buffer((1, 1, 4), "float32"), b: T.Buffer((1, 1, 4), "float32"))
             v = T.axis.spatial(4, i)
             b[0, 0, v] = a[0, 0, v] * T.float32(2)
 
-@T.prim_func(private=True, s_tir=True)
-def double_padded(a: T.Buffer((1, 1, 6), "float32"), b: T.Buffer((1, 1, 6), "float32")):
-    for i, j, k in T.grid(1, 1, 6):
-        with T.sblock("double"):
-            n, c, w = T.axis.remap("SSS", [i, j, k])
-            b[n, c, w] = a[n, c, w] * T.float32(2)
-
-@T.prim_func(private=True, s_tir=True)
-def raise_one(a: T.Buffer((1, 1, 1), "float32")):
-    with T.sblock("raise"):
-        a[0, 0, 0] = a[0, 0, 0] + T.float32(1)
-
 @R.function(private=True)
 def flip(p: X) -> X:
     cls = Module
@@ -90,6 +90,175 @@ def flip(p: X) -> X:
 PAD, ONE = "(0, 0, 0, 0, 1, 1)", "R.Tensor((1, 1, 1), 'float32')"
 
 ROWS = {
+    # --- several operands, other spellings, copies
+    "a callee writes into an op between the data and a step that joins": (
+        WRONG,
+        """
+        @R.function(private=True)
+        def flip_padded(p: Y) -> Y:
+            cls = Module
+            gv = R.call_tir_inplace(cls.negate_padded, (p,), inplace_indices=[0], out_ty=Y)
+            return gv
+
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, PAD)
+            lv2 = R.nn.relu(lv1)
+            lv3 = cls.flip_padded(lv2)
+            lv4 = R.multiply(lv1, lv2)
+            lv5 = R.nn.conv1d(lv4, w)
+            gv = (lv3, lv5)
+            return gv
+        """,
+    ),
+    "a callee writes into the data of a step that joins": (
+        WRONG,
+        """
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, PAD)
+            lv2 = cls.flip(lv)
+            lv3 = R.nn.relu(lv1)
+            lv4 = R.multiply(lv1, lv3)
+            lv5 = R.nn.conv1d(lv4, w)
+            gv = (lv2, lv5)
+            return gv
+        """,
+    ),
+    "a callee writes between pads alike and the op that joins them": (
+        APART,
+        """
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.multiply(x, x)
+            lv2 = R.nn.pad(lv, PAD)
+            lv3 = R.nn.pad(lv1, PAD)
+            lv4 = cls.flip(lv1)
+            lv5 = R.add(lv2, lv3)
+            gv = (lv4, lv5)
+            return gv
+        """,
+    ),
+    "pads alike are joined after a write": (
+        FOLDS,
+        """
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.multiply(x, x)
+            lv2 = cls.flip(lv1)
+            lv3 = R.nn.pad(lv, PAD)
+            lv4 = R.nn.pad(lv2, PAD)
+            lv5 = R.add(lv3, lv4)
+            lv6 = R.nn.conv1d(lv5, w)
+            return lv6
+        """,
+    ),
+    "a callee writes between a concat with constants and its reader": (
+        WRONG,
+        """
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.concat((R.zeros(R.shape([1, 1, 1]), "float32"), lv), axis=2)
+            lv2 = cls.flip(lv)
+            lv3 = R.nn.conv1d(lv1, w)
+            gv = (lv2, lv3)
+            return gv
+        """,
+    ),
+    "a callee writes into what a concat adds": (
+        WRONG,
+        """
+        @R.function(private=True)
+        def set_one(p: ONE) -> ONE:
+            cls = Module
+            gv = R.call_tir_inplace(cls.raise_one, (p,), inplace_indices=[0], out_ty=ONE)
+            return gv
+
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.zeros(R.shape([1, 1, 1]), "float32")
+            lv2 = cls.set_one(lv1)
+            lv3 = R.concat((lv1, lv), axis=2)
+            lv4 = R.nn.conv1d(lv3, w)
+            gv = (lv2, lv4)
+            return gv
+        """,
+    ),
+    "a callee writes between a split of a pad and its element": (
+        APART,
+        """
+        @R.function(private=True)
+        def flip_padded(p: Y) -> Y:
+            cls = Module
+            gv = R.call_tir_inplace(cls.negate_padded, (p,), inplace_indices=[0], out_ty=Y)
+            return gv
+
+        @R.function
+        def main(x: X, w: W):
+            cls = Module
+            lv = R.nn.pad(x, (0, 0, 0, 0, 2, 0), pad_value=1.0)
+            lv1 = R.nn.relu(lv)
+            lv2 = R.split(lv1, [5], axis=2)
+            lv3 = cls.flip_padded(lv1)
+            lv4 = lv2[0]
+            lv5 = R.nn.conv1d(lv4, w)
+            gv = (lv3, lv5)
+            return gv
+        """,
+    ),
+    "a callee writes between a mirrored pad and its max_pool": (
+        WRONG,
+        """
+        @R.function
+        def main(x: X):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = R.nn.pad(lv, PAD, pad_mode="replicate")
+            lv2 = cls.flip(lv)
+            lv3 = R.nn.max_pool1d(lv1, (2,))
+            gv = (lv2, lv3)
+            return gv
+        """,
+    ),
+    "a callee writes before a mirrored pad": (
+        FOLDS,
+        """
+        @R.function
+        def main(x: X):
+            cls = Module
+            lv = R.add(x, x)
+            lv1 = cls.flip(lv)
+            lv2 = R.nn.pad(lv1, PAD, pad_mode="replicate")
+            lv3 = R.nn.max_pool1d(lv2, (2,))
+            return lv3
+        """,
+    ),
+    "a callee writes below the bound that makes all zeros alike": (
+        UNSURE,
+        """
+        @R.function
+        def main(x: X):
+            cls = Module
+            lv = R.nn.relu(x)
+            lv1 = cls.flip(lv)
+            lv2 = R.nn.pad(lv, PAD, pad_mode="reflect")
+            lv3 = R.nn.max_pool1d(lv2, (3,))
+            gv = (lv1, lv3)
+            return gv
+        """,
+    ),
     # --- functions of the module
     "a callee writes into its parameter": (
         WRONG,
@@ -1490,40 +1659,6 @@ ROWS = {
             return gv
         """,
     ),
-    "a callee writes into what a concat with zeros reads": (
-        WRONG,
-        """
-        @R.function
-        def main(x: X, w: W):
-            cls = Module
-            lv = R.add(x, x)
-            lv1 = R.concat((R.const([[[0.0]]], 'float32'), lv, R.const([[[0.0]]], 'float32')), axis=2)
-            lv2 = cls.flip(lv)
-            lv3 = R.nn.conv1d(lv1, w)
-            gv = (lv2, lv3)
-            return gv
-        """,
-    ),
-    "a callee writes into the zeros of a concat": (
-        APART,
-        """
-        @R.function(private=True)
-        def fill(p: ONE) -> ONE:
-            cls = Module
-            gv = R.call_tir_inplace(cls.raise_one, (p,), inplace_indices=[0], out_ty=ONE)
-            return gv
-
-        @R.function
-        def main(x: X, w: W):
-            cls = Module
-            lv = R.zeros((1, 1, 1), dtype='float32')
-            lv1 = cls.fill(lv)
-            lv2 = R.concat((lv, x, lv), axis=2)
-            lv3 = R.nn.conv1d(lv2, w)
-            gv = (lv1, lv3)
-            return gv
-        """,
-    ),
     "a callee writes elsewhere before a concat with zeros": (
         FOLDS,
         """
@@ -1536,27 +1671,6 @@ ROWS = {
             lv3 = R.concat((lv2, x, lv2), axis=2)
             lv4 = R.nn.conv1d(lv3, w)
             gv = (lv1, lv4)
-            return gv
-        """,
-    ),
-    "a callee writes into an operand between a pad and a join": (
-        WRONG,
-        """
-        @R.function(private=True)
-        def flip_padded(p: Y) -> Y:
-            cls = Module
-            gv = R.call_tir_inplace(cls.negate_padded, (p,), inplace_indices=[0], out_ty=Y)
-            return gv
-
-        @R.function
-        def main(x: X, w: W):
-            cls = Module
-            lv = R.nn.pad(x, PAD)
-            lv1 = R.abs(lv)
-            lv2 = cls.flip_padded(lv1)
-            lv3 = R.multiply(lv1, lv)
-            lv4 = R.nn.conv1d(lv3, w)
-            gv = (lv2, lv4)
             return gv
         """,
     ),
@@ -1592,35 +1706,6 @@ ROWS = {
             lv3 = R.call_tir(cls.double_padded, (lv1,), out_ty=Y)
             lv4 = R.nn.conv1d(lv3, w)
             gv = (lv2, lv4)
-            return gv
-        """,
-    ),
-    "a callee writes into what a mirroring pad copies": (
-        WRONG,
-        """
-        @R.function
-        def main(x: X):
-            cls = Module
-            lv = R.nn.relu(x)
-            lv1 = R.nn.pad(lv, PAD, pad_mode='replicate')
-            lv2 = cls.flip(lv)
-            lv3 = R.nn.max_pool1d(lv1, pool_size=[3])
-            gv = (lv2, lv3)
-            return gv
-        """,
-    ),
-    "a callee writes into the input of one of two pads that an add joins": (
-        APART,
-        """
-        @R.function
-        def main(x: X):
-            cls = Module
-            lv = R.add(x, x)
-            lv1 = R.nn.pad(lv, PAD)
-            lv2 = R.nn.pad(x, PAD)
-            lv3 = cls.flip(lv)
-            lv4 = R.add(lv1, lv2)
-            gv = (lv3, lv4)
             return gv
         """,
     ),
@@ -1702,8 +1787,8 @@ def fold_blindly(module):
 
 
 def mostly_slow(names):
-    """Return the names as parameters of a test; three of four are slow."""
-    return [pytest.param(name, marks=[pytest.mark.slow] if i % 4 else []) for i, name in enumerate(names)]
+    """Return the names as parameters of a test; five of six are slow."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if i % 6 else []) for i, name in enumerate(names)]
 
 
 @pytest.mark.parametrize("name", mostly_slow(ROWS))
@@ -1723,9 +1808,8 @@ def test_a_fold_crosses_only_what_does_not_write(name):
 def test_a_refusal_names_the_call_that_may_write():
     module = parse(ROWS["a callee of a callee writes"][1])
     assert [str(report) for report in FoldExplicitPadding().explain(module)] == [
-        "main: lv1 [constant pad of (1, 1, 4) to (1, 1, 6) by (0, 0, 0, 0, 1, 1) with 0.0] -> conv1d lv3: "
-        "refused (in-place): the in-place call of first (lv2) may overwrite what the pad "
-        "reads or makes"
+        "main: lv1 [constant pad of (1, 1, 4) to (1, 1, 6) by (0, 0, 0, 0, 1, 1) with 0.0] -> conv1d lv3: refused "
+        "(in-place): the in-place call of first (lv2) may overwrite what the pad reads or makes"
     ]
 
 
@@ -1935,8 +2019,8 @@ def _take_every_op_for_one_that_computes(monkeypatch):
 
 
 def _ignore_steps(monkeypatch):
-    def find(bindings, path, user, producers=0):
-        return crossing.find_writer(bindings, Path(pad=path.pad, steps=()), user, producers=producers)
+    def find(bindings, path, user, **more):
+        return crossing.find_writer(bindings, Path(pad=path.pad, steps=()), user, **more)
 
     monkeypatch.setattr(rewrite, "find_writer", find)
 
@@ -1956,6 +2040,26 @@ def _cross_what_writes_between_a_pad_and_a_crop(monkeypatch):
 
 
 VARIANTS = {
+    "ops between the data and a step that joins": (
+        method("_with_region", lambda bindings, var, index: (var,), crossing),
+        "a callee writes into an op between the data and a step that joins",
+    ),
+    "when a split reads": (
+        method("_time_of_read", lambda bindings, pad: bindings.effects.time_of(pad), crossing),
+        "a callee writes between a split of a pad and its element",
+    ),
+    "pads alike": (
+        method("find_writer", lambda *_, **__: "", joined_pads),
+        "a callee writes between pads alike and the op that joins them",
+    ),
+    "constants that are computed": (
+        method("_find_writer_of_constants", lambda *_: "", crossing),
+        "a callee writes into what a concat adds",
+    ),
+    "mirrored pads": (
+        method("find_writer", lambda *_, **__: "", rewrite),
+        "a callee writes between a mirrored pad and its max_pool",
+    ),
     "callees": (method("_call_global", lambda *_: None), "a callee writes into its parameter"),
     "results of callees": (
         _summaries_that_join_nothing,
@@ -2006,7 +2110,7 @@ VARIANTS = {
         "a callee returns a tensor with its copy, and the caller writes into one",
     ),
     "constants": (
-        method("_reads_constant", lambda *_: False, crossing),
+        method("_find_writer_of_constants", lambda *_: "", crossing),
         "a callee writes into a constant that a step reads",
     ),
     "bounds": (
@@ -2015,25 +2119,13 @@ VARIANTS = {
     ),
     "steps": (_ignore_steps, "a callee writes into a step"),
     "the pad": (_ignore_the_pad_itself, "a callee writes into the pad"),
-    "writes after a split": (
-        method("_time_of", lambda bindings, pad: bindings.effects.time_of(pad), crossing),
-        "a callee writes between a split and the name of its piece",
-    ),
-    "operands of joins": (
-        method("_list_bound", lambda _, var, __: [var], crossing),
-        "a callee writes into an operand between a pad and a join",
-    ),
-    "computed constants": (
-        method("may_change", lambda *_: False),
-        "a callee writes into the zeros of a concat",
+    "pairs of pads": (
+        method("find_writer", lambda *_, **__: "", simplification),
+        "a callee writes between two pads",
     ),
     "crops of what a pad adds": (
         method("find_copy_writer", lambda *_: "", simplification),
         "a slice removes what a pad adds, and a callee writes into the slice",
-    ),
-    "pairs of pads": (
-        method("find_writer", lambda *_, **__: "", simplification),
-        "a callee writes between two pads",
     ),
     "pads and crops": (
         _cross_what_writes_between_a_pad_and_a_crop,

@@ -161,9 +161,14 @@ def test_another_mode_of_no_widths_is_proved_an_identity(mode, pad, more):
 
 
 def test_an_identity_that_the_analyzer_cannot_prove_is_only_called_by_its_mode():
-    # max(0, min(h - 1, v)) is v for v in 0..h-1, which TVM 0.27 does not simplify to
+    # (v + h) % h is v for v in 0..h-1, which TVM 0.27 does not simplify to
+    facts = read_prim_pad(emitted(topi.nn.circular_pad, (2, H), "float32", [0, 0], [0, 0]))
+    assert facts == PadFacts(mode="circular", value=0, dtype="float32", widths=None)
+
+
+def test_a_clamp_of_a_symbolic_length_is_proved_an_identity():
     facts = read_prim_pad(emitted(topi.nn.replicate_pad, (2, H), "float32", [0, 0], [0, 0]))
-    assert facts == PadFacts(mode="replicate", value=0, dtype="float32", widths=None)
+    assert facts == PadFacts(mode="replicate", value=0, dtype="float32", widths=((0, 0), (0, 0)))
 
 
 def test_what_is_read_is_the_relax_pad_that_computes_the_same():

@@ -319,6 +319,7 @@ RELU = Unary(op="nn.relu", dtype="float32")
 
 
 BOUNDED = replace(site(pad(0, 0, (1, 1)), replace(MAX1, kernel=(3,), strides=(2,))), producers=(RELU,))
+OPEN = replace(BOUNDED, consumer=replace(BOUNDED.consumer, sizes=(None,)))
 
 
 def of_dtype(at, dtype, value):
@@ -445,6 +446,7 @@ REFUSED = [
     (BOUNDED, "pad.value", -0.0, Kind.VALUE, "max_pool pads"),
     (BOUNDED, "pad.value", 1e-30, Kind.VALUE, "max_pool pads"),
     (BOUNDED, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold only padding"),
+    (OPEN, "pad.widths", ((0, 0), (0, 0), (3, 0)), Kind.VALUE, "a window may hold only padding"),
     (BOUNDED, "steps", (binary("multiply", 2.0, rank=3),), Kind.VALUE, "max_pool pads"),
     (DEQUANTIZED, "dequantize.scale", None, Kind.RUNTIME_OPERAND, "not a constant"),
     (DEQUANTIZED, "dequantize.zero_point", None, Kind.RUNTIME_OPERAND, "not a constant"),
@@ -592,6 +594,7 @@ def test_the_rows_above_show_every_kind_of_refusal():
         ),
         # no window of 3 at every second place misses 12 - 2 elements between borders of 1
         (BOUNDED, Folded("bounded-max_pool", (1, 1))),
+        (OPEN, Folded("bounded-max_pool", (1, 1))),
         (
             replace(BOUNDED, producers=(Clip(op="clip", dtype="float32", low=0.5, high=6.0),)),
             Folded("bounded-max_pool", (1, 1)),

@@ -243,3 +243,18 @@ def test_an_integer_that_no_double_holds_is_not_a_pad_value():
     large = relax.const(np.full((1, 3, 1), 2**62 + 1), "int64")
     module = emitted([((1, 3, 8), "int64")], lambda x: O.concat([large, x], 2), lambda x: O.nn.max_pool1d(x, 3))
     assert FoldExplicitPadding().explain(module) == ()
+
+
+def test_a_gather_as_onnx_emits_it_is_a_crop():
+    """It adds the length to indices below 0, and reads the shape of the pad for that."""
+
+    def gather(x):
+        indices = relax.const(np.arange(1, 10), "int64")
+        length = O.take(O.shape_to_tensor(O.shape_of(x)), relax.const(2, "int64"), axis=0)
+        below = O.less(indices, relax.const(0, "int64"))
+        return O.take(x, O.where(below, O.add(indices, length), indices), axis=2)
+
+    module = chain(gather)
+    assert "nn.pad" not in op_names(fold(module))
+    assert outcomes(module)[-1][-1] == Folded("conv", (0, 1))
+    assert_same_results(module, DATA, WEIGHT)
