@@ -104,9 +104,9 @@ def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded
         inner = bindings.step(path.pad)
         found = Cancelled.cancel(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
         if found is not None and bindings.visible(bindings.source(path.pad), path.steps[0][0] if path.steps else var):
-            if find_writer(bindings, path, var):
-                return None
             smaller, outer = found
+            if find_writer(bindings, path, var) or (outer.is_identity and find_copy_writer(bindings, var)):
+                return None
             return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
     return None
 
@@ -148,6 +148,8 @@ def _merge_inner(
     merged = merge(inner, outer)
     if isinstance(merged, Refused) or find_writer(bindings, Path(pad=inner_var, steps=()), var):
         return None
+    if merged.is_identity and find_copy_writer(bindings, user):
+        return None  # TVM may make a view of a pad of no width, but not of the two
     return inner_var, merged
 
 
