@@ -120,7 +120,8 @@ def _pass_steps(site: Site, widths: tuple[Widths, ...], kept: tuple[Widths, ...]
     pad = site.pad
     bounds = include_pad(find_bounds(pad.dtype, site.producers, site.produced_from), pad, kept)
     border = Border(dtype=pad.dtype, widths=widths, values=None, bounds=bounds)
-    if pad.mode not in MIRRORING and any(width > 0 for sides in widths for width in sides):
+    copies = pad.mode in MIRRORING and site.consumer.family == "max_pool"
+    if not copies and any(width > 0 for sides in widths for width in sides):
         value = cast(pad.value, pad.dtype)
         if value is None:
             return Refused(Kind.VALUE, f"the pad value {pad.value!r} does not fit {pad.dtype}")
