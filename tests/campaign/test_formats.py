@@ -1,7 +1,7 @@
-"""Journals of format 1, as foldproof wrote them, are resumed, and end with the numbers of an undisturbed run.
+"""Journals of format 1, as foldproof wrote them, are resumed and reported with their numbers.
 
 tests/data/formats/journal-1-*/journal.jsonl was written by the last foldproof of format 1, summary.json is the last
-line of its --json; the campaigns are
+line of its --json; the campaigns were
 
     fuzz --ops max_pool1d,conv1d --seed 3 --examples 150 --workers 1 --no-save
     fuzz --pass harness.mutants:begin_end_swapped --ops max_pool1d --seed 1 --examples 100 --workers 1 --no-save
@@ -107,15 +107,38 @@ def test_a_finished_campaign_of_format_1_is_reported_again(tmp_path):
     assert all(failure["minimal"] for failure in summary["failures"])
 
 
+CAMPAIGNS = {
+    "passes": ["--ops", "max_pool1d,conv1d", "--seed", "3", "--examples", "150"],
+    "failures": [
+        *("--pass", "foldproof.mutants:begin_end_swapped", "--ops", "max_pool1d"),
+        *("--seed", "1", "--examples", "100", "--no-shrink"),
+    ],
+}
+"""The campaigns of the journals, for this version: its seeds draw other cases than those of format 1 did."""
+
+
+def total(shards, name):
+    values = [shard.get(name, 0) for shard in shards]
+    return sum((Counter(value) for value in values if value), Counter()) if name in COUNTS else sum(values)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["passes", "failures"])
-def test_a_campaign_of_format_1_that_was_interrupted_ends_with_the_numbers_of_an_undisturbed_run(name, tmp_path):
+def test_a_campaign_of_format_1_that_was_interrupted_goes_on_with_the_shards_that_it_lacks(name, tmp_path):
     folder = recorded(name, tmp_path, lines=2)
+    with Journal.resume(folder, versions()) as journal:
+        [first] = journal.shards
+    command = [sys.executable, "-m", "foldproof", "fuzz", *CAMPAIGNS[name], "--journal", "whole"]
+    subprocess.run([*command, "--workers", "1", "--no-save"], cwd=tmp_path, capture_output=True, timeout=300)
+    with Journal.resume(tmp_path / "whole", versions()) as journal:
+        expected = [first, *(shard for shard in journal.shards if shard["shard"] != first["shard"])]
+    assert len(expected) > 1
     run, summary = resume(folder)
     assert run.returncode == (1 if name == "failures" else 0), run.stdout + run.stderr
     assert 0 < summary["resumed"] < summary["executed"]
-    assert_numbers_of(name, summary)
+    for count in (*NUMBERS, *COUNTS):
+        assert summary[count] == total(expected, count), count
     again, same = resume(folder)
     assert again.returncode == run.returncode
-    assert_numbers_of(name, same)
+    assert {count: same[count] for count in NUMBERS} == {count: summary[count] for count in NUMBERS}
     assert same["resumed"] == same["executed"]
