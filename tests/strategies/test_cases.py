@@ -25,12 +25,23 @@ INEXPRESSIBLE = {
     Kind.OWN_PADDING: "a case has both sides of every padding",
     Kind.SCOPE: "a case is one dataflow block",
     Kind.IN_PLACE: "a case calls nothing in place",
-    Kind.SYMBOLIC: "a case has no symbolic channels, and what TVM's analyzer cannot prove is not known",
     Kind.OPTION: "a case knows no options of the pass",
     Kind.UNFOLDED_CONSTANT: "the constants of a case are constants",
     Kind.LEGALIZED: "a case consists of ops",
 }
 """Refusals that no case leads to; tests/fold and docs/reference/rules.md have their IR by hand."""
+
+RARE = {
+    Kind.SYMBOLIC: "a case has no symbolic channels, and TVM's analyzer proves nearly all lengths of cases equal",
+    Kind.STEP: "a pad passes nearly every step of a case",
+}
+"""Refusals that few cases lead to, so that not every 2,500 have one."""
+
+
+def assert_reaches_refusals(kinds):
+    expressible = set(Kind) - set(INEXPRESSIBLE)
+    assert expressible - set(RARE) <= set(kinds) <= expressible
+
 
 RULES = {"identity", "nested", "cancelled", "max_pool", "chain-max_pool", "bounded-max_pool", "mirrored-max_pool"} | {
     prefix + family for prefix in ("", "dequantize-", "chain-") for family in ("conv", "conv_transpose", "avg_pool")
@@ -69,7 +80,7 @@ def test_cases_reach_every_op_mode_dtype_rule_and_refusal():
     assert set(counts["mode"]) == set(MODES) | set(UNKNOWN_MODES)
     assert set(counts["dtype"]) == set(dtypes.DTYPES)
     assert set(counts["rule"]) == RULES
-    assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
+    assert_reaches_refusals(counts["kind"])
     assert set(counts["fill"]) == set(ops.FILLS)
     assert set(counts["extra_outputs"]) == set(EXTRA_OUTPUTS)
     assert counts["part"]["kept"] > 0
@@ -116,7 +127,7 @@ def test_unfoldable_chains_have_run_time_operands_and_several_pads():
 def test_foldable_cases_reach_every_op_and_rule():
     counts = reached("foldable_cases")
     assert set(counts["op"]) == set(ops.NAMES)
-    assert set(counts["rule"]) == RULES - {"cancelled"}  # only boundaries reach it, legal or not
+    assert set(counts["rule"]) == RULES - {"cancelled", "mirrored-max_pool"}  # only boundaries reach them, legal or not
     assert {"constant", "reflect"} <= set(counts["mode"]) <= set(MODES)  # all-zero pads have any
 
 
@@ -125,7 +136,7 @@ def test_unfoldable_cases_reach_every_op_mode_and_refusal():
     counts = reached("unfoldable_cases")
     assert set(counts["op"]) == set(ops.NAMES)
     assert set(counts["mode"]) == set(MODES) | set(UNKNOWN_MODES)
-    assert set(counts["kind"]) == set(Kind) - set(INEXPRESSIBLE)
+    assert_reaches_refusals(counts["kind"])
 
 
 @pytest.mark.slow
