@@ -30,7 +30,7 @@ class FoldExplicitPadding:
     identity    ``pad(x, 0 everywhere)``, any mode, value, consumer   ``x``
     nested      ``pad(pad(x, v, c), w, c)``                           ``pad(x, v + w, c)``
     cancelled   ``pad(f(pad(x, w, c)), -w)``, any mode and value      ``f(x)``; of other widths what is left of both
-    joined      ``add(pad(x, w, a), pad(y, w, b))``, also concat  ``pad(add(x, y), w, a + b)``
+    joined      ``add(pad(x, w, a), pad(y, w, b))``, also concat      ``pad(add(x, y), w, a + b)``
     conv        ``conv(pad(x, w, 0), k, padding=p)``, 1d to 3d        ``conv(x, k, padding=p + w)``
     transposed  ``conv_transpose(pad(x, w, 0), k, padding=p)``        ``conv_transpose(x, k, padding=p - w * stride)``
     max_pool    ``max_pool(pad(x, w, lowest), padding=p)``            ``max_pool(x, padding=p + w)``
