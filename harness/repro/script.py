@@ -299,7 +299,15 @@ _IMPORTS = (
 def _select_imports(code: str) -> str:
     """Return the imports whose name is read in ``code``."""
     named = code.replace("bfloat16", "ml_dtypes")
-    return "\n".join(line for line in _IMPORTS if not line or re.search(rf"\b{line.split()[-1]}\b", named))
+    first = f"{_POSTPONED}\n\n" if _SYMBOLIC_BUFFER.search(code) else ""
+    return first + "\n".join(line for line in _IMPORTS if not line or re.search(rf"\b{line.split()[-1]}\b", named))
+
+
+_POSTPONED = "from __future__ import annotations"
+"""Python then leaves annotations to TVM's parser."""
+
+_SYMBOLIC_BUFFER = re.compile(r'T\.Buffer\(\((?:[^"()]|\([^()]*\))*"')
+"""A buffer of which TVMScript prints a length as text, which only its parser reads."""
 
 
 def _write_settings(target: Target) -> str:
