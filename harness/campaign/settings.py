@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from foldproof.checking.config import CheckConfig
+from foldproof.core.defaults import DEFAULT_CORPUS
 from foldproof.core.setting import Option, Role, Setting, setting, settings_of
 from foldproof.generation.case_source import CaseSource
-
-DEFAULT_CORPUS = Path("foldproof-corpus")
-"""Where the command line saves cases, and looks for them."""
 
 NOT_TESTED_CORPUS = Path("foldproof-found")
 """Where the command line saves cases if the default folder is a folder of tests."""

@@ -17,13 +17,11 @@ from typing import Any
 
 import pytest
 
+from foldproof.core.defaults import DEFAULT_CORPUS
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import BUNDLED_NAMES, name_of_pass
 
 SUFFIX = ".case.json"
-
-FOUND = "foldproof-corpus"
-"""The folder into which ``foldproof fuzz`` and this plugin save what fails (``campaign.settings.DEFAULT_CORPUS``)."""
 
 OTHER_PASS = ("error", "check")
 """What ini option ``foldproof_other_pass`` has done with a case that was found with another pass; the default first."""
@@ -87,10 +85,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     spec, target = _pass_under_test(config), _target_under_test(config)
     bundled = "" if spec else " (the bundled pass; --fold-pass or foldproof_pass names another)"
     lines = [f"foldproof: pass {name_of_pass(spec)}{bundled}, target {target}, pipeline {_pipeline(config)}"]
-    saved = len(list((config.rootpath / FOUND).rglob("*" + SUFFIX)))
+    saved = len(list((config.rootpath / DEFAULT_CORPUS).rglob("*" + SUFFIX)))
     if saved and not config.getini("foldproof_corpus"):
         lines.append(
-            f"foldproof: cases in {FOUND}/ are not tests: {saved}; the ini option foldproof_corpus adds folders"
+            f"foldproof: cases in {DEFAULT_CORPUS}/ are not tests: {saved}; the ini option foldproof_corpus adds them"
         )
     return lines
 
@@ -124,7 +122,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "CaseFile 
     folders = config.getini("foldproof_corpus")
     if folders and not any(file_path.is_relative_to(folder) for folder in folders):
         return None
-    if not folders and file_path.is_relative_to(config.rootpath / FOUND) and not _is_argument(config, file_path):
+    if (
+        not folders
+        and file_path.is_relative_to(config.rootpath / DEFAULT_CORPUS)
+        and not _is_argument(config, file_path)
+    ):
         return None
     return CaseFile.from_parent(parent, path=file_path)
 
@@ -132,7 +134,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "CaseFile 
 def _is_argument(config: pytest.Config, path: Path) -> bool:
     """Whether an argument of the command line names the folder of what fails, or something in it."""
     named = [(config.invocation_params.dir / str(each).split("::")[0]).resolve() for each in config.args]
-    return any(path.is_relative_to(each) and each.is_relative_to(config.rootpath / FOUND) for each in named)
+    return any(path.is_relative_to(each) and each.is_relative_to(config.rootpath / DEFAULT_CORPUS) for each in named)
 
 
 class CaseFile(pytest.File):

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis.errors import Flaky
 
-from foldproof.campaign.settings import DEFAULT_CORPUS
 from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.case import Case
 from foldproof.case.describe import describe
 from foldproof.checking.check import check
 from foldproof.checking.failures import CheckArguments, Failure
+from foldproof.core.defaults import DEFAULT_CORPUS
 from foldproof.core.errors import FileError
 from foldproof.core.loading import BUNDLED, load_attribute, name_of_pass
 from foldproof.corpus.entry import Entry, file_name, save_entry

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from foldproof.campaign.settings import DEFAULT_CORPUS
 from foldproof.cli.console import create_console
 from foldproof.cli.options import config_from, setting_options
+from foldproof.core.defaults import DEFAULT_CORPUS
 
 _paths = click.argument("given", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
 

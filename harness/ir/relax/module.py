@@ -84,7 +84,7 @@ def first_output(module: tvm.IRModule, name: str) -> relax.Function:
         return function
     values = {binding.var: binding.value for binding in bound}
     result = function.body.body
-    while isinstance(value := values.get(result, result), relax.Tuple | relax.Var) and value != result:
+    while isinstance(value := values.get(result, result), relax.Tuple | relax.Var) and not value.same_as(result):
         result = value.fields[0] if isinstance(value, relax.Tuple) else value
     needed, kept = {result}, []
     for binding in reversed(bound):
