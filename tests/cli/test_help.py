@@ -11,6 +11,7 @@ WIDTH = 100
 def help_texts(command, name, parent=None):
     """The lines of a command and of all commands below it."""
     widths = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    command._help_option = None  # click keeps the option of the first context: another test may have had another one
     context = click.Context(command, info_name=name, parent=parent, **{**command.context_settings, **widths})
     yield f"$ {context.command_path} --help\n{command.get_help(context)}"
     for below in sorted(getattr(command, "commands", {})):
