@@ -1,16 +1,19 @@
 """TVM's default pipeline and its virtual machine, and the naive way to use them.
 
-Several functions are compiled as one module, since most of the cost is per module, and asserts are left out. Together
-this is about twice as fast as a compilation for each function (FACTS 5).
+Modules of one function are compiled as one module, since most of the cost is per module, and asserts are left out.
+Together this is about twice as fast as a compilation for each function (FACTS 5).
+
+Memory is planned only where the plan is sound (``memory_plan``). Otherwise ``fallback`` has the reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tvm
 from tvm import relax
 
+from foldproof.ir.relax.targets.memory_plan import RequireSoundPlan
 from foldproof.ir.relax.targets.target import Target
 
 _PASS_CONFIG = {"tirx.disable_assert": True}
@@ -25,10 +28,20 @@ class VmProgram:
         self.fallback = fallback
 
     def run(self, name: str, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Return the outputs of one function; a single tensor as a tuple of one."""
-        out = self._entries[name](*(tvm.runtime.tensor(array, self._device) for array in arrays.values()))
-        tensors = [out] if isinstance(out, tvm.runtime.Tensor) else list(out)
-        return tuple(tensor.numpy() for tensor in tensors)
+        """Return the outputs of one function, nested tuples flattened; a single tensor as a tuple of one."""
+        return tuple(_flatten(self._entries[name](*_load(arrays, self._device))))
+
+
+def _load(arrays: Mapping[str, np.ndarray], device: Any) -> Iterator[tvm.runtime.Tensor]:
+    return (tvm.runtime.tensor(array, device) for array in arrays.values())
+
+
+def _flatten(value: Any) -> Iterator[np.ndarray]:
+    if isinstance(value, tvm.runtime.Tensor):
+        yield value.numpy()
+    else:
+        for part in value:
+            yield from _flatten(part)
 
 
 def compile_default(modules: Mapping[str, tvm.IRModule], target: Target, *, fallback: str = "") -> VmProgram:
@@ -37,16 +50,24 @@ def compile_default(modules: Mapping[str, tvm.IRModule], target: Target, *, fall
     Modules of one function are compiled together. ``fallback`` is the reason why another pipeline did not compile them.
     Raises what TVM raises.
     """
-    single = {name: module for name, module in modules.items() if len(module.functions) == 1}
-    entries = {}
+    single = {name: module for name, module in modules.items() if _has_one_function(module)}
+    entries, reasons = {}, [fallback]
     if single:
         functions = {name: module["main"].with_attr("global_symbol", name) for name, module in single.items()}
-        machine = _build_machine(tvm.IRModule(functions), target)
+        machine, reason = _build_machine(tvm.IRModule(functions), target)
         entries.update({name: machine[name] for name in functions})
+        reasons.append(reason)
     for name, module in modules.items():
         if name not in single:
-            entries[name] = _build_machine(module, target)["main"]
-    return VmProgram(entries, target, fallback)
+            machine, reason = _build_machine(module, target)
+            entries[name] = machine["main"]
+            reasons.append(reason)
+    return VmProgram(entries, target, "; ".join(dict.fromkeys(filter(None, reasons))))
+
+
+def _has_one_function(module: tvm.IRModule) -> bool:
+    """Whether ``main`` is alone and does not call itself, so that it can have another name."""
+    return len(module.functions) == 1 and not relax.analysis.all_global_vars(module["main"])
 
 
 def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProgram:
@@ -54,14 +75,19 @@ def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProg
 
     Both functions are compiled, even if the pass changed nothing.
     """
-    entries = {}
+    entries, reasons = {}, []
     for name, module in {"unfolded": modules["unfolded"], "folded": modules["unfolded"], **modules}.items():
-        executable = tvm.compile(module, target=target.tvm_target.kind.name)
+        sound = RequireSoundPlan()
+        with tvm.transform.PassContext(instruments=[sound]):
+            executable = tvm.compile(module, target=target.tvm_target.kind.name)
         entries[name] = relax.VirtualMachine(executable, target.device)["main"]
-    return VmProgram(entries, target)
+        reasons.append(sound.reason)
+    return VmProgram(entries, target, "; ".join(dict.fromkeys(filter(None, reasons))))
 
 
-def _build_machine(module: tvm.IRModule, target: Target) -> relax.VirtualMachine:
-    with tvm.transform.PassContext(opt_level=3, config=_PASS_CONFIG):
+def _build_machine(module: tvm.IRModule, target: Target) -> tuple[relax.VirtualMachine, str]:
+    """Return the machine, and the reason why memory is not planned; empty if it is."""
+    sound = RequireSoundPlan()
+    with tvm.transform.PassContext(opt_level=3, config=_PASS_CONFIG, instruments=[sound]):
         executable = tvm.compile(module, target=target.tvm_target)
-    return relax.VirtualMachine(executable, target.device)
+    return relax.VirtualMachine(executable, target.device), sound.reason

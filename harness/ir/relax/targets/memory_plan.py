@@ -1,0 +1,142 @@
+"""Check the memory plan of TVM: a plan that gives two live tensors the same memory is not used.
+
+    if c:  storage = alloc_storage(16); a = alloc_tensor(storage)
+    else:  b = alloc_tensor(storage)                                   # storage is not allocated on this path
+
+``StaticPlanBlockMemory`` keeps one pool of memory for all blocks of a function, and assumes that a packed function
+does not return its argument. So it gives a tensor
+
+- memory that only another branch allocates: the process dies (apache/tvm #20191),
+- memory of a tensor that is still read under another name: the values are wrong.
+
+Invariant: a plan is accepted only if each tensor is allocated from memory that exists on every path to it, and if no
+tensor is read after its memory was given away. The rest of the pipeline is sound without a plan.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import tvm
+from tvm import ir, relax, tirx
+
+PLANNER = "StaticPlanBlockMemory"
+
+OTHER_BRANCH = "gives a tensor memory that only another branch allocates"
+STILL_READ = "gives away the memory of a tensor that is still read"
+
+
+@tvm.ir.instrument.pass_instrument
+class RequireSoundPlan:
+    """Leave out the pass that plans memory where its plan is unsound; ``reason`` is why, and empty if it is sound."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._planning = False
+
+    def should_run(self, module: tvm.IRModule, info: Any) -> bool:
+        if info.name != PLANNER or self._planning:
+            return True
+        self._planning = True
+        try:
+            problem = find_unsound_plan(relax.transform.StaticPlanBlockMemory()(module))
+        finally:
+            self._planning = False
+        self.reason = f"compiled without {PLANNER}, which {problem}" if problem else ""
+        return not problem
+
+
+def find_unsound_plan(module: tvm.IRModule) -> str:
+    """Return what is wrong with the memory plan of a module, after ``StaticPlanBlockMemory``; empty if nothing."""
+    primfuncs = {var for var, function in module.functions_items() if isinstance(function, tirx.PrimFunc)}
+    for function in module.functions.values():
+        if isinstance(function, relax.Function) and (problem := _Function(primfuncs).find_problem(function)):
+            return problem
+    return ""
+
+
+class _Function:
+    """The memory of one function: which storage exists, and which tensor each variable may be.
+
+    A tensor is the call that allocates it. ``given_away`` are tensors whose storage was given to a later one.
+    """
+
+    def __init__(self, primfuncs: set[ir.GlobalVar]) -> None:
+        self._primfuncs = primfuncs
+        self._tensors: dict[Any, frozenset[int]] = {}
+        self._storage_of: dict[int, Any] = {}
+
+    def find_problem(self, function: relax.Function) -> str:
+        return self._sequence(function.body, set(), set())
+
+    def _sequence(self, sequence: relax.SeqExpr, storages: set[Any], given_away: set[int]) -> str:
+        """Return the first problem; add to ``given_away``. ``storages`` are those that exist on every path to here."""
+        storages = set(storages)
+        for block in sequence.blocks:
+            for binding in block.bindings:
+                if problem := self._binding(binding, storages, given_away):
+                    return problem
+        return self._read(sequence.body, given_away)
+
+    def _binding(self, binding: Any, storages: set[Any], given_away: set[int]) -> str:
+        value = binding.value
+        if isinstance(value, relax.If):
+            return self._branch(binding.var, value, storages, given_away)
+        op = value.op.name if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
+        if op == "relax.memory.alloc_storage":
+            storages.add(binding.var)
+            return ""
+        if op == "relax.memory.alloc_tensor":
+            return self._allocate(binding.var, value.args[0], storages, given_away)
+        if problem := self._read(value, given_away):
+            return problem
+        self._tensors[binding.var] = self._aliases(value)
+        return ""
+
+    def _branch(self, var: Any, value: relax.If, storages: set[Any], given_away: set[int]) -> str:
+        before = set(given_away)
+        problem = self._read(value.cond, before)
+        for branch in (value.true_branch, value.false_branch):
+            after = set(before)
+            problem = problem or self._sequence(branch, storages, after)
+            given_away |= after
+        results = (self._aliases(branch.body) for branch in (value.true_branch, value.false_branch))
+        self._tensors[var] = frozenset().union(*results)
+        return problem
+
+    def _allocate(self, var: Any, storage: Any, storages: set[Any], given_away: set[int]) -> str:
+        if storage not in storages:
+            return OTHER_BRANCH
+        given_away.update(tensor for tensor, its in self._storage_of.items() if its.same_as(storage))
+        new = len(self._storage_of)
+        self._storage_of[new] = storage
+        self._tensors[var] = frozenset({new})
+        return ""
+
+    def _read(self, value: Any, given_away: set[int]) -> str:
+        return STILL_READ if self._reads(value) & given_away else ""
+
+    def _aliases(self, value: Any) -> frozenset[int]:
+        """Return the tensors that a value may be, or contain. A kernel writes its result into an argument."""
+        allocates = isinstance(value, ir.Call) and (value.op in self._primfuncs or _is_allocation(value))
+        return frozenset() if allocates else self._reads(value)
+
+    def _reads(self, value: Any) -> frozenset[int]:
+        return frozenset().union(*(self._tensors.get(var, frozenset()) for var in _variables(value)))
+
+
+def _is_allocation(call: ir.Call) -> bool:
+    return isinstance(call.op, ir.Op) and call.op.name == "relax.builtin.alloc_tensor"
+
+
+def _variables(value: Any) -> Iterator[Any]:
+    """Yield the variables that an expression reads."""
+    if isinstance(value, relax.Var):
+        yield value
+    elif isinstance(value, relax.Tuple):
+        for part in value.fields:
+            yield from _variables(part)
+    elif isinstance(value, relax.TupleGetItem):
+        yield from _variables(value.tuple_value)
+    elif isinstance(value, ir.Call):
+        for argument in value.args:
+            yield from _variables(argument)
