@@ -3,11 +3,14 @@
     lv = R.call_tir(cls.pad, (x,), out_ty=R.Tensor((n, 9), "float32"))
     gv = R.call_tir(cls.conv1d, (lv, w), ...)         ->   one closure per binding: a poisoned buffer, a kernel call
 
-It supports what LegalizeOps leaves of a graph without loops and closures, including symbolic shapes. Anything else in
-a module raises Unsupported while the module is read, never while it runs.
+It supports what LegalizeOps leaves of a graph without loops, including symbolic shapes, branches, calls of other
+functions and of local ones, packed functions (``packed``), and kernels that write in place. A variable is a reference,
+as in the virtual machine: two names of one tensor see the same writes.
+
+Anything else in a module raises Unsupported while the module is read, never while it runs.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +19,11 @@ import tvm_ffi
 from tvm import ir, relax, tirx
 
 from foldproof.ir.relax.targets.fast.buffers import Buffer
+from foldproof.ir.relax.targets.fast.packed import get_packed
 from foldproof.ir.relax.targets.target import Unsupported
 
 Value = Any
-"""A Buffer, a number, a shape (tuple of int), or a tuple of values."""
+"""A Buffer, a number, a shape (tuple of int), a closure, or a tuple of values."""
 
 RunKernel = Callable[[Sequence[Value]], None]
 
@@ -50,12 +54,12 @@ class Executor:
         self._module = module
         self._functions: dict[str, _Function] = {}
         self._main = self._function(name)
+        _require_tensors(module[name].ret_ty)
 
     def run(self, arrays: Iterable[Any], kernels: Mapping[str, RunKernel], *, poison: int) -> tuple[Any, ...]:
-        """Return the outputs as NumPy arrays, for NumPy arrays in the order of the parameters."""
-        result = self._main.call([Buffer.from_array(array) for array in arrays], kernels, poison)
-        outputs = result if isinstance(result, tuple) else (result,)
-        return tuple(output.array for output in outputs)
+        """Return the outputs as NumPy arrays, nested tuples flattened, for NumPy arrays in the order of parameters."""
+        result = self._main.call([Buffer.from_array(array) for array in arrays], _Frame(kernels, poison))
+        return tuple(output.array for output in _flatten(result))
 
     # --- reading: every method returns a closure that computes the value of what was read --------------
 
@@ -68,7 +72,6 @@ class Executor:
     def _read(self, function: "_Function", source: relax.Function) -> None:
         if not isinstance(source, relax.Function):
             raise Unsupported(f"a call of a {type(source).__name__}")
-        _require_tensors(source.ret_ty)
         function.params = [(var, _matcher(var.ty)) for var in source.params]
         function.body = self._sequence(source.body)
 
@@ -84,6 +87,8 @@ class Executor:
         return run
 
     def _binding(self, binding: Any) -> _Compute:
+        if isinstance(binding.value, relax.Function):
+            return self._local_function(binding.var, binding.value)
         var, compute = binding.var, self._expression(binding.value)
         match = _matcher(binding.ty) if isinstance(binding, relax.MatchCast) else None
 
@@ -92,6 +97,16 @@ class Executor:
             if match is not None:
                 match(frame, value)
                 _check_pending(frame)
+
+        return bind
+
+    def _local_function(self, var: Any, source: relax.Function) -> Callable[[_Frame], None]:
+        """Return a closure that binds a local function. Its body sees the variables of the frame around it."""
+        function = _Function()
+        self._read(function, source)
+
+        def bind(frame: _Frame) -> None:
+            frame.values[var] = _Closure(function, frame)
 
         return bind
 
@@ -131,33 +146,101 @@ class Executor:
     def _call(self, call: ir.Call) -> _Compute:
         if isinstance(call.op, ir.GlobalVar):
             return self._call_function(call)
-        if isinstance(call.op, ir.Op) and call.op.name == "relax.call_tir":
-            return self._call_kernel(call)
+        if isinstance(call.op, relax.ExternFunc):
+            return self._call_packed(call, str(call.op.global_symbol), call.args)
+        if isinstance(call.op, ir.Op) and (read := _READERS.get(call.op.name)) is not None:
+            return read(self, call)
+        if isinstance(call.op, relax.Var):
+            return self._call_closure(call)
         raise Unsupported(f"a call of {call.op.name if isinstance(call.op, ir.Op) else type(call.op).__name__}")
 
     def _call_function(self, call: ir.Call) -> _Compute:
         callee = self._function(call.op.name_hint)
         arguments = [self._expression(argument) for argument in call.args]
-        return lambda frame: callee.call([a(frame) for a in arguments], frame.kernels, frame.poison)
+        return lambda frame: callee.call([a(frame) for a in arguments], _Frame(frame.kernels, frame.poison))
+
+    def _call_closure(self, call: ir.Call) -> _Compute:
+        closure = self._expression(call.op)
+        arguments = [self._expression(argument) for argument in call.args]
+        return lambda frame: closure(frame).call([a(frame) for a in arguments])
 
     def _call_kernel(self, call: ir.Call) -> _Compute:
+        """Return a closure that calls a kernel with its inputs, new results, and numbers.
+
+        In place, the first results are inputs; ``place`` is the index of an input, or -1 for a new result.
+        """
         name = call.args[0].name_hint
         if not isinstance(self._module[name], tirx.PrimFunc):
             raise Unsupported(f"a call_tir of a {type(self._module[name]).__name__}")
         self.kernels[name] = self._module[name]
+        _require_kernel_inputs(call.args[1].ty)
         given = self._expression(call.args[1])
         numbers = self._expression(call.args[2]) if len(call.args) > 2 else None
+        single = not isinstance(call.ty, relax.TupleType)
+        types = [call.ty] if single else list(call.ty.fields)
+        places = list(map(int, getattr(call.attrs, "inplace_indices", [-1] * len(types))))
+        outputs = [_allocator(ty) for ty, place in zip(types, places, strict=True) if place < 0]
+
+        def run(frame: _Frame) -> Value:
+            inputs = given(frame)
+            inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+            new = tuple(output(frame) for output in outputs)
+            last = numbers(frame) if numbers is not None else ()
+            frame.kernels[name]((*inputs, *new, *last))
+            if len(new) == len(places):
+                return new[0] if single else new
+            rest = iter(new)
+            results = tuple(next(rest) if place < 0 else inputs[place] for place in places)
+            return results[0] if single else results
+
+        return run
+
+    def _call_packed(self, call: ir.Call, name: str, given: Iterable[Any]) -> _Compute:
+        function = get_packed(name)
+        arguments = [self._packed_argument(argument) for argument in given]
+        _require_tensors(call.ty)
+        return lambda frame: function([a(frame) for a in arguments])
+
+    def _packed_argument(self, argument: Any) -> _Compute:
+        if not (isinstance(argument.ty, relax.TensorType) or ir.is_prim_expr(argument)):
+            raise Unsupported(f"a packed function with an argument of type {argument.ty}")
+        return self._expression(argument)
+
+    def _call_named_packed(self, call: ir.Call) -> _Compute:
+        """Read call_pure_packed and call_inplace_packed: the first argument is the function."""
+        if not isinstance(call.args[0], relax.ExternFunc):
+            raise Unsupported(f"a {call.op.name} of a {type(call.args[0]).__name__}")
+        return self._call_packed(call, str(call.args[0].global_symbol), call.args[1:])
+
+    def _call_dps_packed(self, call: ir.Call) -> _Compute:
+        """Return a closure that calls a packed function with its inputs and new results."""
+        if not isinstance(call.args[0], relax.ExternFunc) or not isinstance(call.args[1], relax.Tuple):
+            raise Unsupported(f"a call_dps_packed of a {type(call.args[0]).__name__}")
+        function = get_packed(str(call.args[0].global_symbol))
+        arguments = [self._packed_argument(argument) for argument in call.args[1].fields]
         single = not isinstance(call.ty, relax.TupleType)
         outputs = [_allocator(ty) for ty in ([call.ty] if single else call.ty.fields)]
 
         def run(frame: _Frame) -> Value:
-            inputs = given(frame)
             results = tuple(output(frame) for output in outputs)
-            last = numbers(frame) if numbers is not None else ()
-            frame.kernels[name]((*(inputs if isinstance(inputs, tuple) else (inputs,)), *results, *last))
+            function([*(a(frame) for a in arguments), *results])
             return results[0] if single else results
 
         return run
+
+    def _shape_of(self, call: ir.Call) -> _Compute:
+        tensor = self._expression(call.args[0])
+        return lambda frame: tensor(frame).array.shape
+
+
+_READERS: Mapping[str, Callable[[Executor, ir.Call], _Compute]] = {
+    "relax.call_tir": Executor._call_kernel,
+    "relax.call_tir_inplace": Executor._call_kernel,
+    "relax.call_pure_packed": Executor._call_named_packed,
+    "relax.call_inplace_packed": Executor._call_named_packed,
+    "relax.call_dps_packed": Executor._call_dps_packed,
+    "relax.shape_of": Executor._shape_of,
+}
 
 
 class _Function:
@@ -166,10 +249,10 @@ class _Function:
     params: list[tuple[Any, Callable[[_Frame, Value], None]]]
     body: _Compute
 
-    def call(self, arguments: Sequence[Value], kernels: Mapping[str, RunKernel], poison: int) -> Value:
+    def call(self, arguments: Sequence[Value], frame: _Frame) -> Value:
+        """Return the result for arguments, in a new frame."""
         if len(arguments) != len(self.params):
             raise TypeError(f"a function of {len(self.params)} parameters was called with {len(arguments)} arguments")
-        frame = _Frame(kernels, poison)
         for (var, match), value in zip(self.params, arguments, strict=True):
             match(frame, value)
             frame.values[var] = value
@@ -177,14 +260,43 @@ class _Function:
         return self.body(frame)
 
 
+@dataclass(frozen=True, slots=True)
+class _Closure:
+    """A local function, and the frame of the function around it."""
+
+    function: _Function
+    outer: _Frame
+
+    def call(self, arguments: Sequence[Value]) -> Value:
+        outer = self.outer
+        frame = _Frame(outer.kernels, outer.poison, dict(outer.values), dict(outer.dims))
+        return self.function.call(arguments, frame)
+
+
 # --- types --------------------------------------------------------------------------------------------
 
 
 def _require_tensors(ty: Any) -> None:
     """Require a tensor, or a tuple of tensors, since a program returns nothing else."""
+    if isinstance(ty, relax.TupleType):
+        for part in ty.fields:
+            _require_tensors(part)
+    elif not isinstance(ty, relax.TensorType):
+        raise Unsupported(f"a function that returns {ty}")
+
+
+def _require_kernel_inputs(ty: Any) -> None:
     for part in ty.fields if isinstance(ty, relax.TupleType) else [ty]:
-        if not isinstance(part, relax.TensorType):
-            raise Unsupported(f"a function that returns {part}")
+        if not isinstance(part, relax.TensorType | ir.PrimType):
+            raise Unsupported(f"a kernel with an argument of type {part}")
+
+
+def _flatten(value: Value) -> Iterator[Buffer]:
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _flatten(part)
+    else:
+        yield value
 
 
 def _allocator(ty: Any) -> _Compute:
@@ -212,6 +324,8 @@ def _matcher(ty: Any) -> Callable[[_Frame, Value], None]:
     if isinstance(ty, relax.ShapeType):
         lengths = None if ty.values is None else list(ty.values)
         return lambda frame, value: _match_lengths(frame, lengths, value)
+    if isinstance(ty, relax.FuncType):
+        return lambda frame, value: None
     if not isinstance(ty, relax.TensorType):
         raise Unsupported(f"a value of type {ty}")
     dtype, shape, rank = _dtype(ty), ty.shape, int(ty.ndim)
