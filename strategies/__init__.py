@@ -14,5 +14,16 @@ if __name__ != "foldproof.strategies":
 
 from foldproof.strategies.axes import axes, pad_widths, paddings
 from foldproof.strategies.cases import cases, foldable_cases, unfoldable_cases
+from foldproof.strategies.graphs import foldable_graphs, graphs, unfoldable_graphs
 
-__all__ = ["axes", "cases", "foldable_cases", "pad_widths", "paddings", "unfoldable_cases"]
+__all__ = [
+    "axes",
+    "cases",
+    "foldable_cases",
+    "foldable_graphs",
+    "graphs",
+    "pad_widths",
+    "paddings",
+    "unfoldable_cases",
+    "unfoldable_graphs",
+]

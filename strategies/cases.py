@@ -73,7 +73,8 @@ def _mixed_cases(draw: st.DrawFn, names: tuple[str, ...]) -> Case:
     return builder.build()
 
 
-def _check_names(given: tuple[str, ...]) -> tuple[str, ...]:
+def check_names(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the ops to draw: the given ones, or all. Raises ValueError for an unknown one."""
     for name in given:
         if name not in ops.BY_NAME:
             raise ValueError(f"unknown op {name!r}; expected one of {', '.join(ops.NAMES)}")
@@ -89,7 +90,7 @@ def foldable_cases(*names: str) -> st.SearchStrategy[Case]:
     Raises:
         ValueError: For an unknown op.
     """
-    return scenario_cases(FOLDABLE, _check_names(names))
+    return scenario_cases(FOLDABLE, check_names(names))
 
 
 def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
@@ -101,7 +102,7 @@ def unfoldable_cases(*names: str) -> st.SearchStrategy[Case]:
     Raises:
         ValueError: For an unknown op.
     """
-    return scenario_cases(UNFOLDABLE, _check_names(names))
+    return scenario_cases(UNFOLDABLE, check_names(names))
 
 
 def cases(*names: str) -> st.SearchStrategy[Case]:
@@ -113,6 +114,6 @@ def cases(*names: str) -> st.SearchStrategy[Case]:
     Raises:
         ValueError: For an unknown op.
     """
-    chosen = _check_names(names)
+    chosen = check_names(names)
     kinds = (_scenario_cases(_weighted(chosen)), _mixed_cases(chosen))
     return st.sampled_from([0] * 19 + [1]).flatmap(lambda kind: kinds[kind])

@@ -24,6 +24,7 @@ from foldproof.campaign.campaign import BATCH_CASES, run
 from foldproof.campaign.listener import Listener
 from foldproof.campaign.settings import Settings
 from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.config import CheckConfig
 from foldproof.generation.draw import draw, strategy_of
 from foldproof.generation.shards import FIRST_SHARD_EXAMPLES, SHARD_EXAMPLES, shard_seed
@@ -140,7 +141,7 @@ def rounds(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: flo
             return
 
 
-def _draw_batches(strategy: SearchStrategy[Case], seed: int) -> Iterator[tuple[list[Case], float]]:
+def _draw_batches(strategy: SearchStrategy[AnyCase], seed: int) -> Iterator[tuple[list[AnyCase], float]]:
     """Yield batches, each with its share of the CPU seconds that its shard took to draw, as in a campaign."""
     for shard in range(1, 1_000_000):
         before = cpu_seconds()
@@ -203,14 +204,14 @@ class _Runner:
     def __init__(self, fold: Any, targets: dict[str, Any], config: CheckConfig) -> None:
         self._fold, self._targets, self._config = fold, targets, config
 
-    def warm_up(self, cases: list[Case]) -> None:
+    def warm_up(self, cases: list[AnyCase]) -> None:
         """Load everything and compile it once."""
         for mode in (*MODES, *FILLS):
             some = cases[: WARM_UP_CASES[mode.pipeline]]
             for start in range(0, len(some), BATCH_CASES):
                 self._check(mode.name, some[start : start + BATCH_CASES], together=True, sample=0.0)
 
-    def round(self, cases: list[Case], drawing: float, modes: Sequence[Mode]) -> Round:
+    def round(self, cases: list[AnyCase], drawing: float, modes: Sequence[Mode]) -> Round:
         result = Round(cases=len(cases), drawing=drawing)
         for mode in modes:
             _clear_caches()
@@ -222,17 +223,17 @@ class _Runner:
         result.one_fill, result.four_fills = (self._time_compilation(mode.name, cases) for mode in FILLS)
         return result
 
-    def _check(self, mode: str, cases: Sequence[Case], *, together: bool, sample: float) -> None:
+    def _check(self, mode: str, cases: Sequence[AnyCase], *, together: bool, sample: float) -> None:
         from foldproof.checking.batch import check_batch
 
         for group in [cases] if together else [[case] for case in cases]:
             check_batch(group, self._fold, self._targets[mode], complete=self._config.complete, sample=sample)
 
-    def _time_compilation(self, mode: str, cases: Sequence[Case]) -> float:
+    def _time_compilation(self, mode: str, cases: Sequence[AnyCase]) -> float:
         """Return the CPU seconds to build, compile and run with the fills that ``mode`` names."""
         _clear_caches()
         with time_stages(STAGES) as stages:
-            filled = [replace(case, fills=tuple(mode.split("+"))) for case in cases]
+            filled = [replace(case, fills=tuple(mode.split("+"))) for case in cases if isinstance(case, Case)]
             self._check(mode, filled, together=True, sample=0.0)
         return sum(stages[name] for name in COMPILED)
 

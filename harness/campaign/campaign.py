@@ -22,7 +22,7 @@ from foldproof.campaign.prefetch import prefetch_shards
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import Summary, shard_record
 from foldproof.campaign.triage import save_failure
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.core.errors import UsageError
 from foldproof.corpus.entry import CorpusError
 from foldproof.workers.pool import Job, WorkerPool
@@ -126,7 +126,7 @@ class Batch:
     """A few consecutive cases of a shard; ``last`` marks the batch that ends it."""
 
     shard: int
-    cases: Sequence[Case]
+    cases: Sequence[AnyCase]
     last: bool
 
 
@@ -193,7 +193,7 @@ def _draw_batches(settings: Settings, pool: WorkerPool, done: Mapping[int, int])
         yield from split_batches(shard, cases)
 
 
-def split_batches(shard: int, cases: Sequence[Case]) -> Iterator[Batch]:
+def split_batches(shard: int, cases: Sequence[AnyCase]) -> Iterator[Batch]:
     """Yield the cases of a shard in batches."""
     for start in range(0, len(cases), BATCH_CASES):
         yield Batch(shard=shard, cases=cases[start : start + BATCH_CASES], last=start + BATCH_CASES >= len(cases))

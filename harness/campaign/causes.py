@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from foldproof.campaign.features import SIDES, features, sort_key, without
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.failures import Failure
 from foldproof.workers.pool import WorkerPool
 
@@ -37,7 +37,7 @@ class Cause:
     features: tuple[str, ...]
     known: bool = False
 
-    def may_explain(self, case: Case) -> bool:
+    def may_explain(self, case: AnyCase) -> bool:
         """Return whether the case has all features of the cause."""
         return features(case).issuperset(self.features)
 
@@ -59,10 +59,10 @@ class Failing:
     fingerprint: str
     deadline: float = math.inf
     stopped: Callable[[], bool] = lambda: False
-    results: dict[Case, Failure | None] = field(default_factory=dict)
-    in_scope: Callable[[Case], bool] = lambda case: True
+    results: dict[AnyCase, Failure | None] = field(default_factory=dict)
+    in_scope: Callable[[AnyCase], bool] = lambda case: True
 
-    def check(self, cases: Iterable[Case]) -> None:
+    def check(self, cases: Iterable[AnyCase]) -> None:
         """Check the cases that were not checked before. Raises OutOfTimeError, KeyboardInterrupt."""
         unknown = [case for case in dict.fromkeys(cases) if case not in self.results]
         size = max(1, min(BATCH_CASES, math.ceil(len(unknown) / self.pool.workers)))
@@ -78,16 +78,16 @@ class Failing:
                     same = isinstance(result, Failure) and result.fingerprint == self.fingerprint
                     self.results[case] = result if isinstance(result, Failure) and same else None
 
-    def variants(self, case: Case, feature: str) -> tuple[Case, ...]:
+    def variants(self, case: AnyCase, feature: str) -> tuple[AnyCase, ...]:
         """Return the variants of a case without a feature that the campaign may draw."""
         return tuple(variant for variant in without(case, feature) if self.in_scope(variant))
 
-    def failure(self, case: Case) -> Failure | None:
+    def failure(self, case: AnyCase) -> Failure | None:
         """Return the failure of a case that was checked; None if it does not fail so."""
         return self.results[case]
 
 
-def find_cause(case: Case, failing: Failing, *, hint: Sequence[str] = ()) -> tuple[str, ...]:
+def find_cause(case: AnyCase, failing: Failing, *, hint: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the features that a case needs in order to fail, in order.
 
     Features are removed while the case still fails: those outside the ``hint`` first, then those that a minimal case
@@ -137,7 +137,7 @@ class Explanation:
         done: whether no cause can explain more.
     """
 
-    case: Case
+    case: AnyCase
     path: list[Cause] = field(default_factory=list)
     explained: bool = False
     done: bool = False
@@ -155,7 +155,7 @@ class Explanation:
         return cause
 
 
-def explain(cases: Sequence[Case], causes: Sequence[Cause], failing: Failing) -> list[Explanation]:
+def explain(cases: Sequence[AnyCase], causes: Sequence[Cause], failing: Failing) -> list[Explanation]:
     """Return for each failing case whether the causes explain it.
 
     Raises:
@@ -175,7 +175,7 @@ def explain(cases: Sequence[Case], causes: Sequence[Cause], failing: Failing) ->
             _judge(explanation, cause, groups, failing)
 
 
-def _judge(explanation: Explanation, cause: Cause, groups: Sequence[Sequence[Case]], failing: Failing) -> None:
+def _judge(explanation: Explanation, cause: Cause, groups: Sequence[Sequence[AnyCase]], failing: Failing) -> None:
     """Take a case as explained, or go on with its first variant that still fails."""
     if not cause.features or any(group and not any(map(failing.failure, group)) for group in groups):
         explanation.explained = explanation.done = True

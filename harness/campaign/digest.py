@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.failures import Failure
 from foldproof.workers.worker import Result
 
@@ -19,7 +19,7 @@ class Digest:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def add(self, case: Case, result: Result) -> None:
+    def add(self, case: AnyCase, result: Result) -> None:
         """Add the next case and its result."""
         self._hash.update(f"{case.dumps()} {_serialize(result)}\n".encode())
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from foldproof.case import Case
+from foldproof.case.any_case import from_json as case_from_json
 from foldproof.checking.failures import Failure, failure
 
 MOST_KEPT = 500
@@ -79,5 +79,5 @@ class FailingCases:
         """Add the record of a part of a shard that begins at index ``start``."""
         self.dropped += record["dropped"]
         for each in record["cases"]:
-            seen = failure(each["kind"], Case.from_json(each["case"]), each["symptom"], each["detail"])
+            seen = failure(each["kind"], case_from_json(each["case"]), each["symptom"], each["detail"])
             self.add(FailingCase(place=Place(shard, start + each["index"]), failure=seen, known=known))

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from foldproof.campaign import graph_features
 from foldproof.case import Axis, Case, Pad, Step, dtypes
+from foldproof.case.any_case import AnyCase
+from foldproof.case.graph import Graph, Site
 from foldproof.case.shrinking.steps import relayout, remove_step
 from foldproof.case.step import CROPS, ELEMENTWISE, STRUCTURAL
 
@@ -19,20 +22,28 @@ Change = dict[str, Any]
 Changes = Iterator[Change]
 
 
-def features(case: Case) -> frozenset[str]:
-    """Return the names of the features that a case has."""
-    return frozenset(_without(case))
+def features(case: AnyCase) -> frozenset[str]:
+    """Return the names of the features that a case or a graph has."""
+    return graph_features.features(case) if isinstance(case, Graph) else frozenset(_without(case))
 
 
-def plain_case(case: Case) -> Case:
+def plain_case(case: AnyCase) -> AnyCase:
     """Return a case of the same family without features: an even pad with the neutral value."""
+    if isinstance(case, Graph):
+        return Graph(sites=(Site(case=_plain(case.cases[0])),))
+    return _plain(case)
+
+
+def _plain(case: Case) -> Case:
     op = case.op.replace(f"{case.spec.rank}d", "1d")
     made = Case(op=op, axes=(Axis(size=6, pad=(1, 1), kernel=2),))
     return replace(made, pad=Pad(value=_neutral_value(made)))
 
 
-def without(case: Case, feature: str) -> tuple[Case, ...]:
+def without(case: AnyCase, feature: str) -> tuple[AnyCase, ...]:
     """Return variants of a case that lack one feature; none if it lacks the feature, or is not valid without it."""
+    if isinstance(case, Graph):
+        return graph_features.without(case, feature)
     made = (_attempt(case, change) for change in _without(case).get(feature, ()))
     return tuple(dict.fromkeys(each for each in made if each is not None and feature not in features(each)))
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from foldproof.campaign.failing import failure_name
 from foldproof.campaign.formats import FORMAT, FORMATS, upgrade
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.core.errors import UsageError
 from foldproof.core.versions import SAME_CASES
 
@@ -131,7 +131,7 @@ class Journal:
         """Record that the shards after this line are of another source of the pass. Raises JournalError."""
         self._write({"event": "pass", PASS_SOURCE: source})
 
-    def record_running(self, shard: int, cases: Iterable[Case]) -> None:
+    def record_running(self, shard: int, cases: Iterable[AnyCase]) -> None:
         """Record cases that are about to be checked. Raises JournalError if they cannot be written."""
         self._write_running("a", ({"shard": shard, "case": case.to_json()} for case in cases))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.failures import Failure
 from foldproof.core.errors import UsageError
 from foldproof.corpus.entry import case_files, load_entry
@@ -26,7 +26,7 @@ class KnownFailure:
     """
 
     path: Path
-    case: Case
+    case: AnyCase
     fingerprint: str
     hint: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ crashes or hangs does so in a worker.
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.core.errors import UsageError
 from foldproof.generation.case_source import CaseSource
 from foldproof.generation.shards import Plan, shard_seed
@@ -32,7 +32,7 @@ class PendingDraw:
         self._submit = partial(pool.schedule, worker.draw, source, most, seed, seconds=DRAW_SECONDS)
         self._future = self._submit()
 
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[AnyCase]:
         """Wait for the draw, and return its cases.
 
         Raises:
@@ -47,9 +47,9 @@ class PendingDraw:
         except WorkerDied as error:
             raise UsageError(f"the strategy ended the process that drew from it ({cause(error.exitcode)})") from error
 
-    def _result(self) -> list[Case]:
+    def _result(self) -> list[AnyCase]:
         try:
-            cases: list[Case] = self._future.result()
+            cases: list[AnyCase] = self._future.result()
         except TimeoutError as error:
             raise UsageError(f"the strategy took more than {DRAW_SECONDS:.0f} s to draw {self._most} cases") from error
         return cases
@@ -66,7 +66,7 @@ def prefetch_shards(
     seed: int,
     *,
     done: Mapping[int, int] | None = None,
-) -> Iterator[tuple[int, list[Case]]]:
+) -> Iterator[tuple[int, list[AnyCase]]]:
     """Yield shard after shard with its distinct cases, until a budget of cases is used up.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
 from foldproof.core.errors import UsageError
@@ -37,13 +37,13 @@ class ShrinkResult:
     minimal: bool
 
     @property
-    def case(self) -> Case:
+    def case(self) -> AnyCase:
         """The smallest case found."""
         return self.failure.case
 
 
 def shrink(
-    found: Failure | Case,
+    found: Failure | AnyCase,
     fold: "Pass | str | None" = None,
     target: str = "llvm",
     *,
@@ -79,7 +79,7 @@ def shrink(
         return _shrink_found(found, pool, seconds)
 
 
-def _shrink_found(found: Failure | Case, checker: "Checker", seconds: float) -> ShrinkResult:
+def _shrink_found(found: Failure | AnyCase, checker: "Checker", seconds: float) -> ShrinkResult:
     if isinstance(found, Failure):
         return shrink_with(found, checker, seconds=seconds)
     [result] = checker.check_each([found])
@@ -93,7 +93,7 @@ class Checker(Protocol):
 
     workers: int
 
-    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[AnyCase]) -> list[Result]:
         """Return a result per case."""
 
 
@@ -105,12 +105,12 @@ class _InProcess:
     def __init__(self, fold: "Pass", target: str, *, complete: bool) -> None:
         from foldproof.checking.check import check
 
-        self._check: Callable[[Case], Any] = lambda case: check(case, fold, target, complete=complete)
+        self._check: Callable[[AnyCase], Any] = lambda case: check(case, fold, target, complete=complete)
 
-    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[AnyCase]) -> list[Result]:
         return [self._result(case) for case in cases]
 
-    def _result(self, case: Case) -> Result:
+    def _result(self, case: AnyCase) -> Result:
         try:
             result: Result = self._check(case)
         except Failure as failure:
@@ -123,7 +123,7 @@ def shrink_with(
     checker: Checker,
     *,
     seconds: float = 60.0,
-    accept: Callable[[Case], bool] = lambda case: True,
+    accept: Callable[[AnyCase], bool] = lambda case: True,
     progress: Callable[[int, float], None] = lambda tried, left: None,
 ) -> ShrinkResult:
     """Return the smallest case with the fingerprint of ``failure`` that ``checker`` finds within ``seconds``.
@@ -132,7 +132,7 @@ def shrink_with(
     with the number of cases that were tried, and the seconds that are left.
     """
     started = time.monotonic()
-    known: dict[Case, Result] = {failure.case: failure}
+    known: dict[AnyCase, Result] = {failure.case: failure}
     position = 0
     while True:
         better = None
@@ -157,7 +157,7 @@ def shrink_with(
 
 
 def _first_same(
-    failure: Failure, candidates: list[Case], known: dict[Case, Result], checker: Checker
+    failure: Failure, candidates: list[AnyCase], known: dict[AnyCase, Result], checker: Checker
 ) -> Failure | None:
     """Return the failure of the first candidate that fails in the same way. Each case is checked once."""
     unknown = [case for case in candidates if case not in known]

@@ -8,7 +8,8 @@ from typing import Any
 
 from foldproof.campaign.failing import FailingCase, FailingCases, Place, failure_name
 from foldproof.campaign.shrinker import ShrinkResult
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
+from foldproof.case.any_case import from_json as case_from_json
 from foldproof.checking.failures import Failure, failure
 from foldproof.checking.result import Verdict
 from foldproof.repro.reproducer import Reproducer
@@ -136,7 +137,9 @@ class Summary:
         """Cases per second of this process, without those of a resumed journal."""
         return (self.executed - self.resumed) / self.seconds if self.seconds else 0.0
 
-    def add(self, case: Case, result: Result, known: Container[str] = (), *, shard: int = 0) -> DistinctFailure | None:
+    def add(
+        self, case: AnyCase, result: Result, known: Container[str] = (), *, shard: int = 0
+    ) -> DistinctFailure | None:
         """Count the next result of a shard. Return the distinct failure if it is new, else None."""
         self.executed += 1
         place = Place(shard, self.sizes[shard])
@@ -232,7 +235,7 @@ class Summary:
             op, outcome = key.split(" ", 1)
             self.by_op[op, outcome] += n
         for each in record["failures"]:
-            seen = failure(each["kind"], Case.from_json(each["case"]), each["symptom"], each["detail"])
+            seen = failure(each["kind"], case_from_json(each["case"]), each["symptom"], each["detail"])
             path = Path(each["path"]) if each["path"] else None
             new.append(self._add_failure(DistinctFailure(failure=seen, count=each["count"], path=path)))
         return [found for found in new if found is not None]

@@ -9,7 +9,8 @@ from foldproof.campaign.failing import Place
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.shrinker import ShrinkResult, shrink_with
 from foldproof.campaign.summary import RERUNS, DistinctFailure
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
+from foldproof.case.any_case import from_json as case_from_json
 from foldproof.checking.failures import Failure, failure
 from foldproof.core.errors import FileError
 from foldproof.corpus.entry import Entry, save_entry
@@ -24,7 +25,7 @@ def shrink_failure(
     start: Failure | None = None,
     others: Sequence[Cause] = (),
     seconds: float,
-    in_scope: Callable[[Case], bool] = lambda case: True,
+    in_scope: Callable[[AnyCase], bool] = lambda case: True,
     progress: Callable[[int, float], None] = lambda tried, left: None,
 ) -> None:
     """Shrink a failure.
@@ -100,7 +101,7 @@ def restore_shrunk(record: dict[str, Any] | None, found: DistinctFailure) -> boo
     """Take the shrunk case of a failure from its line in the journal, if there is one; return whether there is."""
     if record is None or not (record["path"] is None or Path(record["path"]).exists()):
         return False
-    smallest = failure(record["kind"], Case.from_json(record["case"]), record["symptom"], record["detail"])
+    smallest = failure(record["kind"], case_from_json(record["case"]), record["symptom"], record["detail"])
     found.shrunk = ShrinkResult(failure=smallest, tried=0, seconds=0.0, minimal=record["minimal"])
     found.reproduced = int(record["reproduced"].split("/")[0])
     found.path = Path(record["path"]) if record["path"] else None

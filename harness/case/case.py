@@ -135,6 +135,11 @@ class Case(Record):
     # --- layouts --------------------------------------------------------------------------------------
 
     @property
+    def cases(self) -> "tuple[Case, ...]":
+        """The cases of its sites: the case itself. A graph has several."""
+        return (self,)
+
+    @property
     def spec(self) -> ops.Op:
         """The row of the op."""
         return ops.BY_NAME[self.op]

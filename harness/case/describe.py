@@ -13,20 +13,32 @@ Widths are (before, after); values at their default are left out.
 
 from collections.abc import Callable
 
+from foldproof.case.any_case import AnyCase
 from foldproof.case.case import Case
+from foldproof.case.describe_graph import describe_structure
+from foldproof.case.graph import Graph
 from foldproof.case.pad import Axis
 from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL, Step
 
 
-def describe(case: Case) -> str:
-    """Describe a case in a few lines.
+def describe(case: AnyCase) -> str:
+    """Describe a case or a graph in a few lines.
 
     Args:
-        case: the case.
+        case: the case or graph.
 
     Returns:
-        One line per part of the case, without the parts that are at their default.
+        One line per part of the case, without the parts that are at their default. For a graph its structure, and then
+        these lines for each site.
     """
+    if isinstance(case, Graph):
+        return describe_structure(case) + "".join(
+            f"\nsite {index}: {_describe(each)}" for index, each in enumerate(case.cases)
+        )
+    return _describe(case)
+
+
+def _describe(case: Case) -> str:
     lines = [_headline(case)]
     if case.input_stride > 1:
         lines.append(_row("before pad", f"strided_slice of the spatial axes, stride {case.input_stride}"))

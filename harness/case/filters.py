@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foldproof.case import ops
+from foldproof.case.any_case import AnyCase
 from foldproof.case.case import EXTRA_OUTPUTS, Case
 from foldproof.case.dtypes import DTYPES
 from foldproof.case.pad import FORMS
@@ -150,9 +151,9 @@ class CaseFilter:
         """
         return cls(tuple(_parse_condition(part) for part in re.split(r"\band\b", text)))
 
-    def matches(self, case: Case) -> bool:
-        """Whether the case satisfies all conditions."""
-        return all(condition.matches(case) for condition in self.conditions)
+    def matches(self, case: AnyCase) -> bool:
+        """Whether the case, or every site of a graph, satisfies all conditions."""
+        return all(condition.matches(each) for each in case.cases for condition in self.conditions)
 
 
 def _parse_condition(text: str) -> Condition:

@@ -6,18 +6,19 @@ result again, is a ``Failure`` that blames the pass.
 
 from typing import Any
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
+from foldproof.case.graph import Graph
 from foldproof.checking.failures import failure
 from foldproof.core.shortening import shorten_pair
 from foldproof.ir.base import IR, Module, Outcome, Pass, read_outcomes
 
 
-def apply_pass(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> Module:
+def apply_pass(case: AnyCase, pass_: Pass, unfolded: Module, ir: IR) -> Module:
     """Return what the pass makes of a module. Raises a ``Failure`` like ``apply_and_explain``."""
     return apply_and_explain(case, pass_, unfolded, ir)[0]
 
 
-def apply_and_explain(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> tuple[Module, tuple[Outcome, ...]]:
+def apply_and_explain(case: AnyCase, pass_: Pass, unfolded: Module, ir: IR) -> tuple[Module, tuple[Outcome, ...]]:
     """Return what the pass makes of a module, and its outcome for each site.
 
     Outcomes come from a pass that has ``fold_and_explain(module) -> (module, reports)``, ``explain(module) -> reports``
@@ -54,7 +55,7 @@ def apply_and_explain(case: Case, pass_: Pass, unfolded: Module, ir: IR) -> tupl
     return folded, read_outcomes(reports)
 
 
-def check_form(case: Case, unfolded: Module, folded: Module, ir: IR) -> None:
+def check_form(case: AnyCase, unfolded: Module, folded: Module, ir: IR) -> None:
     """Require a module that is well formed (the types of all calls included) and returns the same type.
 
     Raises:
@@ -71,7 +72,18 @@ def check_form(case: Case, unfolded: Module, folded: Module, ir: IR) -> None:
         raise failure("WrongType", case, "return type", message)
 
 
-def check_again(case: Case, pass_: Pass, folded: Module, ir: IR) -> None:
+def check_structure(case: Graph, unfolded: Module, folded: Module, ir: IR) -> None:
+    """Require that nothing changed beside the folds: signatures, attributes, functions without a fold, numbers of pads.
+
+    Raises:
+        Failure: StructureChanged.
+    """
+    copies = sum(len(site.steps) for site in case.cases if "step" in site.extra_outputs)
+    if change := ir.find_structure_change(unfolded, folded, copies=copies):
+        raise failure("StructureChanged", case, change.symptom, change.detail)
+
+
+def check_again(case: AnyCase, pass_: Pass, folded: Module, ir: IR) -> None:
     """Require that the pass does not change its own result.
 
     Raises:

@@ -9,7 +9,7 @@ checking the case alone.
 from collections.abc import Sequence
 from functools import partial
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.check import check, conclude
 from foldproof.checking.failures import Failure, failure
 from foldproof.checking.prepare import Prepared, prepare
@@ -19,7 +19,7 @@ from foldproof.ir.base import IR, Pass, Program, Target, ir_of
 Result = Verdict | Failure
 
 
-def check_batch(cases: Sequence[Case], fold: Pass, target: Target, *, complete: bool, sample: float) -> list[Result]:
+def check_batch(cases: Sequence[AnyCase], fold: Pass, target: Target, *, complete: bool, sample: float) -> list[Result]:
     """Check each case, and never raise.
 
     Args:
@@ -46,7 +46,7 @@ def check_batch(cases: Sequence[Case], fold: Pass, target: Target, *, complete: 
     return results
 
 
-def _check_alone(case: Case, fold: Pass, target: Target, *, complete: bool, sample: float) -> Result:
+def _check_alone(case: AnyCase, fold: Pass, target: Target, *, complete: bool, sample: float) -> Result:
     try:
         return check(case, fold, target, complete=complete, sample=sample)
     except Failure as failed:
@@ -56,14 +56,14 @@ def _check_alone(case: Case, fold: Pass, target: Target, *, complete: bool, samp
         return failure("HarnessError", case, type(error).__name__, message)
 
 
-def _try_prepare(case: Case, fold: Pass, *, complete: bool) -> Prepared | None:
+def _try_prepare(case: AnyCase, fold: Pass, *, complete: bool) -> Prepared | None:
     try:
         return prepare(case, fold, complete=complete)
     except BaseException:  # noqa: BLE001, the case is checked again, alone
         return None
 
 
-def _compile_together(ir: IR, prepared: Sequence[Prepared], target: Target) -> dict[Case, Program]:
+def _compile_together(ir: IR, prepared: Sequence[Prepared], target: Target) -> dict[AnyCase, Program]:
     """Compile the cases together and return the program of each; empty if one of them does not compile."""
     try:
         programs = ir.compile([p.modules for p in prepared], target)

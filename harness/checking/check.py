@@ -11,7 +11,7 @@ Invariant: a failure of the fast pipeline is raised only if the default pipeline
 from dataclasses import replace
 from typing import Any
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.comparison import Comparison
 from foldproof.checking.completeness import judge_residual_pads, require_complete
 from foldproof.checking.crosscheck import SAMPLE, confirm, is_sampled
@@ -25,7 +25,7 @@ from foldproof.ir.base import DEFAULT, FAST, Pass, Program, Target, ir_of
 
 
 def check(
-    case: Case,
+    case: AnyCase,
     fold: Pass | None = None,
     target: str | Any = "llvm",
     *,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foldproof.case import Case
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure, failure
 from foldproof.ir.base import KnownIssue, Module
@@ -66,7 +65,7 @@ def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> Refer
         return _summarize(references)
     if (issue := _explaining_issue(evidence, got, references)) is not None:
         return ReferenceResult(known_issue=issue.name)
-    detail = f"{evidence.ir.compiler}'s unfolded function, {locate(evidence.case, fill)}: {difference.text}"
+    detail = f"{evidence.ir.compiler}'s unfolded function, {evidence.locate(fill)}: {difference.text}"
     raise failure("OracleDisagreement", evidence.case, difference.symptom, detail)
 
 
@@ -139,7 +138,7 @@ def compare_with_unfolded(
 def _blame(evidence: Evidence, fill: str, difference: Difference, *, is_legal: bool) -> Failure:
     """Return a failure that blames the pass, or the compiler if the pass made a legal fold."""
     case = evidence.case
-    detail = f"{locate(case, fill)}: {difference.text}"
+    detail = f"{evidence.locate(fill)}: {difference.text}"
     if is_legal:
         text = f"{evidence.ir.compiler}'s kernel of the right fold, {detail}"
         return failure("OracleDisagreement", case, f"folded {difference.symptom}", text)
@@ -155,9 +154,3 @@ def is_legal_fold(evidence: Evidence, folded: Module) -> bool:
     ir = evidence.ir
     result = ir.first_output(folded)
     return any(ir.same(ir.first_output(ir.build(legal, with_pad=False)), result) for legal in evidence.legal_folds)
-
-
-def locate(case: Case, fill: str) -> str:
-    """Return where an output is from, for messages: op, layouts, dtype and fill."""
-    layouts = "/".join(filter(None, (case.operand_layout, case.weight_layout)))
-    return f"{case.op} {layouts} {case.dtype}, fill {fill!r}"

@@ -1,7 +1,9 @@
 """The pads that a pass left: could they have been folded, and should they have been?"""
 
+from foldproof.case.graph import Graph
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import failure
+from foldproof.checking.graph_evidence import GraphEvidence
 from foldproof.checking.prepare import Prepared
 from foldproof.ir.base import ResidualPads
 from foldproof.oracle.legality import Legality
@@ -21,6 +23,8 @@ def judge_residual_pads(prepared: Prepared) -> tuple[ResidualPads, ResidualPads,
 
 
 def _judge_legality(evidence: Evidence, pads: ResidualPads) -> Legality | None:
+    if isinstance(evidence, GraphEvidence):
+        return evidence.judge(pads)
     if pads.identity > 0 and not evidence.is_unproved_copy:
         return Legality.LEGAL
     return evidence.legality if pads.foldable else None
@@ -43,7 +47,9 @@ def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality 
         Failure: MissedFold.
     """
     issue = prepared.evidence.known_issue
-    if issue is not None and not issue.dtype_only:  # the compiler executes the case wrongly: no pass has to fold it
+    if issue is not None and not (
+        issue.dtype_only and not isinstance(prepared.case, Graph)
+    ):  # the compiler executes the case wrongly: no pass has to fold it
         return ()
     reasons = "; ".join(outcome.detail for outcome in prepared.outcomes if not outcome.folded) or "no reason given"
     if legality is Legality.LEGAL:

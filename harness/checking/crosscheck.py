@@ -6,7 +6,7 @@ Invariant: whether a case is in the sample depends on the case and the seed alon
 import json
 import zlib
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.case.formats import to_first_format
 from foldproof.checking.failures import Failure, failure
 
@@ -14,7 +14,7 @@ SAMPLE = 0.02
 """Share of the passing cases that both pipelines run."""
 
 
-def is_sampled(case: Case, share: float, seed: int = 0) -> bool:
+def is_sampled(case: AnyCase, share: float, seed: int = 0) -> bool:
     """Whether a case is in the share of cases, 0 to 1, that both pipelines run."""
     return zlib.crc32(f"{seed} {json.dumps(to_first_format(case.to_json()))}".encode()) < share * 2**32
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from foldproof.case import Case
 from foldproof.checking.failures import Failure
 from foldproof.ir.base import IR, KnownIssue, find_known_issue
 from foldproof.oracle import legality as legality_oracle
 from foldproof.oracle.error_bounds import Reference
-from foldproof.oracle.fills import inputs
+from foldproof.oracle.fills import inputs, parameters
 from foldproof.oracle.legality import Legality
 from foldproof.oracle.option_legality import PassOptions, find_unused_option
 from foldproof.oracle.reference import outputs
@@ -28,10 +28,11 @@ Arrays = dict[str, np.ndarray]
 class Evidence:
     """A case with what the oracles make of it by the semantics of its IR.
 
-    Each part is computed when it is first read, and kept.
+    Each part is computed when it is first read, and kept. A run is what is executed once: the name of a fill, and for a
+    graph with a condition its value.
     """
 
-    case: Case
+    case: Any
     ir: IR
 
     @cached_property
@@ -57,13 +58,23 @@ class Evidence:
 
     @cached_property
     def inputs(self) -> dict[str, Arrays]:
-        """The input tensors of each fill, by name (``oracle.fills.inputs``)."""
+        """The input tensors of each run, by name (``oracle.fills.inputs``)."""
         return {fill: inputs(self.case, fill, self.ir.semantics) for fill in self.case.fills}
 
     @cached_property
     def reference(self) -> dict[str, tuple[Reference, ...]]:
-        """The reference results of each fill: one for each output of the function."""
+        """The reference results of each run: one for each output of the function."""
         return {fill: outputs(self.case, arrays, self.ir.semantics) for fill, arrays in self.inputs.items()}
+
+    def arguments(self, run: str) -> Arrays:
+        """Return the arrays that the entry function takes in one run, in the order of its parameters."""
+        return parameters(self.case, self.inputs[run])
+
+    def locate(self, run: str) -> str:
+        """Return where an output is from, for messages: op, layouts, dtype and fill."""
+        case = self.case
+        layouts = "/".join(filter(None, (case.operand_layout, case.weight_layout)))
+        return f"{case.op} {layouts} {case.dtype}, fill {run!r}"
 
     @cached_property
     def legality(self) -> Legality:
@@ -71,7 +82,7 @@ class Evidence:
         return legality_oracle.legality(self.case, self.ir.semantics)
 
     @cached_property
-    def legal_folds(self) -> tuple[Case, ...]:
+    def legal_folds(self) -> tuple[Any, ...]:
         """The folds that mean the same as the case."""
         return legality_oracle.legal_folds(self.case, self.ir.semantics)
 

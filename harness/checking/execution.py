@@ -7,7 +7,7 @@ the default pipeline.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.comparison import (
     Comparison,
     Masks,
@@ -15,12 +15,10 @@ from foldproof.checking.comparison import (
     compare_with_reference,
     compare_with_unfolded,
     first_difference,
-    locate,
 )
 from foldproof.checking.evidence import Arrays, Evidence
 from foldproof.checking.failures import CompileError, failure
 from foldproof.ir.base import DEFAULT, FAST, IR, Module, Program, Target, find_raised_issue
-from foldproof.oracle.fills import parameters
 
 
 def compile_case(evidence: Evidence, modules: dict[str, Module], target: Target) -> Program:
@@ -82,10 +80,9 @@ def compare_runs(
     Raises:
         Failure: for a difference that nothing explains.
     """
-    case = evidence.case
     results = []
-    for fill in case.fills:
-        arrays = parameters(case, evidence.inputs[fill])
+    for fill in evidence.inputs:
+        arrays = evidence.arguments(fill)
         unfolded = run_function(evidence, program, "unfolded", arrays)
         result = compare_with_reference(evidence, fill, unfolded)
         results.append(result)
@@ -139,12 +136,12 @@ def _compare_pipelines(
         want = run_function(evidence, default_program, name, arrays)
     difference = first_difference(got, want, unspecified)
     if difference is not None:
-        detail = f"the fast pipeline's {name} function, {locate(case, fill)}: {difference.text}"
+        detail = f"the fast pipeline's {name} function, {evidence.locate(fill)}: {difference.text}"
         raise failure("PipelineDisagreement", case, f"{name} {difference.symptom}", detail)
 
 
 @contextmanager
-def _blame_default(case: Case) -> Iterator[None]:
+def _blame_default(case: AnyCase) -> Iterator[None]:
     """Turn a CompileError of the default pipeline alone into a PipelineDisagreement."""
     try:
         yield

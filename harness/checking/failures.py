@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Failure(AssertionError):  # noqa: N818, the field says failure, and a fail
 
     checked_with: CheckArguments | None = None
 
-    def __init__(self, case: Case, symptom: str, detail: str) -> None:
+    def __init__(self, case: AnyCase, symptom: str, detail: str) -> None:
         self.case, self.symptom, self.detail = case, symptom, detail
         super().__init__(str(self))
 
@@ -71,6 +71,10 @@ class WrongType(Failure):
 
 class IllFormed(Failure):
     """The pass returned a module that the compiler rejects as not well formed."""
+
+
+class StructureChanged(Failure):
+    """The pass changed a signature, an attribute or a function beside its folds, or left more pads or steps."""
 
 
 class InputMutated(Failure):
@@ -113,6 +117,7 @@ KINDS: tuple[type[Failure], ...] = (
     Miscompile,
     WrongType,
     IllFormed,
+    StructureChanged,
     InputMutated,
     NotIdempotent,
     MissedFold,
@@ -127,7 +132,7 @@ KINDS: tuple[type[Failure], ...] = (
 _BY_NAME = {kind.__name__: kind for kind in KINDS}
 
 
-def failure(kind: str, case: Case, symptom: str, detail: str) -> Failure:
+def failure(kind: str, case: AnyCase, symptom: str, detail: str) -> Failure:
     """Return a failure to raise, of a class that belongs to its fingerprint alone.
 
     Args:

@@ -6,9 +6,11 @@ case --build--> unfolded --pass--> folded --well formed, same type, idempotent--
 from dataclasses import dataclass
 from typing import Any
 
-from foldproof.case import Case
-from foldproof.checking.apply_pass import apply_and_explain, check_again, check_form
+from foldproof.case.any_case import AnyCase
+from foldproof.case.graph import Graph
+from foldproof.checking.apply_pass import apply_and_explain, check_again, check_form, check_structure
 from foldproof.checking.evidence import Evidence
+from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.scope import NO_SCOPE, Scope, scope_of
 from foldproof.ir.base import Module, Outcome, Pass, ir_of
 from foldproof.oracle.option_legality import NO_OPTIONS, PassOptions
@@ -39,11 +41,12 @@ class Prepared:
     outcomes: tuple[Outcome, ...] = ()
 
     @property
-    def case(self) -> Case:
-        return self.evidence.case
+    def case(self) -> AnyCase:
+        case: AnyCase = self.evidence.case
+        return case
 
 
-def prepare(case: Case, pass_: Pass, *, complete: bool) -> Prepared:
+def prepare(case: AnyCase, pass_: Pass, *, complete: bool) -> Prepared:
     """Build and fold a case, and check everything that needs no compiler.
 
     Args:
@@ -54,7 +57,7 @@ def prepare(case: Case, pass_: Pass, *, complete: bool) -> Prepared:
     Raises:
         Failure: if the pass raises, changes its input, or returns a module of the wrong form.
     """
-    evidence, scope = Evidence(case, ir_of(pass_)), scope_of(pass_) if complete else NO_SCOPE
+    evidence, scope = evidence_of(case, ir_of(pass_)), scope_of(pass_) if complete else NO_SCOPE
     ir, options = evidence.ir, options_of(pass_)
     if evidence.unsupported:
         return Prepared(evidence=evidence, complete=complete, options=options, unfolded=None, folded=None, modules={})
@@ -63,6 +66,8 @@ def prepare(case: Case, pass_: Pass, *, complete: bool) -> Prepared:
         folded, outcomes = apply_and_explain(case, pass_, unfolded, ir)
         if not ir.identical(folded, unfolded):
             check_form(case, unfolded, folded, ir)
+            if isinstance(case, Graph):
+                check_structure(case, unfolded, folded, ir)
             check_again(case, pass_, folded, ir)
     return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options, scope=scope)
 
@@ -79,11 +84,13 @@ def prepared_from(
 ) -> Prepared:
     """Return a case whose folded module is well formed, with the modules that are to be compiled and run.
 
-    The folded module is run only if the pass changed something. Nothing is run if that could kill the process.
+    The folded module is run only if the pass changed something. Nothing is run if that could kill the process. A graph
+    with a known issue is not run, since a wrong value of one site is the data of others.
     """
     changed = not evidence.ir.same(unfolded, folded)
     modules = {"unfolded": unfolded, "folded": folded} if changed else {"unfolded": unfolded}
-    runs = evidence.known_issue is None or evidence.known_issue.runs
+    issue = evidence.known_issue
+    runs = issue is None or (issue.runs and not isinstance(evidence.case, Graph))
     return Prepared(
         evidence=evidence,
         complete=complete,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.case.filters import CaseFilter
 from foldproof.core.errors import UsageError
 from foldproof.ir.base import Outcome
@@ -31,7 +31,7 @@ class Scope:
     declared: Mapping[str, CaseFilter | None] = field(default_factory=dict)
     explains: bool = False
 
-    def declined(self, case: Case, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    def declined(self, case: AnyCase, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         """Return the declared kinds by which the pass may leave the pads of a case."""
         refused = {outcome.kind for outcome in outcomes if not outcome.folded}
         return tuple(

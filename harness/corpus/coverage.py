@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foldproof.case import Case, dtypes
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.apply_pass import apply_and_explain, check_form
 from foldproof.checking.failures import Failure
 from foldproof.core.loading import load_pass
@@ -39,7 +40,6 @@ class Coverage:
 
 def coverage_of(entry: Entry) -> frozenset[Coverage]:
     """Return everything that an entry covers."""
-    case = entry.case
     return frozenset(
         Coverage(
             family=case.spec.family,
@@ -51,6 +51,7 @@ def coverage_of(entry: Entry) -> frozenset[Coverage]:
             failure=str(entry.found.get("failure", "")),
         )
         for outcome in outcomes(entry)
+        for case in entry.case.cases
     )
 
 
@@ -77,7 +78,7 @@ def _named(reported: Iterable[Outcome]) -> set[str]:
     return {f"folded {outcome.rule}" if outcome.folded else f"refused {outcome.kind}" for outcome in reported}
 
 
-def _observed(case: Case, fold: Pass) -> set[str]:
+def _observed(case: AnyCase, fold: Pass) -> set[str]:
     """Apply a pass of which nothing is known. Without explanation, the number of pads that are left is its outcome."""
     ir = ir_of(fold)
     if reason := ir.supported(case):

@@ -12,7 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from foldproof.case import FORMAT, Case
+from foldproof.case import FORMAT
+from foldproof.case.any_case import AnyCase
+from foldproof.case.any_case import from_json as case_from_json
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import FileError
 from foldproof.core.files import create_file, unnamed_file
@@ -42,7 +44,7 @@ class Entry:
         found: what a campaign recorded: failure, detail, fold, target, seed, ...
     """
 
-    case: Case
+    case: AnyCase
     note: str = ""
     expect: dict[str, str] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +119,7 @@ def _parse(content: Any) -> Entry:
     found = content.get("found", {})
     if not isinstance(found, dict):
         raise ValueError(f"found is {found!r}; expected a JSON object")
-    case = Case.from_json(content.get("case"))
+    case = case_from_json(content.get("case"))
     return Entry(case=case, note=str(content.get("note", "")), expect=expect, found=found)
 
 
@@ -158,7 +160,7 @@ def file_name(entry: Entry) -> str:
     return "-".join([entry.case.op, failure[0], *failure[2:], digest]).replace(" ", "_") + SUFFIX
 
 
-def load_case(path: str | Path) -> Case:
+def load_case(path: str | Path) -> AnyCase:
     """Return the case in a corpus file, of any format that foldproof ever wrote.
 
     Args:
@@ -173,7 +175,7 @@ def load_case(path: str | Path) -> Case:
     return load_entry(Path(path)).case
 
 
-def save_case(folder: str | Path, case: Case, note: str = "") -> Path:
+def save_case(folder: str | Path, case: AnyCase, note: str = "") -> Path:
     """Save a case as a corpus file, which ``foldproof replay`` and the pytest plugin run.
 
     The file is written atomically. A file that holds the same case already is not changed.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from foldproof.case import case
+from foldproof.case.any_case import AnyCase
 from foldproof.core.files import replace_file
 from foldproof.corpus import entry as corpus
 from foldproof.corpus.entry import CorpusError, Entry
@@ -20,7 +20,7 @@ _SAVED_NAME = re.compile(r"-[0-9a-f]{10}" + re.escape(corpus.SUFFIX))
 
 def find_problems(paths: list[Path]) -> Iterator[str]:
     """Yield the problems of the files, a line each."""
-    holders: dict[case.Case, Path] = {}
+    holders: dict[AnyCase, Path] = {}
     for path in paths:
         try:
             entry = corpus.load_entry(path)

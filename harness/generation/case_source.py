@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from foldproof.case import Axis, Case, ops
+from foldproof.case.any_case import AnyCase
 from foldproof.case.filters import CaseFilter
 from foldproof.core.errors import UsageError
 
@@ -27,7 +28,7 @@ class CaseSource:
         """The filter; None if there is none."""
         return _parse(self.only_cases) if self.only_cases else None
 
-    def in_scope(self, case: Case) -> bool:
+    def in_scope(self, case: AnyCase) -> bool:
         """Whether a case satisfies the filter."""
         return self.case_filter is None or self.case_filter.matches(case)
 

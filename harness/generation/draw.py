@@ -18,7 +18,7 @@ from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
 
 from foldproof import strategies
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.case.filters import CaseFilter
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_attribute
@@ -39,7 +39,7 @@ def leave_no_files() -> None:
         set_hypothesis_home_dir(_NOWHERE)
 
 
-def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[Case]:
+def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[AnyCase]:
     """Return the strategy of cases.
 
     Args:
@@ -89,7 +89,9 @@ _MAX_RUNS = 3
 """Runs of Hypothesis per shard: a strategy with few distinct cases draws some of them repeatedly."""
 
 
-def draw(strategy: SearchStrategy[Case], examples: int, seed: int, case_filter: CaseFilter | None = None) -> list[Case]:
+def draw(
+    strategy: SearchStrategy[AnyCase], examples: int, seed: int, case_filter: CaseFilter | None = None
+) -> list[AnyCase]:
     """Draw distinct cases.
 
     Args:
@@ -104,11 +106,11 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int, case_filter: 
     Raises:
         UsageError: if the strategy raises, or draws something else than cases.
     """
-    drawn: dict[Case, None] = {}
+    drawn: dict[AnyCase, None] = {}
 
-    def keep(case: Case) -> None:
-        if not isinstance(case, Case):
-            raise UsageError(f"the strategy drew {case!r}, which is not a Case")
+    def keep(case: AnyCase) -> None:
+        if not isinstance(case, AnyCase):
+            raise UsageError(f"the strategy drew {case!r}, which is not a Case or Graph")
         if case_filter is not None and not case_filter.matches(case):
             reject()
         drawn[case] = None
@@ -128,7 +130,7 @@ def draw(strategy: SearchStrategy[Case], examples: int, seed: int, case_filter: 
     return list(drawn)[:examples]
 
 
-def shards(strategy: SearchStrategy[Case], examples: int, seed: int) -> Iterator[tuple[int, list[Case]]]:
+def shards(strategy: SearchStrategy[AnyCase], examples: int, seed: int) -> Iterator[tuple[int, list[AnyCase]]]:
     """Yield shard after shard with its distinct cases, drawn in this process."""
     plan = Plan(examples)
     while (following := next(plan.pending(), None)) is not None:
@@ -139,7 +141,7 @@ def shards(strategy: SearchStrategy[Case], examples: int, seed: int) -> Iterator
             yield shard, cases
 
 
-def _generate(keep: Callable[[Case], None], strategy: SearchStrategy[Case], examples: int, seed: int) -> None:
+def _generate(keep: Callable[[AnyCase], None], strategy: SearchStrategy[AnyCase], examples: int, seed: int) -> None:
     settings = hypothesis.settings(
         max_examples=examples,
         phases=(Phase.generate,),

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.core.loading import load_attribute
 from foldproof.oracle.semantics import Semantics
 
@@ -60,10 +61,25 @@ class ResidualPads:
     Args:
         foldable: the operands of convolutions and pools that are after a pad of a spatial axis, plus ``identity``.
         identity: the pads whose widths are all 0, wherever they are.
+        consumers: the op of each convolution or pool with a padded operand, once for each operand.
     """
 
     foldable: int
     identity: int
+    consumers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureChange:
+    """What a pass changed beside its folds.
+
+    Args:
+        symptom: a short constant to count by.
+        detail: what changed, in a sentence.
+    """
+
+    symptom: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +152,10 @@ class IR(Protocol):
     @property
     def script_writer(self) -> str: ...
 
-    def supported(self, case: Case) -> str:
+    def supported(self, case: AnyCase) -> str:
         """Return why the IR cannot express the case, in a sentence; empty if it can."""
 
-    def build(self, case: Case, *, with_pad: bool = True) -> Module:
+    def build(self, case: AnyCase, *, with_pad: bool = True) -> Module:
         """Return a well-formed module whose entry function is the case, unfolded.
 
         The parameters are named and ordered as the keys of ``oracle.fills.parameters``. The function returns the
@@ -176,6 +192,19 @@ class IR(Protocol):
 
     def return_type(self, module: Module) -> Any:
         """Return the declared type of what the entry function returns; comparable by ``same``, readable by ``str``."""
+
+    def find_structure_change(self, before: Module, after: Module, *, copies: int) -> StructureChange | None:
+        """Return what changed beside the folds; None if nothing did.
+
+        The public functions stay, with their parameters, types, names and attributes. Every function that is called is
+        there. A function that is structurally equal is the same object. There are no more pads than before.
+
+        Args:
+            before: the unfolded module.
+            after: the folded module.
+            copies: how many elementwise calls the pass may add: a fold past a step that something else reads needs a
+                copy of it.
+        """
 
     def residual_pads(self, module: Module) -> ResidualPads:
         """Count the pads that a module still has."""

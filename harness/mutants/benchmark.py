@@ -16,7 +16,7 @@ from typing import Any
 
 from foldproof.campaign.prefetch import prefetch_shards
 from foldproof.campaign.shrinker import ShrinkResult, shrink_with
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure, failure
 from foldproof.generation.case_source import CaseSource
@@ -133,7 +133,7 @@ def _count(tallies: dict[str, Tally], way: str, seed: int, kills: Iterator[Kills
 
 # --- jobs ---------------------------------------------------------------------------------------------
 
-Kill = Callable[[list[Case], tuple[str, ...]], Any]
+Kill = Callable[[list[AnyCase], tuple[str, ...]], Any]
 """Schedules cases and mutants in a worker; returns a future of the kills of each case."""
 
 
@@ -147,10 +147,10 @@ def _by_baseline(pool: WorkerPool, baseline: Baseline, seed: int) -> Kill:
     )
 
 
-def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
+def _kills(plan: Plan, cases: Iterable[AnyCase], kill: Kill) -> Iterator[Kills]:
     """Yield the kills of each case, in order, with enough jobs scheduled to keep all workers busy."""
     batches = iter(partial(_batch, iter(cases)), [])
-    waiting: deque[tuple[list[Case], Any]] = deque()
+    waiting: deque[tuple[list[AnyCase], Any]] = deque()
     while True:
         for batch in islice(batches, 2 * plan.workers + 2 - len(waiting)):
             waiting.append((batch, kill(batch, plan.names)))
@@ -159,11 +159,11 @@ def _kills(plan: Plan, cases: Iterable[Case], kill: Kill) -> Iterator[Kills]:
         yield from _collect(kill, *waiting.popleft(), plan.names)
 
 
-def _batch(cases: Iterator[Case]) -> list[Case]:
+def _batch(cases: Iterator[AnyCase]) -> list[AnyCase]:
     return list(islice(cases, BATCH_CASES))
 
 
-def _collect(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...]) -> list[Kills]:
+def _collect(kill: Kill, cases: list[AnyCase], future: Any, names: tuple[str, ...]) -> list[Kills]:
     """Return the kills of a job. If its worker died or hung, retry its cases one by one, then fewer mutants."""
     try:
         found: list[Kills] = future.result()
@@ -174,7 +174,7 @@ def _collect(kill: Kill, cases: list[Case], future: Any, names: tuple[str, ...])
         return [_blame(kill, cases[0], names, error)]
 
 
-def _blame(kill: Kill, case: Case, names: tuple[str, ...], error: Exception) -> Kills:
+def _blame(kill: Kill, case: AnyCase, names: tuple[str, ...], error: Exception) -> Kills:
     """Find the mutants that lose a worker on a case. If the bundled pass loses it too, none is to blame."""
     if len(names) == 1:
         kind = "TargetTimeout" if isinstance(error, TimeoutError) else "TargetCrashed"

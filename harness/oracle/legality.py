@@ -90,6 +90,12 @@ class Legality(StrEnum):
     relu of a border of NaN, which may be 0 on one target and NaN on another.
     """
 
+    STRUCTURE = "legal, but out of sight"
+    """Legal for a site alone, but a pass need not see through what stands around it in a graph.
+
+    Example: the pad in one function and its consumer in another, or a packed function between them.
+    """
+
     ILLEGAL = "illegal"
     """Some input shows a difference, or no padding attribute can express the fold.
 

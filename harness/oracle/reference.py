@@ -42,6 +42,18 @@ def reference(case: Case, arrays: Arrays, semantics: Semantics) -> Reference:
     return _consume(case, evaluate_steps(case, arrays, semantics)[-1], _weight(case, arrays, semantics), semantics)
 
 
+def result_of(case: Case, operand: Tensor, arrays: Arrays, semantics: Semantics) -> Reference:
+    """Return the consumer's result for another data operand than that of the case.
+
+    Args:
+        case: the case, whose data is padded.
+        operand: the data operand, in the layout of the consumer.
+        arrays: the input tensors of the case by name.
+        semantics: the choices of the IR.
+    """
+    return _consume(case, operand, arrays.get("w"), semantics)
+
+
 def outputs(case: Case, arrays: Arrays, semantics: Semantics) -> tuple[Reference, ...]:
     """Return everything that the function returns.
 

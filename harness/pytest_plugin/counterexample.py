@@ -10,7 +10,7 @@ import pytest
 from hypothesis.errors import Flaky
 
 from foldproof.campaign.shrinker import ShrinkResult, shrink_with
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.case.describe import describe
 from foldproof.checking.check import check
 from foldproof.checking.failures import CheckArguments, Failure
@@ -83,10 +83,10 @@ class _Checker:
     def __init__(self, arguments: CheckArguments) -> None:
         self._arguments = arguments
 
-    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[AnyCase]) -> list[Result]:
         return [self._check(case) for case in cases]
 
-    def _check(self, case: Case) -> Result:
+    def _check(self, case: AnyCase) -> Result:
         given = self._arguments
         try:
             return check(case, given.fold, given.target, complete=given.complete, sample=0.0)

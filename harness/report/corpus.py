@@ -47,6 +47,7 @@ def _rows_of(entry: Entry, fold: Pass | None) -> Iterator[tuple[str, str]]:
         what = next((part for part in OUTCOMES if outcome.startswith(part + " ")), "expected")
         yield what, outcome.removeprefix(what + " ")
     yield "dtype", case.dtype
-    yield "layout", layout_class(case)
+    for layout in dict.fromkeys(layout_class(each) for each in case.cases):
+        yield "layout", layout
     if failure := entry.found.get("failure"):
         yield "failure", str(failure)

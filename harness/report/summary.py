@@ -22,6 +22,7 @@ MEANINGS = {
     "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
     "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
+    Legality.STRUCTURE: "the fold is right, but a pass need not see through what stands around the pad.",
     Legality.THIS_SHAPE_ONLY: "the fold is right for the lengths of this case, but not for every length.",
     Legality.UNKNOWN_MODE: "TVM treats the mode as constant or as a copy, but does not guarantee it.",
     Legality.NEEDS_NO_FMA: "the fold is right unless the target fuses a multiplication and an addition.",

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
@@ -349,10 +350,12 @@ def reproduce_script(found: Case | Failure, fold: Pass | str | None = None, targ
     name = fold if isinstance(fold, str) else BUNDLED if fold is None else _name_of(fold)
     result = found if isinstance(found, Failure) else _check(found, loaded, target)
     case = found.case if isinstance(found, Failure) else found
+    if not isinstance(case, Case):
+        raise CannotReproduce("no script is written for a graph")
     return write_script(case, loaded, parse_target(target), result, fold_name=name)
 
 
-def _check(case: Case, fold: Pass, target: str) -> Failure | Verdict:
+def _check(case: AnyCase, fold: Pass, target: str) -> Failure | Verdict:
     from foldproof.checking.check import check
 
     try:

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.crosscheck import confirm
 from foldproof.checking.failures import Failure, TargetCrashed, TargetTimeout, failure
@@ -33,7 +33,7 @@ RECYCLE_TASKS = 150
 class Job:
     """A batch of cases that a worker checks."""
 
-    def __init__(self, pool: "WorkerPool", cases: Sequence[Case], future: Any, pipeline: str) -> None:
+    def __init__(self, pool: "WorkerPool", cases: Sequence[AnyCase], future: Any, pipeline: str) -> None:
         self.cases, self.future, self._pool, self._pipeline = list(cases), future, pool, pipeline
 
     def results(self) -> list[Result]:
@@ -77,7 +77,7 @@ def cause(code: int) -> str:
     return signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
 
 
-def _crashed(case: Case, code: int, stderr: str) -> Failure:
+def _crashed(case: AnyCase, code: int, stderr: str) -> Failure:
     why = cause(code)
     message = f"; it wrote: {stderr}" if stderr else ""
     return failure("TargetCrashed", case, why, f"the process that compiled and ran the case died: {why}{message}")
@@ -166,14 +166,14 @@ class WorkerPool:
         """Run a function in a worker; return its future."""
         return self._processes.schedule(function, args, seconds)
 
-    def submit(self, cases: Sequence[Case], *, pipeline: str | None = None) -> Job:
+    def submit(self, cases: Sequence[AnyCase], *, pipeline: str | None = None) -> Job:
         """Queue a batch of cases for a worker, through another ``pipeline`` if one is given."""
         self._stderr.trim()
         config = self.config if pipeline is None else replace(self.config, pipeline=pipeline)
         future = self.schedule(worker.check_cases, list(cases), config, seconds=CASE_SECONDS)
         return Job(self, cases, future, config.pipeline)
 
-    def script(self, case: Case, result: Result) -> tuple[str, str]:
+    def script(self, case: AnyCase, result: Result) -> tuple[str, str]:
         """Return (a script that reproduces the result of a case, or empty; why there is no script, or empty)."""
         try:
             text, problem = self.schedule(worker.write_script, case, result, self.config).result()
@@ -183,7 +183,7 @@ class WorkerPool:
             return "", "the pass alone ends its process, so a script without the pass has nothing to show"
         return text, problem
 
-    def check_each(self, cases: Sequence[Case]) -> list[Result]:
+    def check_each(self, cases: Sequence[AnyCase]) -> list[Result]:
         """Check each case in a batch of its own, in parallel, and wait for the results."""
         return [result for job in [self.submit([case]) for case in cases] for result in job.results()]
 

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from foldproof.case import Axis, Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure
 from foldproof.checking.result import Verdict
@@ -100,7 +101,7 @@ def try_pass(config: CheckConfig) -> str:
 _TRIVIAL = Case(op="conv1d", axes=(Axis(),))
 
 
-def draw(source: CaseSource, most: int, seed: int) -> list[Case]:
+def draw(source: CaseSource, most: int, seed: int) -> list[AnyCase]:
     """Draw up to ``most`` cases, see ``foldproof.generation.draw``. Raises UsageError."""
     from foldproof.generation.draw import draw as draw_cases
     from foldproof.generation.draw import leave_no_files
@@ -119,7 +120,7 @@ def _strategy(source: CaseSource) -> Any:
     return strategy_of(source.drawn_ops, source.strategy)
 
 
-def check_cases(cases: list[Case], config: CheckConfig) -> list[Result]:
+def check_cases(cases: list[AnyCase], config: CheckConfig) -> list[Result]:
     """Check each case, and return results in order. Running out of memory ends the process."""
     from foldproof.checking.batch import check_batch
     from foldproof.checking.prepare import is_complete
@@ -150,7 +151,7 @@ def _ran_out_of_memory(result: Result) -> bool:
     return "MemoryError" in message or "bad_alloc" in message
 
 
-def write_script(case: Case, result: Result, config: CheckConfig) -> tuple[str, str]:
+def write_script(case: AnyCase, result: Result, config: CheckConfig) -> tuple[str, str]:
     """Return (a script that reproduces ``result``, or empty; why there is none), see ``foldproof.repro.script``."""
     from foldproof.ir.base import ir_of
     from foldproof.repro.reproducer import CannotReproduce

@@ -22,7 +22,7 @@ def test_an_elementwise_kind_has_a_meaning_an_inverse_a_call_and_is_seen_through
     assert kind in elementwise._KINDS
     assert kind in preimage._BACKWARDS
     assert kind in build._CALLS
-    assert kind in COMPOSED or op_name(kind) in residual_pads._ELEMENTWISE
+    assert kind in COMPOSED or op_name(kind) in residual_pads.ELEMENTWISE
 
 
 @pytest.mark.parametrize("kind", sorted(set(STEP_KINDS) - NEVER_IN_CHAINS))

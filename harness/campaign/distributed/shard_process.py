@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from foldproof.campaign.distributed.shard_task import ShardTask
-    from foldproof.case import Case
+    from foldproof.case.any_case import AnyCase
     from foldproof.workers.pool import WorkerPool
 
 TICK_SECONDS = 0.5
@@ -116,7 +116,7 @@ def run_task(record: dict[str, Any], worker: str) -> dict[str, Any]:
     return {"shard": task.shard, "most": task.most, "cases": len(cases), **result}
 
 
-def _check_cases(cases: "list[Case]", pool: "WorkerPool", task: "ShardTask") -> dict[str, Any]:
+def _check_cases(cases: "list[AnyCase]", pool: "WorkerPool", task: "ShardTask") -> dict[str, Any]:
     from foldproof.campaign.campaign import split_batches
     from foldproof.campaign.digest import Digest
     from foldproof.campaign.summary import Summary

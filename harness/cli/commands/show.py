@@ -11,7 +11,7 @@ from foldproof.cli.options import CHECK_OPTIONS, config_from, setting_options
 from foldproof.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from foldproof.case import Case
+    from foldproof.case.any_case import AnyCase
     from foldproof.checking.config import CheckConfig
 
 
@@ -47,7 +47,7 @@ def show(script_path: Path | None, path: Path, **given: Any) -> None:
     sys.exit(0 if passed else 1)
 
 
-def _write_script(path: Path, case: "Case", script_path: Path, config: "CheckConfig") -> NoReturn:
+def _write_script(path: Path, case: "AnyCase", script_path: Path, config: "CheckConfig") -> NoReturn:
     """Check the case in a worker, which it may crash; exit with code 1 if the case fails."""
     from foldproof.checking.failures import Failure
     from foldproof.core.files import replace_file

@@ -57,6 +57,11 @@ def shape(dims: Dims, layout: str) -> tuple[int, ...]:
 
 
 def _make_params(case: Case) -> Params:
+    return {name: relax.Var(name, ty) for name, ty in parameter_types(case).items()}
+
+
+def parameter_types(case: Case) -> dict[str, relax.TensorType]:
+    """Return the types of the parameters of a case, by name and in order. Symbolic lengths are new variables."""
     symbolic = {letter: tirx.Var(letter.lower(), "int64") for letter in case.symbolic}
     lengths: dict[str, Any] = case.input_dims | symbolic
     types = {"x": relax.TensorType(shape(lengths, case.input_layout), case.dtype)}
@@ -66,28 +71,28 @@ def _make_params(case: Case) -> Params:
         if not place.step.constant:
             for name, values in constants(place).items():
                 types[place.parameter(name)] = relax.TensorType(values.shape, values.dtype.name)
-    return {name: relax.Var(name, ty) for name, ty in types.items()}
+    return types
 
 
 def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: bool) -> list[relax.Var]:
     data, weight = params["x"], params.get("w")
     if case.constant_weight:
-        weight = relax.const(inputs(case, case.fills[0], SEMANTICS)["w"], case.kernel_dtype)
+        weight = constant_weight(case)
     if case.input_stride > 1:
-        data = builder.emit(_read_strided(case, data), "strided")
+        data = builder.emit(read_strided(case, data), "strided")
     for place in case.producer_places:
-        data = builder.emit(_call_step(place, "", data, params), _variable_name(place))
+        data = builder.emit(call_step(place, "", data, params), variable_name(place))
     if not with_pad and all(sides == (0, 0) for sides in case.pad_widths.values()):
         padded = data
     elif case.pads_weight:
-        padded = weight = _emit_pad(builder, case, weight, case.weight_layout)
+        padded = weight = emit_pad(builder, case, weight, case.weight_layout)
     else:
-        padded = data = _emit_pad(builder, case, data, case.input_layout)
+        padded = data = emit_pad(builder, case, data, case.input_layout)
     results = []
     for place, after in zip(case.step_places, case.step_layouts[1:], strict=True):
-        data = builder.emit(_call_step(place, after, data, params), _variable_name(place))
+        data = builder.emit(call_step(place, after, data, params), variable_name(place))
         results.append(data)
-    outputs = [builder.emit(_call_consumer(case, data, weight), "result")]
+    outputs = [builder.emit(call_consumer(case, data, weight), "result")]
     for name in case.extra_outputs:
         if name == "read":
             outputs.append(builder.emit(relax.op.add(padded, padded), "read"))
@@ -96,7 +101,12 @@ def _emit(builder: relax.BlockBuilder, case: Case, params: Params, *, with_pad: 
     return outputs
 
 
-def _read_strided(case: Case, data: relax.Expr) -> relax.Expr:
+def constant_weight(case: Case) -> relax.Expr:
+    """Return the weight of a case as a constant."""
+    return relax.const(inputs(case, case.fills[0], SEMANTICS)["w"], case.kernel_dtype)
+
+
+def read_strided(case: Case, data: relax.Expr) -> relax.Expr:
     """Return every so many elements of the spatial axes: a symbolic length becomes an expression."""
     axes = [i for i, letter in enumerate(case.input_layout) if letter in case.spec.spatial]
     ends = [data.ty.shape.values[i] for i in axes]
@@ -108,7 +118,8 @@ def _read_strided(case: Case, data: relax.Expr) -> relax.Expr:
 _TOPI = {"reflect": topi.nn.reflect_pad, "replicate": topi.nn.replicate_pad, "circular": topi.nn.circular_pad}
 
 
-def _emit_pad(builder: relax.BlockBuilder, case: Case, operand: relax.Expr, layout: str) -> relax.Var:
+def emit_pad(builder: Any, case: Case, operand: relax.Expr, layout: str) -> relax.Var:
+    """Emit the pad of a case: ``builder`` has ``emit`` and ``emit_te``."""
     sides = [case.pad_widths.get(letter, (0, 0)) for letter in layout]
     pad = case.pad
     if pad.form == "op":
@@ -123,21 +134,20 @@ def _emit_pad(builder: relax.BlockBuilder, case: Case, operand: relax.Expr, layo
 # --- steps --------------------------------------------------------------------------------------------
 
 
-def _call_step(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+def call_step(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     """Return the call of a step. ``after`` is the layout of the result of a structural step."""
     return _CALLS[place.step.kind](place, after, data, params)
 
 
-def _variable_name(place: Place) -> str:
+def variable_name(place: Place) -> str:
+    """Return the name of the variable that a step is bound to."""
     kind = place.step.kind
     return kind + "d" if kind in QUANTIZING else kind
 
 
 def _make_parameters(place: Place, params: Params) -> list[relax.Expr]:
-    values = constants(place)
-    if place.step.constant:
-        return [relax.const(array, array.dtype.name) for array in values.values()]
-    return [params[place.parameter(name)] for name in values]
+    values = {place.parameter(name): array for name, array in constants(place).items()}
+    return [params[name] if name in params else relax.const(array, array.dtype.name) for name, array in values.items()]
 
 
 def _call_quantizing(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
@@ -277,7 +287,8 @@ _CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
 # --- the consumer -------------------------------------------------------------------------------------
 
 
-def _call_consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.Expr:
+def call_consumer(case: Case, data: relax.Expr, weight: relax.Expr | None) -> relax.Expr:
+    """Return the call of the consumer."""
     op = getattr(relax.op.nn, case.op)
     axes = case.axes
     attributes: dict[str, Any] = {

@@ -5,14 +5,17 @@ from typing import Any
 
 import tvm
 
-from foldproof.case import Case
-from foldproof.ir.base import FAST, KnownIssue, Program, ResidualPads
+from foldproof.case.any_case import AnyCase
+from foldproof.case.graph import Graph
+from foldproof.ir.base import FAST, KnownIssue, Program, ResidualPads, StructureChange
 from foldproof.ir.relax import module as modules
 from foldproof.ir.relax.build import MAIN, build
+from foldproof.ir.relax.build_graph import build_graph
 from foldproof.ir.relax.known_issues import KNOWN_ISSUES
-from foldproof.ir.relax.residual_pads import count_channel_pads, count_identity_pads, count_padded_operands
+from foldproof.ir.relax.residual_pads import count_channel_pads, count_identity_pads, find_padded_consumers
 from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.source import print_script
+from foldproof.ir.relax.structure import find_structure_change
 from foldproof.ir.relax.supported import supported
 from foldproof.ir.relax.targets import Target, compile_batch, parse_target
 from foldproof.oracle.semantics import Semantics
@@ -27,11 +30,11 @@ class Relax:
     known_issues: Sequence[KnownIssue] = KNOWN_ISSUES
     script_writer: str = "foldproof.repro.script:write_script"
 
-    def supported(self, case: Case) -> str:
-        return supported(case)
+    def supported(self, case: AnyCase) -> str:
+        return next(filter(None, map(supported, case.cases)), "")
 
-    def build(self, case: Case, *, with_pad: bool = True) -> tvm.IRModule:
-        return build(case, with_pad=with_pad)
+    def build(self, case: AnyCase, *, with_pad: bool = True) -> tvm.IRModule:
+        return build_graph(case) if isinstance(case, Graph) else build(case, with_pad=with_pad)
 
     def is_module(self, value: Any) -> bool:
         return isinstance(value, tvm.IRModule)
@@ -57,9 +60,15 @@ class Relax:
     def return_type(self, module: tvm.IRModule) -> Any:
         return module[MAIN].ret_ty
 
+    def find_structure_change(
+        self, before: tvm.IRModule, after: tvm.IRModule, *, copies: int
+    ) -> StructureChange | None:
+        return find_structure_change(before, after, copies=copies)
+
     def residual_pads(self, module: tvm.IRModule) -> ResidualPads:
         identity = count_identity_pads(module)
-        return ResidualPads(foldable=count_padded_operands(module) + identity, identity=identity)
+        consumers = find_padded_consumers(module)
+        return ResidualPads(foldable=len(consumers) + identity, identity=identity, consumers=consumers)
 
     def channel_pads(self, module: tvm.IRModule) -> int:
         return count_channel_pads(module)

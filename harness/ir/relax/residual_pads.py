@@ -15,12 +15,15 @@ from foldproof.ir.relax.module import Module, bindings, same
 
 _PAD, _CALL_TIR, _RESHAPE = "relax.nn.pad", "relax.call_tir", "relax.reshape"
 _PERMUTE, _EXPAND, _SQUEEZE = "relax.permute_dims", "relax.expand_dims", "relax.squeeze"
+PADS = (_PAD,)
+"""Ops that pad."""
+
 _CONSUMERS = ("relax.nn.conv", "relax.nn.max_pool", "relax.nn.avg_pool")
 _NO_SPATIAL = "NCOI"
 
 _SLICES = ("relax.strided_slice", "relax.take")
 
-_ELEMENTWISE = {
+ELEMENTWISE = {
     *(f"relax.{name}" for name in ("negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")),
     *(f"relax.{name}" for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "clip", "astype")),
     *(f"relax.{name}" for name in ("quantize", "dequantize", "nn.relu", "nn.leakyrelu")),
@@ -39,21 +42,27 @@ def count_residual_pads(module: Module) -> int:
 
 def count_padded_operands(module: Module) -> int:
     """Count the operands of convolutions and pools that are after a pad of a spatial axis."""
-    return _count_padded_operands(module, _spatial_operands)
+    return len(find_padded_consumers(module))
+
+
+def find_padded_consumers(module: Module) -> tuple[str, ...]:
+    """Return the op of each convolution or pool with an operand after a pad of a spatial axis, for each operand."""
+    return _find_padded_consumers(module, _spatial_operands)
 
 
 def count_channel_pads(module: Module) -> int:
     """Count the convolutions whose data is after a pad of its channels."""
-    return _count_padded_operands(module, _channel_operand)
+    return len(_find_padded_consumers(module, _channel_operand))
 
 
-def _count_padded_operands(module: Module, operands: Operands) -> int:
-    count = 0
+def _find_padded_consumers(module: Module, operands: Operands) -> tuple[str, ...]:
+    found = []
     for function in _functions(module):
         values = {binding.var: binding.value for binding in bindings(function.body)}
         for value in values.values():
-            count += sum(_is_padded(module, operand, axes, values) for operand, axes in operands(value))
-    return count
+            padded = (_is_padded(module, operand, axes, values) for operand, axes in operands(value))
+            found += [_op_name(value).rpartition(".")[2] for is_padded in padded if is_padded]
+    return tuple(found)
 
 
 def count_identity_pads(module: Module) -> int:
@@ -133,6 +142,13 @@ def _find_pad_block(module: Module, call: Any) -> Any:
     return node if str(node.name_hint).endswith("PadInput") else None
 
 
+def is_pad_kernel(module: Module, call: Any) -> bool:
+    """Whether a call is a ``call_tir`` of a PrimFunc that pads."""
+    return (
+        _op_name(call) == _CALL_TIR and call.args[0] in module.functions and _find_pad_block(module, call) is not None
+    )
+
+
 def _takes_one_tensor(call: Any) -> bool:
     return [isinstance(field.ty, relax.TensorType) for field in call.args[1].fields].count(True) == 1
 
@@ -170,7 +186,7 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
     if isinstance(value, relax.TupleGetItem):
         split: Any = values.get(value.tuple_value)
         return (split.args[0], axes) if _op_name(split) == "relax.split" else (None, frozenset())
-    if name in _ELEMENTWISE:
+    if name in ELEMENTWISE:
         return _find_computed_operand(value, values), axes
     moves = {_PERMUTE: _undo_permute, _EXPAND: _undo_expand, _SQUEEZE: _undo_squeeze, _RESHAPE: _undo_reshape}
     return (value.args[0], moves[name](value, axes)) if name in moves else (None, frozenset())
@@ -200,7 +216,7 @@ def _find_computed(operands: Any, call: Any, values: Values) -> Any:
 
 def _find_origin(operand: Any, values: Values) -> Any:
     """Return the first tensor that is not the result of an elementwise op, None if it is not known."""
-    while operand in values and _op_name(values[operand]) in _ELEMENTWISE:
+    while operand in values and _op_name(values[operand]) in ELEMENTWISE:
         operand = _find_computed_operand(values[operand], values)
     return operand
 
