@@ -4,6 +4,8 @@ import os
 
 import hypothesis
 from hypothesis import HealthCheck
+from tests.support.commands import here  # noqa: F401, a fixture
+from tests.support.warm_workers import warm_workers  # noqa: F401, a fixture
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
