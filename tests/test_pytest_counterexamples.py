@@ -6,6 +6,8 @@ import sys
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from tests.support.projects import run_apart
+from tests.support.projects import run_here as run
 
 import foldproof
 from foldproof import Failure, check, shrink, strategies
@@ -82,10 +84,6 @@ def project(pytester):
     return pytester
 
 
-def run(project, *args):
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=200)
-
-
 def saved(project, folder="foldproof-corpus"):
     return sorted((project.path / folder).glob("*.case.json"))
 
@@ -94,7 +92,7 @@ def saved(project, folder="foldproof-corpus"):
 
 
 def test_a_counterexample_is_described_in_a_few_lines_saved_and_replayed(project):
-    result = run(project, "-k", "test_fails")
+    result = run_apart(project, "-k", "test_fails")
     result.assert_outcomes(failed=1, deselected=4)
     [path] = saved(project)
     result.stdout.fnmatch_lines(
@@ -173,7 +171,7 @@ def test_a_counterexample_is_saved_where_the_user_says(ini, folder, line, projec
 
 @pytest.mark.slow
 def test_a_slow_pass_meets_no_deadline_and_other_tests_keep_their_settings(project):
-    run(project, "-k", "test_is_slow or business").assert_outcomes(passed=2, deselected=3)
+    run_apart(project, "-k", "test_is_slow or business").assert_outcomes(passed=2, deselected=3)
 
 
 def test_the_defaults_of_hypothesis_are_replaced_and_what_a_user_chose_stays():

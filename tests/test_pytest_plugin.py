@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from tests.support.projects import run_apart
+from tests.support.projects import run_here as run
 from tests.support.snapshots import assert_message, scrub
 
 pytest_plugins = ["pytester"]
@@ -50,10 +52,6 @@ def project(pytester):
     return pytester
 
 
-def run(project, *args):
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=120)
-
-
 def line_of(lines, part, project):
     """The first line with a part, without its mark and what differs from run to run."""
     line = next(line for line in lines if part in line)
@@ -61,14 +59,14 @@ def line_of(lines, part, project):
 
 
 def test_case_files_are_tests(project):
-    result = run(project, "-v")
+    result = run_apart(project, "-v")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*good.case.json::good PASSED*"])
 
 
 def test_case_files_run_under_xdist(project):
     (project.path / "second.case.json").write_text(GOOD.replace("[1, 0]", "[0, 1]"))
-    run(project, "-n", "2").assert_outcomes(passed=2)
+    run_apart(project, "-n", "2").assert_outcomes(passed=2)
 
 
 def test_a_failing_case_shows_the_sentence_the_case_and_how_to_replay_it(project):

@@ -15,11 +15,12 @@ import numpy as np
 from foldproof.checking.failures import Failure
 from foldproof.ir.base import IR, KnownIssue, find_known_issue
 from foldproof.oracle import legality as legality_oracle
+from foldproof.oracle.compare import overlap
 from foldproof.oracle.error_bounds import Reference
 from foldproof.oracle.fills import inputs, parameters
 from foldproof.oracle.legality import Legality
 from foldproof.oracle.option_legality import PassOptions, find_unused_option
-from foldproof.oracle.reference import outputs
+from foldproof.oracle.reference import outputs, reference
 
 Arrays = dict[str, np.ndarray]
 
@@ -83,8 +84,19 @@ class Evidence:
 
     @cached_property
     def legal_folds(self) -> tuple[Any, ...]:
-        """The folds that mean the same as the case."""
-        return legality_oracle.legal_folds(self.case, self.ir.semantics)
+        """The folds that mean the same as the case, on the inputs of its own fills too."""
+        folds = legality_oracle.legal_folds(self.case, self.ir.semantics)
+        return tuple(folded for folded in folds if self._agrees_on_all_fills(folded))
+
+    def _agrees_on_all_fills(self, folded: Any) -> bool:
+        """Whether the reference of a fold may equal that of the case on every fill: both within their bounds.
+
+        Adversarial inputs are few. A fold that differs on the inputs at hand is not legal, whatever they showed.
+        """
+        pairs = (
+            (self.reference[fill][0], reference(folded, self.inputs[fill], self.ir.semantics)) for fill in self.inputs
+        )
+        return all(overlap(want, got) for want, got in pairs)
 
     @cached_property
     def is_unproved_copy(self) -> bool:

@@ -5,7 +5,7 @@ leaves unspecified.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -54,6 +54,12 @@ def within(got: Array, want: Reference, *, any_dtype: bool = False) -> Differenc
             distance = np.abs(got.astype(np.float64) - want.value.astype(np.float64))
         right |= (want.bound > 0) & (distance <= want.bound)
     return _describe_values(got, want.value, ~right & want.defined, want.bound)
+
+
+def overlap(one: Reference, other: Reference) -> bool:
+    """Return whether one result can be right for two references, in every element that both define."""
+    bound, defined = one.bound + other.bound, one.defined & other.defined
+    return within(one.value, replace(other, bound=bound, defined=defined)) is None
 
 
 def _compare_types(got: Array, want: Array, *, any_dtype: bool) -> Difference | None:

@@ -42,10 +42,10 @@ def recorded(name, tmp_path, lines=None):
     return folder
 
 
-def resume(folder, *args):
-    command = [sys.executable, "-m", "foldproof", "fuzz", "--resume", folder, "--no-save", "--workers", "1"]
+def resume(here, folder, *args):
+    command = ["fuzz", "--resume", folder, "--no-save", "--workers", "1"]
     command += ["--shrink-time", "3s", "--json", folder / "log", *args]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    run = here(*command, cwd=folder)
     return run, json.loads((folder / "log").read_text().splitlines()[-1])
 
 
@@ -100,8 +100,8 @@ def test_lines_after_a_format_line_have_its_format(tmp_path):
         assert "legal where specified" in journal.shards[0]["legality"]
 
 
-def test_a_finished_campaign_of_format_1_is_reported_again(tmp_path):
-    run, summary = resume(recorded("failures", tmp_path))
+def test_a_finished_campaign_of_format_1_is_reported_again(tmp_path, here):
+    run, summary = resume(here, recorded("failures", tmp_path))
     assert run.returncode == 1, run.stdout + run.stderr
     assert_numbers_of("failures", summary)
     assert all(failure["minimal"] for failure in summary["failures"])
@@ -124,7 +124,7 @@ def total(shards, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["passes", "failures"])
-def test_a_campaign_of_format_1_that_was_interrupted_goes_on_with_the_shards_that_it_lacks(name, tmp_path):
+def test_a_campaign_of_format_1_that_was_interrupted_goes_on_with_the_shards_that_it_lacks(name, tmp_path, here):
     folder = recorded(name, tmp_path, lines=2)
     with Journal.resume(folder, versions()) as journal:
         [first] = journal.shards
@@ -133,12 +133,12 @@ def test_a_campaign_of_format_1_that_was_interrupted_goes_on_with_the_shards_tha
     with Journal.resume(tmp_path / "whole", versions()) as journal:
         expected = [first, *(shard for shard in journal.shards if shard["shard"] != first["shard"])]
     assert len(expected) > 1
-    run, summary = resume(folder)
+    run, summary = resume(here, folder)
     assert run.returncode == (1 if name == "failures" else 0), run.stdout + run.stderr
     assert 0 < summary["resumed"] < summary["executed"]
     for count in (*NUMBERS, *COUNTS):
         assert summary[count] == total(expected, count), count
-    again, same = resume(folder)
+    again, same = resume(here, folder)
     assert again.returncode == run.returncode
     assert {count: same[count] for count in NUMBERS} == {count: summary[count] for count in NUMBERS}
     assert same["resumed"] == same["executed"]

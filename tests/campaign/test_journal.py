@@ -169,33 +169,33 @@ def test_a_campaign_that_was_killed_ends_with_the_numbers_of_one_that_was_not(fo
     assert last_line(tmp_path / "again")["resumed"] == last_line(tmp_path / "whole")["executed"]
 
 
-def test_a_journal_decides_what_the_campaign_is(tmp_path):
+def test_a_journal_decides_what_the_campaign_is(tmp_path, here):
     small = ("--ops", "max_pool1d", "--examples", 12, "--workers", 1, "--no-save")
-    assert fuzz(*small, "--seed", 4, "--journal", "kept", cwd=tmp_path).returncode == 0
+    assert here("fuzz", *small, "--seed", 4, "--journal", "kept", cwd=tmp_path).returncode == 0
     before = (tmp_path / "kept" / JOURNAL).read_bytes()
     given = {
         "--seed": (5, "--seed is 4 in the campaign, but 5 was given"),
         "--ops": ("conv1d", "--ops is max_pool1d in"),
     }
     for option, (value, message) in given.items():
-        other = fuzz("--resume", "kept", option, value, cwd=tmp_path)
+        other = here("fuzz", "--resume", "kept", option, value, cwd=tmp_path)
         assert other.returncode == 2
         assert message in other.stderr
-    twice = fuzz("--resume", "kept", "--journal", "other", cwd=tmp_path)
+    twice = here("fuzz", "--resume", "kept", "--journal", "other", cwd=tmp_path)
     assert (twice.returncode, twice.stderr.count("\n")) == (2, 1)
     assert (tmp_path / "kept" / JOURNAL).read_bytes() == before
-    more = fuzz("--resume", "kept", "--examples", 20, "--json", "log", cwd=tmp_path)
+    more = here("fuzz", "--resume", "kept", "--examples", 20, "--json", "log", cwd=tmp_path)
     assert more.returncode == 0, more.stderr
     assert last_line(tmp_path / "log")["executed"] > last_line(tmp_path / "log")["resumed"] > 0
 
 
 @pytest.mark.slow
-def test_known_failures_keep_a_campaign_green_and_are_reported_when_they_pass(tmp_path):
+def test_known_failures_keep_a_campaign_green_and_are_reported_when_they_pass(tmp_path, here):
     wrong = ("--pass", "foldproof.mutants:begin_end_swapped")
     campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")
-    assert fuzz(*campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
+    assert here("fuzz", *campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
     gone = save_entry(tmp_path / "found", Entry(case=CASE, found={"failure": "Miscompile/max_pool/values"}))
-    green = fuzz(*campaign, "--known", "found", "--json", "log", "--corpus", "new", cwd=tmp_path)
+    green = here("fuzz", *campaign, "--known", "found", "--json", "log", "--corpus", "new", cwd=tmp_path)
     assert green.returncode == 0, green.stdout + green.stderr
     summary = last_line(tmp_path / "log")
     assert summary["failures"] == []
@@ -205,9 +205,9 @@ def test_known_failures_keep_a_campaign_green_and_are_reported_when_they_pass(tm
     assert not any((tmp_path / "new").iterdir())
 
 
-def test_a_case_without_a_failure_is_no_known_failure(tmp_path):
+def test_a_case_without_a_failure_is_no_known_failure(tmp_path, here):
     save_entry(tmp_path / "found", Entry(case=CASE))
-    refused = fuzz("--known", "found", "--examples", 5, cwd=tmp_path)
+    refused = here("fuzz", "--known", "found", "--examples", 5, cwd=tmp_path)
     assert refused.returncode == 2
     assert "records no failure" in refused.stderr
 

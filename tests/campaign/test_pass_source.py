@@ -1,7 +1,6 @@
 """A resumed campaign notices that its pass changed."""
 
 import json
-import subprocess
 import sys
 
 import pytest
@@ -62,16 +61,11 @@ def test_what_is_not_there_has_no_source():
     assert find_source("nowhere.at.all:fold") == {}
 
 
-def fuzz(*args, cwd):
-    command = [sys.executable, "-m", "foldproof", "fuzz", *map(str, args)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
-
-
 @pytest.mark.slow
-def test_a_campaign_whose_pass_changed_is_resumed_with_anyway_only(project):
+def test_a_campaign_whose_pass_changed_is_resumed_with_anyway_only(project, here):
     begin = ("--pass", "trialmod:fold", "--ops", "conv1d", "--examples", 6, "--seed", 1, "--workers", 1, "--no-save")
     again = ("--resume", "night", "--workers", 1, "--no-save")
-    first = fuzz(*begin, "--journal", "night", "--json", "first", cwd=project)
+    first = here("fuzz", *begin, "--journal", "night", "--json", "first", cwd=project)
     assert first.returncode == 0, first.stdout + first.stderr
     recorded = json.loads((project / "first").read_text().splitlines()[0])["pass_source"]
     assert list(recorded["files"]) == ["trialmod.py"]
@@ -80,36 +74,36 @@ def test_a_campaign_whose_pass_changed_is_resumed_with_anyway_only(project):
 
     (project / "trialmod.py").write_text("def fold(mod):\n    return mod.clone()\n")
     before = journal.read_bytes()
-    refused = fuzz(*again, cwd=project)
+    refused = here("fuzz", *again, cwd=project)
     assert refused.returncode == 2
     [line] = refused.stderr.splitlines()
     assert line.startswith("foldproof: --resume night: the pass is not the one of the campaign: trialmod.py changed; ")
     assert journal.read_bytes() == before
 
-    mixed = fuzz(*again, "--anyway", "--json", "mixed", cwd=project)
+    mixed = here("fuzz", *again, "--anyway", "--json", "mixed", cwd=project)
     words = "the pass changed during the campaign, so its counts are of several passes: trialmod.py changed"
     assert mixed.returncode == 0, mixed.stdout + mixed.stderr
     assert words in mixed.stdout
     assert json.loads((project / "mixed").read_text().splitlines()[0])["pass_changed"] == words
-    later = fuzz(*again, cwd=project)
+    later = here("fuzz", *again, cwd=project)
     assert later.returncode == 0, later.stdout + later.stderr
     assert words in later.stdout
 
 
-def test_a_journal_without_a_digest_is_resumed_with_a_notice(project):
+def test_a_journal_without_a_digest_is_resumed_with_a_notice(project, here):
     begin = ("--ops", "conv1d", "--examples", 3, "--seed", 1, "--workers", 1, "--no-save")
-    assert fuzz(*begin, "--journal", "night", cwd=project).returncode == 0
+    assert here("fuzz", *begin, "--journal", "night", cwd=project).returncode == 0
     start, *rest = (project / "night" / JOURNAL).read_text().splitlines()
     start = json.loads(start)
     del start["pass_source"]
     (project / "night" / JOURNAL).write_text("\n".join([json.dumps(start), *rest, ""]))
-    resumed = fuzz("--resume", "night", "--workers", 1, "--no-save", cwd=project)
+    resumed = here("fuzz", "--resume", "night", "--workers", 1, "--no-save", cwd=project)
     assert resumed.returncode == 0
     assert "the journal has no digest of the pass" in resumed.stderr
 
 
-def test_anyway_needs_resume(project):
-    refused = fuzz("--anyway", cwd=project)
+def test_anyway_needs_resume(project, here):
+    refused = here("fuzz", "--anyway", cwd=project)
     assert (refused.returncode, refused.stderr) == (
         2,
         "foldproof: --anyway continues a campaign whose pass changed; add --resume DIR\n",

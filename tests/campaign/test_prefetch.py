@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def pool(folder, monkeypatch):
+def pool(folder, monkeypatch, warm_workers):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     with WorkerPool(CheckConfig(), 2) as made:

@@ -13,7 +13,6 @@ from tests.support.snapshots import assert_entries, assert_message
 
 from foldproof.case import Case
 from foldproof.case.filters import CaseFilter
-from foldproof.cli.main import main
 
 TRIVIAL = '{"foldproof": 1, "case": {"format": 1, "op": "conv1d", "axes": [{"pad": [1, 0]}]}}'
 
@@ -126,6 +125,8 @@ def refused(run):
 
 MESSAGES = "cli-messages"
 
+DRAWS_FOR_LONG = "fuzz --examples 1 --no-save --ops conv1d --only-cases 'groups == 77'"
+
 BAD = [
     "fuzz --ops conv2d,conv9d",
     "fuzz --ops ''",
@@ -160,7 +161,7 @@ BAD = [
     "fuzz --only-cases 'dtyp == int8'",
     "fuzz --only-cases 'op in conv1d,conv9d'",
     "fuzz --only-cases 'family == conv' --ops max_pool1d",
-    "fuzz --examples 1 --no-save --ops conv1d --only-cases 'groups == 77'",
+    DRAWS_FOR_LONG,
     "fuzz --strategy passes:NUMBER",
     "fuzz --strategy passes:raising",
     "fuzz --strategy passes:numbers",
@@ -193,30 +194,13 @@ BAD = [
 ]
 
 
-@pytest.fixture
-def foldproof_here(folder, monkeypatch, capfd):
-    """Runs the command in this process, as a new one takes a second to start: for what ends before it checks a case."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
-    before = set(sys.modules)
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["foldproof", *args])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return subprocess.CompletedProcess(args, ended.value.code, *capfd.readouterr())
-
-    yield run
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and Path(sys.modules[name].__file__).is_relative_to(folder):
-            del sys.modules[name]
-
-
-@pytest.mark.parametrize("line", BAD)
-def test_bad_input_is_refused_in_one_line(line, folder, foldproof_here):
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[pytest.mark.slow] if line == DRAWS_FOR_LONG else []) for line in BAD]
+)
+def test_bad_input_is_refused_in_one_line(line, folder, here):
     (folder / "empty").mkdir()
     (folder / "exits.py").write_text("raise SystemExit(0)")
-    message = refused(foldproof_here(*shlex.split(line)))
+    message = refused(here(*shlex.split(line), cwd=folder))
     message = re.sub(r" \(?Did you mean.*", "", message)  # depends on the version of click
     if "conv9d" in line and "mutants" in line:
         message = message.partition("; expected one of ")[0] + "; expected one of ..."
@@ -240,9 +224,9 @@ MALFORMED = {
 
 @pytest.mark.parametrize("what", MALFORMED)
 @pytest.mark.parametrize("command", ["replay", "show"])
-def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, what, folder, foldproof_here):
+def test_a_malformed_file_is_refused_in_one_line_that_names_it(command, what, folder, here):
     (folder / "bad.case.json").write_text(MALFORMED[what])
-    line = refused(foldproof_here(command, "bad.case.json"))
+    line = refused(here(command, "bad.case.json", cwd=folder))
     assert line.startswith("foldproof: bad.case.json: ")
     assert_message(MESSAGES, f"{what} in bad.case.json", line)
 
@@ -259,8 +243,8 @@ def test_every_message_is_compared():
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="needs a folder that even root cannot write")
-def test_an_unwritable_corpus_folder_is_refused_before_anything_runs(folder):
-    line = refused(foldproof("fuzz", "--examples", 1, "--corpus", "/proc/found", cwd=folder))
+def test_an_unwritable_corpus_folder_is_refused_before_anything_runs(folder, here):
+    line = refused(here("fuzz", "--examples", 1, "--corpus", "/proc/found", cwd=folder))
     assert line.startswith("foldproof: corpus folder /proc/found: cannot be written: ")
 
 
@@ -294,9 +278,9 @@ def test_the_same_seed_gives_the_same_summary(folder):
 
 
 @pytest.mark.slow
-def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder):
+def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder, here):
     budget = ["--examples", 8, "--seed", 0, "--ops", "conv1d", "--no-save", "--workers", 1, "--json", "log"]
-    run = foldproof("fuzz", "--sample", "100%", *budget, cwd=folder)
+    run = here("fuzz", "--sample", "100%", *budget, cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     start, summary = map(json.loads, (folder / "log").read_text().splitlines())
     assert (start["pipeline"], start["sample"]) == ("fast", 1.0)
@@ -305,16 +289,16 @@ def test_a_sample_of_the_cases_is_run_by_both_pipelines_and_counted(folder):
     assert f"run by both pipelines {summary['sampled']} cases: the same bits" in " ".join(run.stdout.split())
 
 
-def test_where_the_fast_pipeline_cannot_run_the_default_one_is_used_with_a_notice(folder):
-    run = foldproof("replay", "trivial.case.json", "--target", "c", cwd=folder)
+def test_where_the_fast_pipeline_cannot_run_the_default_one_is_used_with_a_notice(folder, here):
+    run = here("replay", "trivial.case.json", "--target", "c", cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == "foldproof: the fast pipeline is for llvm, not for c: using the default one\n"
 
 
 @pytest.mark.slow
-def test_the_replay_line_names_the_pipeline_if_it_is_not_the_usual_one(folder):
+def test_the_replay_line_names_the_pipeline_if_it_is_not_the_usual_one(folder, here):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--pipeline", "default"]
-    run = foldproof("fuzz", "--pass", "passes:raises", *budget, cwd=folder)
+    run = here("fuzz", "--pass", "passes:raises", *budget, cwd=folder)
     assert "--pass passes:raises --pipeline default" in run.stdout
 
 
@@ -328,17 +312,17 @@ def test_a_time_budget_ends_the_campaign(folder):
 
 
 @pytest.mark.parametrize("kind", ["changes_nothing", "function_of_a_module", "factory", "chatters"])
-def test_a_pass_a_factory_and_a_function_are_accepted(kind, folder):
+def test_a_pass_a_factory_and_a_function_are_accepted(kind, folder, here):
     budget = ["--examples", 6, "--seed", 0, "--ops", "conv1d", "--no-save", "--workers", 1]
-    run = foldproof("fuzz", "--pass", f"passes:{kind}", *budget, cwd=folder)
+    run = here("fuzz", "--pass", f"passes:{kind}", *budget, cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "garbage" not in run.stdout
 
 
 @pytest.mark.slow
-def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
+def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder, here):
     budget = ["--examples", 40, "--seed", 0, "--ops", "conv1d", "--workers", 1]
-    run = foldproof("fuzz", "--pass", "passes:changes_nothing", *budget, "--complete", cwd=folder)
+    run = here("fuzz", "--pass", "passes:changes_nothing", *budget, "--complete", cwd=folder)
     assert run.returncode == 1
     assert "MissedFold/conv/pad left" in run.stdout
     assert "--pass passes:changes_nothing --complete" in run.stdout
@@ -353,9 +337,9 @@ def test_a_pass_that_folds_nothing_is_sound_but_not_complete(folder):
         ("exits", "the pass raised SystemExit: 0"),
     ],
 )
-def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, message, folder):
+def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, message, folder, here):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first"]
-    run = foldproof("fuzz", "--pass", f"passes:{name}", *budget, cwd=folder)
+    run = here("fuzz", "--pass", f"passes:{name}", *budget, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
     assert "CompileError/conv/pass" in run.stdout
@@ -364,23 +348,23 @@ def test_a_pass_that_raises_or_returns_no_module_is_a_defect_with_a_case(name, m
     assert f"foldproof replay foldproof-corpus/{path.name} --pass passes:{name}" in run.stdout
 
 
-def test_failures_are_not_saved_into_a_folder_of_tests_unless_asked(folder):
+def test_failures_are_not_saved_into_a_folder_of_tests_unless_asked(folder, here):
     (folder / "pytest.ini").write_text("[pytest]\nfoldproof_corpus = foldproof-corpus\n")
     budget = ["--pass", "passes:raises", "--examples", 1, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--no-shrink"]
-    run = foldproof("fuzz", *budget, cwd=folder)
+    run = here("fuzz", *budget, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     assert_message(MESSAGES, "saved elsewhere", run.stderr.strip())
     assert [path.parent.name for path in folder.rglob("conv1d-*.case.json")] == ["foldproof-found"]
-    run = foldproof("fuzz", *budget, "--corpus", "foldproof-corpus", cwd=folder)
+    run = here("fuzz", *budget, "--corpus", "foldproof-corpus", cwd=folder)
     assert (run.returncode, run.stderr) == (1, "")
     assert len(list((folder / "foldproof-corpus").glob("conv1d-*.case.json"))) == 1
 
 
-def test_a_filter_holds_for_what_is_drawn_shrunk_and_explained(folder):
+def test_a_filter_holds_for_what_is_drawn_shrunk_and_explained(folder, here):
     """Outside the filter, too, every case fails."""
     only = "op == conv2d and max_kernel >= 2 and dtype in float64,int8"
     budget = ["--pass", "passes:raises", "--examples", 12, "--seed", 0, "--workers", 1]
-    run = foldproof("fuzz", *budget, "--only-cases", only, "--json", "log", "--no-save", cwd=folder)
+    run = here("fuzz", *budget, "--only-cases", only, "--json", "log", "--no-save", cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
     start, summary = lines[0], lines[-1]
@@ -394,9 +378,9 @@ def test_a_filter_holds_for_what_is_drawn_shrunk_and_explained(folder):
 
 
 @pytest.mark.parametrize("option", [("--no-shrink",), ("--shrink-time", 0)])
-def test_without_shrinking_a_failure_is_saved_as_it_was_found(option, folder):
+def test_without_shrinking_a_failure_is_saved_as_it_was_found(option, folder, here):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--json", "log"]
-    run = foldproof("fuzz", "--pass", "passes:raises", *budget, *option, cwd=folder)
+    run = here("fuzz", "--pass", "passes:raises", *budget, *option, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     summary = json.loads((folder / "log").read_text().splitlines()[-1])
     [found] = summary["failures"]
@@ -407,9 +391,9 @@ def test_without_shrinking_a_failure_is_saved_as_it_was_found(option, folder):
     assert re.search(r"^time: start [\d.]+ s, draw and check [\d.]+ s", run.stdout, flags=re.MULTILINE)
 
 
-def test_a_pass_that_interrupts_is_reported_and_not_taken_for_the_user(folder):
+def test_a_pass_that_interrupts_is_reported_and_not_taken_for_the_user(folder, here):
     budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--first", "--no-save"]
-    run = foldproof("fuzz", "--pass", "passes:interrupts", *budget, cwd=folder)
+    run = here("fuzz", "--pass", "passes:interrupts", *budget, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "HarnessError/conv/KeyboardInterrupt" in run.stdout
 
@@ -420,9 +404,9 @@ def test_a_campaign_that_saves_nothing_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_bundled_pass_is_held_to_completeness_however_it_is_named(folder):
+def test_the_bundled_pass_is_held_to_completeness_however_it_is_named(folder, here):
     budget = ["--examples", 5, "--seed", 0, "--ops", "conv1d", "--no-save", "--json", "log"]
-    foldproof("fuzz", "--pass", "foldproof:FoldExplicitPadding", *budget, cwd=folder)
+    here("fuzz", "--pass", "foldproof:FoldExplicitPadding", *budget, cwd=folder)
     assert json.loads((folder / "log").read_text().splitlines()[0])["complete"] is True
 
 
@@ -443,10 +427,10 @@ def test_replay_of_a_good_case_prints_ok(folder):
     assert run.stdout == "ok      trivial.case.json: folded\n"
 
 
-def test_replay_reports_an_expectation_that_is_not_met(folder):
+def test_replay_reports_an_expectation_that_is_not_met(folder, here):
     text = TRIVIAL.replace('"case"', '"expect": {"refused": "value"}, "case"', 1)
     (folder / "other.case.json").write_text(text)
-    run = foldproof("replay", ".", cwd=folder)
+    run = here("replay", ".", cwd=folder)
     assert run.returncode == 1
     assert "FAILED  other.case.json: expected refused 'value', but got none" in run.stdout
     assert "2 cases, 1 failed" in run.stdout
@@ -461,19 +445,19 @@ def test_show_prints_both_modules_the_reason_and_the_verdict(folder):
     assert "folding the pad into the padding is legal; the pass made that fold" in run.stdout
 
 
-def test_shrink_needs_no_seed(folder):
+def test_shrink_needs_no_seed(folder, here):
     case = (
         '{"foldproof": 1, "case": {"format": 1, "op": "conv2d", "axes": [{"size": 4, "pad": [2, 1], "kernel": 2}, {}]}}'
     )
     (folder / "large.case.json").write_text(case)
-    run = foldproof("shrink", "large.case.json", "--pass", "passes:raises", "--workers", 1, cwd=folder)
+    run = here("shrink", "large.case.json", "--pass", "passes:raises", "--workers", 1, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "Case(op='conv1d', axes=(Axis(),))" in run.stdout
     assert "1-minimal" in run.stdout
 
 
-def test_shrink_of_a_good_case_reports_that_it_does_not_fail(folder):
-    run = foldproof("shrink", "trivial.case.json", "--workers", 1, cwd=folder)
+def test_shrink_of_a_good_case_reports_that_it_does_not_fail(folder, here):
+    run = here("shrink", "trivial.case.json", "--workers", 1, cwd=folder)
     assert run.returncode == 0
     assert "does not fail" in run.stdout
 

@@ -26,12 +26,16 @@ Draft202012Validator.check_schema(SCHEMA)
 VALID = Draft202012Validator(SCHEMA)
 
 
-def fuzz(folder, *options):
-    command = [sys.executable, "-m", "foldproof", "fuzz", "--json", "log", *options]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+def fuzz(run, folder, *options):
+    run = run("fuzz", "--json", "log", *options, cwd=folder)
     lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
     assert lines, run.stdout + run.stderr
     return lines
+
+
+def apart(*args, cwd):
+    command = [sys.executable, "-m", "foldproof", *args]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def lines(tmp_path_factory):
     folder = tmp_path_factory.mktemp("json")
     shutil.copy(several_defects.__file__, folder / "defects.py")
     options = ["--examples", "30", "--seed", "2", "--workers", "1", "--shrink-time", "30"]
-    return fuzz(folder, "--pass", "defects:value_ignored", "--ops", "conv1d", *options)
+    return fuzz(apart, folder, "--pass", "defects:value_ignored", "--ops", "conv1d", *options)
 
 
 @pytest.mark.slow
@@ -60,8 +64,8 @@ def test_a_failure_is_written_when_met_and_when_shrunk_before_the_end(lines):
     assert met == final == {each["fingerprint"] for each in lines[-1]["failures"]}
 
 
-def test_a_campaign_without_failures_has_the_schema(tmp_path):
-    start, summary = fuzz(tmp_path, "--examples", "10", "--seed", "3", "--ops", "conv1d", "--workers", "1")
+def test_a_campaign_without_failures_has_the_schema(tmp_path, here):
+    start, summary = fuzz(here, tmp_path, "--examples", "10", "--seed", "3", "--ops", "conv1d", "--workers", "1")
     VALID.validate(start)
     VALID.validate(summary)
 

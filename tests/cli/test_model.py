@@ -68,19 +68,18 @@ def start(folder, *args):
     )
 
 
-def run(folder, *args):
-    process = start(folder, *args)
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out, err
+def run(here, folder, *args):
+    done = here("model", *args, cwd=folder)
+    return done.returncode, done.stdout, done.stderr
 
 
 # --- the report ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_model_is_reported_compared_measured_and_saved(folder):
+def test_a_model_is_reported_compared_measured_and_saved(folder, here):
     onnx_model(folder / "net.onnx")
-    code, out, err = run(folder, "net.onnx", "--save", "folded.py", "--cases", "cases", "--html", "report.html")
+    code, out, err = run(here, folder, "net.onnx", "--save", "folded.py", "--cases", "cases", "--html", "report.html")
     assert (code, err) == (0, "")
     assert "net.onnx: onnx, inputs x=1,3,16,16 float32" in out
     assert "folded   conv" in out
@@ -91,29 +90,29 @@ def test_a_model_is_reported_compared_measured_and_saved(folder):
     assert "2 pads before the pass, 1 after it; the same bits with and without the pass, on 4 inputs" in out
     assert "net.onnx" in (folder / "report.html").read_text()
     assert len(list((folder / "cases").glob("*.case.json"))) == 2
-    again = run(folder, "folded.py", "--no-run")
+    again = run(here, folder, "folded.py", "--no-run")
     assert again[0] == 0
     assert "1 pads before the pass, 1 after it; the pass changes nothing" in again[1]
 
 
-def test_sites_are_listed_without_running(folder):
-    code, out, err = run(folder, "net.py", "--no-run")
+def test_sites_are_listed_without_running(folder, here):
+    code, out, err = run(here, folder, "net.py", "--no-run")
     assert (code, err) == (0, "")
     assert "1,2 on axis 2; 1,2 on axis 3" in out
     assert "1 pads before the pass, 0 after it; not compared" in out
 
 
 @pytest.mark.slow
-def test_a_wrong_pass_exits_1_with_the_site_and_who_is_at_fault(folder):
-    code, out, _ = run(folder, "net.py", "--pass", "given:swapped")
+def test_a_wrong_pass_exits_1_with_the_site_and_who_is_at_fault(folder, here):
+    code, out, _ = run(here, folder, "net.py", "--pass", "given:swapped")
     assert code == 1
     assert "main:padded: at fault: the pass" in out
     assert out.rstrip().endswith("the folded model computes other bits")
 
 
 @pytest.mark.slow
-def test_a_pass_that_changes_nothing_is_not_compared(folder):
-    code, out, _ = run(folder, "net.py", "--pass", "given:nothing")
+def test_a_pass_that_changes_nothing_is_not_compared(folder, here):
+    code, out, _ = run(here, folder, "net.py", "--pass", "given:nothing")
     assert code == 0
     assert "not measured: the pass changes nothing" in out
 
@@ -128,15 +127,15 @@ def test_a_pass_that_changes_nothing_is_not_compared(folder):
         ("dies", "problem: the pass on the model ended the process: exit code 7"),
     ],
 )
-def test_a_pass_that_raises_or_ends_its_process_exits_1(folder, name, problem):
-    code, out, _ = run(folder, "net.py", "--no-run", "--pass", f"given:{name}")
+def test_a_pass_that_raises_or_ends_its_process_exits_1(folder, name, problem, here):
+    code, out, _ = run(here, folder, "net.py", "--no-run", "--pass", f"given:{name}")
     assert code == 1
     assert problem in out
 
 
 @pytest.mark.slow
-def test_a_folded_model_that_does_not_run_blames_the_pass(folder):
-    code, out, _ = run(folder, "net.py", "--pass", "given:breaks_the_compiler")
+def test_a_folded_model_that_does_not_run_blames_the_pass(folder, here):
+    code, out, _ = run(here, folder, "net.py", "--pass", "given:breaks_the_compiler")
     assert code == 1
     assert "the folded model through the pipeline default raised" in out
     assert "also without the pass" not in out
@@ -156,8 +155,8 @@ SLOW = [args for args in WRONG if args[0].startswith("given") or args[1:2] in ((
 
 
 @pytest.mark.parametrize("args", [pytest.param(each, marks=pytest.mark.slow if each in SLOW else ()) for each in WRONG])
-def test_bad_input_exits_2_with_one_line(folder, args):
-    code, out, err = run(folder, *args)
+def test_bad_input_exits_2_with_one_line(folder, args, here):
+    code, out, err = run(here, folder, *args)
     assert (code, out) == (2, "")
     assert err.startswith("foldproof: ")
     assert err.count("\n") == 1

@@ -1,7 +1,7 @@
 """``foldproof replay`` and ``show``: a case belongs to the pass that it was found with."""
 
 import pytest
-from tests.cli.test_cli import foldproof, refused
+from tests.cli.test_cli import refused
 
 from foldproof.case import Axis, Case, Pad
 from foldproof.corpus.entry import Entry, save_entry
@@ -20,8 +20,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_case_of_another_pass_is_refused_in_one_line_that_names_both(folder):
-    line = refused(foldproof("replay", "corpus", cwd=folder))
+def test_a_case_of_another_pass_is_refused_in_one_line_that_names_both(folder, here):
+    line = refused(here("replay", "corpus", cwd=folder))
     assert line == (
         f"foldproof: corpus/{next((folder / 'corpus').iterdir()).name}: was found with the pass {WRONG}, but the pass "
         "under test is foldproof:FoldExplicitPadding; name a pass with --pass, or give --any-pass"
@@ -33,20 +33,20 @@ def test_a_case_of_another_pass_is_refused_in_one_line_that_names_both(folder):
     [(["--pass", WRONG], 1), (["--pass", "foldproof:FoldExplicitPadding"], 0), (["--any-pass"], 0)],
     ids=["its pass", "the bundled pass", "any pass"],
 )
-def test_a_case_is_checked_with_the_pass_that_the_user_chose(options, code, folder):
-    run = foldproof("replay", "corpus", *options, cwd=folder)
+def test_a_case_is_checked_with_the_pass_that_the_user_chose(options, code, folder, here):
+    run = here("replay", "corpus", *options, cwd=folder)
     assert run.returncode == code, run.stdout + run.stderr
 
 
-def test_show_says_that_a_case_was_found_with_another_pass(folder):
+def test_show_says_that_a_case_was_found_with_another_pass(folder, here):
     [path] = (folder / "corpus").iterdir()
-    bundled, own = (foldproof("show", path, *options, cwd=folder) for options in ([], ["--pass", WRONG]))
+    bundled, own = (here("show", path, *options, cwd=folder) for options in ([], ["--pass", WRONG]))
     assert (bundled.returncode, own.returncode) == (0, 1)
     assert f"was found with the pass {WRONG}, but the pass under test is foldproof:FoldExplicit" in bundled.stderr
     assert own.stderr == ""
 
 
 @pytest.mark.parametrize("found", [{}, {"fold": "foldproof:FoldExplicitPadding"}], ids=["no record", "bundled"])
-def test_a_case_of_the_bundled_pass_or_of_no_pass_needs_no_option(found, tmp_path):
+def test_a_case_of_the_bundled_pass_or_of_no_pass_needs_no_option(found, tmp_path, here):
     save_entry(tmp_path / "corpus", Entry(case=FOUND.case, found=found))
-    assert foldproof("replay", "corpus", cwd=tmp_path).returncode == 0
+    assert here("replay", "corpus", cwd=tmp_path).returncode == 0

@@ -1712,8 +1712,9 @@ ROWS = {
 }
 
 
+@cache
 def parse(code):
-    """Return the module of a row."""
+    """Return the module of a row, which no pass changes in place."""
     code = dedent(code).replace("PAD", PAD)
     lines = indent(dedent(KERNELS) + code, "    ")
     for letter, ty in (("X", 4), ("Y", 6), ("W", 1)):

@@ -36,8 +36,9 @@ def test_the_command_prints_a_table_and_lines(tmp_path):
     assert "held-out mutants" in run.stdout
 
 
-def test_a_surviving_mutant_fails_the_command(tmp_path):
-    run = foldproof(
+def test_a_surviving_mutant_fails_the_command(tmp_path, here):
+    run = here(
+        "mutants",
         "--only",
         "neutral_value_of_another_dtype",
         "--budget",
@@ -54,9 +55,9 @@ def test_a_surviving_mutant_fails_the_command(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_case_of_a_mutant_is_shrunk_to_a_1_minimal_one(tmp_path):
+def test_the_case_of_a_mutant_is_shrunk_to_a_1_minimal_one(tmp_path, here):
     options = ("--only", "begin_end_swapped", "--budget", 12, "--seeds", 1, "--workers", 1, "--no-baselines")
-    run = foldproof(*options, "--json", "log", cwd=tmp_path)
+    run = here("mutants", *options, "--json", "log", cwd=tmp_path)
     lines = map(json.loads, (tmp_path / "log").read_text().splitlines())
     [shrunk] = [line for line in lines if line["event"] == "shrunk"]
     assert run.returncode == 0
@@ -77,8 +78,8 @@ def test_the_case_of_a_mutant_is_shrunk_to_a_1_minimal_one(tmp_path):
     ],
     ids=["defect", "budget", "seeds", "json"],
 )
-def test_bad_input_gets_one_line(options, named, tmp_path):
-    run = foldproof(*options, cwd=tmp_path)
+def test_bad_input_gets_one_line(options, named, tmp_path, here):
+    run = here("mutants", *options, cwd=tmp_path)
     assert run.returncode == 2
     assert len(run.stderr.strip().splitlines()) == 1
     assert all(word in run.stderr for word in named)

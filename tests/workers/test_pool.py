@@ -70,7 +70,7 @@ def hangs_on_stride_two(mod):
 
 
 @pytest.fixture
-def passes(tmp_path, monkeypatch):
+def passes(tmp_path, monkeypatch, warm_workers):
     (tmp_path / "bad_passes.py").write_text(PASSES)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.syspath_prepend(str(tmp_path))
