@@ -15,7 +15,7 @@ from foldproof.strategies.builder import CaseBuilder, dequantized_pad, legal_pad
 from foldproof.strategies.chains import Steps, add_permute, fits, neutral_value, settle, step, ungroup
 
 
-def _short_pad(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> CaseBuilder:
+def draw_short_pad(draw: st.DrawFn, spec: ops.Op, *, dtype: str | None = None) -> CaseBuilder:
     """Draw a legal pad with short axes and no own padding."""
     return legal_pad(draw, spec, dtype=dtype, axes=[draw(_SHORT) for _ in range(spec.rank)])
 
@@ -201,7 +201,7 @@ def other_pad_before(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def lowest_finite_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw the lowest finite value. A max_pool starts from it, but it is not an infinity."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(dtypes.FLOATS)))
     starts_at = "float32" if builder.dtype == "bfloat16" else builder.dtype
     builder.pad = Pad(value=-dtypes.HIGHEST[starts_at])
     return builder
@@ -209,7 +209,7 @@ def lowest_finite_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def lowest_value_beside(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw the lowest value along batch and channels too. The smaller pad that stays has a value that is not 0."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     batch, channel = draw(st.sampled_from([((0, 1), (0, 0)), ((1, 0), (0, 1)), ((0, 1), (1, 0))]))
     builder.pad = replace(builder.pad, batch=batch, channel=channel)
     return builder
@@ -250,7 +250,9 @@ _RUN_TIME = (step("add", 3.0), step("subtract", 1.0), step("maximum", 2.0), step
 
 def one_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw one step or two, on both sides of a chain that maps the pad value to 0."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float32", "float64", "float16", "int32"])))
+    builder = draw_short_pad(
+        draw, spec, dtype=draw(st.sampled_from(["float32", "float32", "float64", "float16", "int32"]))
+    )
     possible = [(v, made) for v, made in _ONE_STEP if all(fits(one, builder.dtype) for one in made)]
     value, made = draw(st.sampled_from([(v, m) for v, m in possible if builder.dtype in dtypes.FLOATS or v == int(v)]))
     builder.pad = Pad(value=value)
@@ -261,14 +263,14 @@ def one_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def value_lost_in_cast(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a value that becomes 0 when a convolution casts it to out_dtype, or one that does not."""
-    builder = _short_pad(draw, spec, dtype="float64")
+    builder = draw_short_pad(draw, spec, dtype="float64")
     builder.out_dtype, builder.pad = "float32", Pad(value=draw(st.sampled_from([1e-60, -1e-60, 2.0**-150, 2.0**-149])))
     return builder
 
 
 def value_below_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a negative value that relu maps to 0."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64", "int8"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64", "int8"])))
     builder.pad = Pad(value=draw(st.sampled_from([-3.0, -1.0, -128.0])))
     builder.steps = [step("relu")]
     settle(builder)
@@ -278,7 +280,7 @@ def value_below_zero(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 def value_lost_in_rounding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a value that is 0 after the steps because each step rounds."""
     dtype, tiny = draw(st.sampled_from(_TINY))
-    builder = _short_pad(draw, spec, dtype=dtype)
+    builder = draw_short_pad(draw, spec, dtype=dtype)
     builder.pad = Pad(value=draw(st.sampled_from([tiny, -tiny])))
     first, second = draw(st.sampled_from([("add", "subtract"), ("subtract", "add")]))
     number = draw(st.sampled_from([1.0, 3.0]))
@@ -289,7 +291,7 @@ def value_lost_in_rounding(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def run_time_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw an operand known only at run time that does not map 0 to 0."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float64", "int32"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float64", "int32"])))
     builder.steps = [replace(draw(st.sampled_from(_RUN_TIME)), constant=False)]
     settle(builder)
     return builder
@@ -297,7 +299,7 @@ def run_time_step(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def operand_of_one_channel(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw an operand that moves the border in exactly one channel: the first, the last or one between."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32", "float64"])))
     builder.channels = max(3, builder.channels // builder.groups) * builder.groups
     which = draw(st.integers(0, builder.channels - 1))
     operand = tuple(float(i == which) for i in range(builder.channels))
@@ -308,7 +310,7 @@ def operand_of_one_channel(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def operand_along_padded_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw an operand that varies along a padded axis and still maps 0 to 0."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
     i = draw(st.integers(0, spec.rank - 1))
     axis = builder.axes[i]
     operand = tuple(float(1 + j) for j in range(axis.size + sum(axis.pad)))
@@ -336,7 +338,7 @@ def moved_channel_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def inserted_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a spatial axis of one element that is inserted after the pad, not before all others."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     i = draw(st.integers(1, spec.rank - 1))
     builder.axes[i] = Axis()
     after = builder.data_layout or spec.data_layout
@@ -350,7 +352,7 @@ def inserted_axis(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def corners(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a pad of the channels with another value, which covers a part of the first border."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "int32"])))
     builder.groups = builder.filters = 1
     value = draw(st.sampled_from([3.0, -2.0]))
     builder.steps = [Step(kind="pad", value=value, widths=(("C", *draw(st.sampled_from([(0, 1), (1, 0)]))),))]
@@ -360,7 +362,7 @@ def corners(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def nested_crop(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a pad and a crop after it that adds nothing: as wide as the pad, narrower, or wider by one."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     builder.axes[i] = Axis(size=4, pad=draw(st.sampled_from([(1, 2), (2, 1)])), kernel=2)
     widths = draw(st.sampled_from([(-1, 0), (0, -1), (-2, 0), (-3, 0), (0, -3), (-3, 1)]))
@@ -375,7 +377,7 @@ def crop_after_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
     They must not cancel where an operand of the step varies along the axis.
     """
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     before, after = draw(st.sampled_from([(1, 0), (0, 2), (2, 1)]))
     builder.axes = [replace(axis, pad=(0, 0), padding=(0, 0)) for axis in builder.axes]
@@ -394,7 +396,7 @@ def crop_after_pad(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def crop_as_slice(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a pad and, perhaps after a step, a slice that crops it: more, less, the other end, nothing, channels."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     i = draw(st.integers(0, spec.rank - 1))
     builder.axes = [replace(axis, pad=(0, 0), padding=(0, 0)) for axis in builder.axes]
     before, after = draw(st.sampled_from([(0, 1), (1, 2), (2, 0)]))
@@ -414,7 +416,7 @@ def crop_as_slice(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def pad_as_concat(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a pad and, perhaps after a step, a concat with constants: of the same value or another, along any axis."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     builder.symbolic = ()
     ungroup(builder)
     builder.pad = replace(builder.pad, value=neutral_value(builder))
@@ -429,7 +431,7 @@ def pad_as_concat(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def corrected_integers(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw integers of another value: strides, dilation, groups, own padding, one value per channel."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["int8", "int8", "int16", "uint8"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["int8", "int8", "int16", "uint8"])))
     builder.weight_dtype = ""
     builder.axes = [
         replace(axis, size=axis.size + 3, kernel=2, stride=draw(_STRIDES), dilation=draw(st.integers(1, 2)))
@@ -452,7 +454,7 @@ _STRIDES = st.sampled_from([2, 3, 1])
 
 def floats_of_another_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw floats of another value: several channels and real inputs, so that a correction rounds."""
-    builder = _short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float64"])))
+    builder = draw_short_pad(draw, spec, dtype=draw(st.sampled_from(["float32", "float64"])))
     builder.pad = Pad(value=draw(st.sampled_from([3.0, -1.5])))
     builder.groups, builder.channels, builder.filters = 1, 4, 2
     builder.out_dtype = ""
@@ -462,7 +464,7 @@ def floats_of_another_value(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def channels_of_zeros(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw channels of zeros on one side, whose weights can be sliced away. The other side's weights differ."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     builder.groups, builder.channels, builder.filters = 1, 2, 2
     builder.pad = Pad(channel=draw(st.sampled_from([(1, 0), (0, 1), (2, 1)])))
     builder.constant_weight = True
@@ -471,7 +473,7 @@ def channels_of_zeros(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
 
 def open_lengths(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw nothing but a pad, and lengths that the types leave open."""
-    builder = _short_pad(draw, spec)
+    builder = draw_short_pad(draw, spec)
     letters = tuple("N" if spec.transposed else "N" + spec.spatial)
     builder.symbolic = draw(st.sampled_from([letters, ("N",), letters[-1:]]))
     return builder

@@ -1,6 +1,7 @@
 """What is known of all elements of a tensor: the bounds that the ops before it give them. Pure Python."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from foldproof.fold import values
@@ -53,6 +54,8 @@ def bound_result(bounds: Bounds | None, dtype: str, step: Step) -> Bounds | None
     if bounds and step.op in ("round", "floor", "ceil", "trunc"):
         function = values.UNARY[step.op]
         return Bounds(low=function(bounds.low, dtype) or 0, high=function(bounds.high, dtype) or 0)
+    if bounds and step.op == "negative":
+        return _bound_product(bounds, dtype, values.BINARY["multiply"], -1, -1) or _range_of(step.dtype)
     return _range_of(step.dtype)
 
 
@@ -100,13 +103,27 @@ def _bound_binary(bounds: Bounds | None, dtype: str, step: Binary) -> Bounds | N
         return _bound_choice(bounds, step, least, most)
     if step.op == "bitwise_and" and least >= 0:
         return Bounds(low=0, high=most, plus_zero=True)
-    if bounds and 0 < least <= most < math.inf and not step.swapped and step.op in ("multiply", "divide"):
-        function = values.BINARY[step.op]
-        made = [function(end, constant, dtype) for end in (bounds.low, bounds.high) for constant in (least, most)]
-        known = [value for value in made if value is not None]
-        if len(known) == len(made):
-            return Bounds(low=min(known), high=max(known), plus_zero=bounds.plus_zero and bounds.low >= 0)
+    if bounds and step.op in ("multiply", "divide") and (step.op == "multiply" or not step.swapped):
+        return _bound_product(bounds, dtype, values.BINARY[step.op], least, most)
     return None
+
+
+_Arithmetic = Callable[[float, float, str], float | None]
+
+
+def _bound_product(bounds: Bounds, dtype: str, function: _Arithmetic, least: float, most: float) -> Bounds | None:
+    """Return the bounds of data times constants, or divided by them, which are all positive or all negative.
+
+    Negative ones turn the bounds round. A product of 0.0 and a negative number is -0.0.
+    """
+    if not (0 < least <= most < math.inf or -math.inf < least <= most < 0):
+        return None
+    made = [function(end, constant, dtype) for end in (bounds.low, bounds.high) for constant in (least, most)]
+    known = [value for value in made if value is not None]
+    if len(known) < len(made):
+        return None
+    plus = bounds.plus_zero and bounds.low >= 0 and least > 0
+    return Bounds(low=min(known), high=max(known), plus_zero=plus or dtype in values.INTEGER_BITS)
 
 
 def _bound_choice(bounds: Bounds | None, step: Binary, least: float, most: float) -> Bounds:

@@ -109,7 +109,7 @@ def _list_windows_of_any_length(propagated: Propagated, i: int) -> Iterator[Wind
 
     A window that reaches both ends of short data reads the elements at both ends if it does so at each. Where the
     windows stand at the far end depends on the length, so that every place is possible. With ``ceil_mode`` they
-    overhang, but start in the data: else the fold would change their number.
+    overhang by less than a stride, but start in the data: else the fold would change their number.
     """
     consumer = propagated.site.consumer
     before, after = propagated.widths[consumer.spatial[i]]
@@ -119,7 +119,8 @@ def _list_windows_of_any_length(propagated: Propagated, i: int) -> Iterator[Wind
             yield [(place, max(place, 0)) for place in places]
     extent = (consumer.kernel[i] - 1) * consumer.dilation[i]
     end = after + consumer.padding[i + len(consumer.spatial)] - extent
-    for start in range(-extent, max(end, 0) if consumer.ceil_mode else end):
+    overhang = consumer.strides[i] - 1 if consumer.ceil_mode else 0
+    for start in range(-extent, max(end, min(end + overhang, 0))):
         places = [place for place in _list_taps(propagated, i, start) if place < after]
         if places and places[-1] >= 0:
             yield [(place, min(place, -1)) for place in places]  # -1 is the last element

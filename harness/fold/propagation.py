@@ -40,6 +40,7 @@ class Border:
 
     ``values`` is None if the pad only crops, or copies elements of the data. ``bounds`` are those of the data, what
     other pads added included. ``fusible``: the values are rounded products, which a fused multiply-add would not round.
+    ``signed``: the zeros among the values have the sign that is noted, which is certain before the first step only.
     """
 
     dtype: str
@@ -47,6 +48,7 @@ class Border:
     values: Values | None
     bounds: Bounds | None = None
     fusible: bool = False
+    signed: bool = True
 
 
 # --- the border after a step -------------------------------------------------------------------------
@@ -142,7 +144,7 @@ def _list_joined_operands(step: Joined) -> Iterator[tuple[str, Operand]]:
 
 def _evaluate(border: Border, step: Step) -> Border | Refused:
     """Return the border after an elementwise step, or why its values are not known."""
-    after = replace(border, dtype=step.dtype, bounds=bound_result(border.bounds, border.dtype, step))
+    after = replace(border, dtype=step.dtype, bounds=bound_result(border.bounds, border.dtype, step), signed=False)
     if border.values is None:
         return after
     if border.fusible and step.op in values.ADDITIVE:
@@ -152,7 +154,7 @@ def _evaluate(border: Border, step: Step) -> Border | Refused:
             return _refuse_unknown(name, step)
     operands = [operand for _, operand in list_other_operands(step)]
     inputs = [border.values, *(Values(_lengths_of(o), o.flat or ()) for o in operands)]
-    results = _broadcast(inputs, _choose_function(step, border.dtype))
+    results = _broadcast(inputs, _choose_function(step, border.dtype, signed=border.signed))
     if None in results.flat:
         shown = show_some(border.values.flat)
         return Refused(Kind.UNDEFINED_VALUE, f"what {step.op} makes of {shown} ({border.dtype}) is not known exactly")
@@ -176,7 +178,7 @@ def _pass_joined(border: Border, step: Joined) -> Border | Refused:
     if not values.is_known(step.op, read[-1], step.dtype):
         return Refused(Kind.DTYPE, f"{step.op} of {read[-1]} to {step.dtype} is not known to be exact")
     bounds = bound_joined(step, [part.bounds if isinstance(part, Border) else bound_operand(part) for part in parts])
-    after = replace(border, dtype=step.dtype, bounds=bounds)
+    after = replace(border, dtype=step.dtype, bounds=bounds, signed=False)
     fusible = any(part.fusible for part in parts if isinstance(part, Border))
     if border.values is None:
         return after
@@ -235,8 +237,10 @@ def _lengths_of(operand: Operand) -> tuple[int, ...]:
     return tuple(length or 0 for length in operand.shape)  # a constant has no symbolic length
 
 
-def _choose_function(step: Step, dtype: str) -> Callable[..., float | None]:
+def _choose_function(step: Step, dtype: str, *, signed: bool) -> Callable[..., float | None]:
     """Return the function that the step applies to a border value and its operands."""
+    if isinstance(step, Binary) and step.op == "divide" and step.swapped and signed:
+        return lambda x, other: values.divide_by_signed(other, x, dtype)
     if isinstance(step, Binary):
         binary = values.BINARY[step.op]
         return lambda x, other: binary(other, x, dtype) if step.swapped else binary(x, other, dtype)

@@ -226,6 +226,13 @@ def _quotient(a: Value, b: Value, dtype: str) -> Value | None:
     return _result(a / b, dtype)
 
 
+def divide_by_signed(a: Value, b: Value, dtype: str) -> Value | None:
+    """Divide by a number whose sign is certain if it is 0: a float other than 0 becomes an infinity."""
+    if b == 0 and a != 0 and dtype in _NO_BFLOAT16:
+        return math.copysign(math.inf, a) * math.copysign(1, b)
+    return _quotient(a, b, dtype)
+
+
 def prelu(value: Value, alpha: Value, dtype: str) -> Value | None:
     """Compute ``x > 0 ? x : x * alpha``."""
     if dtype not in _NO_BFLOAT16:

@@ -199,6 +199,17 @@ def negative_scale_not_turned() -> Pass:
     return retype(patch_pass(bounds_module, _bound_converted=bound))
 
 
+def negative_factor_not_turned() -> Pass:
+    """The pass does not turn bounds round where a factor is negative."""
+
+    def bound(bounds: Bounds, dtype: str, function: Any, least: float, most: float) -> Bounds | None:
+        least, most = sorted((abs(least), abs(most)))
+        return _bound(bounds, dtype, function, least, most)
+
+    _bound = bounds_module._bound_product
+    return retype(patch_pass(bounds_module, _bound_product=bound))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="pools", make=wide_pad_asserted, witness=witness_case("max_pool1d", BARE, pad=LOWEST)),
     Mutant(
@@ -289,6 +300,19 @@ MUTANTS: tuple[Mutant, ...] = (
             _QUANTIZED,
             producers=(Step(kind="relu"), Step(kind="quantize", scale=(-0.5,), zero_point=(3,), out_dtype="int8")),
             pad=Pad(value=3.0),
+            fills=("integers",),
+        ),
+    ),
+    Mutant(
+        kind="bounded",
+        make=negative_factor_not_turned,
+        witness=witness_case(
+            "max_pool1d",
+            _QUANTIZED,
+            producers=(Step(kind="relu"), Step(kind="multiply", operand=(-1.0,))),
+            pad=Pad(value=-1.0),
+            channels=3,
+            batch=2,
             fills=("integers",),
         ),
     ),

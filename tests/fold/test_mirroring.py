@@ -43,6 +43,8 @@ ACCEPTED = [
     # x2 x0 x1 x2: the window holds all
     (at("circular", (1, 0), pool(4, 4), "uint8"), (1, 0)),
     (at("replicate", (0, 1), pool(2, None, ceil_mode=True)), (0, 1)),
+    # of stride 1 no window overhangs: taps -5, -3 and -1 are the last ones, of which none is a copy
+    (at("replicate", (0, 1), pool(3, None, own=(0, -1), dilation=2, ceil_mode=True)), (0, 0)),
 ]
 
 REFUSED = [
@@ -79,6 +81,23 @@ def test_a_copy_that_a_window_would_miss_stays(site_, kind, text):
     outcome = decide(site_)
     assert outcome.kind is kind
     assert text in outcome.detail
+
+
+def test_a_symbolic_length_folds_where_every_length_does():
+    """Neither more nor less, with and without ceil_mode, which overhangs by less than a stride."""
+    draw, agreed = random.Random(4), {True: 0, False: 0}
+    for _ in range(300):
+        sides, own = (draw.randint(0, 2), draw.randint(0, 3)), draw.choice([(0, 0), (0, 0), (1, 1), (0, -1), (2, 0)])
+        kernel, stride, dilation = (draw.randint(1, 3) for _ in range(3))
+        for ceil_mode in (False, True):
+            window = {"stride": stride, "dilation": dilation, "own": own, "ceil_mode": ceil_mode}
+            least = max(sum(sides) + 1, 1 - min(own), (kernel - 1) * dilation + 1 - sum(own))
+            several = [decide(at("replicate", sides, pool(kernel, n, **window))) for n in range(least, least + 14)]
+            every = all(isinstance(outcome, Folded) for outcome in several)
+            symbolic = decide(at("replicate", sides, pool(kernel, None, **window)))
+            assert isinstance(symbolic, Folded) == every, (kernel, sides, window, symbolic)
+            agreed[every] += any(sides)
+    assert min(agreed.values()) > 50
 
 
 @pytest.mark.parametrize(("producers", "folds"), [((Unary(op="nn.relu", dtype="float32"),), True), ((), False)])

@@ -209,6 +209,16 @@ def test_binary_ops_with_a_constant_that_tvm_may_simplify(name, constant):
         assert_claims(claims, result, least=6)
 
 
+@pytest.mark.parametrize("constant", [2.0, -0.5])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_constant_divided_by_a_zero_of_either_sign(dtype, constant):
+    numbers = [0.0, -0.0, 4.0, -INF]
+    claims = [values.divide_by_signed(constant, number, dtype) for number in numbers]
+    scalar = relax.const(constant, dtype)
+    result = executed(lambda x: relax.op.divide(scalar, x), array(numbers, dtype))
+    assert_claims(claims, result, least=len(numbers))
+
+
 @pytest.mark.parametrize(("source", "target"), list(product(SAMPLES, repeat=2)))
 def test_astype(source, target):
     tensor, numbers = held(source)

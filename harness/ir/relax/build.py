@@ -230,11 +230,14 @@ def _slice(data: relax.Expr, crops: Crops) -> relax.Expr:
 
 
 def _piece(data: relax.Expr, crops: Crops) -> relax.Expr:
-    """Return the middle piece of a split into two or three, which are not empty. One piece would not be a tuple."""
+    """Return a piece of a split: into pieces of equal length where that is possible, else into two or three."""
     if not any(before or after for _, before, after in crops):
         return _slice(data, crops)
     [(axis, before, after)] = crops
     length = int(data.ty.shape.values[axis])
+    kept = length + before + after
+    if length % kept == 0 and before % kept == 0:
+        return relax.TupleGetItem(relax.op.split(data, length // kept, axis=axis), -before // kept)
     cuts = ([-before] if before else []) + ([length + after] if after else [])
     pieces = relax.op.split(data, cuts, axis=axis)
     return relax.TupleGetItem(pieces, 1 if before else 0)
