@@ -3,7 +3,7 @@
 Modules of one function are compiled as one module, since most of the cost is per module, and asserts are left out.
 Together this is about twice as fast as a compilation for each function (FACTS 5).
 
-Memory is planned only where the plan is sound (``memory_plan``). Otherwise ``fallback`` has the reason.
+A pass that saves memory is left out where its result is unsound (``memory_plan``). Then ``fallback`` has the reason.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from foldproof.ir.relax.targets.memory_plan import RequireSoundPlan
+from foldproof.ir.relax.targets.memory_plan import RequireSoundMemory
 from foldproof.ir.relax.targets.target import Target
 
 _PASS_CONFIG = {"tirx.disable_assert": True}
@@ -77,7 +77,7 @@ def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProg
     """
     entries, reasons = {}, []
     for name, module in {"unfolded": modules["unfolded"], "folded": modules["unfolded"], **modules}.items():
-        sound = RequireSoundPlan()
+        sound = RequireSoundMemory()
         with tvm.transform.PassContext(instruments=[sound]):
             executable = tvm.compile(module, target=target.tvm_target.kind.name)
         entries[name] = relax.VirtualMachine(executable, target.device)["main"]
@@ -86,8 +86,8 @@ def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProg
 
 
 def _build_machine(module: tvm.IRModule, target: Target) -> tuple[relax.VirtualMachine, str]:
-    """Return the machine, and the reason why memory is not planned; empty if it is."""
-    sound = RequireSoundPlan()
+    """Return the machine, and the reason why a pass was left out; empty if none was."""
+    sound = RequireSoundMemory()
     with tvm.transform.PassContext(opt_level=3, config=_PASS_CONFIG, instruments=[sound]):
         executable = tvm.compile(module, target=target.tvm_target)
     return relax.VirtualMachine(executable, target.device), sound.reason

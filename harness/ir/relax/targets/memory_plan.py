@@ -1,4 +1,4 @@
-"""Check the memory plan of TVM: a plan that gives two live tensors the same memory is not used.
+"""Leave out the passes of TVM that give two live tensors the same memory, where they do.
 
     if c:  storage = alloc_storage(16); a = alloc_tensor(storage)
     else:  b = alloc_tensor(storage)                                   # storage is not allocated on this path
@@ -9,40 +9,81 @@ does not return its argument. So it gives a tensor
 - memory that only another branch allocates: the process dies (apache/tvm #20191),
 - memory of a tensor that is still read under another name: the values are wrong.
 
+``RewriteDataflowReshape`` makes the result of a reshape, or of a kernel that only copies, a view of its input. It does
+so even if ``call_tir_inplace`` overwrites that input while the view is still read.
+
 Invariant: a plan is accepted only if each tensor is allocated from memory that exists on every path to it, and if no
-tensor is read after its memory was given away. The rest of the pipeline is sound without a plan.
+tensor is read after its memory was given away. A view is accepted only where nothing writes in place. The pipeline is
+right without both passes, which only save memory.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import tvm
+import tvm_ffi
 from tvm import ir, relax, tirx
 
-PLANNER = "StaticPlanBlockMemory"
+PLANNER, VIEWS = "StaticPlanBlockMemory", "RewriteDataflowReshape"
 
 OTHER_BRANCH = "gives a tensor memory that only another branch allocates"
 STILL_READ = "gives away the memory of a tensor that is still read"
+OVERWRITTEN = "makes views of tensors that may be overwritten in place"
 
 
 @tvm.ir.instrument.pass_instrument
-class RequireSoundPlan:
-    """Leave out the pass that plans memory where its plan is unsound; ``reason`` is why, and empty if it is sound."""
+class RequireSoundMemory:
+    """Leave out a pass whose result would be unsound; ``reason`` says which and why, and is empty if none is."""
 
     def __init__(self) -> None:
-        self.reason = ""
-        self._planning = False
+        self._reasons: list[str] = []
+        self._asking = False
+
+    @property
+    def reason(self) -> str:
+        return "; ".join(self._reasons)
 
     def should_run(self, module: tvm.IRModule, info: Any) -> bool:
-        if info.name != PLANNER or self._planning:
+        find_problem = _FIND_PROBLEM.get(str(info.name))
+        if find_problem is None or self._asking:
             return True
-        self._planning = True
+        self._asking = True
         try:
-            problem = find_unsound_plan(relax.transform.StaticPlanBlockMemory()(module))
+            problem = find_problem(module)
         finally:
-            self._planning = False
-        self.reason = f"compiled without {PLANNER}, which {problem}" if problem else ""
+            self._asking = False
+        if problem:
+            self._reasons.append(f"compiled without {info.name}, which {problem}")
         return not problem
+
+
+def _find_planning_problem(module: tvm.IRModule) -> str:
+    return find_unsound_plan(relax.transform.StaticPlanBlockMemory()(module))
+
+
+def _find_view_problem(module: tvm.IRModule) -> str:
+    """Return whether a module that writes in place would get views."""
+    if not _writes_in_place(module):
+        return ""
+    viewed = relax.transform.RewriteDataflowReshape()(module)
+    return "" if tvm_ffi.structural_equal(module, viewed) else OVERWRITTEN
+
+
+def _writes_in_place(module: tvm.IRModule) -> bool:
+    found = []
+
+    def visit(node: Any) -> None:
+        if isinstance(node, ir.Call) and node.op == _IN_PLACE:
+            found.append(node)
+
+    for function in module.functions.values():
+        if isinstance(function, relax.Function):
+            relax.analysis.post_order_visit(function, visit)
+    return bool(found)
+
+
+_IN_PLACE = ir.Op.get("relax.call_tir_inplace")
+_FIND_PROBLEM = {PLANNER: _find_planning_problem, VIEWS: _find_view_problem}
 
 
 def find_unsound_plan(module: tvm.IRModule) -> str:

@@ -170,6 +170,23 @@ def in_place(x, w):
 
 
 @I.ir_module
+class Overlapping:
+    """A kernel that gets one tensor twice and writes into it: each element is read after it was written."""
+
+    @T.prim_func(private=True, s_tir=True)
+    def shift(a: T.Buffer((T.int64(64),), "float32"), b: T.Buffer((T.int64(64),), "float32")):
+        for i in range(T.int64(63)):
+            with T.sblock("shift"):
+                v_i = T.axis.spatial(T.int64(63), i)
+                b[v_i + T.int64(1)] = a[v_i] + T.float32(1)
+
+    @R.function
+    def main(x: R.Tensor((64,), "float32")):
+        cls = Overlapping
+        return R.call_tir_inplace(cls.shift, (x, x), inplace_indices=[1], out_ty=R.Tensor((64,), "float32"))
+
+
+@I.ir_module
 class Symbols:
     """Symbolic lengths through calls, and match_cast in a branch. A shape and a number are parameters too."""
 
@@ -232,6 +249,15 @@ class Scalars:
 def scalars(x, s):
     rows = np.float32([1, 2, 3])
     return [np.maximum(x * (2 * len(x) + 1) + np.float32(0.5), s) * rows, np.float32(0.5), rows]
+
+
+@pytest.mark.parametrize("name", ["llvm", '{"kind": "llvm", "opt-level": 3}'])
+def test_buffers_overlap_unless_the_primfunc_denies_it(name):
+    for pipeline in ("fast", "default"):
+        program = compile_functions({"main": Overlapping}, parse_target(name, pipeline))
+        assert program.fallback == ""
+        [y] = program.run("main", {"x": np.zeros(64, "float32")})
+        assert y.tolist() == list(range(64))
 
 
 CASES = [

@@ -228,18 +228,23 @@ def _use_addresses(function: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
     """Return the function with addresses for buffers, and its symbolic lengths as further parameters."""
     params, declared, known = [], [], set(function.params)
     dimensions: dict[Any, None] = {}
+    overlap = not function.attrs.get("tirx.noalias", False)  # a call may give one tensor twice, to write in place
     for var in function.params:
         if not isinstance(var.ty, tirx.BufferType):
             params.append(var)
             continue
         pointer = tirx.Var(var.name, ir.PointerType(ir.PrimType(str(var.ty.dtype)), "global"))
         params.append(pointer)
+        if overlap:  # LLVM's code generator takes parameters to be distinct memory, and local pointers only if told so
+            address, pointer = pointer, tirx.Var(var.name, pointer.ty)
+            declared.append(tirx.Bind(pointer, address))
         declared.append(tirx.stmt.DeclBuffer(var, data=pointer))
         dimensions.update((length, None) for length in var.ty.shape if isinstance(length, tirx.Var))
     params += [var for var in dimensions if var not in known]
     body = tirx.AttrStmt("default", "device_type", _ONE, function.body)
     body = tirx.AttrStmt("default", "device_id", _ZERO, body)
-    attrs = {"global_symbol": function.attrs["global_symbol"], "target": target.tvm_target, "tirx.noalias": True}
+    attrs = {"global_symbol": function.attrs["global_symbol"], "target": target.tvm_target}
+    attrs["tirx.noalias"] = not overlap
     return tirx.PrimFunc(
         params,
         tirx.SeqStmt([*declared, body, tirx.stmt.Return(_ZERO)]),
