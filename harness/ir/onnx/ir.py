@@ -31,7 +31,7 @@ class Onnx:
     compiler: str = "ONNX Runtime"
     semantics: Semantics = SEMANTICS
     known_issues: Sequence[KnownIssue] = KNOWN_ISSUES
-    script_writer: str = ""
+    script_writer: str = "foldproof.repro.onnx_script:write_script"
     module_name: str = "an onnx.ModelProto"
     strategy: str = "foldproof.strategies.onnx_cases:onnx_cases"
     counts_missed_folds: bool = False
