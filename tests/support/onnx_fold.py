@@ -275,7 +275,13 @@ class FoldPads:
         if excluded and not self.has("average counts all padding", "average counts as before"):
             return None
         flat = [before for before, _ in sides] + [after for _, after in sides]
-        return [a + b for a, b in zip(own, flat, strict=True)]
+        merged = [a + b for a, b in zip(own, flat, strict=True)]
+        kernel = attributes.get("kernel_shape", []) if kind == "MaxPool" else []
+        steps = attributes.get("dilations", [1] * len(kernel))
+        extents = [(length - 1) * step + 1 for length, step in zip(kernel, steps, strict=False)]
+        # A window of padding alone has no maximum.
+        alone = any(max(merged[i], merged[len(kernel) + i]) >= extent for i, extent in enumerate(extents))
+        return None if alone else merged
 
     def _rewrite(self, node, attributes, pads):
         auto = attributes.get("auto_pad", b"NOTSET").decode()
