@@ -105,7 +105,8 @@ def tvm_frontend() -> SubjectPass:
     def apply(model: onnx.ModelProto) -> Compiled:
         module = from_onnx(model, keep_params_in_input=False)
         function = relax.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())["main"]
-        names = [value.name for value in model.graph.input]
+        constants = {tensor.name for tensor in model.graph.initializer}
+        names = [value.name for value in model.graph.input if value.name not in constants]
 
         def run(arrays: Arrays) -> Outputs:
             result = function(*(tvm.runtime.tensor(np.array(arrays[name], order="C")) for name in names))
