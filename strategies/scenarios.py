@@ -217,7 +217,8 @@ CHAINS_UNFOLDABLE = (
 
 # A case has one chain of data. Branches that are padded alike before one op (add, concat) need two: graphs of sites are
 # to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py. Gates are steps: hardswish and
-# softsign. x * sigmoid(x) is tested on modules, in tests/fold/test_joins.py: NumPy does not have the target's exp.
+# softsign. x * sigmoid(x) is tested on modules, in tests/fold/test_joins.py: NumPy does not have the target's exp. So
+# are elu, prelu, power and where, which are not steps of a case.
 
 BOUNDARIES = (
     Scenario(name="one side not counted", families=("avg_pool",), start=boundaries.one_excluded_side),
@@ -227,6 +228,7 @@ BOUNDARIES = (
     Scenario(name="bounded by quantization", families=("max_pool",), start=variants.bounded_by_quantization),
     Scenario(name="copies in windows", families=("max_pool",), start=boundaries.copies_in_windows),
     Scenario(name="reflected in windows", families=("max_pool",), start=boundaries.reflected_in_windows),
+    Scenario(name="replicated by a kernel", families=("max_pool",), start=boundaries.replicated_by_kernel),
     Scenario(name="window of border alone", families=("max_pool",), start=boundaries.window_of_border_alone),
     Scenario(name="last zero", families=("max_pool",), start=boundaries.last_zero),
     Scenario(name="lowest finite value", families=("max_pool",), start=boundaries.lowest_finite_value),
@@ -296,6 +298,7 @@ WEIGHTS = {
     "bounded by quantization": 4,
     "copies in windows": 6,
     "reflected in windows": 9,
+    "replicated by a kernel": 3,
     "window of border alone": 8,
     "last zero": 6,
     "lowest finite value": 4,
