@@ -81,7 +81,7 @@ def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProg
     for name, module in {"unfolded": modules["unfolded"], "folded": modules["unfolded"], **modules}.items():
         sound = RequireSoundMemory()
         with tvm.transform.PassContext(instruments=[sound]):
-            executable = tvm.compile(module, target=target.tvm_target.kind.name)
+            executable = tvm.compile(lift_local_functions(module), target=target.tvm_target.kind.name)
         entries[name] = relax.VirtualMachine(executable, target.device)["main"]
         reasons.append(sound.reason)
     return VmProgram(entries, target, "; ".join(dict.fromkeys(filter(None, reasons))))
