@@ -162,22 +162,22 @@ class _Function:
         return frozenset() if allocates else self._reads(value)
 
     def _reads(self, value: Any) -> frozenset[int]:
-        return frozenset().union(*(self._tensors.get(var, frozenset()) for var in _variables(value)))
+        return frozenset().union(*(self._tensors.get(var, frozenset()) for var in read_variables(value)))
 
 
 def _is_allocation(call: ir.Call) -> bool:
     return isinstance(call.op, ir.Op) and call.op.name == "relax.builtin.alloc_tensor"
 
 
-def _variables(value: Any) -> Iterator[Any]:
+def read_variables(value: Any) -> Iterator[Any]:
     """Yield the variables that an expression reads."""
     if isinstance(value, relax.Var):
         yield value
     elif isinstance(value, relax.Tuple):
         for part in value.fields:
-            yield from _variables(part)
+            yield from read_variables(part)
     elif isinstance(value, relax.TupleGetItem):
-        yield from _variables(value.tuple_value)
+        yield from read_variables(value.tuple_value)
     elif isinstance(value, ir.Call):
         for argument in value.args:
-            yield from _variables(argument)
+            yield from read_variables(argument)
