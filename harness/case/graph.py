@@ -108,7 +108,8 @@ class Site(Record):
     unread: bool = False
 
     def __post_init__(self) -> None:
-        require(isinstance(self.case, Case), f"case of a site must be a Case, not {self.case!r}")
+        if not isinstance(self.case, Case):  # its repr, which require would need, takes longer than all checks
+            raise ValueError(f"case of a site must be a Case, not {self.case!r}")
         member("data", self.data, LINKS)
         member("place", self.place, PLACES)
         member("carrier", self.carrier, CARRIERS)
@@ -217,7 +218,8 @@ class Graph(Record):
     def __post_init__(self) -> None:
         for name, kind in (("sites", Site), ("functions", Function), ("joins", Join)):
             for item in require_tuple(name, getattr(self, name), empty=name != "sites"):
-                require(isinstance(item, kind), f"elements of {name} must be {kind.__name__} objects, not {item!r}")
+                if not isinstance(item, kind):
+                    raise ValueError(f"elements of {name} must be {kind.__name__} objects, not {item!r}")
         for name in ("equal_names", "nested_outputs", "bound_constants"):
             require_bool(name, getattr(self, name))
         require(len(self.sites) <= MOST_SITES, f"{len(self.sites)} sites, at most {MOST_SITES} are supported")
