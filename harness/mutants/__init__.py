@@ -19,6 +19,9 @@ from foldproof.mutants import (
     quantization,
     restricted,
     spellings,
+    structure_functions,
+    structure_memo,
+    structure_scopes,
     transposed,
     value,
     widths,
@@ -39,6 +42,9 @@ _KINDS = (
     correction,
     restricted,
     graph,
+    structure_memo,
+    structure_scopes,
+    structure_functions,
     held_out,
 )
 
