@@ -20,6 +20,7 @@ from foldproof.mutants import (
     restricted,
     spellings,
     structure_functions,
+    structure_held_out,
     structure_memo,
     structure_scopes,
     transposed,
@@ -46,6 +47,7 @@ _KINDS = (
     structure_scopes,
     structure_functions,
     held_out,
+    structure_held_out,
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
