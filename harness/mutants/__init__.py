@@ -19,6 +19,10 @@ from foldproof.mutants import (
     quantization,
     restricted,
     spellings,
+    structure_functions,
+    structure_held_out,
+    structure_memo,
+    structure_scopes,
     transposed,
     value,
     widths,
@@ -39,7 +43,11 @@ _KINDS = (
     correction,
     restricted,
     graph,
+    structure_memo,
+    structure_scopes,
+    structure_functions,
     held_out,
+    structure_held_out,
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
