@@ -304,9 +304,12 @@ def _carried(builder: _GraphBuilder) -> None:
 def _overwritten(builder: _GraphBuilder) -> None:
     """The data before the pad is overwritten between pad and consumer."""
     case = builder.case()
-    if not case.producers or case.symbolic or case.pads_weight:
+    wide = any(width != (0, 0) for width in case.pad_widths.values())
+    if not case.producers or case.symbolic or case.pads_weight or not wide:
         step = Step(kind=builder.draw(st.sampled_from(("relu", "abs"))))
-        case = replace(_small_case(builder.draw, case.op), producers=(step,))
+        small = _small_case(builder.draw, case.op)
+        axes = tuple(replace(axis, pad=(axis.pad[0], axis.pad[1] or 1)) for axis in small.axes)
+        case = replace(small, axes=axes, producers=(step,))
     builder.add(case, written=builder.draw(st.sampled_from(("data", "callee"))))
     if builder.draw(st.booleans()):
         builder.start()
