@@ -449,7 +449,8 @@ def test_the_example_of_each_answer_has_that_answer(expected, case):
 
 
 def test_the_tables_hold_every_answer():
-    assert set(TABLES) == set(EXAMPLES) == set(Legality)
+    of_graphs = {Legality.STRUCTURE}  # tests/checking/test_graph_evidence.py
+    assert set(TABLES) == set(EXAMPLES) == set(Legality) - of_graphs
 
 
 @pytest.mark.parametrize(
