@@ -14,7 +14,9 @@ from typing import Any
 from foldproof.campaign import graph_features
 from foldproof.case import Axis, Case, Pad, Step, dtypes
 from foldproof.case.any_case import AnyCase
+from foldproof.case.form import Form
 from foldproof.case.graph import Graph, Site
+from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.shrinking.steps import relayout, remove_step
 from foldproof.case.step import CROPS, ELEMENTWISE, STRUCTURAL
 
@@ -24,6 +26,8 @@ Changes = Iterator[Change]
 
 def features(case: AnyCase) -> frozenset[str]:
     """Return the names of the features that a case or a graph has."""
+    if isinstance(case, OnnxCase):
+        return frozenset((*_without(case.case), *(f"{_FORM}{name}" for name in case.form.to_dict())))
     return graph_features.features(case) if isinstance(case, Graph) else frozenset(_without(case))
 
 
@@ -31,7 +35,7 @@ def plain_case(case: AnyCase) -> AnyCase:
     """Return a case of the same family without features: an even pad with the neutral value."""
     if isinstance(case, Graph):
         return Graph(sites=(Site(case=_plain(case.cases[0])),))
-    return _plain(case)
+    return OnnxCase(case=_plain(case.case)) if isinstance(case, OnnxCase) else _plain(case)
 
 
 def _plain(case: Case) -> Case:
@@ -44,8 +48,27 @@ def without(case: AnyCase, feature: str) -> tuple[AnyCase, ...]:
     """Return variants of a case that lack one feature; none if it lacks the feature, or is not valid without it."""
     if isinstance(case, Graph):
         return graph_features.without(case, feature)
+    if isinstance(case, OnnxCase):
+        return _without_in_form(case, feature)
     made = (_attempt(case, change) for change in _without(case).get(feature, ()))
     return tuple(dict.fromkeys(each for each in made if each is not None and feature not in features(each)))
+
+
+_FORM = "ONNX form: "
+"""What the names of features of a form begin with. The rest is the field that is not at its default."""
+
+
+def _without_in_form(case: OnnxCase, feature: str) -> tuple[OnnxCase, ...]:
+    """Return variants of a case in a form that lack one feature: of the form, or of the case."""
+    if not feature.startswith(_FORM):
+        return tuple(replace(case, case=each) for each in without(case.case, feature) if isinstance(each, Case))
+    name = feature.removeprefix(_FORM)
+    fields = {key: value for key, value in case.form.to_dict().items() if key != name}
+    try:
+        form = Form.from_dict(fields)
+    except ValueError:
+        return ()
+    return (replace(case, form=form),) if form != case.form else ()
 
 
 ASYMMETRIC, BEGIN, END = "begin and end that differ", "pad at the begin", "pad at the end"

@@ -127,7 +127,7 @@ class Settings:
     @property
     def source(self) -> CaseSource:
         """What the cases are drawn from."""
-        return CaseSource(ops=self.ops, strategy=self.strategy, only_cases=self.only_cases)
+        return CaseSource(ops=self.ops, strategy=self.strategy, only_cases=self.only_cases, fold=self.config.fold)
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of a setting, of a nested one too."""

@@ -16,13 +16,15 @@ from collections.abc import Callable
 from foldproof.case.any_case import AnyCase
 from foldproof.case.case import Case
 from foldproof.case.describe_graph import describe_structure
+from foldproof.case.form import describe_form
 from foldproof.case.graph import Graph
+from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.pad import Axis
 from foldproof.case.step import BINARY, QUANTIZING, STRUCTURAL, Step
 
 
 def describe(case: AnyCase) -> str:
-    """Describe a case or a graph in a few lines.
+    """Describe a case, a case in a form, or a graph in a few lines.
 
     Args:
         case: the case or graph.
@@ -35,6 +37,8 @@ def describe(case: AnyCase) -> str:
         return describe_structure(case) + "".join(
             f"\nsite {index}: {_describe(each)}" for index, each in enumerate(case.cases)
         )
+    if isinstance(case, OnnxCase):
+        return f"{_describe(case.case)}\n{_row('ONNX', describe_form(case.form))}"
     return _describe(case)
 
 

@@ -18,6 +18,7 @@ from foldproof.checking.crosscheck import SAMPLE, confirm, is_sampled
 from foldproof.checking.events import report_events
 from foldproof.checking.execution import compare_runs, compile_case, compile_default_program, find_compile_issue
 from foldproof.checking.failures import CheckArguments, CompileError, Failure, PipelineDisagreement
+from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.prepare import Prepared, is_complete, prepare
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import load_pass
@@ -56,13 +57,38 @@ def check(
     target = ir_of(pass_).parse_target(target) if isinstance(target, str) else target
 
     try:
-        prepared = prepare(case, pass_, complete=complete)
-        verdict = _conclude_confirmed(prepared, target, sample)
+        try:
+            prepared = prepare(case, pass_, complete=complete)
+            verdict = _conclude_confirmed(prepared, target, sample)
+        except Failure as failure:
+            excused = _excuse(failure, case, pass_, target)
+            if excused is None:
+                raise
+            verdict = excused
     except Failure as failure:
         failure.checked_with = CheckArguments(fold=pass_, target=target, complete=complete)
         raise
     report_events(verdict)
     return verdict
+
+
+def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict | None:
+    """Return a verdict that names the known defect behind a failure; None if there is none.
+
+    - A pass may have known defects of its own: its attribute ``known_defects``.
+    - A pass that compiles may raise where the compiler of the IR does not compile the unfolded module either.
+    """
+    for defect in getattr(pass_, "known_defects", ()):
+        if defect.excuses(failure):
+            return Verdict(folded=False, known_issues=(defect.name,))
+    if failure.kind == "CompileError" and failure.symptom == "pass":
+        evidence = evidence_of(case, ir_of(pass_))
+        try:
+            compile_case(evidence, {"unfolded": evidence.ir.build(case)}, target)
+        except CompileError as error:
+            if issue := find_compile_issue(evidence, error):
+                return Verdict(folded=False, known_issues=(issue,))
+    return None
 
 
 def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:

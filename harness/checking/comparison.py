@@ -51,8 +51,8 @@ class Comparison:
     fallback: str = ""
 
 
-def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> ReferenceResult:
-    """Compare the outputs of the unfolded function on one fill with the NumPy reference.
+def compare_with_reference(evidence: Evidence, fill: str, got: Outputs, module: Module) -> ReferenceResult:
+    """Compare the outputs of the unfolded function ``module`` on one fill with the NumPy reference.
 
     A known issue explains a difference of the first output, which is that of the consumer, and of no other one.
 
@@ -60,21 +60,36 @@ def compare_with_reference(evidence: Evidence, fill: str, got: Outputs) -> Refer
         Failure: OracleDisagreement, which blames the compiler or the reference, unless a known issue explains it.
     """
     references = evidence.reference[fill]
-    difference = _find_excess(got, references)
+    difference = _find_excess(evidence, got, references)
     if difference is None:
         return _summarize(references)
     if (issue := _explaining_issue(evidence, got, references)) is not None:
         return ReferenceResult(known_issue=issue.name)
     detail = f"{evidence.ir.compiler}'s unfolded function, {evidence.locate(fill)}: {difference.text}"
+    detail += _describe_vote(evidence, module, fill)
     raise failure("OracleDisagreement", evidence.case, difference.symptom, detail)
+
+
+def _describe_vote(evidence: Evidence, module: Module, fill: str) -> str:
+    """Return what a second implementation of the IR computes, in a phrase; empty if there is none."""
+    agrees = agrees_with_reference(evidence, module, fill)
+    if agrees is None:
+        return ""
+    return "; a second implementation agrees with " + ("the reference" if agrees else "neither, or with the compiler")
+
+
+def agrees_with_reference(evidence: Evidence, module: Module, fill: str) -> bool | None:
+    """Whether a second implementation computes the reference results with a module; None if it computes nothing."""
+    outputs = evidence.ir.second_opinion(module, evidence.arguments(fill))
+    return None if outputs is None else _find_excess(evidence, outputs, evidence.reference[fill]) is None
 
 
 def _explaining_issue(evidence: Evidence, got: Outputs, references: tuple[Reference, ...]) -> KnownIssue | None:
     """Return the known issue of the case if it explains all differences: those of the first output."""
     issue = evidence.known_issue
-    if issue is None or _find_excess(got[1:], references[1:]):
+    if issue is None or _find_excess(evidence, got[1:], references[1:]):
         return None
-    if issue.dtype_only and _find_excess(got[:1], references[:1], any_dtype=True):
+    if issue.dtype_only and _find_excess(evidence, got[:1], references[:1], any_dtype=True):
         return None
     return issue
 
@@ -92,16 +107,27 @@ def _summarize(references: tuple[Reference, ...]) -> ReferenceResult:
     return ReferenceResult(unspecified=tuple(want.unspecified for want in references), undefined=tuple(names))
 
 
-def _find_excess(got: Outputs, references: tuple[Reference, ...], *, any_dtype: bool = False) -> Difference | None:
+def _find_excess(
+    evidence: Evidence, got: Outputs, references: tuple[Reference, ...], *, any_dtype: bool = False
+) -> Difference | None:
     """Return the first difference that exceeds the error bound of the reference."""
-    differences = (within(g, want, any_dtype=any_dtype) for g, want in zip(got, references, strict=True))
+    if len(got) != len(references):
+        return _describe_count(len(got), len(references))
+    signed_zeros = evidence.ir.semantics.specifies_zero_signs
+    differences = (
+        within(g, want, any_dtype=any_dtype, signed_zeros=signed_zeros) for g, want in zip(got, references, strict=True)
+    )
     return next((difference for difference in differences if difference), None)
+
+
+def _describe_count(got: int, want: int) -> Difference:
+    return Difference("shape", f"{got} outputs, but should be {want}")
 
 
 def first_difference(got: Outputs, want: Outputs, unspecified: Masks) -> Difference | None:
     """Return the first difference between the outputs of two functions, bit by bit, except in unspecified elements."""
     if len(got) != len(want):
-        return Difference("shape", f"{len(got)} outputs, but should be {len(want)}")
+        return _describe_count(len(got), len(want))
     for i, where in enumerate(unspecified):
         if where is not None and got[i].shape == want[i].shape and got[i].dtype == want[i].dtype:
             got = (*got[:i], np.where(where, want[i], got[i]), *got[i + 1 :])
@@ -126,6 +152,10 @@ def compare_with_unfolded(
     Raises:
         Failure: Miscompile or WrongType, which blame the pass; OracleDisagreement if the pass made a legal fold.
     """
+    if not evidence.ir.semantics.specifies_roundings:
+        if (excess := _find_excess(evidence, folded, evidence.reference[fill])) and not result.known_issue:
+            raise _blame_by_vote(evidence, fill, excess, module)
+        return
     difference = first_difference(folded, unfolded, result.unspecified)
     if difference is None:
         return
@@ -133,6 +163,18 @@ def compare_with_unfolded(
     is_legal = others is None and is_legal_fold(evidence, module)
     if not (is_legal and result.known_issue):
         raise _blame(evidence, fill, difference, is_legal=is_legal)
+
+
+def _blame_by_vote(evidence: Evidence, fill: str, difference: Difference, module: Module) -> Failure:
+    """Return a failure that blames the pass, or the compiler if a second implementation runs the module rightly.
+
+    The unfolded function agrees with the reference here: those are the two opinions against the pass.
+    """
+    if not agrees_with_reference(evidence, module, fill):
+        return _blame(evidence, fill, difference, is_legal=False)
+    text = f"{evidence.ir.compiler} runs the folded module wrongly, which a second implementation runs rightly"
+    detail = f"{text}, {evidence.locate(fill)}: {difference.text}"
+    return failure("OracleDisagreement", evidence.case, f"folded {difference.symptom}", detail)
 
 
 def _blame(evidence: Evidence, fill: str, difference: Difference, *, is_legal: bool) -> Failure:

@@ -13,13 +13,14 @@ from foldproof.oracle.option_legality import NO_OPTIONS
 def judge_residual_pads(prepared: Prepared) -> tuple[ResidualPads, ResidualPads, Legality | None]:
     """Return the pads before the pass, the pads after it, and whether the latter could be folded; None if none is left.
 
-    Legality is computed only if a pad is left.
+    Legality is computed only if a pad is left, and if the pass claims to leave none or the IR counts missed folds.
     """
     ir = prepared.evidence.ir
     after = ir.residual_pads(prepared.folded)
     unchanged = ir.identical(prepared.folded, prepared.unfolded)
     before = after if unchanged else ir.residual_pads(prepared.unfolded)
-    return before, after, _judge_legality(prepared.evidence, after)
+    judged = prepared.complete or ir.counts_missed_folds
+    return before, after, _judge_legality(prepared.evidence, after) if judged else None
 
 
 def _judge_legality(evidence: Evidence, pads: ResidualPads) -> Legality | None:

@@ -14,7 +14,7 @@ class CheckConfig:
     """How a case is checked: the settings that ``foldproof.checking`` and workers need.
 
     Attributes:
-        fold: the pass, as ``MODULE:ATTR``; None is the bundled pass.
+        fold: the pass, as ``MODULE:ATTR``, or the name of a subject; None is the bundled pass.
         target: what to compile for, as the IR names it.
         pipeline: ``fast`` or ``default``.
         complete: whether a legal fold that the pass misses is a failure.
@@ -25,7 +25,13 @@ class CheckConfig:
     fold: str | None = setting(
         None,
         Role.IDENTITY,
-        Option(flag="--pass", kind="pass", metavar="MODULE:ATTR", help="Pass to test.", no_default="the bundled pass"),
+        Option(
+            flag="--pass",
+            kind="pass",
+            metavar="MODULE:ATTR|NAME",
+            help="Pass to test; `foldproof passes` lists the names.",
+            no_default="the bundled pass",
+        ),
     )
     target: str = setting(
         "llvm",

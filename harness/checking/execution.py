@@ -84,7 +84,7 @@ def compare_runs(
     for fill in evidence.inputs:
         arrays = evidence.arguments(fill)
         unfolded = run_function(evidence, program, "unfolded", arrays)
-        result = compare_with_reference(evidence, fill, unfolded)
+        result = compare_with_reference(evidence, fill, unfolded, modules["unfolded"])
         results.append(result)
         _compare_pipelines(evidence, fill, "unfolded", default_program, arrays, unfolded, result.unspecified)
         if "folded" in modules:

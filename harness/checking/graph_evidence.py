@@ -8,7 +8,9 @@ import numpy as np
 
 from foldproof.case.adoption import PADDED
 from foldproof.case.graph import Graph, Site
+from foldproof.case.onnx_case import OnnxCase
 from foldproof.checking.evidence import Arrays, Evidence
+from foldproof.checking.onnx_evidence import OnnxEvidence
 from foldproof.ir.base import IR, KnownIssue, ResidualPads
 from foldproof.oracle import graphs
 from foldproof.oracle.error_bounds import Reference
@@ -127,5 +129,7 @@ def _copies(site: Site) -> int:
 
 
 def evidence_of(case: Any, ir: IR) -> Evidence:
-    """Return the evidence of a case or a graph."""
+    """Return the evidence of a case, of a case in a form, or of a graph."""
+    if isinstance(case, OnnxCase):
+        return OnnxEvidence(case, ir)
     return GraphEvidence(case, ir) if isinstance(case, Graph) else Evidence(case, ir)

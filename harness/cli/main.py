@@ -1,4 +1,4 @@
-"""The command line: ``foldproof fuzz | replay | show | shrink | corpus | bench | mutants | model``.
+"""The command line: ``foldproof fuzz | replay | show | shrink | corpus | bench | mutants | model | passes``.
 
 Exit codes:
     0  no defect was found
@@ -16,6 +16,7 @@ from foldproof.cli.commands.corpus import corpus
 from foldproof.cli.commands.fuzz import fuzz
 from foldproof.cli.commands.model import model
 from foldproof.cli.commands.mutants import mutants
+from foldproof.cli.commands.passes import passes
 from foldproof.cli.commands.replay import replay
 from foldproof.cli.commands.show import show
 from foldproof.cli.commands.shrink import shrink
@@ -28,7 +29,7 @@ def cli() -> None:
     """Test passes that fold explicit padding in Apache TVM: run each case with and without the pass, and compare."""
 
 
-for command in (fuzz, replay, show, shrink, corpus, bench, mutants, model):
+for command in (fuzz, replay, show, shrink, corpus, bench, mutants, model, passes):
     cli.add_command(command)
 
 

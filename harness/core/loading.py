@@ -1,9 +1,9 @@
 """Load what the user names: a pass or a strategy, as ``MODULE:ATTR``."""
 
-import importlib
 import inspect
 import re
 import sys
+from importlib import import_module
 from typing import Any
 
 from foldproof.core.errors import UsageError
@@ -42,7 +42,7 @@ def load_attribute(spec: str, what: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        value: Any = importlib.import_module(module_name)
+        value: Any = import_module(module_name)
     except (Exception, SystemExit) as error:  # any module can raise anything while it is imported
         message = str(error).strip().splitlines()
         raise UsageError(
@@ -64,7 +64,8 @@ def load_pass(spec: str | None) -> Any:
 
     Args:
         spec: ``MODULE:ATTR`` of a ``tvm.transform.Pass``, of a factory without arguments that returns one, or of a
-            function from IRModule to IRModule; None is the bundled pass.
+            function from IRModule to IRModule; the name of a subject (``foldproof.ir.subjects``); None is the bundled
+            pass.
 
     Returns:
         A callable from IRModule to IRModule.
@@ -75,6 +76,10 @@ def load_pass(spec: str | None) -> Any:
     if spec is None:
         # Modules are built well formed (tests/ir/relax/test_build.py); checking that takes longer than the pass.
         return load_attribute(BUNDLED, "pass")(check_input=False)
+    # By name: the table of subjects is in a room above this one.
+    subject: Any = import_module("foldproof.ir.subjects").load_subject(spec)
+    if subject is not None:
+        return subject
     value = load_attribute(spec, "pass")
     if not callable(value):
         raise UsageError(

@@ -17,11 +17,14 @@ class CaseSource:
         ops: the ops to draw; empty means all.
         strategy: the Hypothesis strategy, as ``MODULE:ATTR``; None is the bundled one.
         only_cases: a filter that all cases satisfy, as text (``foldproof.case.filters``); empty means all cases.
+        fold: the pass under test, as ``MODULE:ATTR`` or by name, whose IR has the bundled strategy; None is the bundled
+            pass.
     """
 
     ops: tuple[str, ...] = ()
     strategy: str | None = None
     only_cases: str = ""
+    fold: str | None = None
 
     @property
     def case_filter(self) -> CaseFilter | None:

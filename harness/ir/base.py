@@ -14,6 +14,7 @@ import numpy as np
 
 from foldproof.case import Case
 from foldproof.case.any_case import AnyCase
+from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_attribute
 from foldproof.oracle.semantics import Semantics
 
@@ -52,6 +53,36 @@ class KnownIssue:
     dtype_only: bool = False
     runs: bool = True
     raises: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDefect:
+    """A known defect of a pass, which excuses exactly the failures that it describes.
+
+    Args:
+        name: a short constant to count by.
+        text: a description for a person.
+        kind: the kind of the failure, such as "Miscompile".
+        matches: whether a case shows the defect.
+        message: a part of the detail of the failure; empty for any.
+        upstream: where it is reported; empty if it is not.
+        version: the version of the pass in which it was seen.
+        silent: whether the result is wrong without an error.
+    """
+
+    name: str
+    text: str
+    kind: str
+    matches: Callable[[Any], bool]
+    message: str = ""
+    upstream: str = ""
+    version: str = ""
+    silent: bool = True
+
+    def excuses(self, failure: Any) -> bool:
+        """Whether this defect explains a failure: its kind, its message and its case."""
+        of_kind = failure.kind == self.kind and self.message in failure.detail
+        return of_kind and self.matches(failure.case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +170,10 @@ class IR(Protocol):
     - ``semantics`` are the choices that the NumPy reference needs.
     - ``known_issues`` are defects of the compiler that do not fail a case.
     - ``script_writer`` names the function that writes standalone scripts (MODULE:ATTR); empty if there is none.
+    - ``module_name`` is what a module is called, with its article.
+    - ``strategy`` names the strategy of its cases (MODULE:ATTR), of which ops are an argument.
+    - ``counts_missed_folds`` is whether missed folds are counted for passes that do not claim to make every legal fold.
+      That costs more than all other checks of a case.
     """
 
     @property
@@ -151,6 +186,12 @@ class IR(Protocol):
     def known_issues(self) -> Sequence[KnownIssue]: ...
     @property
     def script_writer(self) -> str: ...
+    @property
+    def module_name(self) -> str: ...
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def counts_missed_folds(self) -> bool: ...
 
     def supported(self, case: AnyCase) -> str:
         """Return why the IR cannot express the case, in a sentence; empty if it can."""
@@ -234,6 +275,9 @@ class IR(Protocol):
             Exception: whatever the compiler raises for any of them.
         """
 
+    def second_opinion(self, module: Module, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...] | None:
+        """Return what another implementation computes, to decide where two disagree; None if there is none."""
+
     def to_source(self, module: Module) -> str:
         """Return the module as text for a person."""
 
@@ -242,12 +286,26 @@ class IR(Protocol):
 
 
 RELAX = "foldproof.ir.relax.ir:RELAX"
+IRS = {"relax": RELAX, "onnx": "foldproof.ir.onnx.ir:ONNX"}
+"""The IRs by name, as ``MODULE:ATTR``."""
+
+RELAX_STRATEGY = "foldproof.strategies:cases"
 
 
 def ir_of(pass_: Any) -> IR:
-    """Return the IR that a pass works on: its attribute ``foldproof_ir``, or Relax if it has none."""
-    own: IR | None = getattr(pass_, "foldproof_ir", None)
-    return own if own is not None else load_attribute(RELAX, "IR")
+    """Return the IR that a pass works on: its attribute ``foldproof_ir``, an IR or its name, or Relax if it has none.
+
+    Raises:
+        UsageError: if there is no IR of that name.
+    """
+    own: IR | str | None = getattr(pass_, "foldproof_ir", None)
+    if own is None or isinstance(own, str):
+        name = own or "relax"
+        if name not in IRS:
+            raise UsageError(f"unknown foldproof_ir {name!r} of the pass; expected one of {', '.join(IRS)}")
+        found: IR = load_attribute(IRS[name], "IR")
+        return found
+    return own
 
 
 def find_known_issue(ir: IR, case: Case) -> KnownIssue | None:

@@ -37,18 +37,19 @@ def bitwise(got: Array, want: Array) -> Difference | None:
     return _compare_types(got, want, any_dtype=False) or _describe_values(got, want, ~_equals(got, want))
 
 
-def within(got: Array, want: Reference, *, any_dtype: bool = False) -> Difference | None:
+def within(got: Array, want: Reference, *, any_dtype: bool = False, signed_zeros: bool = True) -> Difference | None:
     """Return how ``got`` differs from a reference by more than its bound, where that is defined; None if it does not.
 
     Args:
         got: what a compiler computed.
         want: the reference, with an absolute bound for each element.
         any_dtype: whether to compare values only, because a known issue of the IR changes the dtype.
+        signed_zeros: whether 0.0 differs from -0.0.
     """
     difference = _compare_types(got, want.value, any_dtype=any_dtype)
     if difference:
         return difference
-    right = _equals(got, want.value)
+    right = _equals(got, want.value, signed_zeros=signed_zeros)
     if (want.bound > 0).any():  # the only tolerance: the proven error of the sum, 0.0 for exact elements
         with np.errstate(all="ignore"):  # inf - inf is NaN, which is within nothing
             distance = np.abs(got.astype(np.float64) - want.value.astype(np.float64))
@@ -70,11 +71,12 @@ def _compare_types(got: Array, want: Array, *, any_dtype: bool) -> Difference | 
     return None
 
 
-def _equals(got: Array, want: Array) -> Array:
+def _equals(got: Array, want: Array, *, signed_zeros: bool = True) -> Array:
     if np.issubdtype(got.dtype, np.integer) and np.issubdtype(want.dtype, np.integer):
         return np.asarray(got == want)
     a, b = got.astype(np.float64), want.astype(np.float64)  # exact for every float dtype, and has signbit for all
-    return np.asarray(((a == b) & (np.signbit(a) == np.signbit(b))) | (np.isnan(a) & np.isnan(b)))
+    same = (a == b) & (np.signbit(a) == np.signbit(b)) if signed_zeros else a == b
+    return np.asarray(same | (np.isnan(a) & np.isnan(b)))
 
 
 def _describe_values(got: Array, want: Array, wrong: Array, bound: Array | None = None) -> Difference | None:

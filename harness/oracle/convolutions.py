@@ -23,6 +23,9 @@ from foldproof.oracle.windows import gather_windows, window_counts
 Array = npt.NDArray[Any]
 
 
+NOT_FINITE = "not finite in a transposed convolution"
+
+
 def conv(case: Case, data: Tensor, weight: Array | None, semantics: Semantics) -> Reference:
     """Return the convolution of data with a weight (O, I of a group, spatial...).
 
@@ -59,6 +62,8 @@ def conv_transpose(case: Case, data: Tensor, weight: Array | None, semantics: Se
     steps = [axis.dilation for axis in case.axes]
     # The zeros inside a dilated kernel matter only where they meet an infinity or NaN. Without them it is much faster.
     dense = not np.isfinite(data.value.astype(np.dtype(case.result_dtype)).astype(np.float64)).all()
+    if dense and not semantics.specifies_nan:
+        data = data.mark_unspecified(~np.isfinite(data.value), NOT_FINITE)
     if dense:
         kernel = _spread(kernel, steps)
     axes, widths = [], [(0, 0), (0, 0)]

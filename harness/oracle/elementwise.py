@@ -24,6 +24,10 @@ Array = npt.NDArray[Any]
 
 OUT_OF_RANGE = "float to integer cast out of range"
 OVERFLOW = "integer overflow in a step"
+NAN_IN_STEP = "NaN into a step that compares"
+
+_COMPARING = ("relu", "clip", "maximum", "minimum", "sign", "leakyrelu", "hardswish", "quantize")
+"""Kinds that compare, so that their result for NaN may be unspecified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +83,20 @@ def apply(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semanti
     """
     with np.errstate(all="ignore"):  # overflow, inf - inf and wrapping are part of the meaning
         result = _KINDS[step.kind](step, tensor, parameters, semantics)
+        if not semantics.specifies_nan and step.kind in _COMPARING and not _is_integer(tensor):
+            result = result.mark_unspecified(_find_nan(tensor, parameters), NAN_IN_STEP)
         excess = tensor.value.dtype.name in semantics.excess_precision
         if excess and step.kind not in QUANTIZING and step.kind != "astype":
             result = replace(
                 result, unknown=result.unknown | _find_rounded(step, tensor, parameters, result, semantics)
             )
         return result
+
+
+def _find_nan(tensor: Tensor, parameters: Parameters) -> Array:
+    """Return the elements that are computed from NaN."""
+    nan = np.isnan(tensor.value)
+    return np.asarray(nan | np.isnan(parameters["operand"]) if "operand" in parameters else nan)
 
 
 def _find_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor, semantics: Semantics) -> Array:

@@ -48,6 +48,11 @@ class Semantics:
         contracts_products: whether a target may contract a product and a sum to one rounding (fused multiply-add).
         proves_symbolic_copies: whether the compiler proves that a mirroring pad of widths 0 copies a tensor of symbolic
             lengths.
+        specifies_zero_signs: whether 0.0 and -0.0 are two results.
+        specifies_roundings: whether equal graphs round alike. If not, a pass may change a result within its error
+            bound, and two functions are compared with the reference only.
+        specifies_lowest: whether a max_pool of nothing but the lowest values has one right result.
+        specifies_nan: whether a relu, a clip, a maximum and the like have one right result for NaN.
     """
 
     name: str
@@ -63,3 +68,7 @@ class Semantics:
     computes_nan_portably: bool
     contracts_products: bool
     proves_symbolic_copies: bool
+    specifies_zero_signs: bool = True
+    specifies_roundings: bool = True
+    specifies_lowest: bool = True
+    specifies_nan: bool = True

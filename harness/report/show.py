@@ -12,6 +12,7 @@ from foldproof.checking.check import check
 from foldproof.checking.comparison import is_legal_fold
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure
+from foldproof.checking.graph_evidence import evidence_of
 from foldproof.corpus.entry import Entry
 from foldproof.ir.base import IR, Module, Pass, ir_of
 
@@ -37,7 +38,7 @@ def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: b
     for name, value in {**entry.expect, **entry.found}.items():
         console.print(Text(f"  {name}: {value}", style="dim"), soft_wrap=True)
     ir = ir_of(fold)
-    evidence = Evidence(case, ir)
+    evidence = evidence_of(case, ir)
     if evidence.unsupported:
         console.print(Text(f"not executed: {evidence.unsupported}", style="yellow"), soft_wrap=True)
         return False

@@ -95,7 +95,7 @@ def try_pass(config: CheckConfig) -> str:
     except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001, the pass can raise anything
         return ""
     kind = type(result).__name__
-    return "" if ir.is_module(result) else f"pass {config.fold or BUNDLED!r} returned {kind}; expected an IRModule"
+    return "" if ir.is_module(result) else f"pass {config.fold or BUNDLED!r} returned {kind}; expected {ir.module_name}"
 
 
 _TRIVIAL = Case(op="conv1d", axes=(Axis(),))
@@ -117,7 +117,18 @@ def draw(source: CaseSource, most: int, seed: int) -> list[AnyCase]:
 def _strategy(source: CaseSource) -> Any:
     from foldproof.generation.draw import strategy_of
 
-    return strategy_of(source.drawn_ops, source.strategy)
+    return strategy_of(source.drawn_ops, source.strategy or _strategy_of_ir(source.fold))
+
+
+def _strategy_of_ir(fold: str | None) -> str | None:
+    """Return the bundled strategy for the IR of a pass, as ``MODULE:ATTR``; None for that of Relax."""
+    from foldproof.core.loading import BUNDLED_NAMES, load_pass
+    from foldproof.ir.base import RELAX_STRATEGY, ir_of
+
+    if fold in BUNDLED_NAMES:
+        return None
+    strategy = ir_of(load_pass(fold)).strategy
+    return None if strategy == RELAX_STRATEGY else strategy
 
 
 def check_cases(cases: list[AnyCase], config: CheckConfig) -> list[Result]:

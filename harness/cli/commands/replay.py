@@ -60,5 +60,7 @@ def _require_same_pass(entries: "list[tuple[Path, Entry]]", fold: str | None) ->
 
 
 def _outcome(verdict: "Verdict") -> str:
+    if verdict.unsupported:
+        return f"not executed: {verdict.unsupported}"
     doubts = ", ".join((*verdict.undefined, *verdict.known_issues))
     return ("folded" if verdict.folded else "refused") + (f" (not compared: {doubts})" if doubts else "")

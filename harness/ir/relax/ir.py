@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tvm
 
 from foldproof.case.any_case import AnyCase
 from foldproof.case.graph import Graph
-from foldproof.ir.base import FAST, KnownIssue, Program, ResidualPads, StructureChange
+from foldproof.case.onnx_case import OnnxCase
+from foldproof.ir.base import FAST, RELAX_STRATEGY, KnownIssue, Program, ResidualPads, StructureChange
 from foldproof.ir.relax import module as modules
 from foldproof.ir.relax.build import MAIN, build
 from foldproof.ir.relax.build_graph import build_graph
@@ -29,12 +31,19 @@ class Relax:
     semantics: Semantics = SEMANTICS
     known_issues: Sequence[KnownIssue] = KNOWN_ISSUES
     script_writer: str = "foldproof.repro.script:write_script"
+    module_name: str = "an IRModule"
+    strategy: str = RELAX_STRATEGY
+    counts_missed_folds: bool = True
 
     def supported(self, case: AnyCase) -> str:
+        if isinstance(case, OnnxCase):
+            return "the case is one of ONNX, with a form of its model; the pass works on Relax"
         return next(filter(None, map(supported, case.cases)), "")
 
     def build(self, case: AnyCase, *, with_pad: bool = True) -> tvm.IRModule:
-        return build_graph(case) if isinstance(case, Graph) else build(case, with_pad=with_pad)
+        if isinstance(case, Graph):
+            return build_graph(case)
+        return build(case.case if isinstance(case, OnnxCase) else case, with_pad=with_pad)
 
     def is_module(self, value: Any) -> bool:
         return isinstance(value, tvm.IRModule)
@@ -78,6 +87,9 @@ class Relax:
 
     def compile(self, batch: Sequence[Mapping[str, tvm.IRModule]], target: Any) -> Sequence[Program]:
         return compile_batch(batch, target)
+
+    def second_opinion(self, module: tvm.IRModule, arrays: Mapping[str, np.ndarray]) -> None:
+        return None  # the default pipeline is one
 
     def to_source(self, module: tvm.IRModule) -> str:
         return print_script(module)

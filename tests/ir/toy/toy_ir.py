@@ -71,6 +71,9 @@ class Toy:
     name = "toy"
     compiler = "the toy compiler"
     script_writer = ""
+    module_name = "a Module"
+    strategy = "tests.ir.toy.toy_ir:cases"
+    counts_missed_folds = True
     semantics = Semantics(
         name="toy",
         maximum=greater_or_second,
@@ -128,6 +131,9 @@ class Toy:
             value=case.pad.value,
             result=(dims["N"], dims["C"], dims["W"]),
         )
+
+    def second_opinion(self, module, arrays):
+        return None
 
     def is_module(self, value):
         return isinstance(value, Module)

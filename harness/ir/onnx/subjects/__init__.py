@@ -1,0 +1,1 @@
+"""How the optimizers, rewriters and runtimes of other projects are applied to a model (``foldproof.ir.subjects``)."""
