@@ -216,9 +216,10 @@ CHAINS_UNFOLDABLE = (
 )
 
 # A case has one chain of data. Branches that are padded alike before one op (add, concat) need two: graphs of sites are
-# to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py. Gates are steps: hardswish and
-# softsign. x * sigmoid(x) is tested on modules, in tests/fold/test_joins.py: NumPy does not have the target's exp. So
-# are elu, prelu, power and where, which are not steps of a case.
+# to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py.
+#
+# Gates are steps: hardswish, softsign, hardshrink. x * sigmoid(x), elu, prelu and power are not: they are tested on
+# modules, in tests/fold/test_joins.py. NumPy does not have the target's exp.
 
 BOUNDARIES = (
     Scenario(name="one side not counted", families=("avg_pool",), start=boundaries.one_excluded_side),
