@@ -216,9 +216,10 @@ CHAINS_UNFOLDABLE = (
 )
 
 # A case has one chain of data. Branches that are padded alike before one op (add, concat) need two: graphs of sites are
-# to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py. Gates are steps: hardswish and
-# softsign. x * sigmoid(x) is tested on modules, in tests/fold/test_joins.py: NumPy does not have the target's exp. So
-# are elu, prelu, power and where, which are not steps of a case.
+# to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py.
+#
+# Gates are steps: hardswish, softsign, hardshrink. x * sigmoid(x), elu, prelu and power are not: they are tested on
+# modules, in tests/fold/test_joins.py. NumPy does not have the target's exp.
 
 BOUNDARIES = (
     Scenario(name="one side not counted", families=("avg_pool",), start=boundaries.one_excluded_side),
@@ -256,6 +257,7 @@ BOUNDARIES = (
     Scenario(name="dilated windows", families=("max_pool",), start=bounds.dilated_windows),
     Scenario(name="between bounds", families=("max_pool",), start=bounds.between_bounds),
     Scenario(name="turned bounds", families=("max_pool",), start=bounds.turned_bounds),
+    Scenario(name="turned by a factor", families=("max_pool",), start=bounds.turned_by_factor),
     Scenario(name="turned border", families=("max_pool",), start=bounds.turned_border),
     Scenario(name="corrected", families=CONVS, start=boundaries.corrected_integers),
     Scenario(name="floats of another value", families=CONVS, start=boundaries.floats_of_another_value),
@@ -322,7 +324,8 @@ WEIGHTS = {
     "ties": 4,
     "dilated windows": 3,
     "between bounds": 6,
-    "turned bounds": 6,
+    "turned bounds": 5,
+    "turned by a factor": 5,
     "turned border": 2,
     "corrected": 10,
     "floats of another value": 6,
