@@ -118,7 +118,7 @@ def _widen(case: Case) -> Case:
 
 # --- forms --------------------------------------------------------------------------------------------
 
-_OPSETS = st.sampled_from((*(11, 13, 17, 18, 19, 21) * 3, *OPSETS))
+_OPSETS = st.sampled_from((*(10, 11, 13, 17, 18, 19, 21) * 3, *OPSETS))
 _STORAGES = st.sampled_from(
     [(a, b) for a in ("initializer", *STORAGES) for b in ("initializer", "initializer", *STORAGES)]
 )
@@ -217,6 +217,10 @@ _ZERO_POINTS = (
 )
 
 
+_QUARTER = st.sampled_from((False, False, False, True))
+"""Whether the value is 0, which a pass may take for the zero point."""
+
+
 def _integer_conv(draw: st.DrawFn, case: Case, lowerings: tuple[str, ...]) -> OnnxCase:
     """Give a convolution of dequantized data one scale and one zero point, which an integer convolution can have."""
     dtype = draw(st.sampled_from(_8_BITS)) if case.dtype not in _8_BITS else case.dtype
@@ -228,7 +232,7 @@ def _integer_conv(draw: st.DrawFn, case: Case, lowerings: tuple[str, ...]) -> On
         zero_point_dtype=dtype,
         out_dtype="float32",
     )
-    value = float(min(max(int(case.pad.value), low), high))
+    value = 0.0 if draw(_QUARTER) else float(min(max(int(case.pad.value), low), high))
     adapted = adapt(case)
     made = replace(
         adapted,
@@ -253,7 +257,10 @@ def _qlinear(draw: st.DrawFn, case: Case) -> OnnxCase:
 
 
 def _qdq(draw: st.DrawFn, case: Case) -> OnnxCase:
-    return OnnxCase(case=adapt(case, common=True), form=replace(draw(FORMS[False]), lowering="qdq"))
+    adapted = adapt(case, common=True)
+    if draw(_QUARTER):
+        adapted = _replaced(adapted, pad=replace(adapted.pad, value=0.0))
+    return OnnxCase(case=adapted, form=replace(draw(FORMS[False]), lowering="qdq"))
 
 
 def _same(draw: st.DrawFn, case: Case) -> OnnxCase:

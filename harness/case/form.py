@@ -21,8 +21,9 @@ STORAGES = ("initializer", "node", "overridable")
 
 The caller may override the last one, so a pass must not read its value."""
 
-AXES = ("", "all", "some", "negative", "shuffled")
-"""The input ``axes`` of a Pad: none; all axes; the padded ones; those, counted from the end; those, reversed."""
+AXES = ("", "all", "some", "negative", "shuffled", "reversed")
+"""The input ``axes`` of a Pad: none; all; the padded ones; those, counted from the end; those, backwards;
+all, backwards."""
 
 AUTO_PADS = ("", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 LOWERINGS = ("", "qdq", "conv_integer", "qlinear")
@@ -114,7 +115,7 @@ class Form(Record):
                 for opset in older
                 if abs(opset - default.opset) < abs(self.opset - default.opset)
             )
-        if self.axes in ("negative", "shuffled"):
+        if self.axes in ("negative", "shuffled", "reversed"):
             yield replace(self, axes="some")
 
     def _attempt(self, **change: Any) -> Iterator["Form"]:

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from foldproof.case.any_case import AnyCase
-from foldproof.checking.comparison import Comparison
+from foldproof.checking.comparison import Comparison, agrees_with_reference
 from foldproof.checking.completeness import judge_residual_pads, require_complete
 from foldproof.checking.crosscheck import SAMPLE, confirm, is_sampled
 from foldproof.checking.events import report_events
 from foldproof.checking.execution import compare_runs, compile_case, compile_default_program, find_compile_issue
 from foldproof.checking.failures import CheckArguments, CompileError, Failure, PipelineDisagreement
+from foldproof.checking.failures import failure as make_failure
 from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.prepare import Prepared, is_complete, prepare
 from foldproof.checking.result import Verdict
@@ -57,11 +58,12 @@ def check(
     target = ir_of(pass_).parse_target(target) if isinstance(target, str) else target
 
     try:
+        prepared = None
         try:
             prepared = prepare(case, pass_, complete=complete)
             verdict = _conclude_confirmed(prepared, target, sample)
         except Failure as failure:
-            excused = _excuse(failure, case, pass_, target)
+            excused = _excuse(failure, case, pass_, target) or _ask_second_opinion(failure, prepared)
             if excused is None:
                 raise
             verdict = excused
@@ -89,6 +91,29 @@ def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict 
             if issue := find_compile_issue(evidence, error):
                 return Verdict(folded=False, known_issues=(issue,))
     return None
+
+
+REFUSED_BY_ONE = "folded module refused by one of two implementations"
+"""The known issue of a folded module that only one implementation does not run."""
+
+
+def _ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict | None:
+    """Return a verdict if one implementation alone refuses the folded module; None if the failure stands.
+
+    Raises:
+        Failure: Miscompile, if another implementation runs the module and does not compute the reference.
+    """
+    refused = failure.kind == "CompileError" and failure.symptom in ("folded", "run folded")
+    if prepared is None or not refused or not prepared.evidence.ir.needs_two_opinions:
+        return None
+    evidence, module = prepared.evidence, prepared.folded
+    if not evidence.ir.can_be_asked(module):
+        return None
+    for run in evidence.inputs:
+        if agrees_with_reference(evidence, module, run) is False:
+            detail = f"folded, {evidence.locate(run)}: a second implementation computes other values; {failure.detail}"
+            raise make_failure("Miscompile", failure.case, "values", detail) from failure
+    return Verdict(folded=False, known_issues=(REFUSED_BY_ONE,))
 
 
 def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:

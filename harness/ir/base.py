@@ -172,6 +172,7 @@ class IR(Protocol):
     - ``script_writer`` names the function that writes standalone scripts (MODULE:ATTR); empty if there is none.
     - ``module_name`` is what a module is called, with its article.
     - ``strategy`` names the strategy of its cases (MODULE:ATTR), of which ops are an argument.
+    - ``needs_two_opinions`` is whether a pass is blamed only if two implementations agree against it.
     - ``counts_missed_folds`` is whether missed folds are counted for passes that do not claim to make every legal fold.
       That costs more than all other checks of a case.
     """
@@ -190,6 +191,8 @@ class IR(Protocol):
     def module_name(self) -> str: ...
     @property
     def strategy(self) -> str: ...
+    @property
+    def needs_two_opinions(self) -> bool: ...
     @property
     def counts_missed_folds(self) -> bool: ...
 
@@ -277,6 +280,9 @@ class IR(Protocol):
 
     def second_opinion(self, module: Module, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...] | None:
         """Return what another implementation computes, to decide where two disagree; None if there is none."""
+
+    def can_be_asked(self, module: Module) -> bool:
+        """Whether a second implementation may run a module: not if a pass compiled it."""
 
     def to_source(self, module: Module) -> str:
         """Return the module as text for a person."""

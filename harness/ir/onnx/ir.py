@@ -34,6 +34,7 @@ class Onnx:
     script_writer: str = "foldproof.repro.onnx_script:write_script"
     module_name: str = "an onnx.ModelProto"
     strategy: str = "foldproof.strategies.onnx_cases:onnx_cases"
+    needs_two_opinions: bool = True
     counts_missed_folds: bool = False
 
     def supported(self, case: Any) -> str:
@@ -82,6 +83,9 @@ class Onnx:
 
     def second_opinion(self, module: onnx.ModelProto | Compiled, arrays: Arrays) -> Outputs | None:
         return second_opinion(module, arrays)
+
+    def can_be_asked(self, module: onnx.ModelProto | Compiled) -> bool:
+        return isinstance(module, onnx.ModelProto)
 
     def find_structure_change(self, before: Any, after: Any, *, copies: int) -> StructureChange | None:
         return None  # graphs of several sites are not built in ONNX

@@ -70,8 +70,8 @@ def _choose_axes(spelling: str, widths: list[Widths]) -> list[int] | None:
     if not spelling:
         return None
     rank = len(widths)
-    if spelling == "all":
-        return list(range(rank))
+    if spelling in ("all", "reversed"):
+        return list(range(rank))[:: 1 if spelling == "all" else -1]
     padded = [axis for axis, sides in enumerate(widths) if sides != (0, 0)] or [rank - 1]
     if spelling == "negative":
         return [axis - rank for axis in padded]

@@ -33,6 +33,7 @@ class Relax:
     script_writer: str = "foldproof.repro.script:write_script"
     module_name: str = "an IRModule"
     strategy: str = RELAX_STRATEGY
+    needs_two_opinions: bool = False
     counts_missed_folds: bool = True
 
     def supported(self, case: AnyCase) -> str:
@@ -90,6 +91,9 @@ class Relax:
 
     def second_opinion(self, module: tvm.IRModule, arrays: Mapping[str, np.ndarray]) -> None:
         return None  # the default pipeline is one
+
+    def can_be_asked(self, module: tvm.IRModule) -> bool:
+        return False
 
     def to_source(self, module: tvm.IRModule) -> str:
         return print_script(module)

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import onnx
 import pytest
 
 from foldproof import Axis, Case, Pad, check, failures
 from foldproof.case.onnx_case import OnnxCase
+from foldproof.checking.check import REFUSED_BY_ONE
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_pass
 from foldproof.ir import subjects
@@ -145,3 +147,56 @@ def test_importing_foldproof_imports_no_onnx():
     program = "import sys, foldproof, foldproof.ir.subjects; print('onnx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "False"
+
+
+# --- two opinions --------------------------------------------------------------------------------------
+
+WIDE = Case(op="avg_pool1d", axes=(Axis(size=4, pad=(2, 2), kernel=2),), count_include_pad=True)
+"""A pad that is as wide as the kernel: ONNX Runtime refuses the folded pool, and the specification does not."""
+
+
+def fold_into_pool(model):
+    changed = ONNX.clone(model)
+    pad = next((node for node in changed.graph.node if node.op_type == "Pad"), None)
+    if pad is None:
+        return model
+    pool = changed.graph.node[-1]
+    pool.input[0] = pad.input[0]
+    for attribute in pool.attribute:
+        if attribute.name == "pads":
+            attribute.ints[:] = [2, 2]
+    changed.graph.node.remove(pad)
+    return changed
+
+
+def test_a_right_model_that_one_runtime_refuses_is_in_doubt():
+    verdict = check(OnnxCase(case=WIDE), on_onnx(fold_into_pool))
+    assert verdict.known_issues == (REFUSED_BY_ONE,)
+
+
+def test_a_wrong_model_that_one_runtime_refuses_is_a_miscompile():
+    other = OnnxCase(case=replace(WIDE, pad=Pad(value=1.0)))
+    with pytest.raises(failures.Miscompile, match="a second implementation computes other values"):
+        check(other, on_onnx(fold_into_pool))
+
+
+def test_a_kernel_of_the_baseline_that_is_wrong_is_not_blamed_on_the_pass(monkeypatch):
+    """The session that runs the folded model is made to lie; the reference evaluator of onnx is not."""
+    from foldproof.ir.onnx import runtimes
+
+    zero = OnnxCase(case=Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1), kernel=3),)))
+    honest = runtimes.session_function
+
+    def lie(session):
+        function = honest(session)
+        inputs = session.get_modelmeta().graph_name
+        return lambda arrays: tuple(out + (inputs == "folded") for out in function(arrays))
+
+    def fold(model):
+        folded = without_pad(model)
+        folded.graph.name = "folded"
+        return folded
+
+    monkeypatch.setattr(runtimes, "session_function", lie)
+    with pytest.raises(failures.OracleDisagreement, match="runs the folded module wrongly"):
+        check(zero, on_onnx(fold))

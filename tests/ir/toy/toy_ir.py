@@ -73,6 +73,7 @@ class Toy:
     script_writer = ""
     module_name = "a Module"
     strategy = "tests.ir.toy.toy_ir:cases"
+    needs_two_opinions = False
     counts_missed_folds = True
     semantics = Semantics(
         name="toy",
@@ -134,6 +135,9 @@ class Toy:
 
     def second_opinion(self, module, arrays):
         return None
+
+    def can_be_asked(self, module):
+        return False
 
     def is_module(self, value):
         return isinstance(value, Module)

@@ -51,10 +51,16 @@ def onnxscript_pads() -> SubjectPass:
 
 
 def onnxslim_default() -> SubjectPass:
-    """Return OnnxSlim."""
+    """Return OnnxSlim. It changes its argument, which is therefore a copy."""
     import onnxslim
 
-    return SubjectPass(name="onnxslim", apply=onnxslim.slim)
+    def apply(model: onnx.ModelProto) -> onnx.ModelProto:
+        copied = onnx.ModelProto()
+        copied.CopyFrom(model)
+        slimmed: onnx.ModelProto = onnxslim.slim(copied)
+        return slimmed
+
+    return SubjectPass(name="onnxslim", apply=apply)
 
 
 def onnxsim_default() -> SubjectPass:
