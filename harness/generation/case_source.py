@@ -15,7 +15,7 @@ class CaseSource:
 
     Args:
         ops: the ops to draw; empty means all.
-        strategy: the Hypothesis strategy, as ``MODULE:ATTR``; None is the bundled one.
+        strategy: the Hypothesis strategy, as its name or ``MODULE:ATTR``; None is the default one.
         only_cases: a filter that all cases satisfy, as text (``foldproof.case.filters``); empty means all cases.
     """
 
