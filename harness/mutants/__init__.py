@@ -13,6 +13,7 @@ from foldproof.mutants import (
     correction,
     graph,
     held_out,
+    held_out_second,
     mirrored,
     nested,
     pools,
@@ -47,11 +48,12 @@ _KINDS = (
     structure_scopes,
     structure_functions,
     held_out,
+    held_out_second,
     structure_held_out,
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
-"""All mutants; the held-out ones come last."""
+"""All mutants; those that were once held out, and the held-out ones, come last."""
 
 REPRESENTATIVES = (
     "value_ignored",

@@ -20,7 +20,7 @@ def foldproof(*args, cwd):
 
 
 def test_the_command_prints_a_table_and_lines(tmp_path):
-    names = "begin_end_swapped,value_ignored,dilation_lost"
+    names = "begin_end_swapped,value_ignored,crop_scaled_by_dilation"
     run = foldproof(
         "--only", names, "--budget", 20, "--seeds", 1, "--workers", 1, "--no-shrink", "--json", "log", cwd=tmp_path
     )
