@@ -25,6 +25,7 @@ MEANINGS = {
     "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
     Legality.STRUCTURE: "the fold is right, but a pass need not see through what stands around the pad.",
+    Legality.SHARED: "the fold is right, but the graph would have more pads, since others read the pad.",
     Legality.THIS_SHAPE_ONLY: "the fold is right for the lengths of this case, but not for every length.",
     Legality.UNKNOWN_MODE: "TVM treats the mode as constant or as a copy, but does not guarantee it.",
     Legality.NEEDS_NO_FMA: "the fold is right unless the target fuses a multiplication and an addition.",
