@@ -98,11 +98,11 @@ class _Reader:
 
 def _share(bindings: Bindings, pad: relax.Var, decide: Decide, name: Callable[[Use], str]) -> Sharing | None:
     """Return how the readers of a pad fold it; None if there is only one."""
-    uses = list(find_uses(bindings, Path(pad=pad, steps=())))
-    if len(uses) < 2:
+    reads = list(find_uses(bindings, Path(pad=pad, steps=())))
+    if len(reads) < 2:
         return None
     readers = []
-    for path, use in uses:
+    for path, use in reads:
         outcome = decide(path, use)
         kept = outcome.kept if isinstance(outcome, Folded) else None
         readers.append(_Reader(path, use, isinstance(outcome, Folded), kept))
