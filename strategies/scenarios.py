@@ -324,7 +324,7 @@ WEIGHTS = {
     "ties": 4,
     "dilated windows": 3,
     "between bounds": 6,
-    "turned bounds": 5,
+    "turned bounds": 8,
     "turned by a factor": 5,
     "turned border": 2,
     "corrected": 10,
