@@ -12,7 +12,7 @@ from tvm import ir, relax
 from foldproof.case import Axis, Pad
 from foldproof.case.adoption import PADDED, SAME
 from foldproof.case.graph import Function
-from foldproof.fold import Folded, Outcome, moves, replacement, rewrite
+from foldproof.fold import Folded, Outcome, Refused, moves, replacement, rewrite
 from foldproof.fold import bindings as bindings_
 from foldproof.fold.bindings import Bindings, Use
 from foldproof.fold.facts import PadFacts
@@ -45,7 +45,10 @@ Key = Callable[[Folding, Bindings, Path, Use], Any]
 
 
 def memoize_outcomes(key: Key) -> Pass:
-    """Return a pass that decides once for each key in a module."""
+    """Return a pass that decides once for each key in a module.
+
+    It remembers the whole folds alone: what stays of a pad would fold again and again.
+    """
     memos: WeakKeyDictionary[Any, dict[Any, Outcome]] = WeakKeyDictionary()
 
     def decide(
@@ -54,9 +57,12 @@ def memoize_outcomes(key: Key) -> Pass:
         if pad is not None:
             return _decide(folding, bindings, path, use, pad, source)
         memo, found = memos.setdefault(folding.prim_pads, {}), key(folding, bindings, path, use)
-        if found not in memo:
-            memo[found] = _decide(folding, bindings, path, use)
-        return memo[found]
+        if found in memo:
+            return memo[found]
+        outcome = _decide(folding, bindings, path, use)
+        if isinstance(outcome, Refused) or outcome.kept is None:
+            memo[found] = outcome
+        return outcome
 
     _decide = rewrite._decide
     return patch_pass(rewrite, _decide=decide)
