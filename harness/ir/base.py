@@ -281,6 +281,9 @@ class IR(Protocol):
     def second_opinion(self, module: Module, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...] | None:
         """Return what another implementation computes, to decide where two disagree; None if there is none."""
 
+    def quote_specification(self, case: AnyCase) -> tuple[str, ...]:
+        """Return what a specification says of the expected values of a case; empty if there is none."""
+
     def can_be_asked(self, module: Module) -> bool:
         """Whether a second implementation may run a module: not if a pass compiled it."""
 

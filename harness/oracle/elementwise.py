@@ -150,7 +150,10 @@ def _dequantize(step: Step, tensor: Tensor, parameters: Parameters, semantics: S
     if semantics.simplifies_constants and step.constant and scale.size == 1 and not scale.any():
         result = np.full_like(result, scale.item())
     if step.out_dtype == "float16":
-        result = np.clip(result, np.float32(-65504), np.float32(65504)).astype(np.float16)
+        single = np.clip(result, np.float32(-65504), np.float32(65504))
+        result = single.astype(np.float16)
+        if "float16" in semantics.excess_precision:
+            return replace(tensor, value=result, unknown=tensor.unknown | (result.astype(np.float32) != single))
     return replace(tensor, value=result)
 
 

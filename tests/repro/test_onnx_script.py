@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import onnx
 import pytest
 
 from foldproof import Axis, Case, Pad, Step, check, failures
@@ -10,6 +11,8 @@ from foldproof.case.form import Form
 from foldproof.case.onnx_case import OnnxCase
 from foldproof.core.loading import load_pass
 from foldproof.ir.onnx.ir import ONNX
+from foldproof.ir.onnx.specification import SENTENCES
+from foldproof.repro.issue_text import write_issue
 from foldproof.repro.onnx_script import write_script
 from foldproof.repro.reproducer import CannotReproduce
 
@@ -106,3 +109,27 @@ def test_what_no_script_can_show_has_a_reason():
     failed = failures.failure("NotIdempotent", PADDED, "module", "it changed again")
     with pytest.raises(CannotReproduce, match="NotIdempotent"):
         write_script(PADDED, on_onnx(clear_weight), None, failed, fold_name="mine:fold")
+
+
+def test_an_issue_has_the_script_and_what_the_specification_says():
+    subject = load_pass("onnxruntime")
+    failed = fail(PER_CHANNEL, subject)
+    script = write_script(PER_CHANNEL, subject, None, failed, fold_name="onnxruntime")
+    text = write_issue(
+        failed, script, subject="onnxruntime", sentences=ONNX.quote_specification(PER_CHANNEL), tools=["onnx 1.0"]
+    )
+    assert text.startswith("# onnxruntime: an error for a Pad before conv1d\n")
+    assert "- DequantizeLinear: The dequantization formula is `y = (x - x_zero_point) * x_scale`." in text
+    assert f"```python\n{script.rstrip()}\n```" in text
+    assert "- onnx 1.0" in text
+
+
+@pytest.mark.parametrize("name", sorted(SENTENCES))
+def test_the_sentences_are_those_of_the_operators(name):
+    """What stands in brackets is ours."""
+    operator = SENTENCES[name].split(":", 1)[0].split(",")[0].split("-")[0]
+    sentence = SENTENCES[name].split(": ", 1)[1].split(" (It ")[0].split(" (A ")[0]
+    schema = onnx.defs.get_schema(operator, 22)
+    attributes = [each.description for each in schema.attributes.values()]
+    text = " ".join(" ".join([schema.doc, *attributes, *(each.description for each in schema.inputs)]).split())
+    assert " ".join(sentence.rstrip(".").split()) in text

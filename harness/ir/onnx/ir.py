@@ -5,6 +5,7 @@ from typing import Any
 
 import onnx
 
+from foldproof.case.any_case import AnyCase
 from foldproof.ir.base import FAST, KnownIssue, Program, ResidualPads, StructureChange
 from foldproof.ir.onnx import model as models
 from foldproof.ir.onnx.build import build, supported
@@ -21,6 +22,7 @@ from foldproof.ir.onnx.runtimes import (
 )
 from foldproof.ir.onnx.semantics import SEMANTICS
 from foldproof.ir.onnx.source import to_source
+from foldproof.ir.onnx.specification import quote
 from foldproof.oracle.semantics import Semantics
 
 
@@ -83,6 +85,9 @@ class Onnx:
 
     def second_opinion(self, module: onnx.ModelProto | Compiled, arrays: Arrays) -> Outputs | None:
         return second_opinion(module, arrays)
+
+    def quote_specification(self, case: AnyCase) -> tuple[str, ...]:
+        return quote(case)
 
     def can_be_asked(self, module: onnx.ModelProto | Compiled) -> bool:
         return isinstance(module, onnx.ModelProto)

@@ -92,6 +92,9 @@ class Relax:
     def second_opinion(self, module: tvm.IRModule, arrays: Mapping[str, np.ndarray]) -> None:
         return None  # the default pipeline is one
 
+    def quote_specification(self, case: AnyCase) -> tuple[str, ...]:
+        return ()
+
     def can_be_asked(self, module: tvm.IRModule) -> bool:
         return False
 
