@@ -139,6 +139,14 @@ def _small_case(draw: st.DrawFn, op: str) -> Case:
     return draw(_small_cases(op))
 
 
+def _changed(case: Case, **change: Any) -> Case:
+    """Return the changed case, or the case itself where such a one is not valid."""
+    try:
+        return replace(case, **change)
+    except ValueError:
+        return case
+
+
 # --- structures ---------------------------------------------------------------------------------------------
 
 AddStructure = Callable[[_GraphBuilder], None]
@@ -188,7 +196,7 @@ def _returned_pad(builder: _GraphBuilder) -> None:
     first = builder.start()
     case = builder.sites[first].case
     extra = builder.draw(st.sampled_from((("returned",), ("read",), ("returned", "read"))))
-    builder.change(first, case=replace(case, extra_outputs=extra))
+    builder.change(first, case=_changed(case, extra_outputs=extra))
     if builder.draw(st.booleans()):
         builder.follow(first, PADDED)
 
@@ -227,7 +235,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
     other = case
     if builder.draw(st.booleans()):
         axes = tuple(replace(axis, size=axis.size + 1) for axis in case.axes)
-        other = replace(case, axes=axes)
+        other = _changed(case, axes=axes)
     if builder.draw(st.booleans()) and not case.producers and not case.steps and case.input_stride == 1:
         pad = Pad(value=0.0, operand="weight")
         try:
@@ -245,7 +253,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
 def _joined(builder: _GraphBuilder) -> None:
     """The results of two branches, joined."""
     first = builder.start()
-    case = replace(builder.sites[first].case, symbolic=())
+    case = _changed(builder.sites[first].case, symbolic=())
     builder.change(first, case=case)
     link = builder.draw(st.sampled_from((OWN, SAME, PADDED)))
     equal = builder.sites[first].case
@@ -269,11 +277,11 @@ def _without_outputs(case: Case, place: str) -> Case:
     """Return a case that can stand in a place."""
     if place not in ENCLOSED:
         return case
-    case = replace(case, extra_outputs=(), symbolic=())
+    case = _changed(case, extra_outputs=(), symbolic=())
     if case.pads_weight:
         return Case(op=case.op, axes=tuple(Axis(size=4, pad=(1, 1), kernel=2) for _ in case.axes), fills=case.fills)
     if place == "padded branch" and (case.pad.mode != "constant" or case.pad.form != "op"):
-        return replace(case, pad=replace(case.pad, mode="constant", form="op"))
+        return _changed(case, pad=replace(case.pad, mode="constant", form="op"))
     return case
 
 
@@ -342,7 +350,7 @@ def _kernels(builder: _GraphBuilder) -> None:
     if case.pad.operand != "data":
         case = _small_case(builder.draw, case.op)
     if case.pad.form == "op":
-        case = replace(case, pad=replace(case.pad, form="call_tir"), symbolic=())
+        case = _changed(case, pad=replace(case.pad, form="call_tir"), symbolic=())
     builder.add(case)
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
@@ -355,7 +363,7 @@ def _constants(builder: _GraphBuilder) -> None:
     """Constants bound to variables, and a pad that nothing reads."""
     case = builder.case()
     if case.spec.weighted:
-        case = replace(case, constant_weight=True)
+        case = _changed(case, constant_weight=True)
     builder.add(case, unread=builder.draw(st.booleans()))
     builder.options["bound_constants"] = builder.draw(st.booleans())
     if builder.draw(st.booleans()):
