@@ -24,7 +24,8 @@ Changes = Iterator[Change]
 
 def features(case: AnyCase) -> frozenset[str]:
     """Return the names of the features that a case or a graph has."""
-    return graph_features.features(case) if isinstance(case, Graph) else frozenset(_without(case))
+    sites = frozenset(feature for each in case.cases for feature in _without(each))
+    return graph_features.features(case) | sites if isinstance(case, Graph) else sites
 
 
 def plain_case(case: AnyCase) -> AnyCase:
@@ -43,7 +44,14 @@ def _plain(case: Case) -> Case:
 def without(case: AnyCase, feature: str) -> tuple[AnyCase, ...]:
     """Return variants of a case that lack one feature; none if it lacks the feature, or is not valid without it."""
     if isinstance(case, Graph):
-        return graph_features.without(case, feature)
+        if feature in graph_features.features(case):
+            return graph_features.without(case, feature)
+        made_of_sites = graph_features.without_in_sites(case, lambda each: _variants(each, feature))
+        return tuple(each for each in made_of_sites if feature not in features(each))
+    return _variants(case, feature)
+
+
+def _variants(case: Case, feature: str) -> tuple[Case, ...]:
     made = (_attempt(case, change) for change in _without(case).get(feature, ()))
     return tuple(dict.fromkeys(each for each in made if each is not None and feature not in features(each)))
 
