@@ -51,13 +51,13 @@ def _fewer_sites(graph: Graph) -> Iterator[Graph]:
         return
     for index in every:
         yield Graph(sites=(Site(case=graph.cases[index]),))
-        yield from _keep(graph, (index,))
+        yield from keep(graph, (index,))
     if len(every) > 2:
         for index in reversed(every):
-            yield from _keep(graph, tuple(kept for kept in every if kept != index))
+            yield from keep(graph, tuple(kept for kept in every if kept != index))
 
 
-def _keep(graph: Graph, kept: tuple[int, ...]) -> Iterator[Graph]:
+def keep(graph: Graph, kept: tuple[int, ...]) -> Iterator[Graph]:
     """Yield the graph with these sites only."""
     try:
         made = []
@@ -217,8 +217,8 @@ def _simpler_cases(graph: Graph) -> Iterator[Graph]:
                 change = _Change.between(case, candidate)
                 together = [candidate if i == index else change.apply(each) for i, each in enumerate(cases)]
                 if any(new is not old for i, (new, old) in enumerate(zip(together, cases, strict=True)) if i != index):
-                    yield from _with_cases(graph, together)
-            yield from _with_cases(graph, [*cases[:index], candidate, *cases[index + 1 :]])
+                    yield from with_cases(graph, together)
+            yield from with_cases(graph, [*cases[:index], candidate, *cases[index + 1 :]])
 
 
 def _lower_ranks(graph: Graph) -> Iterator[Graph]:
@@ -226,7 +226,7 @@ def _lower_ranks(graph: Graph) -> Iterator[Graph]:
     lower = [[each for each in case.simpler() if each.spec.rank < case.spec.rank] for case in graph.cases]
     if all(lower):
         for number in range(max(map(len, lower))):
-            yield from _with_cases(graph, [each[min(number, len(each) - 1)] for each in lower])
+            yield from with_cases(graph, [each[min(number, len(each) - 1)] for each in lower])
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +285,7 @@ def _news(changed: Fields) -> dict[str, Any]:
     return {name: new for name, (_, new) in changed.items()}
 
 
-def _with_cases(graph: Graph, cases: Sequence[Case]) -> Iterator[Graph]:
+def with_cases(graph: Graph, cases: Sequence[Case]) -> Iterator[Graph]:
     """Yield the graph with these cases. A site that reads another one adopts its data."""
     sites: list[Site] = []
     try:
