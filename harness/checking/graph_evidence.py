@@ -119,8 +119,19 @@ class GraphEvidence(Evidence):
             return answer
         owner = self._owner(index)
         visible = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        if owner != index and self._is_local(owner, index):
+            return Legality.STRUCTURE
         near = graph.sites[owner].function == site.function
         return None if visible and near and self.is_quiet else Legality.STRUCTURE
+
+    def _is_local(self, owner: int, index: int) -> bool:
+        """Whether the data of a shared pad may be local to its dataflow block, where another consumer is not.
+
+        A pass would have to let a variable out of its block, for a fold that leaves the pad to others.
+        """
+        case, between = self.case.sites[owner].case, self.case.sites[owner : index + 1]
+        computed = bool(case.producers) or case.input_stride > 1
+        return computed and any(site.place != "block" for site in between)
 
     @property
     def is_quiet(self) -> bool:
