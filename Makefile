@@ -4,6 +4,7 @@ STAMP := .venv/installed
 DOCS := .venv/installed-docs
 FUZZ ?= --time 60s
 MUTANTS ?=
+TESTS ?= not slow and not faults
 MUTATION ?=
 
 .PHONY: install test slow faults fuzz mutants mutation house lint types clean
@@ -18,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 test: install
-	$(BIN)/python -m pytest -n auto -m "not slow and not faults"
+	$(BIN)/python -m pytest -n auto -m "$(TESTS)"
 
 slow: install
 	$(BIN)/python -m pytest -n auto -m slow

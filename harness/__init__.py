@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from foldproof.campaign.shrinker import shrink
     from foldproof.case import Axis, Case, Pad, Step
     from foldproof.case.describe import describe
+    from foldproof.case.graph import Function, Graph, Join, Site
     from foldproof.checking import failures
     from foldproof.checking.check import check
     from foldproof.checking.failures import Failure
@@ -34,7 +35,11 @@ __all__ = [
     "Case",
     "Failure",
     "FoldExplicitPadding",
+    "Function",
+    "Graph",
+    "Join",
     "Pad",
+    "Site",
     "Step",
     "Verdict",
     "__version__",
@@ -55,7 +60,11 @@ _HOMES = {
     "Case": "foldproof.case",
     "Failure": "foldproof.checking.failures",
     "FoldExplicitPadding": "foldproof.fold",
+    "Function": "foldproof.case.graph",
+    "Graph": "foldproof.case.graph",
+    "Join": "foldproof.case.graph",
     "Pad": "foldproof.case",
+    "Site": "foldproof.case.graph",
     "Step": "foldproof.case",
     "Verdict": "foldproof.checking.result",
     "check": "foldproof.checking.check",

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for cases. Each one is a plural noun, and each drawn case is valid.
+"""Hypothesis strategies for cases and graphs. Each one is a plural noun, and each drawn value is valid.
 
 from foldproof import check, strategies
 
@@ -15,10 +15,12 @@ if __name__ != "foldproof.strategies":
 from foldproof.strategies.axes import axes, pad_widths, paddings
 from foldproof.strategies.cases import cases, foldable_cases, unfoldable_cases
 from foldproof.strategies.graphs import foldable_graphs, graphs, unfoldable_graphs
+from foldproof.strategies.mixture import cases_and_graphs
 
 __all__ = [
     "axes",
     "cases",
+    "cases_and_graphs",
     "foldable_cases",
     "foldable_graphs",
     "graphs",

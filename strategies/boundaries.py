@@ -126,6 +126,17 @@ def copies_in_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     return builder
 
 
+def replicated_by_kernel(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a kernel that replicates the ends of symbolic lengths, with other widths before than after."""
+    sides = st.sampled_from([(0, 1), (1, 0), (2, 1), (0, 2)])
+    axes = [Axis(size=4, pad=draw(sides), kernel=draw(st.sampled_from([2, 3]))) for _ in range(spec.rank)]
+    builder = legal_pad(draw, spec, axes=axes)
+    builder.axes, builder.pad = axes, Pad(mode="replicate", form="call_tir")
+    builder.symbolic = draw(st.sampled_from([tuple(spec.spatial), (spec.spatial[-1],)]))
+    builder.input_stride = draw(st.sampled_from([1, 1, 2]))
+    return builder
+
+
 def reflected_in_windows(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
     """Draw a reflected pad before windows that hold the elements, or only those at the edge.
 

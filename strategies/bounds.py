@@ -77,6 +77,7 @@ _AT_MOST_0: tuple[Steps, ...] = (
     (Step(kind="clip", low=-6.0, high=0.0),),
 )
 _AT_LEAST_0: tuple[Steps, ...] = ((step("relu"),), (Step(kind="clip", low=0.0, high=6.0),))
+_BOUNDS = st.sampled_from(_AT_LEAST_0 + _AT_LEAST_0 + _AT_MOST_0)
 _TURNS = (
     step("multiply", -1.0),
     step("negative"),
@@ -87,22 +88,24 @@ _TURNS = (
 
 
 def turned_bounds(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
-    """Draw a bound before the pad that a negative scale or factor turns, and a border there, or beside it."""
-    form = draw(st.sampled_from(["quantize", "quantize", "dequantize", "multiply"]))
-    if form == "dequantize":
+    """Draw a bound before the pad that a negative scale turns, and a border there, or beside it."""
+    if draw(st.sampled_from([False, False, True])):
         return _turn_integers(draw, spec)
-    dtype = draw(st.sampled_from(["float32"] if form == "quantize" else ["float32", "int32", "float64"]))
+    builder = _reach(draw, spec, draw(_REACHING), "float32")
+    zero_point = draw(st.sampled_from([3, 0]))
+    scale = draw(st.sampled_from([-0.5, -0.25]))
+    turn = Step(kind="quantize", scale=(scale,), zero_point=(zero_point,), out_dtype="int8")
+    builder.producers = [*draw(_BOUNDS), turn]
+    builder.pad = Pad(value=float(zero_point + draw(st.sampled_from([0, 0, -1]))))
+    return builder
+
+
+def turned_by_factor(draw: st.DrawFn, spec: ops.Op) -> CaseBuilder:
+    """Draw a bound before the pad that a negative factor turns, and a border there, or beside it."""
+    dtype = draw(st.sampled_from(["float32", "int32", "float64"]))
     builder = _reach(draw, spec, draw(_REACHING), dtype)
-    bound = draw(st.sampled_from(_AT_LEAST_0 + _AT_MOST_0))
-    if form == "quantize":
-        zero_point = draw(st.sampled_from([3, 0]))
-        scale = draw(st.sampled_from([-0.5, -0.25]))
-        turn = Step(kind="quantize", scale=(scale,), zero_point=(zero_point,), out_dtype="int8")
-        value = float(zero_point + draw(st.sampled_from([0, 0, -1])))
-    else:
-        turn = draw(st.sampled_from([one for one in _TURNS if fits(one, dtype)]))
-        value = draw(st.sampled_from([0.0, -1.0, 1.0]))
-    builder.producers, builder.pad = [*bound, turn], Pad(value=value)
+    builder.producers = [*draw(_BOUNDS), draw(st.sampled_from([one for one in _TURNS if fits(one, dtype)]))]
+    builder.pad = Pad(value=draw(st.sampled_from([0.0, -1.0, 1.0])))
     return builder
 
 

@@ -58,6 +58,7 @@ _KEEPING_ZERO = (
 _KEEPING_ZERO_FLOATS = (
     step("hardswish"),
     step("softsign"),
+    step("hardshrink"),
     step("sqrt"),
     step("multiply", 0.1),
     step("divide", 127.5),
@@ -83,6 +84,7 @@ _KEEPING_LOWEST_FLOATS = (  # these keep -inf
     step("subtract", 3.0),
     Step(kind="leakyrelu", alpha=0.1),
     Step(kind="astype", out_dtype="float16"),
+    step("hardshrink"),
     Step(kind="quantize", zero_point=(3,), out_dtype="int8"),
 )
 
@@ -119,6 +121,7 @@ _TO_ZERO_FLOATS: tuple[tuple[float, Steps], ...] = (
     (3.0, (step("hardswish"), step("subtract", 3.0))),
     (-3.0, (step("hardswish"),)),
     (1.0, (step("softsign"), step("subtract", 0.5))),
+    (0.25, (step("hardshrink"),)),
 )
 
 

@@ -88,6 +88,31 @@ class _GraphBuilder:
         except ValueError:
             return self.start(**fields)
 
+    def near_copy(self, index: int, link: str) -> int:
+        """Append a site that reads another one and is equal to it, but for one thing: own padding, value, widths."""
+        if index == len(self.sites) - 1:  # nothing reads it yet
+            own = self.sites[index].case
+            asymmetric = replace(own.axes[0], padding=(1, 0))
+            self.change(index, case=_changed(own, axes=(asymmetric, *own.axes[1:])))
+        case = replace(self.sites[index].case, extra_outputs=())
+        axis = case.axes[0]
+        changed: list[dict[str, Any]] = [{"axes": (replace(axis, padding=axis.padding[::-1]), *case.axes[1:])}]
+        if link == SAME:
+            value = case.pad.value + 1 if case.pad.value > -9 else 0.0
+            changed += 2 * [{"pad": replace(case.pad, value=value)}]
+            changed += [{"axes": (replace(axis, pad=axis.pad[::-1]), *case.axes[1:])}]
+        change = self.draw(st.sampled_from(changed))
+        for weight in (self.draw(st.sampled_from((index, -1))), -1):
+            try:
+                other = adopt(replace(case, **change), case, link)
+                site = Site(case=other, data=link, of=index, weight_of=weight)
+                Graph(sites=(*self.sites, site))
+            except ValueError:
+                continue
+            self.sites.append(site)
+            return len(self.sites) - 1
+        return self.follow(index, link)
+
     def change(self, index: int, **fields: Any) -> None:
         """Change a site, unless that is not valid."""
         try:
@@ -106,6 +131,14 @@ class _GraphBuilder:
                     continue
         bare = tuple(Site(case=site.case) for site in sites)
         return Graph(sites=bare)
+
+
+def _changed(case: Case, **change: Any) -> Case:
+    """Return the changed case, or the case itself where such a one is not valid."""
+    try:
+        return replace(case, **change)
+    except ValueError:
+        return case
 
 
 _HARMLESS = ("equal_names", "nested_outputs", "bound_constants")
@@ -180,7 +213,17 @@ def _shared_pad(builder: _GraphBuilder) -> None:
     """One pad that several consumers read."""
     first = builder.start()
     for _ in range(builder.draw(st.integers(1, 2))):
-        builder.follow(first, PADDED)
+        (builder.near_copy if builder.draw(st.booleans()) else builder.follow)(first, PADDED)
+
+
+def _local_data(builder: _GraphBuilder) -> None:
+    """A shared pad of data that is local to its dataflow block, and a consumer behind that block."""
+    case = builder.case()
+    if not case.producers or case.symbolic or case.pads_weight:
+        case = replace(_small_case(builder.draw, case.op), producers=(Step(kind="relu"),))
+    first = builder.add(case)
+    place = builder.draw(st.sampled_from(("behind", "next block", "past call", "branch")))
+    builder.change(builder.near_copy(first, PADDED), place=place)
 
 
 def _returned_pad(builder: _GraphBuilder) -> None:
@@ -188,7 +231,8 @@ def _returned_pad(builder: _GraphBuilder) -> None:
     first = builder.start()
     case = builder.sites[first].case
     extra = builder.draw(st.sampled_from((("returned",), ("read",), ("returned", "read"))))
-    builder.change(first, case=replace(case, extra_outputs=extra))
+    builder.change(first, case=_changed(case, extra_outputs=extra))
+    builder.options["nested_outputs"] = builder.draw(st.sampled_from((True, True, False)))
     if builder.draw(st.booleans()):
         builder.follow(first, PADDED)
 
@@ -214,26 +258,25 @@ def _same_data(builder: _GraphBuilder) -> None:
     """Two pads of one tensor."""
     first = builder.start()
     for _ in range(builder.draw(st.integers(1, 2))):
-        builder.follow(first, SAME)
+        (builder.near_copy if builder.draw(st.booleans()) else builder.follow)(first, SAME)
 
 
 def _shared_weight(builder: _GraphBuilder) -> None:
     """Two convolutions with one weight; one of them may pad it."""
-    for _ in range(2):
-        first = builder.start()
-        case = builder.sites[first].case
-        if case.spec.weighted:
-            break
+    weighted = tuple(name for name in builder.names if ops.BY_NAME[name].weighted)
+    names, builder.names = builder.names, weighted or builder.names
+    pads_weight = builder.draw(st.booleans())
+    case = _small_case(builder.draw, builder.draw(st.sampled_from(builder.names))) if pads_weight else builder.case()
+    builder.names = names
+    first = builder.add(case)
+    longer = tuple(replace(axis, size=axis.size + (6 if pads_weight else 1)) for axis in case.axes)
     other = case
-    if builder.draw(st.booleans()):
-        axes = tuple(replace(axis, size=axis.size + 1) for axis in case.axes)
-        other = replace(case, axes=axes)
-    if builder.draw(st.booleans()) and not case.producers and not case.steps and case.input_stride == 1:
-        pad = Pad(value=0.0, operand="weight")
-        try:
-            other = replace(case, pad=pad, axes=tuple(replace(axis, size=axis.size + 6) for axis in case.axes))
-        except ValueError:
-            other = case
+    if pads_weight and case.spec.weighted:
+        other = replace(case, pad=Pad(value=0.0, operand="weight"), axes=longer)
+    elif builder.draw(st.booleans()):
+        other = _changed(case, axes=longer)  # a step may have an operand of the old length
+    if builder.draw(st.booleans()):  # the padded weight before the other
+        builder.sites[first], other = Site(case=replace(other, fills=case.fills)), case
     try:
         Graph(sites=(*builder.sites, Site(case=replace(other, fills=builder.sites[0].case.fills), weight_of=first)))
     except ValueError:
@@ -245,7 +288,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
 def _joined(builder: _GraphBuilder) -> None:
     """The results of two branches, joined."""
     first = builder.start()
-    case = replace(builder.sites[first].case, symbolic=())
+    case = _changed(builder.sites[first].case, symbolic=())
     builder.change(first, case=case)
     link = builder.draw(st.sampled_from((OWN, SAME, PADDED)))
     equal = builder.sites[first].case
@@ -269,11 +312,11 @@ def _without_outputs(case: Case, place: str) -> Case:
     """Return a case that can stand in a place."""
     if place not in ENCLOSED:
         return case
-    case = replace(case, extra_outputs=(), symbolic=())
+    case = _changed(case, extra_outputs=(), symbolic=())
     if case.pads_weight:
         return Case(op=case.op, axes=tuple(Axis(size=4, pad=(1, 1), kernel=2) for _ in case.axes), fills=case.fills)
     if place == "padded branch" and (case.pad.mode != "constant" or case.pad.form != "op"):
-        return replace(case, pad=replace(case.pad, mode="constant", form="op"))
+        return _changed(case, pad=replace(case.pad, mode="constant", form="op"))
     return case
 
 
@@ -290,7 +333,7 @@ def _accompany(builder: _GraphBuilder, first: int) -> None:
 
 def _carried(builder: _GraphBuilder) -> None:
     """Something that carries the padded tensor to its consumer: an alias, a cast, a tuple, a packed function."""
-    carrier = builder.draw(st.sampled_from(CARRIERS[1:]))
+    carrier = builder.draw(st.sampled_from((*CARRIERS[1:], "match_symbols")))
     case = builder.case()
     if case.pads_weight:
         case = _small_case(builder.draw, case.op)
@@ -299,14 +342,19 @@ def _carried(builder: _GraphBuilder) -> None:
     first = builder.add(case, carrier=carrier)
     if carrier != "match_symbols":
         _accompany(builder, first)
+    elif builder.draw(st.integers(0, 3)):  # a cast beside something that folds; nothing reads the new lengths
+        builder.add(builder.case())
 
 
 def _overwritten(builder: _GraphBuilder) -> None:
     """The data before the pad is overwritten between pad and consumer."""
     case = builder.case()
-    if not case.producers or case.symbolic or case.pads_weight:
+    wide = any(width != (0, 0) for width in case.pad_widths.values())
+    if not case.producers or case.symbolic or case.pads_weight or not wide:
         step = Step(kind=builder.draw(st.sampled_from(("relu", "abs"))))
-        case = replace(_small_case(builder.draw, case.op), producers=(step,))
+        small = _small_case(builder.draw, case.op)
+        axes = tuple(replace(axis, pad=(axis.pad[0], axis.pad[1] or 1)) for axis in small.axes)
+        case = replace(small, axes=axes, producers=(step,))
     builder.add(case, written=builder.draw(st.sampled_from(("data", "callee"))))
     if builder.draw(st.booleans()):
         builder.start()
@@ -339,7 +387,7 @@ def _kernels(builder: _GraphBuilder) -> None:
     if case.pad.operand != "data":
         case = _small_case(builder.draw, case.op)
     if case.pad.form == "op":
-        case = replace(case, pad=replace(case.pad, form="call_tir"), symbolic=())
+        case = _changed(case, pad=replace(case.pad, form="call_tir"), symbolic=())
     builder.add(case)
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
@@ -352,7 +400,7 @@ def _constants(builder: _GraphBuilder) -> None:
     """Constants bound to variables, and a pad that nothing reads."""
     case = builder.case()
     if case.spec.weighted:
-        case = replace(case, constant_weight=True)
+        case = _changed(case, constant_weight=True)
     builder.add(case, unread=builder.draw(st.booleans()))
     builder.options["bound_constants"] = builder.draw(st.booleans())
     if builder.draw(st.booleans()):
@@ -390,11 +438,12 @@ STRUCTURES: tuple[tuple[str, AddStructure, int], ...] = (
     ("independent", _independent, 1),
     ("alike", _alike, 2),
     ("shared pad", _shared_pad, 2),
-    ("returned pad", _returned_pad, 1),
+    ("local data", _local_data, 1),
+    ("returned pad", _returned_pad, 2),
     ("chained", _chained, 2),
     ("strided", _strided, 1),
     ("same data", _same_data, 1),
-    ("shared weight", _shared_weight, 1),
+    ("shared weight", _shared_weight, 2),
     ("joined", _joined, 1),
     ("blocks", BLOCKS, 2),
     ("branches", BRANCHES, 2),

@@ -216,8 +216,10 @@ CHAINS_UNFOLDABLE = (
 )
 
 # A case has one chain of data. Branches that are padded alike before one op (add, concat) need two: graphs of sites are
-# to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py. Gates are steps: hardswish and
-# softsign. x * sigmoid(x) is tested on modules, in tests/fold/test_joins.py: NumPy does not have the target's exp.
+# to draw them. Until then they are tested on modules, in tests/fold/test_joined_pads.py.
+#
+# Gates are steps: hardswish, softsign, hardshrink. x * sigmoid(x), elu, prelu and power are not: they are tested on
+# modules, in tests/fold/test_joins.py. NumPy does not have the target's exp.
 
 BOUNDARIES = (
     Scenario(name="one side not counted", families=("avg_pool",), start=boundaries.one_excluded_side),
@@ -227,6 +229,7 @@ BOUNDARIES = (
     Scenario(name="bounded by quantization", families=("max_pool",), start=variants.bounded_by_quantization),
     Scenario(name="copies in windows", families=("max_pool",), start=boundaries.copies_in_windows),
     Scenario(name="reflected in windows", families=("max_pool",), start=boundaries.reflected_in_windows),
+    Scenario(name="replicated by a kernel", families=("max_pool",), start=boundaries.replicated_by_kernel),
     Scenario(name="window of border alone", families=("max_pool",), start=boundaries.window_of_border_alone),
     Scenario(name="last zero", families=("max_pool",), start=boundaries.last_zero),
     Scenario(name="lowest finite value", families=("max_pool",), start=boundaries.lowest_finite_value),
@@ -254,6 +257,7 @@ BOUNDARIES = (
     Scenario(name="dilated windows", families=("max_pool",), start=bounds.dilated_windows),
     Scenario(name="between bounds", families=("max_pool",), start=bounds.between_bounds),
     Scenario(name="turned bounds", families=("max_pool",), start=bounds.turned_bounds),
+    Scenario(name="turned by a factor", families=("max_pool",), start=bounds.turned_by_factor),
     Scenario(name="turned border", families=("max_pool",), start=bounds.turned_border),
     Scenario(name="corrected", families=CONVS, start=boundaries.corrected_integers),
     Scenario(name="floats of another value", families=CONVS, start=boundaries.floats_of_another_value),
@@ -296,6 +300,7 @@ WEIGHTS = {
     "bounded by quantization": 4,
     "copies in windows": 6,
     "reflected in windows": 9,
+    "replicated by a kernel": 3,
     "window of border alone": 8,
     "last zero": 6,
     "lowest finite value": 4,
@@ -319,7 +324,8 @@ WEIGHTS = {
     "ties": 4,
     "dilated windows": 3,
     "between bounds": 6,
-    "turned bounds": 6,
+    "turned bounds": 8,
+    "turned by a factor": 5,
     "turned border": 2,
     "corrected": 10,
     "floats of another value": 6,

@@ -7,16 +7,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from foldproof.bench.graphs import GraphRound
 from foldproof.bench.rounds import MODES, STAGES, Race, Round, peak_megabytes
 
 
-def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]) -> None:
+def print_bench(
+    console: Console, rounds: Sequence[Round], races: Sequence[Race], graphs: Sequence[GraphRound] = ()
+) -> None:
     """Print the tables.
 
     Args:
         console: Where to print.
         rounds: What each round took.
         races: What the campaigns with one worker and with two took; may be empty.
+        graphs: What cases and graphs took in the fast pipeline; may be empty.
     """
     cases = sum(r.cases for r in rounds)
     console.print(_modes(rounds, f"CPU time per case ({cases} cases, {len(rounds)} rounds)"))
@@ -34,14 +38,19 @@ def print_bench(console: Console, rounds: Sequence[Round], races: Sequence[Race]
         console.print(
             f"campaigns of {races[0].cases} cases, wall clock: {rates}; two workers are {_spread(ratios)} times as fast"
         )
+    if graphs:
+        console.print(_graphs(graphs))
+        ratios = [each.ratio for each in graphs]
+        console.print(f"a graph of three sites costs {_spread(ratios)} times as much as a case")
     own, worker = peak_megabytes()
     console.print(f"peak memory: {own:.0f} MB in this process, {worker:.0f} MB in a worker")
 
 
-def summary(rounds: Sequence[Round], races: Sequence[Race]) -> dict[str, Any]:
+def summary(rounds: Sequence[Round], races: Sequence[Race], graphs: Sequence[GraphRound] = ()) -> dict[str, Any]:
     """Return the last line of ``--json``: medians over rounds.
 
-    ``ratio_two_workers`` is None without races. Times are CPU milliseconds per case, memory is in MiB.
+    ``ratio_two_workers`` is None without races. ``cases_of_a_graph`` is how many cases a graph of three sites costs.
+    Times are CPU milliseconds per case, memory is in MiB.
     """
     own, worker = peak_megabytes()
     return {
@@ -50,6 +59,7 @@ def summary(rounds: Sequence[Round], races: Sequence[Race]) -> dict[str, Any]:
         "cases": sum(r.cases for r in rounds),
         **{f"ratio_{mode.name}": _median(r.ratio(mode.name) for r in rounds) for mode in MODES[1:]},
         "ratio_two_workers": _median(race.ratio for race in races) if races else None,
+        "cases_of_a_graph": _median(each.ratio for each in graphs) if graphs else None,
         **{f"ms_{mode.name}": _median(r.ms(mode.name) for r in rounds) for mode in MODES},
         "extra_fills": round(extra_fills(rounds), 4),
         "stages_ms": {mode.name: {k: round(v, 3) for k, v in stages(rounds, mode.name).items()} for mode in MODES},
@@ -58,8 +68,12 @@ def summary(rounds: Sequence[Round], races: Sequence[Race]) -> dict[str, Any]:
     }
 
 
-def record(found: Round | Race) -> dict[str, Any]:
+def record(found: Round | Race | GraphRound) -> dict[str, Any]:
     """Return a round or a race as a line of ``--json``."""
+    if isinstance(found, GraphRound):
+        costs = {"cases": found.cases, "graphs": found.graphs, "three": found.three}
+        parts = {name: {"sites": cost.sites, "ms": round(cost.ms, 3)} for name, cost in costs.items()}
+        return {"event": "graphs", "ratio": round(found.ratio, 3), **parts}
     if isinstance(found, Race):
         return {"event": "race", "cases": found.cases, "one": round(found.one, 3), "two": round(found.two, 3)}
     return {
@@ -99,6 +113,23 @@ def _modes(rounds: Sequence[Round], title: str) -> Table:
             f"{median(ratios):.1f}",
             f"{low:.1f} to {high:.1f}",
         )
+    return table
+
+
+def _graphs(rounds: Sequence[GraphRound]) -> Table:
+    title = f"CPU time of cases and graphs in batches, fast pipeline ({len(rounds)} rounds)"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("what")
+    for heading in ("number", "sites", "ms each", "each per CPU second", "sites per CPU second"):
+        table.add_column(heading, justify="right")
+    for name, costs in (
+        ("cases", [each.cases for each in rounds]),
+        ("graphs", [each.graphs for each in rounds]),
+        ("graphs of three sites", [each.three for each in rounds]),
+    ):
+        number, sites, seconds = (sum(getattr(cost, part) for cost in costs) for part in ("count", "sites", "seconds"))
+        ms, rate, of_sites = 1e3 * seconds / number, number / seconds, sites / seconds
+        table.add_row(name, str(number), str(sites), f"{ms:.1f}", f"{rate:.1f}", f"{of_sites:.1f}")
     return table
 
 

@@ -131,7 +131,7 @@ def rounds(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: flo
     target = parse_target(config.target)
     # The fast pipeline caches by target, so each mode has a target of its own.
     targets = {mode.name: replace(target.with_pipeline(mode.pipeline), name=mode.name) for mode in (*MODES, *FILLS)}
-    strategy = strategy_of(ops, None)
+    strategy = strategy_of(ops, "cases")
     run = _Runner(fold, targets, config)
     started = time.monotonic()
     run.warm_up(draw(strategy, FIRST_SHARD_EXAMPLES, shard_seed(seed, 0)))
@@ -181,7 +181,12 @@ def races(config: CheckConfig, *, ops: tuple[str, ...], seed: int, seconds: floa
 
     def seconds_of(pool: WorkerPool, race: int, examples: int) -> float:
         settings = Settings(
-            ops=ops, config=config, seed=shard_seed(seed, race), examples=examples, workers=pool.workers
+            ops=ops,
+            strategy="cases",
+            config=config,
+            seed=shard_seed(seed, race),
+            examples=examples,
+            workers=pool.workers,
         )
         return run(replace(settings, shrink_seconds=0.0), pool, Listener()).seconds
 

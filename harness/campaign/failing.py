@@ -30,11 +30,24 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingCase:
-    """A case that failed. ``known`` says whether its fingerprint was that of a known failure when it was counted."""
+    """A case that failed.
+
+    Attributes:
+        place: where the campaign has it.
+        failure: how it failed.
+        known: whether its fingerprint was that of a known failure when it was counted.
+        drawn_op: the op under which it was counted, if another case stands for it now.
+    """
 
     place: Place
     failure: Failure
     known: bool = False
+    drawn_op: str = ""
+
+    @property
+    def counted_op(self) -> str:
+        """The op under which the summary counts it."""
+        return self.drawn_op or str(self.failure.case.op)
 
 
 @dataclass(kw_only=True)

@@ -26,9 +26,10 @@ Changes = Iterator[Change]
 
 def features(case: AnyCase) -> frozenset[str]:
     """Return the names of the features that a case or a graph has."""
+    sites = frozenset(feature for each in case.cases for feature in _without(each))
     if isinstance(case, OnnxCase):
-        return frozenset((*_without(case.case), *(f"{_FORM}{name}" for name in case.form.to_dict())))
-    return graph_features.features(case) if isinstance(case, Graph) else frozenset(_without(case))
+        return sites | {f"{_FORM}{name}" for name in case.form.to_dict()}
+    return graph_features.features(case) | sites if isinstance(case, Graph) else sites
 
 
 def plain_case(case: AnyCase) -> AnyCase:
@@ -47,9 +48,16 @@ def _plain(case: Case) -> Case:
 def without(case: AnyCase, feature: str) -> tuple[AnyCase, ...]:
     """Return variants of a case that lack one feature; none if it lacks the feature, or is not valid without it."""
     if isinstance(case, Graph):
-        return graph_features.without(case, feature)
+        if feature in graph_features.features(case):
+            return graph_features.without(case, feature)
+        made_of_sites = graph_features.without_in_sites(case, lambda each: _variants(each, feature))
+        return tuple(each for each in made_of_sites if feature not in features(each))
     if isinstance(case, OnnxCase):
         return _without_in_form(case, feature)
+    return _variants(case, feature)
+
+
+def _variants(case: Case, feature: str) -> tuple[Case, ...]:
     made = (_attempt(case, change) for change in _without(case).get(feature, ()))
     return tuple(dict.fromkeys(each for each in made if each is not None and feature not in features(each)))
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from foldproof.campaign.causes import Cause, Explanation, Failing, OutOfTimeError, explain, find_cause
 from foldproof.campaign.failing import FailingCase, Place
 from foldproof.campaign.features import plain_case
+from foldproof.campaign.graph_sites import count_as_sites
 from foldproof.campaign.journal import Journal
 from foldproof.campaign.known import KnownFailure
 from foldproof.campaign.listener import Listener
@@ -60,6 +61,8 @@ def group_failures(
     Raises:
         KeyboardInterrupt: if the user stops it. The summary then has what was found before.
     """
+    if settings.shrink_seconds > 0 or known:
+        count_as_sites(settings, pool, summary, deadline=deadline)
     for fingerprint in [*summary.failures, *(each for each in summary.failing if each not in summary.failures)]:
         if listener.stopped:
             raise KeyboardInterrupt

@@ -24,7 +24,7 @@ class Settings:
     Attributes:
         config: how each case is checked.
         ops: the ops to draw; empty means all.
-        strategy: the Hypothesis strategy of the cases, as ``MODULE:ATTR``; None is the bundled one.
+        strategy: the Hypothesis strategy: ``cases``, ``graphs``, ``both``, or ``MODULE:ATTR``; None is the default one.
         only_cases: a filter that all cases satisfy, as text (``foldproof.case.filters``); empty means all cases.
         seed: the seed of the campaign, at least 0.
         examples: budget: how many cases to draw; None means unlimited.
@@ -49,9 +49,10 @@ class Settings:
         Role.IDENTITY,
         Option(
             flag="--strategy",
-            metavar="MODULE:ATTR",
-            help="Hypothesis strategy of cases, or a function of op names that returns one.",
-            no_default="the bundled strategy",
+            metavar="NAME|MODULE:ATTR",
+            help="What is drawn: cases, graphs or both; or a Hypothesis strategy of either, or a function of op names "
+            "that returns one.",
+            no_default="cases",
         ),
     )
     only_cases: str = setting(

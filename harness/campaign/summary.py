@@ -191,8 +191,8 @@ class Summary:
             change = int(is_known) - int(each.known)
             self.known[fingerprint] += change
             self.failed -= change
-            self.by_op[each.failure.case.op, "known"] += change
-            self.by_op[each.failure.case.op, "failed"] -= change
+            self.by_op[each.counted_op, "known"] += change
+            self.by_op[each.counted_op, "failed"] -= change
         self.by_op = +self.by_op
         self.known = +self.known
 

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 
 from foldproof.case.adoption import LINKS, OWN, PADDED, RESULT, SAME, adopt
 from foldproof.case.case import Case
-from foldproof.case.formats import FORMAT
+from foldproof.case.formats import FORMAT, upgrade
 from foldproof.case.records import Record, cached, member, require, require_bool, require_int, require_tuple
 
 PLACES = (
@@ -108,7 +108,8 @@ class Site(Record):
     unread: bool = False
 
     def __post_init__(self) -> None:
-        require(isinstance(self.case, Case), f"case of a site must be a Case, not {self.case!r}")
+        if not isinstance(self.case, Case):  # its repr, which require would need, takes longer than all checks
+            raise ValueError(f"case of a site must be a Case, not {self.case!r}")
         member("data", self.data, LINKS)
         member("place", self.place, PLACES)
         member("carrier", self.carrier, CARRIERS)
@@ -217,7 +218,8 @@ class Graph(Record):
     def __post_init__(self) -> None:
         for name, kind in (("sites", Site), ("functions", Function), ("joins", Join)):
             for item in require_tuple(name, getattr(self, name), empty=name != "sites"):
-                require(isinstance(item, kind), f"elements of {name} must be {kind.__name__} objects, not {item!r}")
+                if not isinstance(item, kind):
+                    raise ValueError(f"elements of {name} must be {kind.__name__} objects, not {item!r}")
         for name in ("equal_names", "nested_outputs", "bound_constants"):
             require_bool(name, getattr(self, name))
         require(len(self.sites) <= MOST_SITES, f"{len(self.sites)} sites, at most {MOST_SITES} are supported")
@@ -364,15 +366,23 @@ class Graph(Record):
         """
         if not isinstance(value, dict):
             raise ValueError(f"a graph must be a JSON object, not a {type(value).__name__}")
-        version = value.get("format")
-        require(version == FORMAT, f"format {version!r} of a graph is unknown: this foldproof reads {FORMAT}")
-        return cls.from_dict({name: content for name, content in value.items() if name != "format"})
+        fields = {name: content for name, content in value.items() if name != "format"}
+        if isinstance(sites := value.get("sites"), list):
+            fields["sites"] = [_upgraded(site, value.get("format")) for site in sites]
+        return cls.from_dict(fields)
 
     def simpler(self) -> Iterator["Graph"]:
         """Yield the next simpler graphs, largest change first. All are valid and differ from this one."""
         # By name: candidates are made of graphs, so that an import would be a circle.
         candidates: Iterator[Graph] = import_module("foldproof.case.shrinking.graphs").simpler(self)
         return candidates
+
+
+def _upgraded(site: object, version: object) -> object:
+    """Return the JSON of a site, with its case in the current format."""
+    if not isinstance(site, dict) or not isinstance(case := site.get("case"), dict):
+        return site
+    return site | {"case": upgrade({"format": version, **case})}
 
 
 def _shape(case: Case) -> tuple[int, ...]:

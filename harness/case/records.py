@@ -151,7 +151,7 @@ class Record:
         return tuple(
             f
             for f in _fields(type(self))
-            if f.default is dataclasses.MISSING or not _alike(getattr(self, f.name), f.default)
+            if f.default is dataclasses.MISSING or not alike(getattr(self, f.name), f.default)
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,7 +189,8 @@ def _fields(cls: type[Record]) -> tuple["dataclasses.Field[Any]", ...]:
     return dataclasses.fields(cls)  # type: ignore[arg-type]
 
 
-def _alike(a: Any, b: Any) -> bool:
+def alike(a: Any, b: Any) -> bool:
+    """Whether two values of a field are the same, floats by their bits."""
     return a is b or _comparable(a) == _comparable(b)
 
 

@@ -21,7 +21,7 @@ from foldproof.case.records import (
     require_tuple,
 )
 
-COMPOSED = ("hardswish", "softsign")
+COMPOSED = ("hardswish", "softsign", "hardshrink")
 """Kinds that a graph spells as several ops of the same data."""
 
 UNARY = ("relu", "negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square", *COMPOSED)
@@ -78,6 +78,7 @@ class Step(Record):
 
     - ``dequantize`` is ``scale * (x - zero_point)``, ``quantize`` ``clip(round(x / scale) + zero_point)``
     - ``hardswish`` is ``x * (clip(x + 3, 0, 6) / 6)``, ``softsign`` is ``x / (abs(x) + 1)``
+    - ``hardshrink`` is ``where(abs(x) > 0.5, x, 0)``
     - ``leakyrelu`` has ``alpha``; ``clip`` is ``max(min(x, high), low)``
     - ``add`` to ``minimum`` have an ``operand`` of the data's dtype, which comes first if ``swapped``
     - ``permute_dims`` to ``reshape`` have a ``source``: the layout before them. They insert the letters that it lacks,

@@ -88,18 +88,50 @@ class GraphEvidence(Evidence):
     def stays(self, index: int) -> Legality | None:
         """Return why a complete pass may leave the pad of a site; None if it may not.
 
-        It may if the fold is not legal for every input, or if the site stands where a pass need not see through. Where
-        anything is overwritten, or a call is not pure, a pass may be cautious everywhere.
+        It may if the fold is not legal for every input, if the site stands where a pass need not see through, or if
+        another pad would stay beside the one that others read. Where anything is overwritten, or a call is not pure, a
+        pass may be cautious everywhere.
         """
+        alone = self._stays_alone(index)
+        if alone is not None or not any(map(any, self._outer_widths(index))):
+            return alone
+        owner = self._owner(index)
+        readers = [i for i in range(len(self.case.sites)) if i != index and self._owner(i) == owner]
+        extra = set(self.case.sites[owner].case.extra_outputs)
+        if extra or any(self._stays_alone(i) is not None for i in readers):
+            return Legality.SHARED
+        return None
+
+    def _outer_widths(self, index: int) -> tuple[tuple[int, int], ...]:
+        """Return the widths of the pad of a site that no padding has: of batch and channels."""
+        pad = self.case.sites[index].case.pad
+        return pad.batch, pad.channel
+
+    def _owner(self, index: int) -> int:
+        """Return the site that makes the padded tensor of a site."""
+        site = self.case.sites[index]
+        return self._owner(site.of) if site.data == PADDED else index
+
+    def _stays_alone(self, index: int) -> Legality | None:
+        """Return why the pad of a site may stay, whoever else reads it."""
         graph, site = self.case, self.case.sites[index]
         if (answer := self.sites[index].legality) is not Legality.LEGAL:
             return answer
-        owner = index
-        while graph.sites[owner].data == PADDED:
-            owner = graph.sites[owner].of
+        owner = self._owner(index)
         visible = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        if owner != index and self._is_local(owner, index):
+            return Legality.STRUCTURE
         near = graph.sites[owner].function == site.function
         return None if visible and near and self.is_quiet else Legality.STRUCTURE
+
+    def _is_local(self, owner: int, index: int) -> bool:
+        """Whether the data of a shared pad may be local to its dataflow block, where another consumer is not.
+
+        A pass would have to let a variable out of its block, for a fold that leaves the pad to others.
+        """
+        case, between = self.case.sites[owner].case, self.case.sites[owner : index + 1]
+        computed = bool(case.producers) or case.input_stride > 1
+        return computed and any(site.place != "block" for site in between)
 
     @property
     def is_quiet(self) -> bool:
@@ -117,15 +149,23 @@ class GraphEvidence(Evidence):
         counts = Counter(left.consumers)
         sites = range(len(self.case.sites))
         for op in counts:
-            staying = sum(_copies(self.case.sites[i]) for i in sites if self.case.cases[i].op == op and self.stays(i))
+            staying = sum(
+                count_consumers(self.case.sites[i]) for i in sites if self.case.cases[i].op == op and self.stays(i)
+            )
             if counts[op] > staying:
                 return Legality.LEGAL
         return next((self.stays(i) for i in sites if self.case.cases[i].op in counts and self.stays(i)), None)
 
 
-def _copies(site: Site) -> int:
+def count_consumers(site: Site) -> int:
     """Return how many consumers a site has: one in each branch."""
     return 2 if site.place == "branches" else 1
+
+
+def count_terms(site: Site) -> int:
+    """Return how many terms may correct borders of a site: one for each pad before each convolution."""
+    pads = 1 + sum(step.kind == "pad" for step in site.case.steps)
+    return count_consumers(site) * pads if site.case.spec.family == "conv" else 0
 
 
 def evidence_of(case: Any, ir: IR) -> Evidence:

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from foldproof.core.errors import UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version of ``fuzz.schema.json``, which describes the lines of ``fuzz --json``."""
 
 

@@ -1,7 +1,8 @@
-"""Corpus files: one case per file, as versioned JSON. They are written atomically, and never over another case.
+"""Corpus files: one case or graph per file, as versioned JSON, written atomically and never over another case.
 
     {"foldproof": 2, "note": ..., "expect": {...}, "found": {...}, "case": {...}}
 
+The version of a file with a graph is 3, so that a foldproof that knows no graphs says that it cannot read it.
 ``expect`` is what the bundled pass should do with the case (``Entry.expect``); ``found`` is what a campaign recorded.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from foldproof.case import FORMAT
 from foldproof.case.any_case import AnyCase
 from foldproof.case.any_case import from_json as case_from_json
+from foldproof.case.graph import Graph
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import FileError
 from foldproof.core.files import create_file, unnamed_file
@@ -23,7 +25,8 @@ from foldproof.core.loading import BUNDLED_NAMES, name_of_pass, present_name
 SUFFIX = ".case.json"
 SCRIPT_SUFFIX = ".repro.py"
 """Of the script beside a case, which reproduces its failure (``repro``)."""
-VERSION = 2
+VERSION, GRAPH_VERSION = 2, 3
+"""The versions of a file with a case, and with a graph."""
 
 EXPECTATIONS = ("folded", "refused", "known_issue", "undefined")
 """Keys of ``expect``: a rule, the kind of a refusal, a known issue, a behaviour that TVM leaves undefined."""
@@ -106,8 +109,8 @@ def parse_entry(path: Path, content: Any) -> Entry:
 def _parse(content: Any) -> Entry:
     if not isinstance(content, dict) or "foldproof" not in content:
         raise ValueError('is not a foldproof case: the key "foldproof" is missing')
-    if content["foldproof"] not in (*MIGRATIONS, VERSION):
-        read = ", ".join(map(str, (*MIGRATIONS, VERSION)))
+    if content["foldproof"] not in (*MIGRATIONS, VERSION, GRAPH_VERSION):
+        read = ", ".join(map(str, (*MIGRATIONS, VERSION, GRAPH_VERSION)))
         raise ValueError(f"unknown version {content['foldproof']!r}; expected one of {read}")
     for older in range(content["foldproof"], VERSION):
         content = MIGRATIONS[older](content)
@@ -140,12 +143,15 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _to_2}
 def is_present(content: Any) -> bool:
     """Return whether a file has the present version, and its case the present format."""
     case = content.get("case") if isinstance(content, dict) else None
-    return isinstance(case, dict) and content.get("foldproof") == VERSION and case.get("format") == FORMAT
+    if not isinstance(case, dict):
+        return False
+    present = GRAPH_VERSION if "sites" in case else VERSION
+    return content.get("foldproof") == present and case.get("format") == FORMAT
 
 
 def dumps(entry: Entry) -> str:
     """Return the text of a file: one line per field of the case, so that differences are readable."""
-    content: dict[str, Any] = {"foldproof": VERSION}
+    content: dict[str, Any] = {"foldproof": GRAPH_VERSION if isinstance(entry.case, Graph) else VERSION}
     for name in ("note", "expect", "found"):
         if getattr(entry, name):
             content[name] = getattr(entry, name)

@@ -114,6 +114,7 @@ class Bindings:
         self._added: VarMap[tuple[relax.Var, float]] = VarMap()
         self.joining: list[relax.Var] = []
         self.dead: VarMap[bool] = VarMap()
+        self.shared: VarMap[Any] = VarMap()  # what shared_pads found, once for each pad
         self._collect(function.body)
 
     def _collect(self, sequence: relax.SeqExpr) -> None:

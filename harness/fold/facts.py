@@ -42,6 +42,7 @@ class Kind(StrEnum):
     LEGALIZED = "legalized"
     SCOPE = "scope"
     IN_PLACE = "in-place"
+    SHARED = "shared"
     SYMBOLIC = "symbolic"
     OPTION = "option"
 

@@ -76,6 +76,9 @@ class FoldExplicitPadding:
     the result keeps its shape, and if no length changes what the windows of a pool hold. Everything else is refused
     with a reason, see ``explain``: a pad that cannot fold in the end stays in its place.
 
+    No fold leaves more pads than before: where others read a pad, and a smaller one would stay for this consumer, it is
+    refused (``foldproof.fold.shared_pads``).
+
     No fold crosses a call that may write into what it reads later: in place, in a callee, or unknown
     (``foldproof.fold.effects``).
 

@@ -29,6 +29,8 @@ _ENDS = (
 
 _POOLS = ("nn.adaptive_avg_pool1d", "nn.adaptive_avg_pool2d", "nn.adaptive_avg_pool3d")
 _KERNELS = ("relax.call_", "relax.memory.", "relax.vm.", "relax.builtin.", "relax.shape_of")
+_ADVICE = {"dynamic_strided_slice": ": it reads its bounds from tensors. Spell it as a strided_slice with scalars"}
+"""What helps where another op does the same and pads pass it."""
 _FEW = 64
 """The most ops that are looked at to learn whether an operand consists of constants."""
 
@@ -66,7 +68,7 @@ def _name_reader(bindings: Bindings, path: Path, user: relax.Var, operand: int) 
     if shown in _POOLS:
         return Refused(Kind.CONSUMER, f"{shown.removeprefix('nn.')} has no padding: its windows depend on the length")
     if name and shown not in _ENDS and not name.startswith(_KERNELS):
-        return Refused(Kind.STEP, f"{shown} is not seen through")
+        return Refused(Kind.STEP, f"{shown} is not seen through" + _ADVICE.get(shown, ""))
     if isinstance(value, ir.Call) and isinstance(value.op, ir.GlobalVar):
         callee = value.op.name_hint
         return Refused(

@@ -49,7 +49,9 @@ def refuse_common(site: Site) -> Iterator[Refused]:
     letters = sorted("NC" + consumer.spatial)
     if consumer.operand != 0:
         yield Refused(Kind.WEIGHT, "the pad is on the weight operand, which the padding attribute does not reach")
-    copies = pad.mode in MIRRORING and pad.widths is not None and consumer.family == "max_pool"
+    copies = pad.mode in MIRRORING and consumer.family == "max_pool"
+    if copies and pad.widths is None:
+        yield Refused(Kind.DYNAMIC_WIDTH, f"the widths of the {pad.mode} kernel are not certain; nn.pad states them")
     if pad.mode != "constant" and not copies:
         yield Refused(Kind.MODE, f"pad mode {pad.mode!r} is not 'constant'")
     for dtype in (pad.dtype, site.operand_dtype):

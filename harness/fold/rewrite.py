@@ -26,10 +26,11 @@ from foldproof.fold.joined_pads import find_joined
 from foldproof.fold.obstacles import join_refusals, name_obstacle
 from foldproof.fold.paths import Path, find_producers, find_uses
 from foldproof.fold.propagation import list_ops
-from foldproof.fold.reader import read_consumer, read_operand_types, shape_of
+from foldproof.fold.reader import op_name, read_consumer, read_operand_types, shape_of
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide, list_outcomes
+from foldproof.fold.shared_pads import refuse_sharing, was_refused
 from foldproof.fold.simplification import find_merge, merge_all, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
@@ -76,7 +77,9 @@ def fold_function(folding: Folding, function: relax.Function, *, explain: bool) 
 
 
 def _goes_on(bindings: Bindings) -> bool:
-    """Return whether pads that have lost a reader can become one now."""
+    """Return whether pads that have lost a reader can become one now, or fold without leaving another pad."""
+    if was_refused(bindings):
+        return True
     merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
     return merges or any(find_joined(bindings, var) for var in bindings.joining)
 
@@ -148,6 +151,31 @@ def _find_fold(folding: Folding, bindings: Bindings, consumer: relax.Var) -> tup
 
 
 def _decide(
+    folding: Folding,
+    bindings: Bindings,
+    path: Path,
+    use: Use,
+    pad: PadFacts | None = None,
+    source: Any = None,
+) -> Outcome:
+    """Return the outcome for a use at the end of a path: of the rules, of the backend, then of other readers.
+
+    ``pad`` and ``source`` replace the pad of the path, and what it pads. No other reader is asked about them.
+    """
+    outcome = _decide_alone(folding, bindings, path, use, pad, source)
+    if isinstance(outcome, Refused) or pad is not None:
+        return outcome
+    alone = partial(_decide_alone, folding, bindings)
+    return refuse_sharing(bindings, path, outcome, alone, partial(_name_reader, bindings)) or outcome
+
+
+def _name_reader(bindings: Bindings, use: Use) -> str:
+    name = op_name(bindings.values.get(use[0])) if use[0] is not None else ""
+    reader = name.removeprefix("relax.").removeprefix("nn.") or name_place(bindings, use[0])
+    return reader if use[0] is None else f"{reader} {use[0].name}"
+
+
+def _decide_alone(
     folding: Folding,
     bindings: Bindings,
     path: Path,

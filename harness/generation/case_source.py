@@ -15,7 +15,7 @@ class CaseSource:
 
     Args:
         ops: the ops to draw; empty means all.
-        strategy: the Hypothesis strategy, as ``MODULE:ATTR``; None is the bundled one.
+        strategy: the Hypothesis strategy, as its name or ``MODULE:ATTR``; None is the default one.
         only_cases: a filter that all cases satisfy, as text (``foldproof.case.filters``); empty means all cases.
         fold: the pass under test, as ``MODULE:ATTR`` or by name, whose IR has the bundled strategy; None is the bundled
             pass.

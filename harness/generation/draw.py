@@ -24,6 +24,12 @@ from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_attribute
 from foldproof.generation.shards import Plan, shard_seed
 
+STRATEGIES = {"cases": strategies.cases, "graphs": strategies.graphs, "both": strategies.cases_and_graphs}
+"""The bundled strategies, by the name that ``--strategy`` takes."""
+
+DEFAULT = "cases"
+"""The strategy that is drawn from where none is named."""
+
 _NOWHERE = "/dev/null/hypothesis"
 _STORAGE = "HYPOTHESIS_STORAGE_DIRECTORY"
 
@@ -44,8 +50,8 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[AnyC
 
     Args:
         names: the ops to draw; empty means all.
-        spec: ``MODULE:ATTR`` of a strategy, or of a function of op names that returns one; None is
-            ``strategies.cases``.
+        spec: a name in ``STRATEGIES``; or ``MODULE:ATTR`` of a strategy, or of a function of op names that returns
+            one; None is ``DEFAULT``.
 
     Returns:
         The strategy.
@@ -53,7 +59,8 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[AnyC
     Raises:
         UsageError: if it cannot be loaded, or is not a strategy.
     """
-    make: Any = strategies.cases if spec is None else load_attribute(spec, "strategy")
+    bundled: Any = STRATEGIES.get(spec or DEFAULT)
+    make: Any = bundled or load_attribute(str(spec), "strategy")
     if isinstance(make, SearchStrategy):
         return make
     if not callable(make):
@@ -63,7 +70,7 @@ def strategy_of(names: tuple[str, ...], spec: str | None) -> SearchStrategy[AnyC
     try:
         made = make(*names)
     except (Exception, SystemExit) as error:  # the user's function can raise anything
-        if spec is None:
+        if bundled is not None:
             raise UsageError(str(error)) from error
         raise UsageError(f"strategy {spec!r}: calling it raised {type(error).__name__}: {error}") from error
     if not isinstance(made, SearchStrategy):

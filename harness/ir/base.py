@@ -241,7 +241,8 @@ class IR(Protocol):
         """Return what changed beside the folds; None if nothing did.
 
         The public functions stay, with their parameters, types, names and attributes. Every function that is called is
-        there. A function that is structurally equal is the same object. There are no more pads than before.
+        there. The calls with effects stay, in their order. A function that is structurally equal is the same object.
+        There are no more pads than before.
 
         Args:
             before: the unfolded module.

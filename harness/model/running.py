@@ -11,7 +11,7 @@ import tvm
 from tvm import relax, tirx
 
 from foldproof.core.errors import UsageError
-from foldproof.ir.relax.targets import Target, parse_target
+from foldproof.ir.relax.targets import RequireSoundMemory, Target, parse_target
 from foldproof.model.importing import Input, Model
 
 Array = np.ndarray[Any, Any]
@@ -90,8 +90,8 @@ def _make_input(each: Input, lengths: Mapping[str, int], fill: str, rng: np.rand
 class Plan:
     """What the compiler planned: ``kernels`` are the calls of generated functions in one run.
 
-    ``memory`` are the bytes of the planned storage of intermediate tensors; None if symbolic. ``seconds`` is the time
-    of the compilation.
+    ``memory`` are the bytes of the planned storage of intermediate tensors; None if symbolic, or if the plan is unsound
+    and not used. ``seconds`` is the time of the compilation.
     """
 
     kernels: int
@@ -104,15 +104,16 @@ class ModelProgram:
 
     def __init__(self, model: Model, target: Target, pipeline: str = "default") -> None:
         """Compile by one of ``PIPELINES``. Raises what TVM raises."""
-        planned = _Planned()
+        planned, sound = _Planned(), RequireSoundMemory()
         relax_pipeline = "default" if pipeline == "default" else relax.get_default_pipeline(target.tvm_target)
         start = time.perf_counter()
-        with tvm.transform.PassContext(opt_level=3, instruments=[planned]):
+        with tvm.transform.PassContext(opt_level=3, instruments=[planned, sound]):
             executable = tvm.compile(model.module, target=target.tvm_target, relax_pipeline=relax_pipeline)
         seconds = time.perf_counter() - start
         self._entry = relax.VirtualMachine(executable, target.device)[model.entry]
         self._device = target.device
-        self.plan = Plan(kernels=planned.kernels, memory=planned.memory, seconds=seconds)
+        memory = None if sound.reason else planned.memory
+        self.plan = Plan(kernels=planned.kernels, memory=memory, seconds=seconds)
 
     def load(self, arrays: Sequence[Array]) -> list[Any]:
         """Return the inputs on the device."""

@@ -13,12 +13,17 @@ from foldproof.mutants import (
     correction,
     graph,
     held_out,
+    held_out_second,
     mirrored,
     nested,
     pools,
     quantization,
     restricted,
     spellings,
+    structure_functions,
+    structure_held_out,
+    structure_memo,
+    structure_scopes,
     transposed,
     value,
     widths,
@@ -39,11 +44,16 @@ _KINDS = (
     correction,
     restricted,
     graph,
+    structure_memo,
+    structure_scopes,
+    structure_functions,
     held_out,
+    held_out_second,
+    structure_held_out,
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)
-"""All mutants; the held-out ones come last."""
+"""All mutants; those that were once held out, and the held-out ones, come last."""
 
 REPRESENTATIVES = (
     "value_ignored",

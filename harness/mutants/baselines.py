@@ -228,6 +228,7 @@ def _compile_alone(each: DistinctModule, modules: Mapping[str, Any], target: Tar
 
 
 def _compare(baseline: Baseline, each: DistinctModule, program: Program) -> Failure | None:
+    assert isinstance(each.case, Case)  # baselines draw no graphs
     given = parameters(each.case, _inputs(baseline, each.case))
     try:
         want, got = program.run("unfolded", given), program.run("folded", given)

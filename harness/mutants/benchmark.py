@@ -1,6 +1,8 @@
-"""The benchmark: cases of several seeds through the kill matrix, counted per mutant, and the baselines.
+"""The benchmark: cases and graphs of several seeds through the kill matrix, counted per mutant, and the baselines.
 
     seed -> workers: cases -> batches -> workers: kill matrix -> kills, in the order drawn -> Tally per mutant
+
+Mutants of structure are tried on graphs, all others on cases. Baselines draw cases alone.
 
 Invariant: a case counts at its place in the order drawn, whichever worker is first. So a seed gives the same numbers
 again. Cases count after the first kill too, which gives the kill rate.
@@ -20,7 +22,7 @@ from foldproof.case.any_case import AnyCase
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.failures import Failure, failure
 from foldproof.generation.case_source import CaseSource
-from foldproof.mutants import MUTANTS, jobs
+from foldproof.mutants import BY_NAME, MUTANTS, jobs
 from foldproof.mutants.baselines import BASELINES, Baseline
 from foldproof.mutants.kill_matrix import Kills
 from foldproof.mutants.mutant import Mutant
@@ -31,6 +33,9 @@ from foldproof.workers.processes import WorkerDied
 BATCH_CASES = 8
 HARNESS = "foldproof"
 """The name of the method that is measured, beside those of the baselines."""
+
+GRAPHS = CaseSource(strategy="foldproof.strategies:graphs")
+"""What mutants of structure are tried on."""
 
 BATCH_SECONDS = 120.0
 """The time limit of a batch, in seconds. A batch takes about one second on an idle machine."""
@@ -52,6 +57,16 @@ class Plan:
     @property
     def mutants(self) -> tuple[Mutant, ...]:
         return tuple(mutant for mutant in MUTANTS if mutant.name in self.names)
+
+    @property
+    def of_cases(self) -> tuple[str, ...]:
+        """The mutants that are tried on cases."""
+        return tuple(name for name in self.names if not BY_NAME[name].structural)
+
+    @property
+    def of_graphs(self) -> tuple[str, ...]:
+        """The mutants of structure, which are tried on graphs."""
+        return tuple(name for name in self.names if BY_NAME[name].structural)
 
 
 @dataclass(kw_only=True)
@@ -96,16 +111,18 @@ def run(plan: Plan, pool: WorkerPool, listener: Listener) -> Result:
     result = Result(plan=plan, tallies={name: Tally(name=name) for name in plan.names})
     if plan.baselines:
         for baseline in BASELINES:
-            result.baselines[baseline.name] = {name: Tally(name=name) for name in plan.names}
+            result.baselines[baseline.name] = {name: Tally(name=name) for name in plan.of_cases}
     started = time.monotonic()
     try:
-        for seed in range(plan.seed, plan.seed + plan.seeds):
-            cases = (case for _, shard in prefetch_shards(pool, CaseSource(), plan.budget, seed) for case in shard)
-            _count(result.tallies, HARNESS, seed, _kills(plan, cases, _by_harness(pool)), listener)
-        for baseline in BASELINES if plan.baselines else ():
+        for names, source in ((plan.of_cases, CaseSource()), (plan.of_graphs, GRAPHS)):
+            for seed in range(plan.seed, plan.seed + plan.seeds) if names else ():
+                drawn = (case for _, shard in prefetch_shards(pool, source, plan.budget, seed) for case in shard)
+                tallies = {name: result.tallies[name] for name in names}
+                _count(tallies, HARNESS, seed, _kills(plan, names, drawn, _by_harness(pool)), listener)
+        for baseline in BASELINES if plan.baselines and plan.of_cases else ():
             for seed in range(plan.seed, plan.seed + plan.seeds):
-                drawn = baseline.draw(plan.budget, seed)
-                kills = _kills(plan, drawn, _by_baseline(pool, baseline, seed))
+                cases = baseline.draw(plan.budget, seed)
+                kills = _kills(plan, plan.of_cases, cases, _by_baseline(pool, baseline, seed))
                 _count(result.baselines[baseline.name], baseline.name, seed, kills, listener)
         result.seconds = time.monotonic() - started
         for tally in result.tallies.values() if plan.shrinks else ():
@@ -147,16 +164,16 @@ def _by_baseline(pool: WorkerPool, baseline: Baseline, seed: int) -> Kill:
     )
 
 
-def _kills(plan: Plan, cases: Iterable[AnyCase], kill: Kill) -> Iterator[Kills]:
+def _kills(plan: Plan, names: tuple[str, ...], cases: Iterable[AnyCase], kill: Kill) -> Iterator[Kills]:
     """Yield the kills of each case, in order, with enough jobs scheduled to keep all workers busy."""
     batches = iter(partial(_batch, iter(cases)), [])
     waiting: deque[tuple[list[AnyCase], Any]] = deque()
     while True:
         for batch in islice(batches, 2 * plan.workers + 2 - len(waiting)):
-            waiting.append((batch, kill(batch, plan.names)))
+            waiting.append((batch, kill(batch, names)))
         if not waiting:
             return
-        yield from _collect(kill, *waiting.popleft(), plan.names)
+        yield from _collect(kill, *waiting.popleft(), names)
 
 
 def _batch(cases: Iterator[AnyCase]) -> list[AnyCase]:

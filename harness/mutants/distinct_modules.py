@@ -4,18 +4,20 @@
              --each other pass--> modules, equal ones once
 
 Passes are functions of the module. For a module equal to the input, a pass returns what it returned for the input.
+Equal modules can differ in the names of parameters, and in functions that were built anew. So the structure of each
+module of a graph is checked, and its form once.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from foldproof.case import Case
-from foldproof.checking.apply_pass import apply_pass, check_again, check_form
+from foldproof.case.any_case import AnyCase
+from foldproof.case.graph import Graph
+from foldproof.checking.apply_pass import apply_pass, check_again, check_form, check_structure
 from foldproof.checking.failures import Failure
 from foldproof.ir.base import Pass
 from foldproof.ir.relax import module as ir
-from foldproof.ir.relax.build import build
 from foldproof.ir.relax.ir import RELAX
 from foldproof.mutants.patched_pass import PatchedPass, Trace, patched_places, trace
 
@@ -32,7 +34,7 @@ class Passes:
 class DistinctModule:
     """A module and the names of the passes that returned it; ``failure`` is its failure, if any."""
 
-    case: Case
+    case: AnyCase
     unfolded: ir.Module
     folded: ir.Module
     changed: bool
@@ -44,12 +46,12 @@ class DistinctModule:
 class CaseModules:
     """The distinct modules and the failures of one case."""
 
-    case: Case
+    case: AnyCase
     distinct: list[DistinctModule] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)
 
 
-def apply_all(case: Case, passes: Passes, *, form: bool = True) -> CaseModules:
+def apply_all(case: AnyCase, passes: Passes, *, form: bool = True) -> CaseModules:
     """Apply every pass to the case.
 
     Args:
@@ -79,11 +81,12 @@ class _Shared:
 class _Applier:
     """Applies passes to one case."""
 
-    def __init__(self, case: Case, passes: Passes, form: bool) -> None:
+    def __init__(self, case: AnyCase, passes: Passes, form: bool) -> None:
         self.row = CaseModules(case=case)
         self._case, self._passes, self._form = case, passes, form
-        self._unfolded = build(case)
+        self._unfolded = RELAX.build(case)
         self._shared: dict[Any, _Shared | None] = {}
+        self._runs: dict[int, Trace] = {}
 
     def apply(self, fold: Pass) -> DistinctModule:
         """Return the module of a pass. Raises ``Failure``."""
@@ -114,14 +117,24 @@ class _Applier:
         return _Shared(run=run, again=again, each=self._add(folded), idempotent=ir.same(folded, twice))
 
     def _trace(self, fold: PatchedPass, module: ir.Module) -> tuple[Trace, ir.Module]:
-        run = trace(fold.base, module.clone(), self._passes.places)
+        """Run the base of a pass, once on the unfolded module, and return the run and the result of the pass."""
+        key = id(fold.base)
+        run = self._runs.get(key) if module is self._unfolded else None
+        if run is None:
+            run = trace(fold.base, module.clone(), self._passes.places)
+            if module is self._unfolded:
+                self._runs[key] = run
         return run, run.folded if fold.after is None else fold.after(run.folded, module)
 
     def _add(self, folded: ir.Module) -> DistinctModule:
         """Return the entry of an equal module, or add one."""
         known = next((each for each in self.row.distinct if ir.same(each.folded, folded)), None)
-        if known is not None:
-            return known
+        each = self._add_distinct(folded) if known is None else known
+        if self._form and each.failure is None and isinstance(self._case, Graph):
+            check_structure(self._case, self._unfolded, folded, RELAX)
+        return each
+
+    def _add_distinct(self, folded: ir.Module) -> DistinctModule:
         changed = not ir.same(folded, self._unfolded)
         each = DistinctModule(case=self._case, unfolded=self._unfolded, folded=folded, changed=changed)
         self.row.distinct.append(each)

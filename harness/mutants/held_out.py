@@ -1,7 +1,7 @@
-"""Ten mutants that were written last.
+"""Ten mutants that were written last, and were held out until four of them survived.
 
-Invariant: nothing is ever tuned to their code, so that they show the effect of tuning. The kinds of four that survived
-have scenarios since: dilated windows, constants on the left, ties, the bounds of a clip.
+Nothing was ever tuned to their code. But the kinds of those four have scenarios since: dilated windows, constants on
+the left, ties, the bounds of a clip. So their kill rate says less now than that of ``held_out_second``.
 """
 
 from dataclasses import replace
@@ -133,55 +133,55 @@ def correction_dilation_forgotten() -> Pass:
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="widths",
         make=crop_clamped_at_zero,
         witness=witness_case("conv1d", Axis(size=4, pad=(-1, 0), kernel=2)),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="transposed",
         make=transposed_scaled_by_dilation,
         witness=witness_case("conv1d_transpose", Axis(size=4, pad=(1, 0), kernel=3, stride=2, padding=(2, 0))),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="partial",
         make=kept_widths_swapped,
         witness=witness_case("conv1d", BARE, pad=Pad(channel=(0, 1))),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="graph",
         make=dilation_lost,
         witness=witness_case("conv1d", Axis(size=5, pad=(1, 1), kernel=2, dilation=2)),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="bounded",
         make=window_check_without_dilation,
         witness=witness_case("max_pool1d", Axis(pad=(1, 1), kernel=2, dilation=2), producers=(Step(kind="relu"),)),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="chain",
         make=minimum_evaluated_as_maximum,
         witness=witness_case("conv1d", BARE, pad=Pad(value=3.0), steps=(Step(kind="minimum", operand=(0.0,)),)),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="chain",
         make=operands_swapped,
         witness=witness_case("conv1d", BARE, steps=(Step(kind="divide", operand=(2.0,), swapped=True),)),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="chain",
         make=rounds_half_up,
         witness=witness_case("conv1d", BARE, pad=Pad(value=0.5), steps=(Step(kind="round"),)),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="bounded",
         make=bounded_by_the_upper_bound,
         witness=witness_case(
@@ -193,7 +193,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
     Mutant(
-        held_out=True,
+        looked_at=True,
         kind="correction",
         make=correction_dilation_forgotten,
         witness=witness_case(

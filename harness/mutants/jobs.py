@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.ir.relax.targets import parse_target
 from foldproof.mutants import BY_NAME
 from foldproof.mutants.baselines import BY_BASELINE, find_kills
@@ -12,7 +13,7 @@ from foldproof.mutants.kill_matrix import RIGHT, Kills, kill_matrix
 from foldproof.mutants.mutant import BUNDLED
 
 
-def kill(cases: list[Case], names: tuple[str, ...]) -> list[Kills]:
+def kill(cases: list[AnyCase], names: tuple[str, ...]) -> list[Kills]:
     """Return the kills of each case by the harness."""
     return kill_matrix(cases, _passes(names), _target())
 

@@ -9,10 +9,11 @@ that the bundled pass does not have. Modules run through the fast pipeline. Wher
 
 from collections.abc import Sequence
 
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.checking.check import conclude
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import KINDS, Failure, HarnessError, OracleDisagreement, PipelineDisagreement, failure
+from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.prepare import Prepared, prepared_from
 from foldproof.ir.base import Program, Target
 from foldproof.ir.relax.ir import RELAX
@@ -30,18 +31,18 @@ Kills = dict[str, Failure]
 
 
 def kill_matrix(
-    cases: Sequence[Case], passes: Passes, target: Target, options: PassOptions = NO_OPTIONS
+    cases: Sequence[AnyCase], passes: Passes, target: Target, options: PassOptions = NO_OPTIONS
 ) -> list[Kills]:
     """Return the kills of each case.
 
     Args:
-        cases: The cases.
+        cases: The cases or graphs.
         passes: The mutants and the bundled pass, which is called ``RIGHT``.
         target: The parsed target.
         options: The options that all these passes have.
     """
     rows = [apply_all(case, passes) for case in cases]
-    evidence = {case: Evidence(case, RELAX) for case in cases}
+    evidence = {case: evidence_of(case, RELAX) for case in cases}
     ready = [
         (each, _prepare(each, evidence[each.case], options))
         for row in rows

@@ -1,9 +1,11 @@
 """Mutants: pads that copy elements, before a max_pool whose windows may hold these elements."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from foldproof.case import Axis, Pad
-from foldproof.fold import Kind, Refused, mirroring, pool_rules
+from foldproof.fold import Kind, Refused, copy_kernels, mirroring, pool_rules
+from foldproof.fold.facts import Widths
 from foldproof.fold.propagated import Propagated
 from foldproof.ir.base import Pass
 from foldproof.mutants.mutant import Mutant, witness_case
@@ -39,6 +41,17 @@ def copies_of_reflect_at_the_edge() -> Pass:
 def order_of_copies_ignored() -> Pass:
     """The pass folds copies in another order, so that another one of 0.0 and -0.0 wins."""
     return retype(patch_pass(mirroring, _is_in_order=lambda window: True))
+
+
+def replicated_at_the_other_end() -> Pass:
+    """The pass swaps the widths of a kernel that replicates over a symbolic length."""
+
+    def swapped(index: Any, axis: Any, size: Any, extent: Any) -> Widths | None:
+        widths = _prove(index, axis, size, extent)
+        return widths and (widths[1], widths[0])
+
+    _prove = copy_kernels._prove_replicated
+    return retype(patch_pass(copy_kernels, _prove_replicated=swapped))
 
 
 def mirrored_refused() -> Pass:
@@ -82,6 +95,17 @@ MUTANTS: tuple[Mutant, ...] = (
             channels=8,
             fills=("specials",),
             seed=1,
+        ),
+    ),
+    Mutant(
+        kind="mirrored",
+        make=replicated_at_the_other_end,
+        witness=witness_case(
+            "max_pool1d",
+            Axis(size=4, pad=(0, 1), kernel=2),
+            pad=Pad(mode="replicate", form="call_tir"),
+            symbolic=("W",),
+            channels=3,
         ),
     ),
     Mutant(

@@ -75,10 +75,10 @@ def print_result(console: Console, result: Result) -> None:
     """Print the tables (held-out mutants in one of their own), the shrunk cases and a closing line."""
     tallies = list(result.tallies.values())
     wide = Console(file=console.file, highlight=False, width=max(console.width, WIDTH))
-    for title, held_out in (("mutants", False), ("held-out mutants (written last, never used for tuning)", True)):
-        chosen = [tally for tally in tallies if BY_NAME[tally.name].held_out is held_out]
+    for title, (structural, group) in TABLES.items():
+        chosen = [tally for tally in tallies if _place(tally.name) == (structural, group)]
         if chosen:
-            wide.print(_table(title, chosen, result))
+            wide.print(_table(title, chosen, result, drawn="graphs" if structural else "cases"))
     for name, shrunk in result.shrunk.items():
         console.print(Text(f"{name}: {BY_NAME[name].text}", style="bold"), soft_wrap=True)
         console.print(Text(_shrunk_line(shrunk), style="dim"), soft_wrap=True)
@@ -86,17 +86,33 @@ def print_result(console: Console, result: Result) -> None:
     console.print(_closing(result), soft_wrap=True)
 
 
-def _table(title: str, tallies: list[Tally], result: Result) -> Table:
+TABLES = {
+    "mutants": (False, ""),
+    "mutants that were held out once": (False, "looked at"),
+    "held-out mutants (written last, never used for tuning)": (False, "held out"),
+    "mutants of structure, on graphs": (True, ""),
+    "held-out mutants of structure, on graphs": (True, "held out"),
+}
+"""Title of a table -> whether its mutants are of structure, and their group."""
+
+
+def _place(name: str) -> tuple[bool, str]:
+    mutant = BY_NAME[name]
+    return mutant.structural, "held out" if mutant.held_out else "looked at" if mutant.looked_at else ""
+
+
+def _table(title: str, tallies: list[Tally], result: Result, *, drawn: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("mutant", no_wrap=True)
-    for column in ("seeds that kill", "median cases", "worst", "kills per 100 cases [95 %]"):
+    for column in ("seeds that kill", f"median {drawn}", "worst", f"kills per 100 {drawn} [95 %]"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("most frequent failure", no_wrap=True)
-    for name in result.baselines:
+    baselines = {} if drawn == "graphs" else result.baselines
+    for name in baselines:
         table.add_column(name, justify="right", no_wrap=True)
     budget = result.plan.budget
     for tally in tallies:
-        others = [_baseline_cell(of[tally.name], budget) for of in result.baselines.values()]
+        others = [_baseline_cell(of[tally.name], budget) for of in baselines.values()]
         style = "" if tally.killed else "bold red"
         table.add_row(tally.name, *_cells(tally, budget), *others, style=style)
     return table
@@ -131,10 +147,13 @@ def _closing(result: Result) -> Text:
     plan = result.plan
     parts = [
         f"{len(result.killed)} of {len(tallies)} defects killed by each of {plan.seeds} seeds "
-        f"(from {plan.seed}) within {plan.budget} cases",
-        f"median {_number(median_of_medians(tallies), plan.budget)}, "
-        f"worst {_number(max((t.worst for t in tallies), default=math.inf), plan.budget)}",
+        f"(from {plan.seed}) within {plan.budget} {_drawn(tallies)}",
+        _medians(tallies, plan.budget),
     ]
+    of_graphs = [tally for tally in tallies if BY_NAME[tally.name].structural]
+    if 0 < len(of_graphs) < len(tallies):
+        killed = sum(tally.killed for tally in of_graphs)
+        parts.append(f"of structure: {killed} of {len(of_graphs)}, {_medians(of_graphs, plan.budget)}")
     for name, of in result.baselines.items():
         parts.append(f"{name} kills {sum(tally.killed for tally in of.values())}")
     if result.shrunk:
@@ -145,6 +164,16 @@ def _closing(result: Result) -> Text:
     parts.append(f"{result.seconds:.1f} s" + (", interrupted" if result.interrupted else ""))
     good = len(result.killed) == len(tallies) and not result.interrupted
     return Text("; ".join(parts), style="bold green" if good else "bold red")
+
+
+def _drawn(tallies: list[Tally]) -> str:
+    kinds = {BY_NAME[tally.name].structural for tally in tallies}
+    return " or ".join(name for structural, name in ((False, "cases"), (True, "graphs")) if structural in kinds)
+
+
+def _medians(tallies: list[Tally], budget: int) -> str:
+    worst = max((tally.worst for tally in tallies), default=math.inf)
+    return f"median {_number(median_of_medians(tallies), budget)}, worst {_number(worst, budget)}"
 
 
 # --- JSON ---------------------------------------------------------------------------------------------
@@ -158,13 +187,19 @@ def records(result: Result) -> list[dict[str, Any]]:
         for name, tally in tallies.items():
             mutant = BY_NAME[name]
             about = {"kind": mutant.kind, "upstream": mutant.upstream, "held_out": mutant.held_out}
+            about |= {"looked_at": mutant.looked_at, "structural": mutant.structural}
             rows.append({"event": "defect", "by": way, "defect": name, **about, **tally.to_dict()})
     return [*rows, _summary(result)]
 
 
 def _summary(result: Result) -> dict[str, Any]:
     plan, tallies = result.plan, list(result.tallies.values())
-    held_out = [tally for tally in tallies if BY_NAME[tally.name].held_out]
+    groups = {
+        "held_out": (False, "held out"),
+        "looked_at": (False, "looked at"),
+        "structure": (True, ""),
+        "structure_held_out": (True, "held out"),
+    }
     return {
         "event": "summary",
         "seed": plan.seed,
@@ -172,7 +207,7 @@ def _summary(result: Result) -> dict[str, Any]:
         "budget": plan.budget,
         "workers": plan.workers,
         **_totals(tallies),
-        "held_out": _totals(held_out),
+        **{name: _totals([tally for tally in tallies if _place(tally.name) == of]) for name, of in groups.items()},
         "baselines": {name: _totals(list(of.values())) for name, of in result.baselines.items()},
         "shrunk": len(result.shrunk),
         "minimal": sum(shrunk.minimal for shrunk in result.shrunk.values()),

@@ -217,6 +217,11 @@ def _softsign(step: Step, tensor: Tensor, parameters: Parameters, semantics: Sem
     return _compute(tensor, semantics, np.divide, value, np.abs(value) + value.dtype.type(1))
 
 
+def _hardshrink(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
+    value = tensor.value
+    return replace(tensor, value=np.where(np.abs(value) > value.dtype.type(0.5), value, value.dtype.type(0)))
+
+
 def _negative(step: Step, tensor: Tensor, parameters: Parameters, semantics: Semantics) -> Tensor:
     return _compute(tensor, semantics, np.negative, tensor.value)
 
@@ -264,6 +269,7 @@ _KINDS: dict[str, Callable[[Step, Tensor, Parameters, Semantics], Tensor]] = {
     "abs": _abs,
     "hardswish": _hardswish,
     "softsign": _softsign,
+    "hardshrink": _hardshrink,
     "square": _square,
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "maximum", "minimum"), _binary),
 }

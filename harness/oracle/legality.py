@@ -97,6 +97,13 @@ class Legality(StrEnum):
     Example: the pad in one function and its consumer in another, or a packed function between them.
     """
 
+    SHARED = "legal, but another pad would stay"
+    """Legal, but the graph would have more pads than before: others read the pad, and a smaller one has to stay.
+
+    Example: a pad of the batch and of the length before a convolution, which the function also returns. The convolution
+    pads the length itself, and needs a pad of the batch alone. The first pad stays for the return.
+    """
+
     ILLEGAL = "illegal"
     """Some input shows a difference, or no padding attribute can express the fold.
 
@@ -153,7 +160,9 @@ def legality(case: Case, semantics: Semantics) -> Legality:
             return Legality.UNOBSERVABLE
     # A few inputs may all hide one element, after a weight of 0 or a quotient: once in 246,000 cases they did.
     confirmed = any(_agree(case, folded, semantics, seeds=MORE_SEEDS) for folded in folds)
-    return Legality.LEGAL if confirmed else Legality.ILLEGAL
+    if not confirmed:
+        return Legality.ILLEGAL
+    return Legality.SHARED if leaves_another_pad(case) else Legality.LEGAL
 
 
 def legal_folds(case: Case, semantics: Semantics) -> tuple[Case, ...]:
@@ -175,6 +184,21 @@ def is_identity(case: Case) -> bool:
     """Whether all widths of all pads are 0."""
     identity = all(widths == (0, 0) for widths in case.pad_widths.values())
     return identity and all(not any(width[1:]) for step in case.steps for width in step.widths)
+
+
+def leaves_another_pad(case: Case, *, kept: str = "NC") -> bool:
+    """Whether a fold leaves a smaller pad beside the one that others read.
+
+    Args:
+        case: the case.
+        kept: the letters of the axes whose widths do not fold.
+    """
+    if not case.extra_outputs or case.pads_weight:
+        return False
+    if any(any(width) for letter, width in (("N", case.pad.batch), ("C", case.pad.channel)) if letter in kept):
+        return True
+    shown = case.steps[0] if "step" in case.extra_outputs and case.steps else None
+    return shown is not None and any(letter in kept and any(sides) for letter, *sides in shown.widths)
 
 
 def is_unproved_copy(case: Case, semantics: Semantics) -> bool:

@@ -7,7 +7,7 @@ Invariant: where that holds for all adversarial inputs, in this shape and in den
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from foldproof.case import Case, dtypes
 from foldproof.oracle.adversarial import SEEDS, adversarial_inputs
 from foldproof.oracle.fills import inputs
 from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, spatial_widths
-from foldproof.oracle.legality import Legality, legality
+from foldproof.oracle.legality import Legality, leaves_another_pad, legality
 from foldproof.oracle.portability import is_target_dependent
 from foldproof.oracle.reference import Arrays, reference
 from foldproof.oracle.semantics import Semantics
@@ -47,6 +47,9 @@ def find_unused_option(case: Case, options: PassOptions, semantics: Semantics, *
         spatial: whether a pad of spatial axes is left.
         channels: whether a pad of channels is left.
     """
+    shared = leaves_another_pad(case, kept="N" if options.slices and is_sliceable(case, semantics) else "NC")
+    if shared:
+        return ""
     if spatial and options.corrects and is_correctable(case, semantics):
         return "a term that does not depend on the data can correct the border"
     if channels and options.slices and is_sliceable(case, semantics):
@@ -85,7 +88,7 @@ def is_sliceable(case: Case, semantics: Semantics) -> bool:
     if before + after == 0 or any(min(sides) < 0 for sides in pads):
         return False
     spatial = any(any(sides) for widths in spatial_widths(case).values() for sides in widths)
-    if spatial and legality(case, semantics) is not Legality.LEGAL:
+    if spatial and legality(replace(case, extra_outputs=()), semantics) is not Legality.LEGAL:
         return False
     return not is_target_dependent(case, semantics) and all(
         _is_independent_of_weights(each, semantics, before, after) for each in (case, *denser_shapes(case))

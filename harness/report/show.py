@@ -12,7 +12,7 @@ from foldproof.checking.check import check
 from foldproof.checking.comparison import is_legal_fold
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure
-from foldproof.checking.graph_evidence import evidence_of
+from foldproof.checking.graph_evidence import GraphEvidence, evidence_of
 from foldproof.corpus.entry import Entry
 from foldproof.ir.base import IR, Module, Pass, ir_of
 
@@ -69,12 +69,21 @@ def _show_after(console: Console, before: Module, fold: Pass, ir: IR) -> Module 
 
 def _judge_fold(evidence: Evidence, before: Module, after: Module | None) -> str:
     """Return whether the reference calls a fold legal, and whether it is the one that the pass made."""
+    if isinstance(evidence, GraphEvidence):
+        return "\n".join(_judge_site(evidence, index) for index in range(len(evidence.sites)))
     text = f"by the NumPy reference, folding the pad into the padding is {evidence.legality}"
     ir = evidence.ir
     if after is None or not ir.is_module(after) or ir.entry(after) is None or ir.same(before, after):
         return text
     made = is_legal_fold(evidence, after)
     return f"{text}; the pass {'made that fold' if made else 'made another change, which is not that fold'}"
+
+
+def _judge_site(evidence: GraphEvidence, index: int) -> str:
+    """Return whether the reference calls the fold of a site legal, and whether a pass may leave it."""
+    legality, stays = evidence.sites[index].legality, evidence.stays(index)
+    text = f"site {index}: by the NumPy reference, folding the pad into the padding is {legality}"
+    return f"{text}; it may stay, since it is {stays}" if stays not in (None, legality) else text
 
 
 def _show_verdict(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:

@@ -11,18 +11,21 @@ from rich.text import Text
 from foldproof.campaign.summary import RERUNS, DistinctFailure, Summary
 from foldproof.case import ops
 from foldproof.case.describe import describe
+from foldproof.case.graph import GraphSpec
 from foldproof.oracle.legality import Legality
 
 OUTCOMES = ("folded", "refused", "in doubt", "failed", "known", "not executed")
 """The outcomes of a case. Each case has exactly one."""
 
 MEANINGS = {
+    "graph": "several sites in one module. It counts as folded if the pass changed it.",
     "known": "a failure with the cause of a known one (--known). It does not fail the campaign.",
     "out of scope": "the pass declares that it does not fold these pads (out_of_scope). They could be folded.",
     "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
     "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
     Legality.STRUCTURE: "the fold is right, but a pass need not see through what stands around the pad.",
+    Legality.SHARED: "the fold is right, but the graph would have more pads, since others read the pad.",
     Legality.THIS_SHAPE_ONLY: "the fold is right for the lengths of this case, but not for every length.",
     Legality.UNKNOWN_MODE: "TVM treats the mode as constant or as a copy, but does not guarantee it.",
     Legality.NEEDS_NO_FMA: "the fold is right unless the target fuses a multiplication and an addition.",
@@ -61,7 +64,7 @@ def _outcome_table(summary: Summary) -> Table:
     """Return a row per op: the outcomes of its cases, and their sum."""
     table = Table(title="op x outcome", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("op")
-    rows = {name: _outcomes(summary, name) for name in ops.NAMES}
+    rows = {name: _outcomes(summary, name) for name in (*ops.NAMES, GraphSpec().name)}
     total = Counter[str]()
     for counts in rows.values():
         total.update(counts)
@@ -87,6 +90,7 @@ def _outcomes(summary: Summary, op: str) -> Counter[str]:
 def _words(summary: Summary) -> Iterator[str]:
     """Yield the words of ``MEANINGS`` that the report uses, in the order of that table."""
     used = {name for name, n in summary.legality.items() if n}
+    used |= {"graph"} if any(op == "graph" for op, _ in summary.by_op) else set()
     used |= {"known"} if summary.known else set()
     used |= {"out of scope"} if summary.declined else set()
     used |= {"in doubt"} if summary.in_doubt else set()

@@ -15,6 +15,7 @@ from tvm import relax
 
 TARGET: Any = "llvm"
 DEVICE: Any = "cpu"
+LEFT_OUT: Any = []
 INPUTS: Any = {}
 UNSPECIFIED: Any = {}
 EXPECTED: Any = {}
@@ -41,9 +42,10 @@ def report_errors(stage: str) -> Iterator[None]:
 
 def compile_main(name: str, module: Any) -> Any:
     """Return the function ``main`` of a module, compiled by TVM's default pipeline."""
+    config = {"tirx.disable_assert": True}
     with (
         report_errors(f"compiling {name}"),
-        tvm.transform.PassContext(opt_level=3, config={"tirx.disable_assert": True}),
+        tvm.transform.PassContext(opt_level=3, disabled_pass=LEFT_OUT, config=config),
     ):
         executable = tvm.compile(module, target=tvm.target.Target(TARGET))
         return relax.VirtualMachine(executable, tvm.device(DEVICE))["main"]
@@ -53,7 +55,14 @@ def run(name: str, function: Any, arrays: Any) -> list[Any]:
     """Return the outputs as arrays."""
     with report_errors(f"running {name}"):
         out = function(*(tvm.runtime.tensor(array, tvm.device(DEVICE)) for array in arrays))
-        return [tensor.numpy() for tensor in ([out] if isinstance(out, tvm.runtime.Tensor) else out)]
+        return flatten(out)
+
+
+def flatten(out: Any) -> list[Any]:
+    """Return the tensors in a tensor, a tuple, or a tuple of tuples."""
+    if isinstance(out, tvm.runtime.Tensor):
+        return [out.numpy()]
+    return [array for part in out for array in flatten(part)]
 
 
 def difference(got: Any, want: Any, comparable: Any = True, bound: Any = 0.0) -> str:
@@ -144,18 +153,38 @@ def check_parses(text: str) -> NoReturn:
     finish(ok="After is well formed")
 
 
-def compare_missed(after: Any, folded: Any) -> NoReturn:
-    """Compare the result of the pass with a legal fold of it, without extra outputs."""
+def compare_functions(before: Any, after: Any) -> NoReturn:
+    """Compare the names of all public functions, and the parameters, types and attributes of all functions."""
+    print(before, after, sep="\n\n")
+    kept = {var.name_hint: function for var, function in after.functions.items()}
+    for var, want in before.functions.items():
+        name, got = var.name_hint, kept.get(var.name_hint)
+        is_public = want.attrs is not None and "global_symbol" in want.attrs
+        if got is None and is_public:
+            finish(failed=f"After has no function {name}")
+        if got is None or not isinstance(want, relax.Function):
+            continue
+        names = [[param.name for param in function.params] for function in (got, want)]
+        if names[0] != names[1] or not tvm_ffi.structural_equal(got.ty, want.ty):
+            finish(failed=f"{name} of After has other parameters or another type")
+        if not tvm_ffi.structural_equal(got.attrs, want.attrs):
+            finish(failed=f"{name} of After has the attributes {got.attrs}, but should have {want.attrs}")
+    finish(ok="the functions of After are those of Before")
+
+
+def compare_missed(after: Any, folded: Any, outputs: int | None) -> NoReturn:
+    """Compare the first outputs of the result of the pass, or all, with those of a legal fold of it."""
     print(after, folded, sep="\n\n")
     first, second = compile_main("After", after), compile_main("Folded", folded)
     for arrays in INPUTS.values():
-        message = difference(run("Folded", second, arrays)[0], run("After", first, arrays)[0])
+        pairs = zip(run("Folded", second, arrays)[:outputs], run("After", first, arrays)[:outputs], strict=True)
+        message = next(filter(None, (difference(got, want) for got, want in pairs)), "")
         if message:
             finish(ok=f"Folded, {message}; the pass missed no fold")
     finish(failed="After has a pad, Folded does without it, and their results have the same bits")
 
 
-def show(module: Any, message: str) -> NoReturn:
-    """Print the module and the recorded message: there is nothing to run."""
-    print(module)
+def show(*modules: Any, message: str) -> NoReturn:
+    """Print the modules and the recorded message: there is nothing to run."""
+    print(*modules, sep="\n\n")
     finish(failed=f"{message} (recorded: there is nothing to run without the pass)")

@@ -12,29 +12,27 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from foldproof.case import Case
 from foldproof.case.any_case import AnyCase
 from foldproof.case.describe import describe
+from foldproof.case.graph import Graph
+from foldproof.checking.evidence import Evidence
 from foldproof.checking.failures import Failure
+from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.result import Verdict
 from foldproof.core.array_source import array_source
 from foldproof.core.loading import BUNDLED, load_pass
-from foldproof.ir.base import Pass, find_known_issue
+from foldproof.ir.base import Pass
 from foldproof.ir.relax import module as ir
-from foldproof.ir.relax.build import build
 from foldproof.ir.relax.ir import RELAX
-from foldproof.ir.relax.semantics import SEMANTICS
 from foldproof.ir.relax.source import NotExact, NotParsed, Source, exact_source, write_source
 from foldproof.ir.relax.targets import Target, parse_target
-from foldproof.oracle.fills import inputs, parameters
-from foldproof.oracle.legality import legal_folds
-from foldproof.oracle.reference import outputs
+from foldproof.ir.relax.targets.memory_plan import PLANNER
 from foldproof.repro import prelude
 from foldproof.repro.environment import describe_environment
 from foldproof.repro.reproducer import CannotReproduce
 
 _SHARED = (prelude.finish, prelude.report_errors)
-_RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.difference)
+_RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.flatten, prelude.difference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Scene:
     functions: tuple[Callable[..., Any], ...] = _RUNNING
 
 
-def write_script(case: Case, fold: Pass, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
+def write_script(case: AnyCase, fold: Pass, target: Target, result: Failure | Verdict, *, fold_name: str) -> str:
     """Return the text of a script that shows the result of a case.
 
     Args:
@@ -74,7 +72,7 @@ def write_script(case: Case, fold: Pass, target: Target, result: Failure | Verdi
     except NotExact as error:
         raise CannotReproduce(str(error)) from error
     parts = [
-        _write_settings(target),
+        _write_settings(case, target),
         *scene.data,
         *(part.code(check_well_formed=scene.ending is not prelude.check_well_formed) for part in sources),
         *(_copy_source(function) for function in (*scene.functions, scene.ending)),
@@ -87,9 +85,9 @@ def write_script(case: Case, fold: Pass, target: Target, result: Failure | Verdi
 # --- what is shown, by the kind of failure ------------------------------------------------------------
 
 
-def _show_passed(case: Case, fold: Pass) -> Scene:
+def _show_passed(case: AnyCase, fold: Pass) -> Scene:
     before, after = _apply(case, fold)
-    known = find_known_issue(RELAX, case)
+    known = evidence_of(case, RELAX).known_issue
     if ir.same(before, after) or known is not None:
         return _compare_with_reference(
             case, f"a known issue of TVM: {known.text}" if known else "the pass does not change Before"
@@ -97,7 +95,7 @@ def _show_passed(case: Case, fold: Pass) -> Scene:
     return _compare(case, before, after, "the pass turned Before into After")
 
 
-def _show_run(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _show_run(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     """Compare both functions, or run the only one if the pass changed nothing."""
     before, after = _apply(case, fold)
     if ir.same(before, after):
@@ -105,7 +103,7 @@ def _show_run(case: Case, fold: Pass, failure: Failure) -> Scene:
     return _compare(case, before, after, "the pass turned Before into After")
 
 
-def _show_wrong_type(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _show_wrong_type(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     if failure.symptom != "return type":
         return _show_run(case, fold, failure)
     before, after = _apply(case, fold)
@@ -114,7 +112,7 @@ def _show_wrong_type(case: Case, fold: Pass, failure: Failure) -> Scene:
     return Scene(claim=claim, ending=prelude.compare_types, modules=modules, functions=_SHARED)
 
 
-def _show_ill_formed(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _show_ill_formed(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     _, after = _apply(case, fold)
     claim = "the pass returned After, which is not well formed"
     try:
@@ -135,58 +133,82 @@ def _quote(text: str) -> str:
     return repr(text) if "\\" in text or '"""' in text else f'"""\\\n{text}\n"""'
 
 
-def _show_mutated_input(case: Case, fold: Pass, failure: Failure) -> Scene:
-    given = build(case)
+def _show_mutated_input(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
+    given = RELAX.build(case)
     fold(given)
-    modules = {"Before": build(case), "After": given}
+    modules = {"Before": RELAX.build(case), "After": given}
     claim = "the pass changed its input, which was Before, to After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
-def _show_second_run(case: Case, fold: Pass, failure: Failure) -> Scene:
-    once = fold(build(case))
+def _show_second_run(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
+    once = fold(RELAX.build(case))
     modules = {"Before": once, "After": fold(once.clone())}
     claim = "the pass returned Before; applied to Before, it returned After"
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
-def _show_missed_fold(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _show_missed_fold(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     _, after = _apply(case, fold)
     claim = "the pass left After, which has a pad that can be folded for every input"
-    for right in islice(legal_folds(case, SEMANTICS), 1):
-        modules = {"After": after, "Folded": build(right, with_pad=False)}
-        return Scene(claim=claim, ending=prelude.compare_missed, modules=modules, data=(_write_inputs(case),))
+    evidence = evidence_of(case, RELAX)
+    for right in islice(evidence.legal_folds, 1):
+        return _compare_missed(evidence, after, RELAX.build(right, with_pad=False), claim, outputs="1")
+    if isinstance(case, Graph):
+        folded = load_pass(None)(RELAX.build(case))
+        if len(RELAX.residual_pads(folded).consumers) < len(RELAX.residual_pads(after).consumers):
+            return _compare_missed(evidence, after, folded, f"{claim}; {BUNDLED} makes Folded", outputs="None")
     return _show_module({"After": after}, claim, failure)
 
 
-def _show_compile_error(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _compare_missed(evidence: Evidence, after: ir.Module, folded: ir.Module, claim: str, *, outputs: str) -> Scene:
+    modules, data = {"After": after, "Folded": folded}, (_write_inputs(evidence),)
+    return Scene(claim=claim, ending=prelude.compare_missed, modules=modules, arguments=(outputs,), data=data)
+
+
+def _show_structure(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
+    before, after = _apply(case, fold)
+    modules = {"Before": before, "After": after}
+    if failure.symptom in ("function lost", "signature", "attributes"):
+        claim = "the pass turned Before into After, whose public functions should be those of Before"
+        return Scene(claim=claim, ending=prelude.compare_functions, modules=modules, functions=_SHARED)
+    if failure.symptom == "dangling call":
+        return _show_ill_formed(case, fold, failure)
+    claim = f"the pass turned Before into After: {failure.symptom}"
+    return _show_module(modules, claim, failure)
+
+
+def _show_compile_error(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     if failure.symptom == "pass":
-        return _show_module({"Before": build(case)}, "the pass raised on Before, or did not return a module", failure)
+        return _show_module(
+            {"Before": RELAX.build(case)}, "the pass raised on Before, or did not return a module", failure
+        )
     if failure.symptom.endswith("unfolded"):
         return _compare_with_reference(case, "TVM raises on Before, the module without any pass")
     return _show_run(case, fold, failure)
 
 
-def _show_disagreement(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _show_disagreement(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     if failure.symptom.startswith("folded"):
         before, after = _apply(case, fold)
         return _compare(case, before, after, "After is the right fold of Before, but TVM executes one of them wrongly")
     return _compare_with_reference(case, "TVM and the NumPy reference disagree on Before, the module without any pass")
 
 
-def _refuse(case: Case, fold: Pass, failure: Failure) -> Scene:
+def _refuse(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     raise CannotReproduce(
         f"a {failure.kind} is a failure of foldproof itself; a script without foldproof cannot show it"
     )
 
 
-_SCENES: dict[str, Callable[[Case, Pass, Failure], Scene]] = {
+_SCENES: dict[str, Callable[[AnyCase, Pass, Failure], Scene]] = {
     "Miscompile": _show_run,
     "WrongType": _show_wrong_type,
     "IllFormed": _show_ill_formed,
     "InputMutated": _show_mutated_input,
     "NotIdempotent": _show_second_run,
     "MissedFold": _show_missed_fold,
+    "StructureChanged": _show_structure,
     "CompileError": _show_compile_error,
     "TargetCrashed": _show_run,
     "TargetTimeout": _show_run,
@@ -194,56 +216,60 @@ _SCENES: dict[str, Callable[[Case, Pass, Failure], Scene]] = {
 }
 
 
-def _apply(case: Case, fold: Pass) -> tuple[ir.Module, ir.Module]:
-    return build(case), fold(build(case))
+def _apply(case: AnyCase, fold: Pass) -> tuple[ir.Module, ir.Module]:
+    return RELAX.build(case), fold(RELAX.build(case))
 
 
-def _compare(case: Case, before: ir.Module, after: ir.Module, claim: str) -> Scene:
-    data = (_write_inputs(case), _write_unspecified(case))
+def _compare(case: AnyCase, before: ir.Module, after: ir.Module, claim: str) -> Scene:
+    evidence = evidence_of(case, RELAX)
+    data = (_write_inputs(evidence), _write_unspecified(evidence))
     return Scene(claim=claim, ending=prelude.compare, modules={"Before": before, "After": after}, data=data)
 
 
-def _compare_with_reference(case: Case, claim: str) -> Scene:
-    ending, modules = prelude.compare_with_reference, {"Before": build(case)}
-    return Scene(claim=claim, ending=ending, modules=modules, data=(_write_inputs(case), _write_expected(case)))
+def _compare_with_reference(case: AnyCase, claim: str) -> Scene:
+    ending, modules = prelude.compare_with_reference, {"Before": RELAX.build(case)}
+    evidence = evidence_of(case, RELAX)
+    data = (_write_inputs(evidence), _write_expected(evidence))
+    return Scene(claim=claim, ending=ending, modules=modules, data=data)
 
 
 def _show_module(modules: dict[str, ir.Module], claim: str, failure: Failure) -> Scene:
     message = " ".join(failure.detail.split())
-    return Scene(claim=claim, ending=prelude.show, modules=modules, arguments=(repr(message),), functions=_SHARED)
+    arguments = (f"message={message!r}",)
+    return Scene(claim=claim, ending=prelude.show, modules=modules, arguments=arguments, functions=_SHARED)
 
 
 # --- data ---------------------------------------------------------------------------------------------
 
 
-def _write_inputs(case: Case) -> str:
-    """Return INPUTS: fill -> the arguments, in order."""
+def _write_inputs(evidence: Evidence) -> str:
+    """Return INPUTS: run -> the arguments, in order."""
     lines = ["INPUTS = {"]
-    for fill in case.fills:
-        lines.append(f"    {fill!r}: [")
-        for name, array in parameters(case, inputs(case, fill, SEMANTICS)).items():
+    for run in evidence.inputs:
+        lines.append(f"    {run!r}: [")
+        for name, array in evidence.arguments(run).items():
             lines += [f"        # {name}", f"        {array_source(array)},"]
         lines.append("    ],")
     return "\n".join([*lines, "}"])
 
 
-def _write_unspecified(case: Case) -> str:
-    """Return UNSPECIFIED: (fill, output) -> the elements that TVM leaves unspecified, if any."""
+def _write_unspecified(evidence: Evidence) -> str:
+    """Return UNSPECIFIED: (run, output) -> the elements that TVM leaves unspecified, if any."""
     lines = [
-        f"    ({fill!r}, {i}): {array_source(want.unspecified)},"
-        for fill in case.fills
-        for i, want in enumerate(outputs(case, inputs(case, fill, SEMANTICS), SEMANTICS))
+        f"    ({run!r}, {i}): {array_source(want.unspecified)},"
+        for run, wants in evidence.reference.items()
+        for i, want in enumerate(wants)
         if want.unspecified is not None and want.unspecified.any()
     ]
     return "\n".join(["UNSPECIFIED = {", *lines, "}"]) if lines else "UNSPECIFIED: Any = {}"
 
 
-def _write_expected(case: Case) -> str:
-    """Return EXPECTED: fill -> (value, mask of comparable elements, absolute error bound) of each output."""
+def _write_expected(evidence: Evidence) -> str:
+    """Return EXPECTED: run -> (value, mask of comparable elements, absolute error bound) of each output."""
     lines = ["EXPECTED = {"]
-    for fill in case.fills:
-        lines.append(f"    {fill!r}: [")
-        for want in outputs(case, inputs(case, fill, SEMANTICS), SEMANTICS):
+    for run, wants in evidence.reference.items():
+        lines.append(f"    {run!r}: [")
+        for want in wants:
             comparable = "True" if want.defined.all() else array_source(want.defined)
             bound = array_source(want.bound) if want.bound.any() else "0.0"
             lines.append(f"        ({array_source(want.value)}, {comparable}, {bound}),")
@@ -254,7 +280,7 @@ def _write_expected(case: Case) -> str:
 # --- text ---------------------------------------------------------------------------------------------
 
 
-def _write_header(case: Case, target: Target, result: Failure | Verdict, scene: Scene, fold_name: str) -> str:
+def _write_header(case: AnyCase, target: Target, result: Failure | Verdict, scene: Scene, fold_name: str) -> str:
     title = f"{result.fingerprint}: {result.detail}" if isinstance(result, Failure) else "no failure"
     lines = [
         *title.splitlines(),
@@ -311,9 +337,12 @@ _SYMBOLIC_BUFFER = re.compile(r'T\.Buffer\(\((?:[^"()]|\([^()]*\))*"')
 """A buffer of which TVMScript prints a length as text, which only its parser reads."""
 
 
-def _write_settings(target: Target) -> str:
+def _write_settings(case: AnyCase, target: Target) -> str:
+    """Return what is compiled for. A graph is compiled without a plan of memory, which may be unsound."""
     kind = target.tvm_target.kind.name
-    return f"TARGET = {target.spec!r}\nDEVICE = {'cpu' if kind in ('llvm', 'c') else kind!r}"
+    left_out = [PLANNER] if isinstance(case, Graph) else []
+    device = "cpu" if kind in ("llvm", "c") else kind
+    return f"TARGET = {target.spec!r}\nDEVICE = {device!r}\nLEFT_OUT: Any = {left_out!r}"
 
 
 def _copy_source(function: Callable[..., Any]) -> str:
@@ -328,14 +357,14 @@ def _write_call(sources: list[Source], scene: Scene) -> str:
 # --- for users ----------------------------------------------------------------------------------------
 
 
-def reproduce_script(found: Case | Failure, fold: Pass | str | None = None, target: str = "llvm") -> str:
+def reproduce_script(found: AnyCase | Failure, fold: Pass | str | None = None, target: str = "llvm") -> str:
     """Return a Python script that reproduces a result without foldproof and without the pass.
 
     The script needs TVM and NumPy. Its last line is ``FAILED: ...`` with exit code 1 if the failure shows, else
     ``ok: ...`` with exit code 0. A case is checked first, in this process.
 
     Args:
-        found: a failure, or a case.
+        found: a failure, a case or a graph.
         fold: the pass, as ``check`` takes it, or as ``MODULE:ATTR``; None is the bundled pass.
         target: the TVM target: kind, tag or JSON.
 
@@ -350,8 +379,6 @@ def reproduce_script(found: Case | Failure, fold: Pass | str | None = None, targ
     name = fold if isinstance(fold, str) else BUNDLED if fold is None else _name_of(fold)
     result = found if isinstance(found, Failure) else _check(found, loaded, target)
     case = found.case if isinstance(found, Failure) else found
-    if not isinstance(case, Case):
-        raise CannotReproduce("no script is written for a graph")
     return write_script(case, loaded, parse_target(target), result, fold_name=name)
 
 

@@ -23,7 +23,7 @@ def test_it_prints_tables_and_writes_rounds_and_a_summary(tmp_path):
     for mode in ("naive", "default", "single", "batched"):
         assert f"\n{mode} " in done.stdout
     lines = [json.loads(line) for line in (tmp_path / "bench.jsonl").read_text().splitlines()]
-    assert {line["event"] for line in lines[:-1]} == {"round"}
+    assert {line["event"] for line in lines[:-1]} == {"round", "graphs"}
     last = lines[-1]
     assert last["event"] == "summary"
     assert all(last[name] > 0 for name in (*RATIOS, *TIMES))

@@ -7,6 +7,7 @@ from rich.console import Console
 from tests.support.snapshots import assert_snapshot
 
 from foldproof.bench import report
+from foldproof.bench.graphs import Cost, GraphRound
 from foldproof.bench.report import extra_fills, stages, summary
 from foldproof.bench.rounds import Race, Round
 
@@ -39,6 +40,10 @@ def test_the_report(monkeypatch):
     rounds = [made(4.0), made(8.0), made(9.0)]
     races = [Race(cases=400, one=30.0, two=20.0), Race(cases=400, one=32.0, two=20.0)]
     file = io.StringIO()
-    report.print_bench(Console(file=file, width=120, highlight=False), rounds, races)
+    cases, three = Cost(count=16, sites=16, seconds=0.32), Cost(count=16, sites=48, seconds=0.48)
+    graphs = [GraphRound(cases=cases, graphs=Cost(count=16, sites=30, seconds=0.4), three=three)]
+    assert summary(rounds, races, graphs)["cases_of_a_graph"] == 1.5
+    assert report.record(graphs[0])["ratio"] == 1.5
+    report.print_bench(Console(file=file, width=120, highlight=False), rounds, races, graphs)
     report.print_bench(Console(file=file, width=120, highlight=False), rounds, [])
     assert_snapshot("bench-report", "\n".join(line.rstrip() for line in file.getvalue().splitlines()))

@@ -38,8 +38,8 @@ PARTS = [
     (
         lambda: Step(kind="gelu"),
         "unknown step 'gelu'; expected one of dequantize, quantize, astype, relu, negative, "
-        "round, abs, floor, ceil, trunc, sign, sqrt, square, hardswish, softsign, leakyrelu, clip, add, subtract, "
-        "multiply, divide, maximum, minimum, permute_dims, expand_dims, squeeze, reshape, pad",
+        "round, abs, floor, ceil, trunc, sign, sqrt, square, hardswish, softsign, hardshrink, leakyrelu, clip, add, "
+        "subtract, multiply, divide, maximum, minimum, permute_dims, expand_dims, squeeze, reshape, pad",
     ),
     (lambda: Step(kind="relu", high=1.0), "high of relu must be 6.0 (it is not used), not 1.0"),
     (lambda: Step(kind="relu", value=-0.0), "value of relu must be 0.0 (it is not used), not -0.0"),

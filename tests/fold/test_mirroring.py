@@ -158,6 +158,19 @@ def test_an_operand_along_the_border_keeps_the_pad():
     assert refusals(module) == [("max_pool2d", Kind.VARYING_OPERAND)]
 
 
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_a_kernel_that_replicates_a_symbolic_length_folds_and_returns_the_same_bits(length):
+    n = tirx.Var("n", "int64")
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 2, n), "float32"))
+    with builder.function("main", [x]):
+        y = builder.emit_te(topi.nn.replicate_pad, x, [0, 0, 1], [0, 0, 2])
+        builder.emit_func_output(builder.emit(O.nn.max_pool1d(y, (3,))))
+    module = builder.get()
+    assert op_names(fold(module)) == ["nn.max_pool1d"]
+    assert_same_results(module, -np.random.default_rng(0).uniform(1, 2, (1, 2, length)).astype("float32"))
+
+
 def test_a_pad_of_zeros_beside_a_mirrored_one_stays_a_pad_of_zeros():
     module = mirrored(
         "replicate", (0, 0, 1, 1), (6, 7), steps=[lambda x: O.nn.pad(x, [0, 0, 0, 0, 1, 1, 0, 0])], pool_size=(3, 3)

@@ -115,7 +115,21 @@ OTHER_MODES = [
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_another_mode_of_symbolic_lengths_is_read_by_its_name(mode, pad, more, dtype):
     facts = read_prim_pad(emitted(pad, (N, H), dtype, [0, 1], [0, 2], *more))
-    assert facts == PadFacts(mode=mode, value=0, dtype=dtype, widths=None)
+    widths = ((0, 0), (1, 2)) if mode == "replicate" else None
+    assert facts == PadFacts(mode=mode, value=0, dtype=dtype, widths=widths)
+
+
+@pytest.mark.parametrize("widths", [((0, 0), (2, 0)), ((1, 1), (0, 3)), ((0, 2), (2, 1)), ((5, 3), (8, 8))])
+def test_the_ends_of_symbolic_lengths_are_read_where_they_are_replicated(widths):
+    sides = [[side[end] for side in widths] for end in (0, 1)]
+    facts = read_prim_pad(emitted(topi.nn.replicate_pad, (N, H), "int8", *sides))
+    assert facts == PadFacts(mode="replicate", value=0, dtype="int8", widths=widths)
+
+
+@pytest.mark.parametrize("widths", [((0, 17), (0, 0)), ((0, -1), (0, 1)), ((K, 0), (0, 1))])
+def test_ends_of_too_many_or_unknown_widths_are_not_read(widths):
+    sides = [[side[end] for side in widths] for end in (0, 1)]
+    assert read_prim_pad(emitted(topi.nn.replicate_pad, (N, H), "int8", *sides)).widths is None
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,10 @@ CONV = partial(O.nn.conv1d, weight=constant(*range(36), shape=(4, 3, 3)))
         ([O.rsqrt, CONV], "step: rsqrt is not seen through"),
         ([lambda x: O.flip(x, 2), CONV], "step: flip is not seen through"),
         (
+            [lambda x: O.dynamic_strided_slice(x, *(relax.const(n, "int64") for n in ([0] * 3, [1, 3, 9], [1] * 3)))],
+            "step: dynamic_strided_slice is not seen through: it reads its bounds from tensors. Spell it as a ",
+        ),
+        (
             [lambda x: O.add(x, O.permute_dims(O.permute_dims(x, [0, 2, 1]), [0, 2, 1])), CONV],
             "step: add is not seen through: its operands come from the pad in different ways",
         ),

@@ -20,7 +20,7 @@ def foldproof(*args, cwd):
 
 
 def test_the_command_prints_a_table_and_lines(tmp_path):
-    names = "begin_end_swapped,value_ignored,dilation_lost"
+    names = "begin_end_swapped,value_ignored,crop_scaled_by_dilation"
     run = foldproof(
         "--only", names, "--budget", 20, "--seeds", 1, "--workers", 1, "--no-shrink", "--json", "log", cwd=tmp_path
     )
@@ -34,6 +34,20 @@ def test_the_command_prints_a_table_and_lines(tmp_path):
     assert {line["defect"] for line in lines if line["event"] == "defect"} == set(names.split(","))
     assert "begin_end_swapped" in run.stdout
     assert "held-out mutants" in run.stdout
+
+
+@pytest.mark.slow
+def test_mutants_of_structure_are_tried_on_graphs(tmp_path):
+    names = "begin_end_swapped,parameter_names_lost,branches_swapped"
+    options = ("--strategy", "graphs", "--budget", 3, "--seeds", 1, "--workers", 1, "--no-shrink", "--json", "log")
+    run = foldproof("--only", names, *options, cwd=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    kill = next(line for line in lines if line["event"] == "kill")
+    assert "mutants of structure, on graphs" in run.stdout
+    assert "begin_end_swapped" not in run.stdout
+    assert kill["defect"] == "parameter_names_lost"
+    assert kill["case"]["sites"]
+    assert lines[-1]["structure"]["defects"] == lines[-1]["structure_held_out"]["defects"] == 1
 
 
 def test_a_surviving_mutant_fails_the_command(tmp_path, here):
@@ -72,11 +86,12 @@ def test_the_case_of_a_mutant_is_shrunk_to_a_1_minimal_one(tmp_path, here):
     ("options", "named"),
     [
         (("--only", "value_ignored,nonsense"), ("'nonsense'", "begin_end_swapped")),
+        (("--only", "value_ignored", "--strategy", "graphs"), ("value_ignored", "graphs")),
         (("--budget", "0"), ("0", "x>=1")),
         (("--seeds", "none"), ("'none'", "integer")),
         (("--json", "no/such/folder/log"), ("no/such/folder/log",)),
     ],
-    ids=["defect", "budget", "seeds", "json"],
+    ids=["defect", "strategy", "budget", "seeds", "json"],
 )
 def test_bad_input_gets_one_line(options, named, tmp_path, here):
     run = here("mutants", *options, cwd=tmp_path)

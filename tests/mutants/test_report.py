@@ -12,7 +12,8 @@ from foldproof.mutants.benchmark import Plan, Result
 from foldproof.mutants.report import Progress, print_result
 from foldproof.mutants.tally import Tally
 
-KILLED, SURVIVING, HELD_OUT = "begin_end_swapped", "minus_zero_folded", "rounds_half_up"
+KILLED, SURVIVING, HELD_OUT = "begin_end_swapped", "minus_zero_folded", "crop_scaled_by_dilation"
+LOOKED_AT, STRUCTURAL, STRUCTURAL_HELD_OUT = "rounds_half_up", "only_main_folded", "branches_swapped"
 NAMES = (KILLED, SURVIVING, HELD_OUT)
 FOUND = failure("Miscompile", BY_NAME[KILLED].witness, "values", "out[0,0,0] = 1.0, but should be 0.0")
 
@@ -50,6 +51,18 @@ def test_the_report():
         HELD_OUT: ShrinkResult(failure=FOUND, tried=9, seconds=60.0, minimal=False),
     }
     assert_snapshot("mutants-report", printed(result(baselines=baselines, shrunk=shrunk, interrupted=True)))
+
+
+def test_mutants_of_each_group_have_a_table_of_their_own():
+    names = (LOOKED_AT, *NAMES, STRUCTURAL, STRUCTURAL_HELD_OUT)
+    numbers = dict.fromkeys(names, ([1], [2])) | {STRUCTURAL: ([40], [60])}
+    found = Result(
+        plan=Plan(names=names, budget=300, seeds=2, seed=0),
+        tallies={name: tally(name, *numbers[name]) for name in names},
+        baselines={"uniform": {name: tally(name) for name in (LOOKED_AT, *NAMES)}},
+        seconds=12.34,
+    )
+    assert_snapshot("mutants-report-of-groups", printed(found))
 
 
 def test_the_closing_line_of_mutants_that_were_not_shrunk():

@@ -34,6 +34,7 @@ INEXPRESSIBLE = {
 RARE = {
     Kind.SYMBOLIC: "a case has no symbolic channels, and TVM's analyzer proves nearly all lengths of cases equal",
     Kind.STEP: "a pad passes nearly every step of a case",
+    Kind.SHARED: "a foldable case that pads channels, too, and returns the pad; graphs lead to it more often",
 }
 """Refusals that few cases lead to, so that not every 2,500 have one."""
 

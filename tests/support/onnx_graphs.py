@@ -189,6 +189,9 @@ def _step(graph, place, name, arrays):
         return _clip(graph, name, step.low, step.high, place.dtype)
     if step.kind == "square":
         return graph.add("Mul", name, name)
+    if step.kind == "hardshrink":
+        half, zero = (graph.constant(np.array(number, np.dtype(place.dtype))) for number in (0.5, 0.0))
+        return graph.add("Where", graph.add("Greater", graph.add("Abs", name), half), name, zero)
     if step.kind in BINARY:
         operands = (name, graph.constant(parameters["operand"]))
         return graph.add(_STEPS[step.kind], *(reversed(operands) if step.swapped else operands))

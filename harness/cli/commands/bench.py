@@ -16,7 +16,8 @@ from foldproof.cli.options import json_option, setting_options, settings_from
 @click.option("--no-workers", is_flag=True, help="Do not compare two workers with one.")
 @json_option
 def bench(no_workers: bool, json_path: Path | None, **given: Any) -> None:
-    """Measure the time of a case by pipeline (naive, default, fast) and stage, and the speed-up of a second worker."""
+    """Measure the time of a case by pipeline and stage, of a graph beside it, and the speed-up of a second worker."""
+    from foldproof.bench.graphs import graph_rounds
     from foldproof.bench.report import print_bench, record, summary
     from foldproof.bench.rounds import races, rounds
     from foldproof.generation.draw import leave_no_files
@@ -27,15 +28,20 @@ def bench(no_workers: bool, json_path: Path | None, **given: Any) -> None:
     seconds = settings.seconds or 0.0
     found: list[Any] = []
     raced: list[Any] = []
+    graphs: list[Any] = []
     console = create_console()
     with open_json_lines(json_path) as lines, show_status(console) as status:
-        for each in rounds(config, ops=names, seed=seed, seconds=seconds * (1.0 if no_workers else 0.6)):
+        for each in rounds(config, ops=names, seed=seed, seconds=seconds * (0.75 if no_workers else 0.45)):
             found.append(each)
             lines.write(record(each))
             status(f"{len(found)} rounds: {each.ms('single'):.1f} ms per case, {each.ratio('single'):.1f} x naive")
-        for race in () if no_workers else races(config, ops=names, seed=seed, seconds=seconds * 0.4):
+        for graph in graph_rounds(config, ops=names, seed=seed, seconds=seconds * 0.25):
+            graphs.append(graph)
+            lines.write(record(graph))
+            status(f"{len(graphs)} rounds of graphs: one of three sites costs {graph.ratio:.2f} cases")
+        for race in () if no_workers else races(config, ops=names, seed=seed, seconds=seconds * 0.3):
             raced.append(race)
             lines.write(record(race))
             status(f"{len(raced)} races of workers: {race.ratio:.2f} x")
-        lines.write(summary(found, raced))
-    print_bench(console, found, raced)
+        lines.write(summary(found, raced, graphs))
+    print_bench(console, found, raced, graphs)

@@ -16,7 +16,14 @@ from foldproof.core.versions import versions
 
 @click.command()
 @click.option("--only", metavar="A,B", help="Mutants to run (default: all).")
-@click.option("--budget", type=click.IntRange(min=1), default=1000, show_default=True, help="Cases per seed.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["cases", "graphs"]),
+    help="Run only the mutants that cases, or graphs, are drawn for (default: both).",
+)
+@click.option(
+    "--budget", type=click.IntRange(min=1), default=1000, show_default=True, help="Cases, or graphs, per seed."
+)
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of seeds.")
 @setting_options("seed", "workers", seed=0)
 @click.option("--baselines/--no-baselines", default=True, help="Also run the baselines: other ways of testing.")
@@ -24,6 +31,7 @@ from foldproof.core.versions import versions
 @json_option
 def mutants(
     only: str | None,
+    strategy: str | None,
     budget: int,
     seeds: int,
     baselines: bool,
@@ -31,7 +39,10 @@ def mutants(
     json_path: Path | None,
     **given: Any,
 ) -> None:
-    """Measure how many cases the harness needs to kill mutants: passes with a planted defect."""
+    """Measure how many cases the harness needs to kill mutants: passes with a planted defect.
+
+    Mutants of structure get graphs of several sites, all others get cases.
+    """
     from foldproof.checking.config import CheckConfig
     from foldproof.mutants.benchmark import Plan, run
     from foldproof.mutants.report import Progress, print_result, records
@@ -39,7 +50,7 @@ def mutants(
 
     settings = settings_from(given)
     plan = Plan(
-        names=_mutant_names(only),
+        names=_mutant_names(only, strategy),
         budget=budget,
         seeds=seeds,
         seed=settings.seed,
@@ -60,11 +71,14 @@ def mutants(
     sys.exit(130 if result.interrupted else 0 if len(result.killed) == len(plan.names) else 1)
 
 
-def _mutant_names(given: str | None) -> tuple[str, ...]:
+def _mutant_names(given: str | None, strategy: str | None) -> tuple[str, ...]:
     from foldproof.mutants import BY_NAME
 
     names = tuple(dict.fromkeys(given.split(","))) if given is not None else tuple(BY_NAME)
     for name in names:
         if name not in BY_NAME:
             raise UsageError(f"unknown mutant {name!r}; expected one of {', '.join(BY_NAME)}")
-    return names
+    chosen = tuple(name for name in names if strategy is None or BY_NAME[name].structural is (strategy == "graphs"))
+    if not chosen:
+        raise UsageError(f"--only names no mutant that {strategy} are drawn for: {', '.join(names)}")
+    return chosen

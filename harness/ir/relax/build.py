@@ -178,6 +178,11 @@ def _call_softsign(place: Place, after: str, data: relax.Expr, params: Params) -
     return relax.op.divide(data, relax.op.add(relax.op.abs(data), relax.const(1.0, place.dtype)))
 
 
+def _call_hardshrink(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
+    half, zero = (relax.const(number, place.dtype) for number in (0.5, 0.0))
+    return relax.op.where(relax.op.greater(relax.op.abs(data), half), data, zero)
+
+
 def _call_leakyrelu(place: Place, after: str, data: relax.Expr, params: Params) -> relax.Expr:
     return relax.op.nn.leakyrelu(data, place.step.alpha)
 
@@ -277,6 +282,7 @@ _CALLS: dict[str, Callable[[Place, str, relax.Expr, Params], relax.Expr]] = {
     "leakyrelu": _call_leakyrelu,
     "hardswish": _call_hardswish,
     "softsign": _call_softsign,
+    "hardshrink": _call_hardshrink,
     "clip": _call_clip,
     "astype": _call_astype,
     "permute_dims": _call_permute_dims,

@@ -34,6 +34,7 @@ from foldproof.ir.relax.build import (
     read_strided,
     variable_name,
 )
+from foldproof.ir.relax.module import same
 from foldproof.oracle.graphs import CONDITION, parameter_name
 
 Key = tuple[Any, ...]
@@ -508,21 +509,26 @@ def _lengths(data: Any) -> tuple[int, ...]:
 
 
 def _renew(types: list[Any]) -> list[Any]:
-    """Return the types with new symbolic variables, as each function has its own."""
-    new: dict[Any, Any] = {}
-    for ty in types:
-        for length in ty.shape.values:
-            for var in tirx.analysis.undefined_vars(length):
-                new.setdefault(var, tirx.Var(var.name, "int64"))
+    """Return the types with new symbolic variables, as each function has its own.
 
-    def renewed(var: Any) -> Any:
-        return new.get(var, var)
+    A length that is an expression becomes one variable where no parameter has the variables of the expression as
+    lengths: a parameter of type ``(n // 2 + 4,)`` alone would not define n.
+    """
+    lengths = [length for ty in types for length in ty.shape.values]
+    new: dict[Any, Any] = {length: tirx.Var(length.name, "int64") for length in lengths if isinstance(length, tirx.Var)}
+    expressions: list[tuple[Any, Any]] = []
 
-    made = []
-    for ty in types:
-        lengths = [tvm_ffi.structural_map(length, (tvm.ir.Var, renewed), order="post") for length in ty.shape.values]
-        made.append(relax.TensorType(lengths, str(ty.dtype)))
-    return made
+    def renew(length: Any) -> Any:
+        free = tirx.analysis.undefined_vars(length)
+        if all(var in new for var in free):
+            return tvm_ffi.structural_map(length, (tvm.ir.Var, lambda var: new.get(var, var)), order="post")
+        for old, var in expressions:
+            if same(old, length):
+                return var
+        expressions.append((length, tirx.Var(f"m{len(expressions)}", "int64")))
+        return expressions[-1][1]
+
+    return [relax.TensorType([renew(length) for length in ty.shape.values], str(ty.dtype)) for ty in types]
 
 
 @cache

@@ -26,7 +26,7 @@ _SLICES = ("relax.strided_slice", "relax.take")
 ELEMENTWISE = {
     *(f"relax.{name}" for name in ("negative", "round", "abs", "floor", "ceil", "trunc", "sign", "sqrt", "square")),
     *(f"relax.{name}" for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "clip", "astype")),
-    *(f"relax.{name}" for name in ("quantize", "dequantize", "nn.relu", "nn.leakyrelu")),
+    *(f"relax.{name}" for name in ("quantize", "dequantize", "nn.relu", "nn.leakyrelu", "greater", "where")),
 }
 
 Axes = frozenset[int]

@@ -19,7 +19,7 @@ def find_structure_change(before: tvm.IRModule, after: tvm.IRModule, *, copies: 
         after: the folded module.
         copies: how many elementwise calls the pass may add.
     """
-    checks = (_find_lost, _find_dangling, _find_changed_signature, _find_rebuilt)
+    checks = (_find_lost, _find_dangling, _find_changed_signature, _find_changed_effects, _find_rebuilt)
     change = next((change for check in checks if (change := check(before, after))), None)
     return change or _find_added(before, after, copies)
 
@@ -84,6 +84,32 @@ def _same_attributes(old: Any, new: Any) -> bool:
     if old is None or new is None:
         return old is None and new is None
     return same(old, new)
+
+
+def _find_changed_effects(before: tvm.IRModule, after: tvm.IRModule) -> StructureChange | None:
+    """Find calls that are not pure, or in place, of which there are others now, or in another order."""
+    kept = _names(after)
+    for name, old in _names(before).items():
+        new = kept.get(name)
+        if isinstance(old, relax.Function) and isinstance(new, relax.Function) and not new.same_as(old):
+            calls = [[*map(_effect, _values(function))] for function in (old, new)]
+            had, has = ([call for call in each if call] for each in calls)
+            if had != has:
+                detail = f"{name} has the calls with effects {has}, but had {had}"
+                return StructureChange(symptom="effects", detail=detail)
+    return None
+
+
+def _effect(value: Any) -> str:
+    """Return the name of what a call calls that is not pure, or in place; empty for any other value."""
+    if not isinstance(value, ir.Call):
+        return ""
+    if isinstance(value.op, relax.ExternFunc):
+        return str(value.op.global_symbol)
+    if isinstance(value.op, ir.Op):
+        name = str(value.op.name)
+        return name if "inplace" in name or value.op.get_attr("FPurity") is False else ""
+    return str(value.op.name_hint) if isinstance(value.op, ir.GlobalVar) and not value.op.ty.purity else ""
 
 
 def _find_rebuilt(before: tvm.IRModule, after: tvm.IRModule) -> StructureChange | None:

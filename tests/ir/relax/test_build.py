@@ -271,6 +271,25 @@ def test_a_chain_is_emitted_step_by_step_with_the_layout_of_each_step():
     assert [float(arg.value) for arg in bound["clip"].args[1:]] == [-1.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("crop", "pieces", "read"),
+    [((-1, -2), [1, 4], 1), ((-2, 0), [2], 1), ((0, -1), [5], 0), ((-2, -2), 3, 1), ((-4, 0), 3, 2), ((-3, 0), 2, 1)],
+)
+def test_a_split_has_pieces_of_equal_length_where_that_is_possible(crop, pieces, read):
+    """Of 6 elements. Either spelling is a crop."""
+    case = Case(
+        op="conv1d",
+        axes=(Axis(size=4, pad=(1, 1)),),
+        steps=(Step(kind="pad", widths=(("W", *crop),), form="split"),),
+    )
+    bindings = build(case)["main"].body.blocks[0].bindings
+    [split] = [one.value for one in bindings if getattr(getattr(one.value, "op", None), "name", "") == "relax.split"]
+    [piece] = [one.value for one in bindings if isinstance(one.value, relax.TupleGetItem)]
+    sections = split.attrs.indices_or_sections
+    assert (int(sections) if isinstance(pieces, int) else numbers(sections)) == pieces
+    assert piece.index == read
+
+
 def test_a_nested_pad_has_its_widths_in_the_layout_where_it_stands():
     steps = (Step(kind="pad", value=3.0, widths=(("W", 1, 2), ("N", 0, -1))), Step(kind="permute_dims", source="WNC"))
     call = calls(build(Case(op="max_pool1d", axes=(Axis(size=3),), batch=2, steps=steps)))["pad"]

@@ -8,6 +8,7 @@ import tvm
 
 from foldproof.ir.relax.targets.default import compile_default, compile_naive
 from foldproof.ir.relax.targets.fast.pipeline import compile_fast
+from foldproof.ir.relax.targets.memory_plan import RequireSoundMemory
 from foldproof.ir.relax.targets.target import DEFAULT, FAST, NAIVE, PIPELINES, Target, TargetError, parse_target
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "NAIVE",
     "PIPELINES",
     "Program",
+    "RequireSoundMemory",
     "Target",
     "TargetError",
     "compile_batch",

@@ -13,6 +13,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
+from foldproof.ir.relax.targets.local_functions import lift_local_functions
 from foldproof.ir.relax.targets.memory_plan import RequireSoundMemory
 from foldproof.ir.relax.targets.target import Target
 
@@ -50,6 +51,7 @@ def compile_default(modules: Mapping[str, tvm.IRModule], target: Target, *, fall
     Modules of one function are compiled together. ``fallback`` is the reason why another pipeline did not compile them.
     Raises what TVM raises.
     """
+    modules = {name: lift_local_functions(module) for name, module in modules.items()}
     single = {name: module for name, module in modules.items() if _has_one_function(module)}
     entries, reasons = {}, [fallback]
     if single:
@@ -79,7 +81,7 @@ def compile_naive(modules: Mapping[str, tvm.IRModule], target: Target) -> VmProg
     for name, module in {"unfolded": modules["unfolded"], "folded": modules["unfolded"], **modules}.items():
         sound = RequireSoundMemory()
         with tvm.transform.PassContext(instruments=[sound]):
-            executable = tvm.compile(module, target=target.tvm_target.kind.name)
+            executable = tvm.compile(lift_local_functions(module), target=target.tvm_target.kind.name)
         entries[name] = relax.VirtualMachine(executable, target.device)["main"]
         reasons.append(sound.reason)
     return VmProgram(entries, target, "; ".join(dict.fromkeys(filter(None, reasons))))

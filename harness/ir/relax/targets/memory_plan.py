@@ -95,15 +95,20 @@ def find_unsound_plan(module: tvm.IRModule) -> str:
     return ""
 
 
+_Tensors = frozenset[int] | tuple["_Tensors", ...]
+"""The tensors that a value may be: a set, or one such for each part of a tuple."""
+
+
 class _Function:
     """The memory of one function: which storage exists, and which tensor each variable may be.
 
-    A tensor is the call that allocates it. ``given_away`` are tensors whose storage was given to a later one.
+    A tensor is the call that allocates it. ``given_away`` are tensors whose storage was given to a later one. Only a
+    call, a condition and a result read a tensor: another name of it, or a tuple, may outlive it.
     """
 
     def __init__(self, primfuncs: set[ir.GlobalVar]) -> None:
         self._primfuncs = primfuncs
-        self._tensors: dict[Any, frozenset[int]] = {}
+        self._tensors: dict[Any, _Tensors] = {}
         self._storage_of: dict[int, Any] = {}
 
     def find_problem(self, function: relax.Function) -> str:
@@ -128,9 +133,9 @@ class _Function:
             return ""
         if op == "relax.memory.alloc_tensor":
             return self._allocate(binding.var, value.args[0], storages, given_away)
-        if problem := self._read(value, given_away):
+        if isinstance(value, ir.Call) and (problem := self._read(value, given_away)):
             return problem
-        self._tensors[binding.var] = self._aliases(value)
+        self._tensors[binding.var] = self._may_be(value)
         return ""
 
     def _branch(self, var: Any, value: relax.If, storages: set[Any], given_away: set[int]) -> str:
@@ -140,8 +145,7 @@ class _Function:
             after = set(before)
             problem = problem or self._sequence(branch, storages, after)
             given_away |= after
-        results = (self._aliases(branch.body) for branch in (value.true_branch, value.false_branch))
-        self._tensors[var] = frozenset().union(*results)
+        self._tensors[var] = _either(self._may_be(value.true_branch.body), self._may_be(value.false_branch.body))
         return problem
 
     def _allocate(self, var: Any, storage: Any, storages: set[Any], given_away: set[int]) -> str:
@@ -154,30 +158,46 @@ class _Function:
         return ""
 
     def _read(self, value: Any, given_away: set[int]) -> str:
-        return STILL_READ if self._reads(value) & given_away else ""
+        read = [self._tensors.get(var, frozenset()) for var in read_variables(value)]
+        return STILL_READ if _flatten(tuple(read)) & given_away else ""
 
-    def _aliases(self, value: Any) -> frozenset[int]:
-        """Return the tensors that a value may be, or contain. A kernel writes its result into an argument."""
-        allocates = isinstance(value, ir.Call) and (value.op in self._primfuncs or _is_allocation(value))
-        return frozenset() if allocates else self._reads(value)
+    def _may_be(self, value: Any) -> "_Tensors":
+        """Return which tensors a value may be. A kernel has no result; any other call may return an argument."""
+        if isinstance(value, relax.Var):
+            return self._tensors.get(value, frozenset())
+        if isinstance(value, relax.Tuple):
+            return tuple(self._may_be(part) for part in value.fields)
+        if isinstance(value, relax.TupleGetItem):
+            whole = self._may_be(value.tuple_value)
+            return whole[value.index] if isinstance(whole, tuple) else whole
+        if isinstance(value, ir.Call) and not (value.op in self._primfuncs or _is_allocation(value)):
+            return _flatten(tuple(self._may_be(argument) for argument in value.args))
+        return frozenset()
 
-    def _reads(self, value: Any) -> frozenset[int]:
-        return frozenset().union(*(self._tensors.get(var, frozenset()) for var in _variables(value)))
+
+def _flatten(tensors: "_Tensors") -> frozenset[int]:
+    return frozenset().union(*map(_flatten, tensors)) if isinstance(tensors, tuple) else tensors
+
+
+def _either(one: "_Tensors", other: "_Tensors") -> "_Tensors":
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        return tuple(map(_either, one, other))
+    return _flatten((one, other))
 
 
 def _is_allocation(call: ir.Call) -> bool:
     return isinstance(call.op, ir.Op) and call.op.name == "relax.builtin.alloc_tensor"
 
 
-def _variables(value: Any) -> Iterator[Any]:
-    """Yield the variables that an expression reads."""
+def read_variables(value: Any) -> Iterator[Any]:
+    """Yield the variables in a value that are not called."""
     if isinstance(value, relax.Var):
         yield value
     elif isinstance(value, relax.Tuple):
         for part in value.fields:
-            yield from _variables(part)
+            yield from read_variables(part)
     elif isinstance(value, relax.TupleGetItem):
-        yield from _variables(value.tuple_value)
+        yield from read_variables(value.tuple_value)
     elif isinstance(value, ir.Call):
         for argument in value.args:
-            yield from _variables(argument)
+            yield from read_variables(argument)

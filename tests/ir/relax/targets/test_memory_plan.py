@@ -187,6 +187,24 @@ class NoView:
         return y
 
 
+@I.ir_module
+class Parts:
+    """The memory of one part of a tuple is given away before another part is read: a sound plan."""
+
+    @R.function
+    def main(x: R.Tensor((4,), "float32"), c: R.Tensor((), "bool")):
+        a = R.abs(x)
+        b = R.negative(x)
+        t = (a, (b,))
+        p = t[0]
+        d = R.add(p, p)
+        e = R.abs(d)
+        f = R.negative(e)
+        u = t[1]
+        q = u[0]
+        return R.add(f, q)
+
+
 def run_other(x, c):
     return abs(x) + x if c else -x * x
 
@@ -204,6 +222,7 @@ SOUND = [
     (OneBranch, lambda x, c: abs(abs(x) + x) + x if c else x),
     (Casts, lambda x, c: abs(x) - x),
     (NoView, lambda x, c: x - (x + x)),
+    (Parts, lambda x, c: -2 * abs(x) - x),
 ]
 name_of = {"ids": lambda value: getattr(value, "__name__", "")}
 

@@ -10,6 +10,8 @@ from tvm.script import relax as R
 from tvm.script import tirx as T
 
 from foldproof.ir.relax.targets import compile_functions, parse_target
+from foldproof.ir.relax.targets.fast.executor import Executor
+from foldproof.ir.relax.targets.target import Unsupported
 
 FAST, DEFAULT = parse_target("llvm", "fast"), parse_target("llvm", "default")
 
@@ -283,3 +285,87 @@ def test_both_pipelines_and_numpy_give_the_same_bits(module, reference, arrays):
         assert bits(program.run("main", arrays)) == want
     assert bits(default.run("main", arrays)) == want
     assert all((arrays[name] == given[name]).all() for name in arrays)
+
+
+# --- unsupported modules ------------------------------------------------------------------------------
+
+
+@I.ir_module
+class Printed:
+    @R.function(pure=False)
+    def main(x: R.Tensor((2, 3), "float32")):
+        _ = R.print(x, format="{}")
+        return x
+
+
+@I.ir_module
+class Unknown:
+    @R.function
+    def main(x: R.Tensor((2, 3), "float32")):
+        return R.call_pure_packed("no.such.function", x, ty_args=R.Tensor((2, 3), "float32"))
+
+
+@I.ir_module
+class ShapeReturned:
+    @R.function
+    def main(x: R.Tensor((2, 3), "float32")):
+        return R.shape_of(x)
+
+
+@I.ir_module
+class ShapeGiven:
+    @R.function
+    def main(x: R.Tensor((2, 3), "float32")):
+        return R.call_dps_packed("runtime.TVMTensorCopyFromTo", (x, R.shape([2])), out_ty=R.Tensor((2, 3), "float32"))
+
+
+@I.ir_module
+class Untyped:
+    @R.function
+    def main(x: R.Tensor((2, 3), "float32")):
+        return R.call_pure_packed("vm.builtin.copy", x, ty_args=R.Any)
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (Printed, "a call of relax.print"),
+        (Unknown, "a call of the packed function no.such.function"),
+        (ShapeReturned, "a function that returns R.Shape([2, 3])"),
+        (ShapeGiven, "a packed function with an argument of type R.Shape([2])"),
+        (Untyped, "a function that returns R.Any"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_the_executor_cannot_run_is_refused_when_it_is_read(module, reason):
+    with pytest.raises(Unsupported) as refused:
+        Executor(module)
+    assert str(refused.value) == reason
+
+
+@I.ir_module
+class Passed:
+    """A local function is an argument of a private one. TVM's pipeline does not compile it."""
+
+    @R.function(private=True)
+    def twice(
+        f: R.Callable((R.Tensor((2, 3), "float32"),), R.Tensor((2, 3), "float32"), True), x: R.Tensor((2, 3), "float32")
+    ) -> R.Tensor((2, 3), "float32"):
+        y = f(x)
+        return f(y)
+
+    @R.function
+    def main(x: R.Tensor((2, 3), "float32"), w: R.Tensor((2, 3), "float32")):
+        cls = Passed
+
+        @R.function
+        def local(p: R.Tensor((2, 3), "float32")) -> R.Tensor((2, 3), "float32"):
+            return R.add(p, w)
+
+        return cls.twice(local, x)
+
+
+def test_a_local_function_can_be_an_argument():
+    program = compile_functions({"main": Passed}, FAST)
+    assert program.fallback == ""
+    assert bits(program.run("main", {"x": X, "w": W})) == bits([X + W + W])

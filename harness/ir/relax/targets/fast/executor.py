@@ -72,7 +72,7 @@ class Executor:
     def _read(self, function: "_Function", source: relax.Function) -> None:
         if not isinstance(source, relax.Function):
             raise Unsupported(f"a call of a {type(source).__name__}")
-        function.params = [(var, _matcher(var.ty)) for var in source.params]
+        function.params = [(var, _binder(var)) for var in source.params]
         function.body = self._sequence(source.body)
 
     def _sequence(self, sequence: relax.SeqExpr) -> _Compute:
@@ -309,6 +309,15 @@ def _allocator(ty: Any) -> _Compute:
 
 def _dtype(ty: Any) -> str:
     return str(ty.dtype)
+
+
+def _binder(param: Any) -> Callable[[_Frame, Value], None]:
+    """Return a function that checks an argument, and binds the lengths of its type; a number is a length itself."""
+    return _length_binder([param]) if isinstance(param.ty, ir.PrimType) else _matcher(param.ty)
+
+
+def _length_binder(lengths: Sequence[Any]) -> Callable[[_Frame, Value], None]:
+    return lambda frame, value: _match_lengths(frame, lengths, (value,))
 
 
 def _matcher(ty: Any) -> Callable[[_Frame, Value], None]:

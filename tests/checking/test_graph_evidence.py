@@ -1,0 +1,98 @@
+"""Which pads of a graph a complete pass may leave, and which it has to fold."""
+
+from dataclasses import replace
+
+import pytest
+from tests.support.graphs import CONV, POOL, RELU, STRUCTURES, WRITTEN, graph
+
+from foldproof import FoldExplicitPadding, check
+from foldproof.case import Pad
+from foldproof.case.adoption import PADDED, adopt
+from foldproof.case.graph import Function, Site
+from foldproof.checking.failures import Failure, MissedFold
+from foldproof.checking.graph_evidence import evidence_of
+from foldproof.ir.base import ResidualPads
+from foldproof.ir.relax.ir import RELAX
+from foldproof.oracle.legality import Legality
+
+MIRRORED = replace(CONV, pad=Pad(mode="reflect"))
+
+
+def stays(made, index=0):
+    return evidence_of(made, RELAX).stays(index)
+
+
+def judged(made, *consumers):
+    left = ResidualPads(foldable=len(consumers), identity=0, consumers=consumers)
+    return evidence_of(made, RELAX).judge(left)
+
+
+@pytest.mark.parametrize("place", ["block", "behind", "next block", "branch", "branches", "inside", "local"])
+def test_a_legal_pad_may_not_stay_in_a_place_that_a_pass_sees_through(place):
+    assert stays(graph(Site(case=CONV, place=place))) is None
+
+
+@pytest.mark.parametrize("place", ["past call", "padded branch"])
+def test_a_pad_may_stay_in_a_place_that_a_pass_need_not_see_through(place):
+    assert stays(graph(Site(case=CONV, place=place))) is Legality.STRUCTURE
+
+
+def test_a_pad_that_is_not_legal_stays_in_every_place():
+    assert stays(graph(Site(case=CONV), Site(case=MIRRORED, place="behind")), 1) is Legality.ILLEGAL
+
+
+@pytest.mark.parametrize("carrier", ["tuple", "packed", "dps", "match_symbols"])
+def test_a_pass_need_not_see_through_a_carrier(carrier):
+    assert stays(graph(Site(case=CONV, carrier=carrier))) is Legality.STRUCTURE
+
+
+def test_a_pass_may_be_cautious_everywhere_where_anything_is_overwritten():
+    made = graph(Site(case=WRITTEN, written="data"), Site(case=CONV))
+    assert stays(made, 1) is Legality.STRUCTURE
+
+
+def test_a_pad_in_another_function_than_its_consumer_may_stay():
+    made = graph(
+        Site(case=CONV), Site(case=adopt(POOL, CONV, PADDED), data=PADDED, function=1), functions=(Function(),)
+    )
+    assert stays(made, 0) is None
+    assert stays(made, 1) is not None
+
+
+def test_a_pass_that_leaves_more_pads_than_may_stay_missed_a_fold():
+    made = graph(Site(case=CONV), Site(case=MIRRORED))
+    assert judged(made, "conv1d") is Legality.ILLEGAL
+    assert judged(made, "conv1d", "conv1d") is Legality.LEGAL
+    assert judged(made) is None
+
+
+def test_pads_are_counted_for_each_op():
+    made = graph(Site(case=MIRRORED), Site(case=POOL))
+    assert judged(made, "max_pool1d") is Legality.LEGAL
+    assert judged(made, "conv1d") is Legality.ILLEGAL
+
+
+def test_a_consumer_in_both_branches_counts_twice():
+    made = graph(Site(case=MIRRORED, place="branches"))
+    assert judged(made, "conv1d", "conv1d") is Legality.ILLEGAL
+    assert judged(made, "conv1d", "conv1d", "conv1d") is Legality.LEGAL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in STRUCTURES if name != "place local"])
+def test_a_complete_pass_that_does_nothing_misses_exactly_what_may_not_stay(name):
+    made = STRUCTURES[name]
+    missed = any(evidence_of(made, RELAX).stays(index) is None for index in range(len(made.sites)))
+    if not missed:
+        assert not check(made, lambda module: module, complete=True).folded
+    else:
+        with pytest.raises(MissedFold):
+            check(made, lambda module: module, complete=True)
+
+
+def test_a_pass_may_copy_a_step_for_each_reader_but_not_more():
+    returned = replace(CONV, steps=(RELU,), extra_outputs=("step",))
+    try:
+        assert check(graph(Site(case=returned)), FoldExplicitPadding(), complete=True).folded
+    except Failure as failure:
+        pytest.fail(str(failure))
