@@ -303,7 +303,7 @@ _ZERO_PADDED = ("conv", "avg_pool", "conv_transpose")
 ONNX_SCENARIOS = (
     OnnxScenario(name="zero point of ConvInteger", scenarios=_ZERO_POINTS, shape=_conv_integer, families=("conv",)),
     OnnxScenario(name="zero point of QLinearConv", scenarios=_ZERO_POINTS, shape=_qlinear, families=("conv",)),
-    OnnxScenario(name="QDQ around the consumer", scenarios=_ZERO_POINTS, shape=_qdq, families=_ZERO_PADDED, weight=2),
+    OnnxScenario(name="QDQ around the consumer", scenarios=_ZERO_POINTS, shape=_qdq, families=_ZERO_PADDED, weight=3),
     OnnxScenario(
         name="SAME padding",
         scenarios=("neutral value", "other value", "reflect"),

@@ -10,7 +10,7 @@ from foldproof.core.loading import load_pass
 from foldproof.ir.onnx.ir import ONNX
 from foldproof.ir.onnx.subjects.known_defects import KNOWN_DEFECTS
 
-DEFECTS = sorted({defect.name: defect for defects in KNOWN_DEFECTS.values() for defect in defects}.items())
+BY_NAME = sorted({defect.name: defect for defects in KNOWN_DEFECTS.values() for defect in defects}.items())
 
 
 @pytest.mark.parametrize("defect", KNOWN_DEFECTS["onnxruntime"], ids=lambda defect: defect.name)
@@ -23,7 +23,7 @@ def test_the_case_of_a_defect_of_onnxruntime_shows_it(defect):
     assert check(defect.case, load_pass("onnxruntime")).known_issues == (defect.name,)
 
 
-@pytest.mark.parametrize(("name", "defect"), DEFECTS)
+@pytest.mark.parametrize(("name", "defect"), BY_NAME)
 def test_a_defect_has_a_valid_case_that_matches(name, defect):
     assert defect.matches(defect.case)
     assert ONNX.supported(defect.case) == ""
@@ -32,7 +32,7 @@ def test_a_defect_has_a_valid_case_that_matches(name, defect):
     assert defect.version
 
 
-@pytest.mark.parametrize(("name", "defect"), DEFECTS)
+@pytest.mark.parametrize(("name", "defect"), BY_NAME)
 def test_a_defect_excuses_no_failure_of_another_kind(name, defect):
     other = failures.failure("InputMutated", defect.case, "module", defect.message)
     assert not defect.excuses(other)
