@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.house import ROOT
 
 from foldproof import check, failures
 from foldproof.case.onnx_case import OnnxCase
@@ -36,3 +37,8 @@ def test_a_defect_has_a_valid_case_that_matches(name, defect):
 def test_a_defect_excuses_no_failure_of_another_kind(name, defect):
     other = failures.failure("InputMutated", defect.case, "module", defect.message)
     assert not defect.excuses(other)
+
+
+def test_every_defect_is_in_the_documentation():
+    page = (ROOT / "docs" / "results" / "onnx-tools.md").read_text()
+    assert [name for name, _ in BY_NAME if f"| `{name}` |" not in page] == []
