@@ -11,7 +11,7 @@ from foldproof.case.form import Form
 from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.spelling import lowering_of
 from foldproof.ir.base import KnownDefect
-from foldproof.ir.onnx.build import spelled
+from foldproof.ir.onnx.build import build, spelled
 
 _POINT = (Axis(),)
 _WRONG = ("Miscompile", "WrongType", "IllFormed")
@@ -203,7 +203,12 @@ def _averages_without_padding(case: Any) -> bool:
 
 
 def _has_auto_pad(case: Any) -> bool:
-    return spelled(case).form.auto_pad in ("VALID", "SAME_UPPER", "SAME_LOWER")
+    attributes = (each for node in build(case).graph.node for each in node.attribute)
+    return any(each.name == "auto_pad" and each.s != b"NOTSET" for each in attributes)
+
+
+def _has_value_in_opset_10(case: Any) -> bool:
+    return bool(spelled(case).form.opset == 10 and case.pad.value != 0)
 
 
 def _orders_axes(case: Any) -> bool:
@@ -238,9 +243,19 @@ ONNXOPTIMIZER = (
         text="fuse_pad_into_pool writes pads beside auto_pad VALID or SAME, which are ignored or rejected",
         kinds=_WRONG,
         matches=_has_auto_pad,
-        message="auto_pad",
         case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(pad=(0, 1)),)), form=Form(auto_pad="VALID")),
         upstream="onnx/optimizer#33 is of Conv, for which #251 repaired it",
+        version="0.4.2",
+    ),
+    KnownDefect(
+        name="onnxoptimizer-value-of-opset-10",
+        text="the pad passes do not read the attribute value of a Pad of opset 10, and fold as if it were 0",
+        kinds=("Miscompile",),
+        matches=_has_value_in_opset_10,
+        case=OnnxCase(
+            case=Case(op="conv1d", axes=(Axis(pad=(1, 0)),), pad=Pad(value=1.0), constant_weight=True),
+            form=Form(opset=10),
+        ),
         version="0.4.2",
     ),
     KnownDefect(
