@@ -118,6 +118,14 @@ def test_another_pass_is_tested_with_an_option(project):
     )
 
 
+def test_cases_of_onnx_are_tests_of_a_subject(project):
+    case = '{"format": 2, "op": "conv1d", "axes": [{"pad": [1, 0]}]}'
+    (project.path / "good.case.json").write_text(
+        f'{{"foldproof": 2, "case": {{"case": {case}, "form": {{"opset": 11}}}}}}'
+    )
+    run(project, "--fold-pass", "onnxruntime/basic").assert_outcomes(passed=1)
+
+
 def test_a_case_of_another_pass_is_an_error_that_names_both(project):
     (project.path / "found.case.json").write_text(FOUND)
     result = run(project)

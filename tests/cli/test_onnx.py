@@ -60,6 +60,8 @@ def test_fuzz_show_replay_and_shrink_a_pass_on_models(here, folder):
     assert shown.returncode == 1
     assert "MaxPool" in shown.stdout
     assert "ONNX" in shown.stdout
+    assert here("corpus", "check", path, cwd=folder).stdout.endswith("1 files, 0 problems\n")
+    assert here("corpus", "stats", path, cwd=folder).returncode == 0
     assert here("shrink", path, *chosen, "--shrink-time", "5s", cwd=folder).returncode in (0, 1)
     relax = here("replay", path, "--any-pass", cwd=folder)
     assert "the case is one of ONNX" in relax.stdout + relax.stderr

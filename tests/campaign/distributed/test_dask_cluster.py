@@ -179,6 +179,15 @@ def test_a_cluster_gives_what_a_local_run_gives(cluster, tmp_path):
     same(tmp_path, "local", "far")
 
 
+@pytest.mark.slow
+def test_a_cluster_tests_a_subject_on_onnx_as_a_local_run_does(cluster, tmp_path):
+    args = (*SMALL, "--examples", 70, "--no-save", "--pass", "onnxruntime/basic")
+    for name, options in (("local", ()), ("far", ("--scheduler", cluster.address))):
+        ended = fuzz(*args, *options, "--journal", name, "--json", f"{name}.json", cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+    same(tmp_path, "local", "far")
+
+
 @pytest.mark.faults
 def test_local_and_cluster_campaigns_resume_the_journals_of_each_other(cluster, tmp_path):
     whole = fuzz(*SMALL, "--examples", 150, "--journal", "whole", "--json", "whole.json", cwd=tmp_path)
