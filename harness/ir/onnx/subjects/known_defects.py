@@ -336,7 +336,114 @@ ONNXSLIM = (
     ),
 )
 
+
+def _quantizes_by_negative_scale(case: Any) -> bool:
+    steps = (*case.producers, *case.steps)
+    return any(step.kind == "quantize" and min(step.scale) < 0 for step in steps)
+
+
+def _is_lowered(case: Any, *lowerings: str) -> bool:
+    return lowering_of(spelled(case).case, spelled(case).form) in lowerings
+
+
 OPENVINO = (
+    KnownDefect(
+        name="openvino-scale-of-each-filter",
+        text="a QLinearConv whose filters have scales of their own is computed with wrong scales",
+        kinds=("Miscompile",),
+        matches=lambda case: _is_lowered(case, "qlinear") and spelled(case).form.weight_per_channel,
+        case=OnnxCase(
+            case=Case(
+                op="conv1d",
+                axes=_POINT,
+                dtype="uint8",
+                steps=(Step(),),
+                channels=2,
+                filters=2,
+                constant_weight=True,
+                seed=3,
+            ),
+            form=Form(lowering="qlinear", weight_per_channel=True, out_dtype="uint8"),
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-window-in-padding",
+        text="a pool of opset 22 with ceil_mode keeps a window that would start in the padding",
+        kinds=("WrongType",),
+        matches=lambda case: bool(case.spec.pools and case.ceil_mode),
+        case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(pad=(0, 1), stride=2),), ceil_mode=True)),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-padding-of-ConvTranspose",
+        text="a Pad before a ConvTranspose with padding of its own makes a result of another length",
+        kinds=("WrongType",),
+        matches=lambda case: bool(case.spec.transposed and any(any(axis.padding) for axis in case.axes)),
+        case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(0, 1), stride=2, padding=(0, 1)),))),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-pad-of-quantized-weight",
+        text="a Pad of a dequantized weight with a zero point is not compiled",
+        kinds=("CompileError",),
+        matches=lambda case: bool(case.pads_weight) and _is_lowered(case, "qdq"),
+        message="PadTransformation",
+        case=OnnxCase(
+            case=Case(
+                op="conv1d_transpose",
+                axes=(Axis(pad=(1, 0), kernel=2),),
+                pad=Pad(operand="weight"),
+                constant_weight=True,
+            ),
+            form=Form(lowering="qdq", weight_zero_point=-7),
+        ),
+        version="2026.4.1",
+        silent=False,
+    ),
+    KnownDefect(
+        name="openvino-transposed-quantized-conv",
+        text="a quantized convolution between two Transpose nodes returns another shape",
+        kinds=("WrongType",),
+        matches=lambda case: _has_transposes(case) and _is_lowered(case, "qdq"),
+        case=OnnxCase(
+            case=Case(
+                op="conv2d",
+                axes=(Axis(size=2), Axis(size=3, stride=2)),
+                channels=2,
+                data_layout="NCWH",
+                constant_weight=True,
+            ),
+            form=Form(lowering="qdq"),
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-negative-scale",
+        text="a QuantizeLinear with a negative scale is computed as if the range began at its end",
+        kinds=("Miscompile",),
+        matches=_quantizes_by_negative_scale,
+        case=OnnxCase(
+            case=Case(
+                op="max_pool2d",
+                axes=(Axis(), Axis()),
+                producers=(Step(kind="quantize", scale=(-0.25,), out_dtype="int8"),),
+                fills=("negative",),
+                seed=76,
+            )
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-infinity-of-opset-10",
+        text="the importer rejects a Pad of opset 10 whose attribute value is an infinity",
+        kinds=("CompileError",),
+        matches=lambda case: spelled(case).form.opset == 10 and abs(case.pad.value) == float("inf"),
+        message="FrontEnd API failed",
+        case=OnnxCase(case=Case(op="max_pool1d", axes=_POINT, pad=Pad(value=float("inf"))), form=Form(opset=10)),
+        version="2026.4.1",
+        silent=False,
+    ),
     KnownDefect(
         name="openvino-wrap",
         text="the importer does not know the mode wrap of Pad",
