@@ -327,10 +327,10 @@ ONNXSCRIPT = (
 
 ONNXSLIM = (
     KnownDefect(
-        name="onnxslim-order-of-axes",
-        text="the widths of a Pad with the input axes are applied to the axes in the order of the tensor",
+        name="onnxslim-axes",
+        text="the widths of a Pad with the input axes are read as those of all axes, in the order of the tensor",
         kinds=_WRONG,
-        matches=_orders_axes,
+        matches=lambda case: spelled(case).form.axes not in ("", "all"),
         case=OnnxCase(case=Case(op="conv1d", axes=(Axis(pad=(0, 1)),)), form=Form(axes="reversed")),
         version="0.1.98",
     ),
@@ -376,6 +376,21 @@ OPENVINO = (
         version="2026.4.1",
     ),
     KnownDefect(
+        name="openvino-average-of-overhang",
+        text="an AveragePool with ceil_mode, count_include_pad and dilation also counts taps beyond the padding",
+        kinds=("Miscompile",),
+        matches=lambda case: bool(case.spec.family == "avg_pool" and case.ceil_mode and case.count_include_pad),
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(size=11, kernel=3, stride=3, dilation=2, padding=(1, 0)),),
+                ceil_mode=True,
+                count_include_pad=True,
+            )
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
         name="openvino-padding-of-ConvTranspose",
         text="a Pad before a ConvTranspose with padding of its own makes a result of another length",
         kinds=("WrongType",),
@@ -402,10 +417,14 @@ OPENVINO = (
         silent=False,
     ),
     KnownDefect(
-        name="openvino-transposed-quantized-conv",
-        text="a quantized convolution between two Transpose nodes returns another shape",
+        name="openvino-stride-of-quantized-conv",
+        text="a quantized convolution loses the stride of an axis whose kernel is 1",
         kinds=("WrongType",),
-        matches=lambda case: _has_transposes(case) and _is_lowered(case, "qdq"),
+        matches=lambda case: (
+            bool(case.spec.family == "conv")
+            and _is_lowered(case, "qdq")
+            and any(axis.stride > 1 and axis.kernel == 1 for axis in case.axes)
+        ),
         case=OnnxCase(
             case=Case(
                 op="conv2d",
