@@ -87,14 +87,14 @@ def _join_alike(name: str, bindings: Bindings) -> Iterator[Report]:
 def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:
     """Remove from a pad and a later crop, with steps between, the elements that one adds and the other crops."""
     for var in bindings.pads:
-        while (found := _find_cancellation(bindings, var)) is not None:
+        while (found := find_cancellation(bindings, var)) is not None:
             path, outcome, outer = found
             operand = moves.move_operand(bindings, path, outcome, var, {})
             bindings.replace(var, moves.build_pad(operand, outer, bindings.values[var], bindings.values[var].ty))
             yield report_site(bindings, name, path.pad, var, outcome)
 
 
-def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
+def find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
     """Return the path from a pad to a crop of what it adds, the outcome, and the rest of the crop."""
     outer = bindings.pad(var)
     assert outer is not None

@@ -118,6 +118,16 @@ def test_a_crop_that_is_the_only_reader_cancels(crop):
     assert not fold(module).same_as(module)
 
 
+def test_a_crop_cancels_once_the_other_reader_is_gone():
+    def body(emit, x, w):
+        padded = emit(O.nn.pad(x, (0, 0, 0, 0, 1, 2)))
+        cropped = emit(O.strided_slice(emit(O.exp(padded)), [2], [1], [11]))
+        return O.add(emit(O.sum(emit(O.nn.conv1d(padded, w)))), cropped)
+
+    module = model(body)
+    assert "strided_slice" not in op_names(fold(module))
+
+
 def test_many_readers_are_asked_once_each(monkeypatch):
     asked = []
     alone = rewrite._decide_alone
