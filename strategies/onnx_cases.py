@@ -2,7 +2,7 @@
 
     strategies.cases --adapt: dtypes, layouts and fills of ONNX--> Case --form--> OnnxCase
 
-Two of five cases follow a scenario of ONNX's own (``ONNX_SCENARIOS``). The others are drawn by ``strategies.cases``.
+Two of three cases follow a scenario of ONNX (``ONNX_SCENARIOS``). The others are drawn by ``strategies.cases``.
 Nothing here imports ONNX.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from foldproof.case import Case, Step, dtypes, ops
-from foldproof.case.form import AUTO_PADS, AXES, LOWERINGS, NAMES, OPSETS, OUT_SCALES, STORAGES, Form
+from foldproof.case import Axis, Case, Step, dtypes, ops
+from foldproof.case.form import AUTO_PADS, AXES, LOWERINGS, NAMES, OPSETS, OUT_SCALES, Form
 from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.spelling import lowered_step, same_padding
 from foldproof.strategies.cases import cases, scenario_cases
@@ -37,7 +37,7 @@ def adapt(case: Case, *, standard: bool = True, constant: bool = True, common: b
         standard: whether to use the standard layouts where no step moves axes.
         constant: whether to make the weight a constant.
         common: whether to replace what few runtimes have kernels for: bfloat16, sums of float64, and pools whose
-            padding is as wide as their kernel.
+            padding would be as wide as their kernel, with the pad folded.
     """
     fills = tuple(fill for fill in case.fills if fill in _FILLS) or ("integers",)
     changed: dict[str, Any] = {"fills": fills}
@@ -85,7 +85,7 @@ def _relabel(case: Case) -> Case:
 
 
 def _use_common_values(case: Case) -> Case:
-    """Return the same geometry in float32 where it is in bfloat16 or sums in float64, with narrower padding."""
+    """Return the same geometry in float32 where it is in bfloat16 or sums in float64, with wider kernels."""
     steps = (*case.producers, *case.steps)
     if "bfloat16" in (case.dtype, *(step.result_dtype("") for step in steps)):
         if any(step.kind == "astype" for step in steps):
@@ -95,14 +95,19 @@ def _use_common_values(case: Case) -> Case:
         case = _replaced(case, dtype="float32", weight_dtype="", out_dtype="", pad=pad)
     if case.spec.weighted and case.result_dtype in ("float64", "bfloat16"):
         case = _replaced(case, weight_dtype="", out_dtype="")
-    if case.spec.pools:
-        axes = tuple(
-            replace(axis, padding=(min(axis.padding[0], axis.kernel - 1), min(axis.padding[1], axis.kernel - 1)))
-            for axis in case.axes
-        )
-        case = _replaced(case, axes=axes)
+    if case.spec.pools and not case.ceil_mode:
+        case = _replaced(case, axes=tuple(map(_widen_kernel, case.axes)))
     sums = case.spec.family != "max_pool" and case.operand_dtype == case.dtype == "float64"
     return _replaced(case, dtype="float32", out_dtype="", weight_dtype="") if sums else case
+
+
+def _widen_kernel(axis: Axis) -> Axis:
+    """Return an axis whose kernel is wider than the padding and the pad of each side together, with data to fit."""
+    padding = (max(0, axis.padding[0]), max(0, axis.padding[1]))
+    sides = [pad + own for pad, own in zip(axis.pad, padding, strict=True)]
+    kernel = max(axis.kernel, 1 + max(sides))
+    extent = (kernel - 1) * axis.dilation + 1
+    return replace(axis, kernel=kernel, padding=padding, size=max(axis.size, extent - sum(sides)))
 
 
 def _widen(case: Case) -> Case:
@@ -119,9 +124,8 @@ def _widen(case: Case) -> Case:
 # --- forms --------------------------------------------------------------------------------------------
 
 _OPSETS = st.sampled_from((*(10, 11, 13, 17, 18, 19, 21) * 3, *OPSETS))
-_STORAGES = st.sampled_from(
-    [(a, b) for a in ("initializer", *STORAGES) for b in ("initializer", "initializer", *STORAGES)]
-)
+_STORED = ("initializer", "initializer", "initializer", "initializer", "node", "node", "node", "overridable")
+_STORAGES = st.sampled_from([(a, b) for a in _STORED for b in _STORED])
 _FLAGS = st.sampled_from([(a, b, c, d) for a in _BOOLS for b in _BOOLS for c in _BOOLS for d in _BOOLS])
 _RARE = st.sampled_from([(a, b) for a in (False, False, False, True) for b in (False, False, False, True)])
 _AXES = st.sampled_from([(a, b) for a in ("", "", *AXES) for b in ("", "", "", *AUTO_PADS)])
@@ -197,15 +201,17 @@ class OnnxScenario:
 
     Args:
         name: its name.
-        scenarios: the names of the scenarios that the case is drawn from.
+        scenarios: the names of the scenarios that the case is drawn from; a name counts as often as it is there.
         shape: makes a case reach it, together with the form.
         families: the families of ops that it fits.
+        weight: how often it is drawn, relative to the others.
     """
 
     name: str
     scenarios: tuple[str, ...]
     shape: Callable[[st.DrawFn, Case], OnnxCase]
     families: tuple[str, ...] = ("conv", "conv_transpose", "max_pool", "avg_pool")
+    weight: int = 1
 
 
 _ZERO_POINTS = (
@@ -214,6 +220,8 @@ _ZERO_POINTS = (
     "not the zero point",
     "zero point of the other sign",
     "one channel's zero point",
+    "one channel's zero point",
+    "varying along a padded axis",
 )
 
 
@@ -272,6 +280,18 @@ def _same(draw: st.DrawFn, case: Case) -> OnnxCase:
     return OnnxCase(case=_replaced(adapted, axes=axes), form=replace(draw(FORMS[False]), auto_pad=spelling))
 
 
+def _direct(draw: st.DrawFn, case: Case) -> OnnxCase:
+    adapted = adapt(case, common=True)
+    if case.spec.family == "max_pool" and not case.steps and not case.producers and draw(_QUARTER):
+        dtype, value = draw(_INTEGER_BORDERS)
+        adapted = _replaced(adapted, dtype=dtype, pad=replace(adapted.pad, value=value))
+    return OnnxCase(case=adapted, form=draw(FORMS[False]))
+
+
+_INTEGER_BORDERS = st.sampled_from((("int8", 0.0), ("int8", -128.0), ("uint8", 0.0), ("uint8", 1.0)))
+"""(dtype, pad value) of a max_pool of integers: the lowest value, and others that a pass may take for it."""
+
+
 def _axes(draw: st.DrawFn, case: Case) -> OnnxCase:
     opset = draw(st.sampled_from((18, 19, 21)))
     axes = draw(st.sampled_from(AXES[2:]))
@@ -283,12 +303,13 @@ _ZERO_PADDED = ("conv", "avg_pool", "conv_transpose")
 ONNX_SCENARIOS = (
     OnnxScenario(name="zero point of ConvInteger", scenarios=_ZERO_POINTS, shape=_conv_integer, families=("conv",)),
     OnnxScenario(name="zero point of QLinearConv", scenarios=_ZERO_POINTS, shape=_qlinear, families=("conv",)),
-    OnnxScenario(name="QDQ around the consumer", scenarios=_ZERO_POINTS, shape=_qdq, families=_ZERO_PADDED),
+    OnnxScenario(name="QDQ around the consumer", scenarios=_ZERO_POINTS, shape=_qdq, families=_ZERO_PADDED, weight=2),
     OnnxScenario(
         name="SAME padding",
         scenarios=("neutral value", "other value", "reflect"),
         shape=_same,
         families=("conv", "max_pool", "avg_pool"),
+        weight=2,
     ),
     OnnxScenario(
         name="pad of the weight", scenarios=("weight padded",), shape=_axes, families=("conv", "conv_transpose")
@@ -297,6 +318,19 @@ ONNX_SCENARIOS = (
         name="batch and channels through axes",
         scenarios=("neutral value", "batch padded", "channels padded", "batch or channels beside"),
         shape=_axes,
+        weight=2,
+    ),
+    OnnxScenario(
+        name="pad next to the consumer",
+        scenarios=(
+            *["neutral value"] * 5,
+            *("other value", "reflect", "replicate", "crop", "zero into max_pool", "nearly the lowest value"),
+            *["ceil_mode loses a window"] * 4,
+            "ceil_mode with the same windows",
+            *("own padding not counted", "one side not counted", "channels padded"),
+        ),
+        shape=_direct,
+        weight=6,
     ),
 )
 """What a case of ONNX is to reach beyond the scenarios of a case."""
@@ -341,7 +375,7 @@ def _plain(draw: st.DrawFn, drawn: st.SearchStrategy[Case]) -> OnnxCase:
 
 
 def onnx_cases(*names: str) -> st.SearchStrategy[OnnxCase]:
-    """Draw cases for ONNX: three of five as ``strategies.cases`` does, the others of one of ``ONNX_SCENARIOS``.
+    """Draw cases for ONNX: one of three as ``strategies.cases`` does, the others of one of ``ONNX_SCENARIOS``.
 
     Args:
         names: ops, for example ``"conv2d"`` (default: all).
@@ -352,6 +386,11 @@ def onnx_cases(*names: str) -> st.SearchStrategy[OnnxCase]:
     plain = _plain(cases(*names))
     chosen = names or ops.NAMES
     families = {ops.BY_NAME[name].family for name in chosen}
-    special = [onnx_scenario_cases(each, *names) for each in ONNX_SCENARIOS if families & set(each.families)]
-    kinds = [*[plain] * (3 * len(special) // 2 or 1), *special]
+    special = [
+        drawn
+        for each in ONNX_SCENARIOS
+        if families & set(each.families)
+        for drawn in [onnx_scenario_cases(each, *names)] * each.weight
+    ]
+    kinds = [*[plain] * (len(special) // 2 or 1), *special]
     return st.sampled_from(range(len(kinds))).flatmap(lambda kind: kinds[kind])

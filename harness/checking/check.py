@@ -93,18 +93,25 @@ def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict 
     return None
 
 
+RUN_DIFFERENTLY = "folded module run differently by two implementations"
+"""The known issue of a folded module that a second implementation runs as the reference does."""
+
 REFUSED_BY_ONE = "folded module refused by one of two implementations"
 """The known issue of a folded module that only one implementation does not run."""
 
 
 def _ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict | None:
-    """Return a verdict if one implementation alone refuses the folded module; None if the failure stands.
+    """Return a verdict if one implementation alone is against the folded module; None if the failure stands.
 
     Raises:
         Failure: Miscompile, if another implementation runs the module and does not compute the reference.
     """
     refused = failure.kind == "CompileError" and failure.symptom in ("folded", "run folded")
-    if prepared is None or not refused or not prepared.evidence.ir.needs_two_opinions:
+    if prepared is None or not prepared.evidence.ir.needs_two_opinions:
+        return None
+    if failure.kind == "OracleDisagreement" and failure.symptom.startswith("folded"):
+        return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
+    if not refused:
         return None
     evidence, module = prepared.evidence, prepared.folded
     if not evidence.ir.can_be_asked(module):

@@ -100,8 +100,8 @@ def _find_nan(tensor: Tensor, parameters: Parameters) -> Array:
 
 
 def _find_rounded(step: Step, tensor: Tensor, parameters: Parameters, result: Tensor, semantics: Semantics) -> Array:
-    """Return the elements that round. They are computed in float32, and a compiler may drop the rounding."""
-    single = np.dtype(np.float32)
+    """Return the elements that round. They are computed in a wider dtype, and a compiler may drop the rounding."""
+    single = np.dtype(np.float64 if tensor.value.dtype == np.float32 else np.float32)
     exact = _KINDS[step.kind](
         replace(step, alpha=float(np.array(step.alpha).astype(tensor.value.dtype)))
         if step.kind == "leakyrelu"
@@ -147,6 +147,9 @@ def _dequantize(step: Step, tensor: Tensor, parameters: Parameters, semantics: S
     scale, zero_point = parameters["scale"], parameters["zero_point"]
     difference = (tensor.value.astype(np.int64) - zero_point.astype(np.int64)).astype(np.int32)
     result = difference.astype(np.float32) * scale
+    if "float32" in semantics.excess_precision:
+        exact = difference.astype(np.float64) * scale.astype(np.float64)
+        tensor = replace(tensor, unknown=tensor.unknown | (exact != result))
     if semantics.simplifies_constants and step.constant and scale.size == 1 and not scale.any():
         result = np.full_like(result, scale.item())
     if step.out_dtype == "float16":

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from foldproof.case import Case, Place, ops
 from foldproof.case.parameters import broadcast, constants
 from foldproof.oracle.convolutions import conv, conv_transpose
-from foldproof.oracle.elementwise import Tensor, apply, exact_tensor
+from foldproof.oracle.elementwise import OVERFLOW, Tensor, apply, exact_tensor
 from foldproof.oracle.error_bounds import Reference, from_tensor
 from foldproof.oracle.pads import apply_pad, pad_scalar
 from foldproof.oracle.pools import avg_pool, max_pool
@@ -69,6 +69,9 @@ def outputs(case: Case, arrays: Arrays, semantics: Semantics) -> tuple[Reference
     padded = tensors[0] if weight is None or not case.pads_weight else exact_tensor(weight)
     with np.errstate(all="ignore"):
         doubled = replace(padded, value=padded.value + padded.value)
+    if not semantics.specifies_roundings and padded.value.dtype.name in semantics.unspecified_overflow:
+        wraps = doubled.value.astype(np.int64) != 2 * padded.value.astype(np.int64)
+        doubled = doubled.mark_unspecified(np.asarray(wraps), OVERFLOW)
     extra_outputs = {"returned": padded, "read": doubled, "step": tensors[1] if case.steps else padded}
     return (
         _consume(case, tensors[-1], weight, semantics),

@@ -34,6 +34,7 @@ _RUNNING = (
     onnx_prelude.report_error,
     onnx_prelude.run_unoptimized,
     onnx_prelude.run_reference,
+    onnx_prelude.run_model,
     onnx_prelude.difference,
     onnx_prelude.first_difference,
     onnx_prelude.print_votes,

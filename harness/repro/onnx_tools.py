@@ -7,7 +7,7 @@ def apply_tool(model: Any) -> Any:
     """Return the function from inputs to outputs of what the tool returns."""
     after = transform(model)
     print(onnx.printer.to_text(after))
-    return lambda inputs: run_unoptimized(after, inputs)'''
+    return lambda inputs: run_model(after, inputs)'''
 
 _ONNXRUNTIME = '''def apply_tool(model: Any) -> Any:
     """Return the function of a session of ONNX Runtime with its optimisations."""

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from foldproof import Axis, Case, Pad, Step, strategies
-from foldproof.campaign.features import ASYMMETRIC, BEGIN, END, NOT_COUNTED, features, without
+from foldproof.campaign.features import ASYMMETRIC, BEGIN, END, NOT_COUNTED, features, plain_case, without
+from foldproof.case.form import Form
+from foldproof.case.onnx_case import OnnxCase
 from foldproof.generation.draw import draw
 
 CONV = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1)),))
@@ -84,3 +86,11 @@ def test_every_feature_of_every_case_can_be_removed_or_has_no_valid_variant():
     for case in cases:
         for feature in features(case):
             assert all(feature not in features(variant) for variant in without(case, feature))
+
+
+def test_a_case_in_a_form_has_the_features_of_both():
+    both = OnnxCase(case=CONV, form=Form(opset=11, storage="node"))
+    assert features(both) == features(CONV) | {"ONNX form: opset", "ONNX form: storage"}
+    assert without(both, "ONNX form: storage") == (OnnxCase(case=CONV, form=Form(opset=11)),)
+    assert all(each.form == both.form for each in without(both, BEGIN))
+    assert isinstance(plain_case(both), OnnxCase)

@@ -5,6 +5,8 @@ import json
 import pytest
 
 PASSES = '''
+import os
+
 import onnx
 
 def drop_pads(model):
@@ -26,6 +28,11 @@ def other_ir(model):
     return model
 
 other_ir.foldproof_ir = "graphs"
+
+def crash(model):
+    os.abort()
+
+crash.foldproof_ir = "onnx"
 '''
 
 
@@ -56,6 +63,31 @@ def test_fuzz_show_replay_and_shrink_a_pass_on_models(here, folder):
     assert here("shrink", path, *chosen, "--shrink-time", "5s", cwd=folder).returncode in (0, 1)
     relax = here("replay", path, "--any-pass", cwd=folder)
     assert "the case is one of ONNX" in relax.stdout + relax.stderr
+
+
+@pytest.mark.slow
+def test_a_crash_is_a_failure_and_a_journal_is_resumed(here, folder):
+    chosen = ("--pass", "onnx_passes:crash", "--ops", "conv1d", "--workers", "1", "--no-shrink", "--no-save")
+    done = here("fuzz", *chosen, "--examples", "2", "--seed", "1", "--journal", "j", cwd=folder)
+    assert done.returncode == 1
+    assert "TargetCrashed/conv/SIGABRT" in done.stdout
+    again = here("fuzz", "--resume", "j", "--examples", "2", "--no-shrink", "--no-save", cwd=folder)
+    assert again.returncode == 1
+    assert "TargetCrashed/conv/SIGABRT" in again.stdout
+
+
+@pytest.mark.slow
+def test_an_issue_text_is_written_for_a_case_that_fails(here, folder):
+    from foldproof import Axis, Case, save_case
+    from foldproof.case.onnx_case import OnnxCase
+
+    padded = OnnxCase(case=Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1)),)))
+    path = save_case(folder / "cases", padded)
+    done = here("show", path, "--pass", "onnx_passes:drop_pads", "--report-markdown", "issue.md", cwd=folder)
+    assert done.returncode == 1, done.stderr
+    text = (folder / "issue.md").read_text()
+    assert text.startswith("# onnx_passes:drop_pads: a model that the checker rejects for a Pad before conv1d")
+    assert "```python" in text
 
 
 def test_an_unknown_ir_of_a_pass_is_a_usage_error(here, folder):

@@ -19,11 +19,10 @@ DEFECT_NAMES = (
     "zero is lowest for MaxPool of integers",
     "value of AveragePool ignored",
     "value of opset 10 ignored",
-    "sign of value ignored",
     "mode ignored",
     "edge is constant",
     "reflect is constant",
-    "axes ignored",
+    "axes taken for the last ones",
     "negative axes dropped",
     "axes sorted",
     "begin and end swapped",
@@ -156,12 +155,14 @@ class FoldPads:
         widths = [int(width) for width in widths]
         half = len(widths) // 2
         axes = list(range(half))
-        if len(pad.input) > 3 and pad.input[3] and not self.has("axes ignored"):
+        rank = self._rank(pad)
+        if len(pad.input) > 3 and pad.input[3]:
             given = self.constants.get(pad.input[3])
             if given is None:
                 return None
             axes = [int(axis) for axis in given]
-        rank = self._rank(pad)
+            if self.has("axes taken for the last ones"):
+                axes = list(range(rank - len(axes), rank))
         if self.has("negative axes dropped"):
             axes = [axis for axis in axes if axis >= 0]
         axes = [axis % rank for axis in axes]
@@ -208,7 +209,7 @@ class FoldPads:
         if value is None:
             return False
         if between is not None:
-            if node.op_type in ("ConvInteger", "QLinearConv", "MaxPool"):
+            if node.op_type in ("ConvInteger", "QLinearConv", "MaxPool") or self._follows_spatial_axis(between):
                 return False
             zeros = self._zero_points(between, "DequantizeLinear")
             return zeros is not None and (self._ignores("DequantizeLinear") or (zeros == value).all())
@@ -221,6 +222,12 @@ class FoldPads:
         zeros = self._zero_points(node, node.op_type)
         return zeros is not None and (self._ignores(node.op_type) or (zeros == value).all())
 
+    def _follows_spatial_axis(self, node):
+        """Whether a scale has a value for each element of an axis that is padded."""
+        scale = self.constants.get(node.input[1])
+        axis = next((each.i for each in node.attribute if each.name == "axis"), 1)
+        return scale is None or (scale.size > 1 and axis not in (0, 1))
+
     def _read_value(self, pad):
         for each in pad.attribute:
             if each.name == "value":
@@ -230,9 +237,7 @@ class FoldPads:
             if value is None:
                 return None, False
             scalar = value.reshape(-1)[0]
-            return (
-                abs(float(scalar)) * np.ones(1, scalar.dtype)[0] if self.has("sign of value ignored") else scalar
-            ), False
+            return scalar, False
         return np.float32(0.0), True
 
     def _is_lowest(self, value, omitted):
@@ -241,8 +246,6 @@ class FoldPads:
         if np.issubdtype(value.dtype, np.integer):
             zero = value == 0 and self.has("zero is lowest for MaxPool of integers", "zero is lowest for MaxPool")
             return not omitted and (value == np.iinfo(value.dtype).min or zero)
-        if self.has("sign of value ignored") and np.isinf(value):
-            return True
         return bool(value == -np.inf) or (value == 0 and self.has("zero is lowest for MaxPool"))
 
     def _ignores(self, kind):
@@ -275,7 +278,13 @@ class FoldPads:
         if excluded and not self.has("average counts all padding", "average counts as before"):
             return None
         flat = [before for before, _ in sides] + [after for _, after in sides]
-        return [a + b for a, b in zip(own, flat, strict=True)]
+        merged = [a + b for a, b in zip(own, flat, strict=True)]
+        kernel = attributes.get("kernel_shape", []) if kind == "MaxPool" else []
+        steps = attributes.get("dilations", [1] * len(kernel))
+        extents = [(length - 1) * step + 1 for length, step in zip(kernel, steps, strict=False)]
+        # A window of padding alone has no maximum.
+        alone = any(max(merged[i], merged[len(kernel) + i]) >= extent for i, extent in enumerate(extents))
+        return None if alone else merged
 
     def _rewrite(self, node, attributes, pads):
         auto = attributes.get("auto_pad", b"NOTSET").decode()

@@ -1,6 +1,7 @@
 """ONNX as an ``ir.base.IR``: each method calls the function of this room that does the work."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import onnx
@@ -107,3 +108,18 @@ def _model_of(module: onnx.ModelProto | Compiled) -> onnx.ModelProto:
 
 
 ONNX = Onnx()
+
+
+class FusedOnnx(Onnx):
+    """ONNX for compilers that compute several steps without rounding in between, and float64 in float32."""
+
+    semantics: Semantics = replace(
+        SEMANTICS, name="onnx, fused", excess_precision=frozenset({"float16", "bfloat16", "float32", "float64"})
+    )
+
+    def supported(self, case: Any) -> str:
+        computes_float64 = "float64" in (*case.producer_dtypes, *case.step_dtypes, case.result_dtype)
+        return supported(case) or ("the compiler computes float64 in float32" if computes_float64 else "")
+
+
+FUSED_ONNX = FusedOnnx()

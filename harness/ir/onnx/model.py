@@ -70,12 +70,28 @@ def same(a: Any, b: Any) -> bool:
 
 
 def checker_error(model: onnx.ModelProto) -> str:
-    """Return why ``onnx.checker`` with ``full_check`` rejects a model, in one line; empty if it accepts it."""
+    """Return why a model is not valid, in one line; empty if it is.
+
+    ``onnx.checker`` with ``full_check`` decides, and one rule of the operators that it does not check.
+    """
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # noqa: BLE001, the checker raises errors of several types, which all mean "invalid"
         return short_error(error)
-    return ""
+    return next(filter(None, map(_padding_error, model.graph.node)), "")
+
+
+def _padding_error(node: onnx.NodeProto) -> str:
+    """Return that a node has two paddings, which the checker does not notice; empty if it has not.
+
+    Conv-11, MaxPool-12, AveragePool-19: "`pads` cannot be used simultaneously with auto_pad attribute."
+    """
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    auto = attributes["auto_pad"].s.decode() if "auto_pad" in attributes else "NOTSET"
+    pads = attributes["pads"].ints if "pads" in attributes else ()
+    if auto == "NOTSET" or not any(pads):
+        return ""
+    return f"{node.op_type} has pads {list(pads)} and auto_pad {auto}; pads cannot be used simultaneously with auto_pad"
 
 
 def first_output(model: onnx.ModelProto) -> onnx.ModelProto:

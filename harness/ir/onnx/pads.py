@@ -58,7 +58,9 @@ def _add_old_pad(
         border = 0.0
     if mode != "constant":
         border = None
-    if border is not None and np.isfinite(border) and float(np.float32(border)) != border:
+    with np.errstate(over="ignore"):
+        rounded = border is not None and np.isfinite(border) and float(np.float32(border)) != border
+    if rounded:
         builder.require(11)  # the attribute would round the value
     flat = [before for before, _ in widths] + [after for _, after in widths]
     shown = None if mode == "constant" and not builder.form.defaults else mode

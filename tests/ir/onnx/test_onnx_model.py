@@ -71,6 +71,16 @@ def test_a_model_prints_as_text_that_onnx_reads():
     assert ONNX.verify(onnx.parser.parse_model(text)) == ""
 
 
+def test_a_model_with_pads_and_auto_pad_is_invalid():
+    same = Case(op="max_pool1d", axes=(Axis(size=5, kernel=3, padding=(1, 1)),))
+    model = ONNX.build(OnnxCase(case=same, form=Form(auto_pad="SAME_UPPER")))
+    assert ONNX.verify(model) == ""
+    model.graph.node[-1].attribute.append(onnx.helper.make_attribute("pads", [1, 1]))
+    assert ONNX.verify(model) == (
+        "MaxPool has pads [1, 1] and auto_pad SAME_UPPER; pads cannot be used simultaneously with auto_pad"
+    )
+
+
 def test_an_invalid_model_has_a_reason():
     model = ONNX.build(PADDED)
     model.graph.node[-1].op_type = "MaxPuddle"

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from foldproof.ir.onnx.ir import FUSED_ONNX
 from foldproof.ir.onnx.runtimes import Arrays, Compiled, Outputs, new_session_options, session_function
 from foldproof.ir.onnx.subjects.subject_pass import SubjectPass
 
@@ -66,7 +67,7 @@ def openvino_cpu() -> SubjectPass:
         kinds = [str(node.get_rt_info()["layerType"]) for node in compiled.get_runtime_model().get_ops()]
         return Compiled(run=_openvino_function(compiled), model=_keep_pads(model, kinds.count("Pad")))
 
-    return SubjectPass(name="openvino", apply=apply)
+    return SubjectPass(name="openvino", apply=apply, foldproof_ir=FUSED_ONNX)
 
 
 def _openvino_function(compiled: Any) -> Callable[[Arrays], Outputs]:
@@ -104,7 +105,8 @@ def tvm_frontend() -> SubjectPass:
     def apply(model: onnx.ModelProto) -> Compiled:
         module = from_onnx(model, keep_params_in_input=False)
         function = relax.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())["main"]
-        names = [value.name for value in model.graph.input]
+        constants = {tensor.name for tensor in model.graph.initializer}
+        names = [value.name for value in model.graph.input if value.name not in constants]
 
         def run(arrays: Arrays) -> Outputs:
             result = function(*(tvm.runtime.tensor(np.array(arrays[name], order="C")) for name in names))
