@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from foldproof.case import Case
 from foldproof.case.adoption import LINKS, OWN
-from foldproof.case.case import Case
 from foldproof.case.graph import CARRIERS, MAIN, PLACES, WRITES, Graph
 from foldproof.case.shrinking.graphs import keep, with_cases
 
