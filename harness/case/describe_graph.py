@@ -50,7 +50,7 @@ def _way(graph: Graph, index: int) -> str:
     start = {SAME: f"data{site.of}", PADDED: f"pad{site.of}", RESULT: f"result{site.of}"}.get(site.data, f"x{index}")
     parts = [start]
     if case.producers:
-        parts.append(f"data{index}")
+        parts.append(f"data{index}" + (" (local to its block)" if site.local_data else ""))
     if site.data != PADDED:
         parts.append(f"pad{index}" + (" (and again, unread)" if site.unread else ""))
     parts += [step.kind for step in case.steps]

@@ -95,7 +95,7 @@ class GraphEvidence(Evidence):
         owner = index
         while graph.sites[owner].data == PADDED:
             owner = graph.sites[owner].of
-        visible = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        visible = not graph.sites[owner].local_data and site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
         near = graph.sites[owner].function == site.function
         return None if visible and near and self.is_quiet else Legality.STRUCTURE
 
