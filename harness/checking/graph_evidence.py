@@ -122,7 +122,8 @@ class GraphEvidence(Evidence):
         if (answer := self.sites[index].legality) is not Legality.LEGAL:
             return answer
         owner = self._owner(index)
-        visible = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        known = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        visible = known and not graph.sites[owner].local_data
         if owner != index and self._is_local(owner, index):
             return Legality.STRUCTURE
         if site.place in CROSSING and any(step.kind == "pad" for step in site.case.steps):

@@ -321,7 +321,8 @@ class _FunctionBuilder:
         """Emit what stands before the pad."""
         case = self.graph.sites[index].case
         data = self._env[data_key(self.graph, index)]
-        escapes = self._segments[index].consumer != self._segment
+        site = self.graph.sites[index]
+        escapes = self._segments[index].consumer != self._segment and not site.local_data
         if case.input_stride > 1:
             data = self.bind(read_strided(case, data), "strided", escapes=escapes)
         for place in case.producer_places:
