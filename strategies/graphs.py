@@ -391,6 +391,8 @@ def _kernels(builder: _GraphBuilder) -> None:
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
         builder.add(case, function=1)
+    elif builder.draw(st.booleans()):
+        builder.near_copy(0, SAME)  # two kernels that differ in one thing
     else:
         builder.follow(0, builder.draw(st.sampled_from((SAME, PADDED))))
 
