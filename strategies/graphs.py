@@ -452,7 +452,7 @@ STRUCTURES: tuple[tuple[str, AddStructure, int], ...] = (
     ("carried", _carried, 2),
     ("overwritten", _overwritten, 1),
     ("functions", _functions, 3),
-    ("kernels", _kernels, 1),
+    ("kernels", _kernels, 2),
     ("constants", _constants, 1),
     ("mixed", _mixed, 2),
 )
