@@ -409,6 +409,8 @@ def _kernels(builder: _GraphBuilder) -> None:
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
         builder.add(case, function=1)
+    elif builder.draw(st.booleans()):
+        builder.near_copy(0, SAME)  # two kernels that differ in one thing
     else:
         builder.follow(0, builder.draw(st.sampled_from((SAME, PADDED))))
 
@@ -468,7 +470,7 @@ STRUCTURES: tuple[tuple[str, AddStructure, int], ...] = (
     ("carried", _carried, 2),
     ("overwritten", _overwritten, 1),
     ("functions", _functions, 3),
-    ("kernels", _kernels, 1),
+    ("kernels", _kernels, 2),
     ("constants", _constants, 1),
     ("mixed", _mixed, 2),
 )

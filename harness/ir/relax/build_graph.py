@@ -422,7 +422,7 @@ class _FunctionBuilder:
     def _emit_local(self, index: int, data: Any, params: dict[str, Any]) -> Any:
         """Emit a local function with pad, steps and consumer, and its call."""
         builder = self.builder
-        arguments = {"x": data, **{name: value for name, value in params.items() if isinstance(value, relax.Var)}}
+        arguments = {name: value for name, value in params.items() if isinstance(value, relax.Var)} | {"x": data}
         used = self.graph.sites[index].case
         names = ["x", *(["w"] if "w" in arguments and used.spec.weighted else [])]
         names += [place.parameter(n) for place in used.step_places for n in constants(place)]
