@@ -111,6 +111,14 @@ class _GraphBuilder:
 _HARMLESS = ("equal_names", "nested_outputs", "bound_constants")
 
 
+def _changed(case: Case, **fields: Any) -> Case:
+    """Return a changed case, or the case where that is not valid."""
+    try:
+        return replace(case, **fields)
+    except ValueError:
+        return case
+
+
 def _is_large(case: Case) -> bool:
     return case.macs > 4000
 
@@ -188,7 +196,7 @@ def _returned_pad(builder: _GraphBuilder) -> None:
     first = builder.start()
     case = builder.sites[first].case
     extra = builder.draw(st.sampled_from((("returned",), ("read",), ("returned", "read"))))
-    builder.change(first, case=replace(case, extra_outputs=extra))
+    builder.change(first, case=_changed(case, extra_outputs=extra))
     if builder.draw(st.booleans()):
         builder.follow(first, PADDED)
 
@@ -227,7 +235,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
     other = case
     if builder.draw(st.booleans()):
         axes = tuple(replace(axis, size=axis.size + 1) for axis in case.axes)
-        other = replace(case, axes=axes)
+        other = _changed(case, axes=axes)
     if builder.draw(st.booleans()) and not case.producers and not case.steps and case.input_stride == 1:
         pad = Pad(value=0.0, operand="weight")
         try:
@@ -245,8 +253,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
 def _joined(builder: _GraphBuilder) -> None:
     """The results of two branches, joined."""
     first = builder.start()
-    case = replace(builder.sites[first].case, symbolic=())
-    builder.change(first, case=case)
+    builder.change(first, case=_changed(builder.sites[first].case, symbolic=()))
     link = builder.draw(st.sampled_from((OWN, SAME, PADDED)))
     equal = builder.sites[first].case
     if link == PADDED and (equal.extra_outputs or equal.pads_weight):
@@ -342,7 +349,7 @@ def _kernels(builder: _GraphBuilder) -> None:
     if case.pad.operand != "data":
         case = _small_case(builder.draw, case.op)
     if case.pad.form == "op":
-        case = replace(case, pad=replace(case.pad, form="call_tir"), symbolic=())
+        case = _changed(case, pad=replace(case.pad, form="call_tir"), symbolic=())
     builder.add(case)
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
@@ -355,7 +362,7 @@ def _constants(builder: _GraphBuilder) -> None:
     """Constants bound to variables, and a pad that nothing reads."""
     case = builder.case()
     if case.spec.weighted:
-        case = replace(case, constant_weight=True)
+        case = _changed(case, constant_weight=True)
     builder.add(case, unread=builder.draw(st.booleans()))
     builder.options["bound_constants"] = builder.draw(st.booleans())
     if builder.draw(st.booleans()):
