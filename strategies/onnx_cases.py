@@ -123,7 +123,7 @@ def _widen(case: Case) -> Case:
 
 # --- forms --------------------------------------------------------------------------------------------
 
-_OPSETS = st.sampled_from((*(10, 11, 13, 17, 18, 19, 21) * 3, *OPSETS))
+_OPSETS = st.sampled_from((*(10, 10, 11, 13, 17, 18, 19, 21) * 3, *OPSETS))
 _STORED = ("initializer", "initializer", "initializer", "initializer", "node", "node", "node", "overridable")
 _STORAGES = st.sampled_from([(a, b) for a in _STORED for b in _STORED])
 _FLAGS = st.sampled_from([(a, b, c, d) for a in _BOOLS for b in _BOOLS for c in _BOOLS for d in _BOOLS])
@@ -303,7 +303,7 @@ _ZERO_PADDED = ("conv", "avg_pool", "conv_transpose")
 ONNX_SCENARIOS = (
     OnnxScenario(name="zero point of ConvInteger", scenarios=_ZERO_POINTS, shape=_conv_integer, families=("conv",)),
     OnnxScenario(name="zero point of QLinearConv", scenarios=_ZERO_POINTS, shape=_qlinear, families=("conv",)),
-    OnnxScenario(name="QDQ around the consumer", scenarios=_ZERO_POINTS, shape=_qdq, families=_ZERO_PADDED, weight=2),
+    OnnxScenario(name="QDQ around the consumer", scenarios=_ZERO_POINTS, shape=_qdq, families=_ZERO_PADDED, weight=3),
     OnnxScenario(
         name="SAME padding",
         scenarios=("neutral value", "other value", "reflect"),
@@ -324,7 +324,15 @@ ONNX_SCENARIOS = (
         name="pad next to the consumer",
         scenarios=(
             *["neutral value"] * 5,
-            *("other value", "reflect", "replicate", "crop", "zero into max_pool", "nearly the lowest value"),
+            *(
+                "other value",
+                "other value",
+                "reflect",
+                "replicate",
+                "crop",
+                "zero into max_pool",
+                "nearly the lowest value",
+            ),
             *["ceil_mode loses a window"] * 4,
             "ceil_mode with the same windows",
             *("own padding not counted", "one side not counted", "channels padded"),

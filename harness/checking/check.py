@@ -63,9 +63,12 @@ def check(
             prepared = prepare(case, pass_, complete=complete)
             verdict = _conclude_confirmed(prepared, target, sample)
         except Failure as failure:
-            excused = _excuse(failure, case, pass_, target) or _ask_second_opinion(failure, prepared)
-            if excused is None:
+            asked = _ask_second_opinion(failure, prepared)
+            excused = _excuse(asked, case, pass_, target) if isinstance(asked, Failure) else asked
+            if excused is None and asked is failure:
                 raise
+            if excused is None:
+                raise asked from failure  # type: ignore[misc]
             verdict = excused
     except Failure as failure:
         failure.checked_with = CheckArguments(fold=pass_, target=target, complete=complete)
@@ -100,26 +103,25 @@ REFUSED_BY_ONE = "folded module refused by one of two implementations"
 """The known issue of a folded module that only one implementation does not run."""
 
 
-def _ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict | None:
-    """Return a verdict if one implementation alone is against the folded module; None if the failure stands.
+def _ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict | Failure:
+    """Return a verdict if one implementation alone is against the folded module; else the failure.
 
-    Raises:
-        Failure: Miscompile, if another implementation runs the module and does not compute the reference.
+    It becomes a Miscompile if another implementation runs the module and does not compute the reference.
     """
     refused = failure.kind == "CompileError" and failure.symptom in ("folded", "run folded")
     if prepared is None or not prepared.evidence.ir.needs_two_opinions:
-        return None
+        return failure
     if failure.kind == "OracleDisagreement" and failure.symptom.startswith("folded"):
         return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
     if not refused:
-        return None
+        return failure
     evidence, module = prepared.evidence, prepared.folded
     if not evidence.ir.can_be_asked(module):
-        return None
+        return failure
     for run in evidence.inputs:
         if agrees_with_reference(evidence, module, run) is False:
             detail = f"folded, {evidence.locate(run)}: a second implementation computes other values; {failure.detail}"
-            raise make_failure("Miscompile", failure.case, "values", detail) from failure
+            return make_failure("Miscompile", failure.case, "values", detail)
     return Verdict(folded=False, known_issues=(REFUSED_BY_ONE,))
 
 

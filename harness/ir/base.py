@@ -62,8 +62,9 @@ class KnownDefect:
     Args:
         name: a short constant to count by.
         text: a description for a person.
-        kind: the kind of the failure, such as "Miscompile".
+        kinds: the kinds of the failures that it causes, such as "Miscompile".
         matches: whether a case shows the defect.
+        case: a minimal case that shows it.
         message: a part of the detail of the failure; empty for any.
         upstream: where it is reported; empty if it is not.
         version: the version of the pass in which it was seen.
@@ -72,8 +73,9 @@ class KnownDefect:
 
     name: str
     text: str
-    kind: str
+    kinds: tuple[str, ...]
     matches: Callable[[Any], bool]
+    case: AnyCase | None = None
     message: str = ""
     upstream: str = ""
     version: str = ""
@@ -81,7 +83,7 @@ class KnownDefect:
 
     def excuses(self, failure: Any) -> bool:
         """Whether this defect explains a failure: its kind, its message and its case."""
-        of_kind = failure.kind == self.kind and self.message in failure.detail
+        of_kind = failure.kind in self.kinds and self.message in failure.detail
         return of_kind and self.matches(failure.case)
 
 

@@ -63,7 +63,7 @@ def conv_transpose(case: Case, data: Tensor, weight: Array | None, semantics: Se
     # The zeros inside a dilated kernel matter only where they meet an infinity or NaN. Without them it is much faster.
     dense = not np.isfinite(data.value.astype(np.dtype(case.result_dtype)).astype(np.float64)).all()
     if dense and not semantics.specifies_nan:
-        data = data.mark_unspecified(~np.isfinite(data.value), NOT_FINITE)
+        data = data.mark_unspecified(~np.isfinite(data.value.astype(np.dtype(case.result_dtype))), NOT_FINITE)
     if dense:
         kernel = _spread(kernel, steps)
     axes, widths = [], [(0, 0), (0, 0)]

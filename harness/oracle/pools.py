@@ -30,10 +30,8 @@ def max_pool(case: Case, data: Tensor, weight: Array | None, semantics: Semantic
     unknown, unspecified = _reads_unknown(case, data)
     lost = np.isnan(windows).any(-1) & (windows.shape[-1] > 1 and not semantics.max_of_nan_is_specified)
     reasons = ((NAN_IN_MAX,) if lost.any() else ()) + (data.reasons if unspecified.any() else ())
-    if not semantics.specifies_lowest:
-        floats = case.operand_dtype in dtypes.FLOATS
-        least = -dtypes.HIGHEST[case.operand_dtype] if floats else dtypes.int_range(case.operand_dtype)[0]
-        lowest = value.astype(np.float64) <= least
+    if not semantics.specifies_lowest and case.operand_dtype in dtypes.FLOATS:
+        lowest = value.astype(np.float64) <= -dtypes.HIGHEST[case.operand_dtype]
         reasons += (LOWEST_IN_MAX,) if lowest.any() else ()
         lost = lost | lowest
     return mask_unknown(exact_reference(value), unknown | lost, unspecified | lost, reasons)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from foldproof.case import Place, Step, dtypes
 from foldproof.case.parameters import constants
 from foldproof.case.step import BINARY, STRUCTURAL
-from foldproof.ir.onnx.graph_builder import GraphBuilder, Lengths, Value, first_opset
+from foldproof.ir.onnx.graph_builder import GraphBuilder, Lengths, Unsupported, Value, first_opset
 from foldproof.ir.onnx.pads import add_pad, add_widths
 from foldproof.ir.onnx.quantization import PER_AXIS
 
@@ -63,6 +63,8 @@ def add_step(
         return _add_quantizing(builder, place, data, parameters, lengths)
     if step.kind in _WRITTEN:
         return _WRITTEN[step.kind](builder, step, data)
+    if step.kind not in _UNARY:
+        raise Unsupported(f"foldproof does not write the step {step.kind} in ONNX")
     return builder.add(_UNARY[step.kind], [data], dtype=data.dtype, lengths=lengths)
 
 
@@ -128,6 +130,7 @@ _WRITTEN: dict[str, Callable[[GraphBuilder, Step, Value], Value]] = {
     "trunc": _add_trunc,
     "hardswish": _add_hard_swish,
     "softsign": _add_softsign,
+    "hardshrink": lambda builder, step, data: _add_same(builder, "Shrink", [data], lambd=0.5),
     "square": lambda builder, step, data: _add_same(builder, "Mul", [data, data]),
     "astype": lambda builder, step, data: builder.cast(data, step.out_dtype),
 }

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 from foldproof import Axis, Case, Pad, Step, check
 from foldproof.case.form import Form
 from foldproof.case.onnx_case import OnnxCase
+from foldproof.case.step import ELEMENTWISE
 from foldproof.generation.draw import draw
 from foldproof.ir.onnx.ir import ONNX
 from foldproof.strategies import cases
@@ -119,6 +120,13 @@ def test_a_zero_point_of_another_dtype_is_written_as_arithmetic():
     assert "DequantizeLinear" not in nodes
     assert "Sub" in nodes
     assert not check(case, keep).in_doubt
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ELEMENTWISE if kind not in ("dequantize", "quantize")])
+def test_every_elementwise_step_is_written_and_means_the_reference(kind):
+    case = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 0), kernel=2),), steps=(Step(kind=kind),))
+    assert ONNX.supported(case) == ""
+    check(case, keep)
 
 
 def test_what_onnx_cannot_say_has_a_reason():

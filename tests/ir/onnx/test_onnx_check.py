@@ -105,7 +105,7 @@ def test_a_known_defect_excuses_its_failure_only():
     from foldproof.ir.base import KnownDefect
     from foldproof.ir.onnx.subjects.subject_pass import SubjectPass
 
-    defect = KnownDefect(name="d", text="", kind="Miscompile", matches=lambda case: case.pad.value == 1.0)
+    defect = KnownDefect(name="d", text="", kinds=("Miscompile",), matches=lambda case: case.pad.value == 1.0)
     subject = SubjectPass(name="s", apply=without_pad, known_defects=(defect,))
     assert check(PADDED, subject).known_issues == ("d",)
     other = OnnxCase(case=Case(op="conv1d", axes=(Axis(size=4, pad=(1, 1), kernel=3),), pad=Pad(value=2.0)))

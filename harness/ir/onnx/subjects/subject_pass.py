@@ -9,6 +9,7 @@ import onnx
 from foldproof.ir.base import IR, KnownDefect
 from foldproof.ir.onnx.ir import ONNX
 from foldproof.ir.onnx.runtimes import Compiled
+from foldproof.ir.onnx.subjects.known_defects import KNOWN_DEFECTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +19,19 @@ class SubjectPass:
     Args:
         name: its name.
         apply: the function from model to model, or to what runs it.
-        known_defects: its known defects.
+        known_defects: its known defects; None for those of the table.
     """
 
     name: str
     apply: Callable[[onnx.ModelProto], onnx.ModelProto | Compiled]
-    known_defects: tuple[KnownDefect, ...] = ()
+    known_defects: tuple[KnownDefect, ...] | None = None
     foldproof_ir: IR = ONNX
     idempotent: bool = False
+
+    def __post_init__(self) -> None:
+        if self.known_defects is None:
+            known = KNOWN_DEFECTS.get(self.name.partition("/")[0], ())
+            object.__setattr__(self, "known_defects", known)
 
     def __call__(self, model: onnx.ModelProto) -> Any:
         return self.apply(model)

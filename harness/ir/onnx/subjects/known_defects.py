@@ -1,0 +1,363 @@
+"""Known defects of the subjects: found by campaigns, confirmed by two opinions, each with a minimal case.
+
+Invariant: a row excuses a failure of its kinds whose message and whose case show that defect, and no other failure.
+docs/results/onnx-tools.md has the sentences of the specification that the rows rest on.
+"""
+
+from typing import Any
+
+from foldproof.case import Axis, Case, Pad, Step
+from foldproof.case.form import Form
+from foldproof.case.onnx_case import OnnxCase
+from foldproof.case.spelling import lowering_of
+from foldproof.ir.base import KnownDefect
+from foldproof.ir.onnx.build import build, spelled
+
+_POINT = (Axis(),)
+_WRONG = ("Miscompile", "WrongType", "IllFormed")
+
+
+def _quantizes(case: Any) -> bool:
+    """Whether the result or a step of a case is quantized."""
+    steps = (*case.producers, *case.steps)
+    quantized = any(step.kind == "quantize" for step in steps)
+    return quantized or lowering_of(spelled(case).case, spelled(case).form) in ("qdq", "qlinear")
+
+
+def _is_average(case: Any) -> bool:
+    return bool(case.spec.family == "avg_pool") and _quantizes(case)
+
+
+def _follows_axis(case: Any) -> bool:
+    """Whether data is dequantized by a scale or zero point of each channel."""
+    return any(step.kind == "dequantize" and step.follows_axis for step in (*case.producers, *case.steps))
+
+
+def _pads_weight(case: Any) -> bool:
+    return bool(case.pads_weight)
+
+
+def _moves_int32(case: Any) -> bool:
+    return any(place.step.kind == "dequantize" and place.dtype == "int32" for place in case.step_places)
+
+
+def _is_of_opset_21(case: Any) -> bool:
+    return _quantizes(case)  # the form names the oldest opset; ops of the case may need a newer one
+
+
+def _compares_before_negative_scale(case: Any) -> bool:
+    """Whether a step that compares comes before a quantize with a negative scale, which turns it around."""
+    compared = False
+    for step in (*case.producers, *case.steps):
+        compared |= step.kind in ("relu", "clip", "maximum", "minimum")
+        if compared and step.kind == "quantize" and min(step.scale) < 0:
+            return True
+    return False
+
+
+def _has_transposes(case: Any) -> bool:
+    moves = any(step.source for step in case.steps)
+    return moves or case.operand_layout != case.spec.data_layout
+
+
+ONNXRUNTIME = (
+    KnownDefect(
+        name="ort-quantized-average-dilations",
+        text="DequantizeLinear, AveragePool with the attribute dilations, QuantizeLinear become a QLinearAveragePool, "
+        "which has no such attribute: the session does not open",
+        kinds=("CompileError",),
+        matches=_is_average,
+        message='QLinearAveragePool, "com.microsoft"',
+        case=OnnxCase(
+            case=Case(op="avg_pool1d", axes=(Axis(dilation=2),), dtype="uint8", steps=(Step(),)),
+            form=Form(lowering="qdq"),
+        ),
+        upstream="microsoft/onnxruntime#26528",
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="ort-quantized-average-per-channel",
+        text="a DequantizeLinear of each channel before an AveragePool is moved into a QLinearAveragePool, which takes "
+        "scalars only: the session does not open",
+        kinds=("CompileError",),
+        matches=_follows_axis,
+        message="(QLinearAveragePool) [TypeInferenceError]",
+        case=OnnxCase(
+            case=Case(op="avg_pool1d", axes=_POINT, dtype="uint8", channels=2, steps=(Step(zero_point=(0, 0)),)),
+            form=Form(lowering="qdq"),
+        ),
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="ort-quantized-conv-per-channel",
+        text="a DequantizeLinear of each channel of the data before a Conv is moved into a QLinearConv, which takes a "
+        "scalar zero point of the data only: running it raises",
+        kinds=("CompileError",),
+        matches=_follows_axis,
+        message="qlinearconv.cc",
+        case=OnnxCase(
+            case=Case(
+                op="conv1d",
+                axes=_POINT,
+                dtype="uint8",
+                steps=(Step(zero_point=(0, 0)),),
+                channels=2,
+                constant_weight=True,
+            ),
+            form=Form(lowering="qdq"),
+        ),
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="ort-pad-of-weight",
+        text="a Pad of a weight is removed, but the Conv still reads its result: the session does not open",
+        kinds=("CompileError",),
+        matches=_pads_weight,
+        message="is not a graph input, initializer, or output of a previous node",
+        case=OnnxCase(case=Case(op="conv1d", axes=_POINT, pad=Pad(operand="weight"))),
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="ort-transposed-int32",
+        text="a Transpose after the DequantizeLinear of int32 makes a QuantizeLinear to int32, which ONNX lacks: "
+        "the session does not open",
+        kinds=("CompileError",),
+        matches=_moves_int32,
+        message="of operator (QuantizeLinear)",
+        case=OnnxCase(
+            case=Case(
+                op="conv1d_transpose",
+                axes=_POINT,
+                dtype="int32",
+                steps=(Step(), Step(kind="permute_dims", source="NWC")),
+            )
+        ),
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="ort-transposed-output-dtype",
+        text="a QuantizeLinear that is moved across a Transpose in opset 21 gets an output_dtype that contradicts its "
+        "zero point: the session does not open",
+        kinds=("CompileError",),
+        matches=_is_of_opset_21,
+        message="does not match y_zero_point type",
+        case=OnnxCase(case=Case(op="max_pool1d", axes=_POINT, data_layout="NWC"), form=Form(opset=21, lowering="qdq")),
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="ort-relu-before-negative-scale",
+        text="a Relu or Clip before a QuantizeLinear is removed where the quantized range seems to imply it, although "
+        "a negative scale turns the range around",
+        kinds=("Miscompile",),
+        matches=_compares_before_negative_scale,
+        case=OnnxCase(
+            case=Case(
+                op="max_pool1d",
+                axes=(Axis(size=4),),
+                producers=(Step(kind="relu"), Step(kind="quantize", scale=(-0.5,), out_dtype="uint8")),
+                fills=("negative", "reals"),
+                seed=74,
+            ),
+            form=Form(opset=13),
+        ),
+        version="1.32.0",
+    ),
+    KnownDefect(
+        name="ort-transposed-pad-indices",
+        text="a Pad with the input axes is moved across a Transpose as if it had widths of all axes: running it raises",
+        kinds=("CompileError",),
+        matches=_has_transposes,
+        message="running Gather node",
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(size=2),),
+                steps=(Step(kind="permute_dims", source="WCN"), Step(kind="pad")),
+                data_layout="NWC",
+            ),
+            form=Form(axes="some"),
+        ),
+        version="1.32.0",
+        silent=False,
+    ),
+)
+
+
+# --- onnxoptimizer, and onnxsim, which has its passes ---------------------------------------------------
+
+
+def _pads_max_pool_with_zero(case: Any) -> bool:
+    values = [case.pad.value, *(step.value for step in case.steps if step.kind == "pad")]
+    return bool(case.spec.family == "max_pool") and 0.0 in values
+
+
+def _averages_without_padding(case: Any) -> bool:
+    own = any(any(axis.padding) for axis in case.axes)
+    return bool(case.spec.family == "avg_pool" and own and not case.count_include_pad)
+
+
+def _has_auto_pad(case: Any) -> bool:
+    attributes = (each for node in build(case).graph.node for each in node.attribute)
+    return any(each.name == "auto_pad" and each.s != b"NOTSET" for each in attributes)
+
+
+def _has_value_in_opset_10(case: Any) -> bool:
+    return bool(spelled(case).form.opset == 10 and case.pad.value != 0)
+
+
+def _orders_axes(case: Any) -> bool:
+    return spelled(case).form.axes in ("reversed", "shuffled", "negative")
+
+
+def _rounds_up(case: Any) -> bool:
+    return bool(case.ceil_mode)
+
+
+ONNXOPTIMIZER = (
+    KnownDefect(
+        name="onnxoptimizer-zero-into-max_pool",
+        text="fuse_pad_into_pool folds a pad of 0 into a MaxPool, whose border is below every number",
+        kinds=("Miscompile",),
+        matches=_pads_max_pool_with_zero,
+        case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(size=2, pad=(1, 0), kernel=2),), fills=("negative",))),
+        upstream="onnx/optimizer#318, onnxsim/onnxsim#290",
+        version="0.4.2",
+    ),
+    KnownDefect(
+        name="onnxoptimizer-average-counts-own-padding",
+        text="fuse_pad_into_pool sets count_include_pad of an AveragePool that has padding of its own, which was not "
+        "counted before",
+        kinds=("Miscompile",),
+        matches=_averages_without_padding,
+        case=OnnxCase(case=Case(op="avg_pool1d", axes=(Axis(size=2, pad=(1, 0), kernel=2, padding=(0, 1)),))),
+        version="0.4.2",
+    ),
+    KnownDefect(
+        name="onnxoptimizer-auto_pad-of-pool",
+        text="fuse_pad_into_pool writes pads beside auto_pad VALID or SAME, which are ignored or rejected",
+        kinds=_WRONG,
+        matches=_has_auto_pad,
+        case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(pad=(0, 1)),)), form=Form(auto_pad="VALID")),
+        upstream="onnx/optimizer#33 is of Conv, for which #251 repaired it",
+        version="0.4.2",
+    ),
+    KnownDefect(
+        name="onnxoptimizer-value-of-opset-10",
+        text="the pad passes do not read the attribute value of a Pad of opset 10, and fold as if it were 0",
+        kinds=("Miscompile",),
+        matches=_has_value_in_opset_10,
+        case=OnnxCase(
+            case=Case(op="conv1d", axes=(Axis(pad=(1, 0)),), pad=Pad(value=1.0), constant_weight=True),
+            form=Form(opset=10),
+        ),
+        version="0.4.2",
+    ),
+    KnownDefect(
+        name="onnxoptimizer-order-of-axes",
+        text="the pad passes read the widths of a Pad with axes in the order of the tensor, so that batch and channel "
+        "widths become spatial ones",
+        kinds=_WRONG,
+        matches=_orders_axes,
+        case=OnnxCase(case=Case(op="conv1d", axes=_POINT, pad=Pad(batch=(0, 1))), form=Form(axes="reversed")),
+        version="0.4.2",
+    ),
+    KnownDefect(
+        name="onnxoptimizer-ceil_mode",
+        text="fuse_pad_into_pool folds although ceil_mode then makes another number of windows",
+        kinds=_WRONG,
+        matches=_rounds_up,
+        case=OnnxCase(case=Case(op="avg_pool1d", axes=(Axis(pad=(1, 1), kernel=2, stride=2),), ceil_mode=True)),
+        version="0.4.2",
+    ),
+)
+
+ONNXSCRIPT = (
+    KnownDefect(
+        name="onnxscript-zero-point-of-ConvInteger",
+        text="fuse_pad_into_conv folds a pad of 0 into a ConvInteger with a zero point, which is what it pads with",
+        kinds=("Miscompile",),
+        matches=lambda case: lowering_of(spelled(case).case, spelled(case).form) == "conv_integer",
+        case=OnnxCase(
+            case=Case(
+                op="conv1d",
+                axes=(Axis(pad=(0, 1)),),
+                dtype="int8",
+                steps=(Step(zero_point=(1,)),),
+                constant_weight=True,
+            ),
+            form=Form(lowering="conv_integer"),
+        ),
+        upstream="microsoft/onnxscript#2363 added the rule",
+        version="0.7.2",
+    ),
+    KnownDefect(
+        name="onnxscript-pad-of-opset-10",
+        text="fuse_pad_into_conv raises on a Pad of opset 10, whose widths are an attribute",
+        kinds=("CompileError",),
+        matches=lambda case: spelled(case).form.opset == 10,
+        message="PassError",
+        case=OnnxCase(case=Case(op="conv1d", axes=_POINT), form=Form(opset=10)),
+        version="0.7.2",
+        silent=False,
+    ),
+    KnownDefect(
+        name="onnxscript-clip-of-opset-10",
+        text="Max and Min become a Clip with inputs, also in opset 10, whose Clip has attributes",
+        kinds=("IllFormed",),
+        matches=lambda case: spelled(case).form.opset == 10,
+        message="(::Clip:6)",
+        case=OnnxCase(
+            case=Case(
+                op="max_pool1d",
+                axes=_POINT,
+                producers=(Step(kind="maximum"), Step(kind="minimum", operand=(5.0,))),
+            ),
+            form=Form(opset=10),
+        ),
+        version="0.7.2",
+        silent=False,
+    ),
+)
+
+ONNXSLIM = (
+    KnownDefect(
+        name="onnxslim-order-of-axes",
+        text="the widths of a Pad with the input axes are applied to the axes in the order of the tensor",
+        kinds=_WRONG,
+        matches=_orders_axes,
+        case=OnnxCase(case=Case(op="conv1d", axes=(Axis(pad=(0, 1)),)), form=Form(axes="reversed")),
+        version="0.1.98",
+    ),
+)
+
+OPENVINO = (
+    KnownDefect(
+        name="openvino-wrap",
+        text="the importer does not know the mode wrap of Pad",
+        kinds=("CompileError",),
+        matches=lambda case: case.pad.mode == "circular",
+        message="FrontEnd API failed",
+        case=OnnxCase(case=Case(op="conv1d", axes=_POINT, pad=Pad(mode="circular"))),
+        version="2026.4.1",
+        silent=False,
+    ),
+)
+
+_OF_ONNXSIM = ("onnxoptimizer-order-of-axes", "onnxoptimizer-ceil_mode")
+"""What onnxsim 0.8.1 has of the defects of onnxoptimizer 0.4.2: it brings newer passes of its own."""
+
+KNOWN_DEFECTS: dict[str, tuple[KnownDefect, ...]] = {
+    "onnxruntime": ONNXRUNTIME,
+    "onnxoptimizer": ONNXOPTIMIZER,
+    "onnxscript": ONNXSCRIPT,
+    "onnxslim": ONNXSLIM,
+    "onnxsim": tuple(each for each in ONNXOPTIMIZER if each.name in _OF_ONNXSIM),
+    "openvino": OPENVINO,
+}
+"""Name of a subject, without its variant -> its known defects."""
