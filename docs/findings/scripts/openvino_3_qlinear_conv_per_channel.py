@@ -1,9 +1,11 @@
-"""OV-3: OpenVINO does not load a QLinearConv whose weight has a scale for each channel.
+"""OV-3: OpenVINO applies the scales of the weight of a QLinearConv to the wrong axis.
 
-It expects as many scales as the second axis of the weight has elements. They belong to the first axis.
+It scales the input channels (the second axis of the weight) instead of the output channels (the first). If their
+numbers differ, the model does not load: "The number of dequantization scale elements must match the input shape
+dimension".
 
-QLinearConv-10, w_scale: "It could be a scalar or a 1-D tensor, which means a per-tensor/layer or per output channel
-quantization." ONNX Runtime computes what is expected; onnx.reference has a defect of its own here (REF-2).
+QLinearConv-10, w_scale: "If it's a 1-D tensor, its number of elements should be equal to the number of output channels
+(M)." ONNX Runtime computes what is expected; onnx.reference has a defect of its own here (REF-2).
 
 Needs only onnx, numpy and openvino. Exits with 1 as long as the defect is there.
 """
@@ -17,8 +19,8 @@ import openvino
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-INPUTS = {"x": np.array([[[1, 2, 3]]], np.uint8)}
-EXPECTED = [np.array([[[3, 5], [6, 10]]], np.uint8)]
+INPUTS = {"x": np.array([[[1], [2]]], np.uint8)}
+EXPECTED = [np.array([[[3], [12]]], np.uint8)]
 
 
 def build_model() -> onnx.ModelProto:
@@ -26,13 +28,13 @@ def build_model() -> onnx.ModelProto:
     nodes = [
         helper.make_node("QLinearConv", ["x", "one", "zero", "w", "scales", "zeros", "one", "zero"], ["y"]),
     ]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 1, 3])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.UINT8, [1, 2, 2])]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 2, 1])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.UINT8, [1, 2, 1])]
     constants = [
         helper.make_tensor("one", TensorProto.FLOAT, [], [1]),
         helper.make_tensor("zero", TensorProto.UINT8, [], [0]),
-        helper.make_tensor("w", TensorProto.INT8, [2, 1, 2], [1, 1, 1, 1]),
-        helper.make_tensor("scales", TensorProto.FLOAT, [2], [1, 2]),
+        helper.make_tensor("w", TensorProto.INT8, [2, 2, 1], [1, 1, 1, 1]),
+        helper.make_tensor("scales", TensorProto.FLOAT, [2], [1, 4]),
         helper.make_tensor("zeros", TensorProto.INT8, [2], [0, 0]),
     ]
     graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
