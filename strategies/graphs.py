@@ -144,14 +144,6 @@ def _changed(case: Case, **change: Any) -> Case:
 _HARMLESS = ("equal_names", "nested_outputs", "bound_constants")
 
 
-def _changed(case: Case, **fields: Any) -> Case:
-    """Return a changed case, or the case where that is not valid."""
-    try:
-        return replace(case, **fields)
-    except ValueError:
-        return case
-
-
 def _is_large(case: Case) -> bool:
     return case.macs > 4000
 
