@@ -93,7 +93,7 @@ def test_every_kind_of_failure_is_explained():
 
 
 def test_every_answer_of_the_legality_check_is_explained():
-    rows = re.findall(r"^\| `([\w\s-]+)` \|", text_of("explanation/legality.md"), flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([\w\s,-]+)` \|", text_of("explanation/legality.md"), flags=re.MULTILINE)
     assert rows == list(Legality)
 
 
