@@ -11,17 +11,19 @@ from foldproof.ir.relax.module import bindings, same
 from foldproof.ir.relax.residual_pads import ELEMENTWISE, PADS, is_pad_kernel
 
 
-def find_structure_change(before: tvm.IRModule, after: tvm.IRModule, *, copies: int) -> StructureChange | None:
+def find_structure_change(before: tvm.IRModule, after: tvm.IRModule, *, copies: int | None) -> StructureChange | None:
     """Return what changed beside the folds; None if nothing did.
 
     Args:
         before: the unfolded module.
         after: the folded module.
-        copies: how many elementwise calls the pass may add.
+        copies: how many elementwise calls the pass may add; None if what it wastes does not matter.
     """
-    checks = (_find_lost, _find_dangling, _find_changed_signature, _find_changed_effects, _find_rebuilt)
+    checks = (_find_lost, _find_dangling, _find_changed_signature, _find_changed_effects)
     change = next((change for check in checks if (change := check(before, after))), None)
-    return change or _find_added(before, after, copies)
+    if change is not None or copies is None:
+        return change
+    return _find_rebuilt(before, after) or _find_added(before, after, copies)
 
 
 def _names(module: tvm.IRModule) -> dict[str, Any]:
