@@ -54,7 +54,7 @@ def main(rounds: int, examples: int, seed: int) -> None:
     """Print a line per round, and the median of the ratios."""
     config = CheckConfig()
     fold, target = load_pass(config.fold), parse_target(config.target, config.pipeline)
-    strategy = strategy_of((), None)
+    strategy = strategy_of((), "cases")
     ratios = []
     with WorkerPool(config, workers=1) as pool:
         pool.start()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
 from foldproof.case.adoption import OWN, PADDED, RESULT, SAME, adopt
-from foldproof.case.graph import CARRIERS, ENCLOSED, JOINS, MOST_SITES, Function, Graph, Join, Site
+from foldproof.case.graph import APART, CARRIERS, ENCLOSED, JOINS, MOST_SITES, Function, Graph, Join, Site
 from foldproof.strategies.cases import cases, check_names, foldable_cases
 
 
@@ -301,11 +301,28 @@ def _joined(builder: _GraphBuilder) -> None:
 def _placed(*places: str) -> AddStructure:
     def structure(builder: _GraphBuilder) -> None:
         place = builder.draw(st.sampled_from(places))
-        first = builder.add(_without_outputs(builder.case(), place), place=place)
+        case = _without_outputs(builder.case(), place)
+        local = place in APART and builder.draw(st.sampled_from((True, True, False)))
+        if local:
+            small = builder.draw(st.sampled_from((True, True, False)))
+            case = _with_producer(builder.draw, _small_case(builder.draw, case.op) if small else case)
+        first = builder.add(case, place=place)
+        if local:
+            builder.change(first, local_data=True)
         _accompany(builder, first)
 
     structure.__doc__ = f"A consumer that stands apart from its pad: {', '.join(places)}."
     return structure
+
+
+def _with_producer(draw: st.DrawFn, case: Case) -> Case:
+    """Return a case whose data before the pad is a binding of its block, which nothing outside can read."""
+    if case.producers:
+        return case
+    try:
+        return replace(case, producers=(Step(kind=draw(st.sampled_from(("relu", "abs", "negative")))),))
+    except ValueError:
+        return case
 
 
 def _without_outputs(case: Case, place: str) -> Case:
@@ -392,6 +409,8 @@ def _kernels(builder: _GraphBuilder) -> None:
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
         builder.add(case, function=1)
+    elif builder.draw(st.booleans()):
+        builder.near_copy(0, SAME)  # two kernels that differ in one thing
     else:
         builder.follow(0, builder.draw(st.sampled_from((SAME, PADDED))))
 
@@ -445,13 +464,13 @@ STRUCTURES: tuple[tuple[str, AddStructure, int], ...] = (
     ("same data", _same_data, 1),
     ("shared weight", _shared_weight, 2),
     ("joined", _joined, 1),
-    ("blocks", BLOCKS, 2),
-    ("branches", BRANCHES, 2),
+    ("blocks", BLOCKS, 3),
+    ("branches", BRANCHES, 3),
     ("local", LOCAL, 1),
     ("carried", _carried, 2),
     ("overwritten", _overwritten, 1),
     ("functions", _functions, 3),
-    ("kernels", _kernels, 1),
+    ("kernels", _kernels, 2),
     ("constants", _constants, 1),
     ("mixed", _mixed, 2),
 )

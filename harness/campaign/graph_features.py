@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from foldproof.case import Case
 from foldproof.case.adoption import LINKS, OWN
-from foldproof.case.case import Case
-from foldproof.case.graph import CARRIERS, MAIN, PLACES, WRITES, Graph
+from foldproof.case.graph import APART, CARRIERS, MAIN, PLACES, WRITES, Graph
 from foldproof.case.shrinking.graphs import keep, with_cases
 
 
@@ -56,8 +56,10 @@ def _named(graph: Graph) -> dict[str, list[Graph]]:
             others = (other for other in choices if other != value)
             variants = (each for other in others for each in _replaced(graph, name, {value: other}))
             found[f"{value} among the {group}"] = list(variants)
-    if any(site.unread for site in graph.sites):
-        found["unread pads"] = list(_changed(graph, sites=tuple(replace(site, unread=False) for site in graph.sites)))
+    for name, text in (("unread", "unread pads"), ("local_data", "local data")):
+        if any(getattr(site, name) for site in graph.sites):
+            change: dict[str, Any] = {name: False}
+            found[text] = list(_changed(graph, sites=tuple(replace(site, **change) for site in graph.sites)))
     if any(site.weight_of >= 0 for site in graph.sites):
         found["shared weight"] = list(_changed(graph, sites=tuple(replace(s, weight_of=-1) for s in graph.sites)))
     return found
@@ -79,6 +81,8 @@ def _replaced(graph: Graph, name: str, values: Mapping[str, str]) -> Iterator[Gr
         for site in graph.sites:
             value = values.get(getattr(site, name), getattr(site, name))
             change: dict[str, Any] = {name: value} | ({"of": 0} if name == "data" and value == OWN else {})
+            if name == "place" and value not in APART:
+                change["local_data"] = False
             sites.append(replace(site, **change))
         yield replace(graph, sites=tuple(sites))
     except ValueError:

@@ -13,7 +13,7 @@ from foldproof.campaign.failing import FailingCase, FailingCases
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import DistinctFailure, Summary
 from foldproof.campaign.triage import save_failure
-from foldproof.case.case import Case
+from foldproof.case import Case
 from foldproof.case.graph import Graph
 from foldproof.checking.failures import Failure
 from foldproof.workers.pool import WorkerPool

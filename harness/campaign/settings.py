@@ -52,7 +52,7 @@ class Settings:
             metavar="NAME|MODULE:ATTR",
             help="What is drawn: cases, graphs or both; or a Hypothesis strategy of either, or a function of op names "
             "that returns one.",
-            no_default="cases",
+            no_default="both",
         ),
     )
     only_cases: str = setting(

@@ -10,13 +10,13 @@ from foldproof.case.graph import MAIN, Graph, Site
 
 _PLACES = {
     "block": "",
-    "behind": "behind the dataflow block",
+    "behind": "after the dataflow block",
     "next block": "in the next dataflow block",
     "past call": "in another dataflow block, past a call that is not pure",
     "branch": "in the true branch of an If, whose false branch is zeros",
     "branches": "in both branches of an If",
     "inside": "with its pad in the true branch of an If, whose false branch is zeros",
-    "padded branch": "behind an If, whose false branch pads with 1",
+    "padded branch": "after an If, whose false branch pads with 1",
     "local": "with its pad in a local function",
 }
 
@@ -50,7 +50,7 @@ def _way(graph: Graph, index: int) -> str:
     start = {SAME: f"data{site.of}", PADDED: f"pad{site.of}", RESULT: f"result{site.of}"}.get(site.data, f"x{index}")
     parts = [start]
     if case.producers:
-        parts.append(f"data{index}")
+        parts.append(f"data{index}" + (" (local to its block)" if site.local_data else ""))
     if site.data != PADDED:
         parts.append(f"pad{index}" + (" (and again, unread)" if site.unread else ""))
     parts += [step.kind for step in case.steps]

@@ -51,6 +51,9 @@ PLACES = (
 CONDITIONAL = ("branch", "branches", "inside", "padded branch")
 """Places that need a condition."""
 
+APART = ("behind", "next block", "past call", "branch", "branches")
+"""Places in which the consumer, but not its pad, is outside of the dataflow block of the pad."""
+
 ENCLOSED = ("inside", "local", "padded branch")
 """Places whose padded tensor nothing outside can read."""
 
@@ -92,6 +95,8 @@ class Site(Record):
         place: where its consumer stands, one of ``PLACES``.
         carrier: what carries the padded tensor to the consumer, one of ``CARRIERS``.
         written: what overwrites the data between pad and consumer, one of ``WRITES``.
+        local_data: whether the data of the pad is a variable that ends with its dataflow block, so that the consumer,
+            which stands apart, cannot read it.
         unread: whether the function computes the pad a second time, and nothing reads it.
     """
 
@@ -106,6 +111,7 @@ class Site(Record):
     carrier: str = ""
     written: str = ""
     unread: bool = False
+    local_data: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.case, Case):  # its repr, which require would need, takes longer than all checks
@@ -118,6 +124,7 @@ class Site(Record):
         require_int("weight_of", self.weight_of, least=-1)
         require_int("function", self.function, least=0)
         require_bool("unread", self.unread)
+        require_bool("local_data", self.local_data)
         case, enclosed = self.case, self.place in ENCLOSED
         require(self.of == 0 or self.data != OWN, f"of must be 0 if the data is a parameter of its own, not {self.of}")
         require(not enclosed or not case.extra_outputs, f"extra_outputs must be empty in the place {self.place!r}")
@@ -129,6 +136,10 @@ class Site(Record):
         if self.place == "padded branch":
             form = case.pad.mode == "constant" and case.pad.form == "op"
             require(form, "the pad of a padded branch must be an op of mode 'constant'")
+        if self.local_data:
+            require(self.place in APART, f"local_data needs a place apart from the pad, not {self.place!r}")
+            bound = bool(case.producers) or case.input_stride > 1
+            require(bound and self.data != PADDED, "local_data needs producers: a parameter ends with its function")
         if self.carrier:
             require(not case.pads_weight, f"carrier {self.carrier!r} needs a pad of the data")
         if self.carrier == "symbolic clip":

@@ -14,11 +14,14 @@ from foldproof.checking.onnx_evidence import OnnxEvidence
 from foldproof.ir.base import IR, KnownIssue, ResidualPads
 from foldproof.oracle import graphs
 from foldproof.oracle.error_bounds import Reference
-from foldproof.oracle.legality import Legality
+from foldproof.oracle.legality import Legality, crops_border
 from foldproof.oracle.option_legality import PassOptions
 
 FOLDED_PLACES = ("block", "behind", "next block", "branch", "branches", "inside", "local")
 """Places in which a complete pass makes every legal fold. A pad in both branches before one consumer may stay."""
+
+CROSSING = ("behind", "next block", "branch", "branches")
+"""Places behind the dataflow block of the pad."""
 
 FOLDED_CARRIERS = ("", "alias", "match_cast")
 """Carriers through which a complete pass makes every legal fold."""
@@ -93,12 +96,13 @@ class GraphEvidence(Evidence):
         pass may be cautious everywhere.
         """
         alone = self._stays_alone(index)
-        if alone is not None or not any(map(any, self._outer_widths(index))):
+        outer, crops = any(map(any, self._outer_widths(index))), crops_border(self.case.sites[index].case)
+        if alone is not None or not (outer or crops):
             return alone
         owner = self._owner(index)
         readers = [i for i in range(len(self.case.sites)) if i != index and self._owner(i) == owner]
         extra = set(self.case.sites[owner].case.extra_outputs)
-        if extra or any(self._stays_alone(i) is not None for i in readers):
+        if extra or (crops and readers) or any(self._stays_alone(i) is not None for i in readers):
             return Legality.SHARED
         return None
 
@@ -118,9 +122,12 @@ class GraphEvidence(Evidence):
         if (answer := self.sites[index].legality) is not Legality.LEGAL:
             return answer
         owner = self._owner(index)
-        visible = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        known = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
+        visible = known and not graph.sites[owner].local_data
         if owner != index and self._is_local(owner, index):
             return Legality.STRUCTURE
+        if site.place in CROSSING and any(step.kind == "pad" for step in site.case.steps):
+            return Legality.STRUCTURE  # what a pad between pads is local to its block
         near = graph.sites[owner].function == site.function
         return None if visible and near and self.is_quiet else Legality.STRUCTURE
 

@@ -67,7 +67,7 @@ def prepare(case: AnyCase, pass_: Pass, *, complete: bool) -> Prepared:
         if not ir.identical(folded, unfolded):
             check_form(case, unfolded, folded, ir)
             if isinstance(case, Graph):
-                check_structure(case, unfolded, folded, ir, options)
+                check_structure(case, unfolded, folded, ir, options, complete=complete)
             if getattr(pass_, "idempotent", True):
                 check_again(case, pass_, folded, ir)
     return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options, scope=scope)

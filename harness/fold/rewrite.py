@@ -31,7 +31,7 @@ from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, name_place, report_site
 from foldproof.fold.rules import decide, list_outcomes
 from foldproof.fold.shared_pads import refuse_sharing, was_refused
-from foldproof.fold.simplification import find_merge, merge_all, simplify_pads
+from foldproof.fold.simplification import find_cancellation, find_merge, merge_all, simplify_pads
 
 Accepts = Callable[[Consumer], bool]
 """Return whether a backend takes a consumer as it would be after the fold."""
@@ -80,7 +80,8 @@ def _goes_on(bindings: Bindings) -> bool:
     """Return whether pads that have lost a reader can become one now, or fold without leaving another pad."""
     if was_refused(bindings):
         return True
-    merges = any(find_merge(bindings, pad) for pad in bindings.pads if pad not in bindings.dead)
+    alive = [pad for pad in bindings.pads if pad not in bindings.dead]
+    merges = any(find_merge(bindings, pad) or find_cancellation(bindings, pad) for pad in alive)
     return merges or any(find_joined(bindings, var) for var in bindings.joining)
 
 

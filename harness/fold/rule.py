@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from foldproof.fold.facts import Folded, Options, Refused, Site
 from foldproof.fold.propagated import Propagated, choose_value_kind, describe_value
-from foldproof.fold.values import cast
+from foldproof.fold.values import INTEGER_BITS, cast
 
 
 class Rule:
@@ -48,8 +48,9 @@ def refuse_nonzero(propagated: Propagated) -> Iterator[Refused]:
 def _cast_as_summed(value: float, site: Site) -> float | None:
     """Return the value as a convolution multiplies it: cast to its out_dtype first (topi/nn/conv2d.py, conv).
 
-    TVM computes bfloat16 in float32 and omits the rounding of such a cast, so that float32 counts there.
+    A fraction becomes 0 as an integer, too. TVM computes bfloat16 in float32 and omits the
+    rounding of such a cast, so that float32 counts there.
     """
     out_dtype = "float32" if site.consumer.out_dtype == "bfloat16" else site.consumer.out_dtype
     floats = ("float16", "float32", "float64")
-    return cast(value, out_dtype) if site.operand_dtype in floats and out_dtype in floats else value
+    return cast(value, out_dtype) if site.operand_dtype in floats and out_dtype in (*floats, *INTEGER_BITS) else value

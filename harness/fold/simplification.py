@@ -11,7 +11,7 @@ from foldproof.fold.effects import Effects
 from foldproof.fold.facts import Folded, Padded, PadFacts, Refused
 from foldproof.fold.joined_pads import find_joined, join_pads
 from foldproof.fold.pad_pairs import Cancelled
-from foldproof.fold.paths import Path, find_users
+from foldproof.fold.paths import Path, find_users, find_uses
 from foldproof.fold.rebuild import rebuild
 from foldproof.fold.report import Report, report_site
 from foldproof.fold.rules import Identity, merge
@@ -87,14 +87,14 @@ def _join_alike(name: str, bindings: Bindings) -> Iterator[Report]:
 def _cancel_crops(name: str, bindings: Bindings) -> Iterator[Report]:
     """Remove from a pad and a later crop, with steps between, the elements that one adds and the other crops."""
     for var in bindings.pads:
-        while (found := _find_cancellation(bindings, var)) is not None:
+        while (found := find_cancellation(bindings, var)) is not None:
             path, outcome, outer = found
             operand = moves.move_operand(bindings, path, outcome, var, {})
             bindings.replace(var, moves.build_pad(operand, outer, bindings.values[var], bindings.values[var].ty))
             yield report_site(bindings, name, path.pad, var, outcome)
 
 
-def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
+def find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded, PadFacts] | None:
     """Return the path from a pad to a crop of what it adds, the outcome, and the rest of the crop."""
     outer = bindings.pad(var)
     assert outer is not None
@@ -105,17 +105,34 @@ def _find_cancellation(bindings: Bindings, var: relax.Var) -> tuple[Path, Folded
         found = Cancelled.cancel(inner[0], path.facts, outer) if inner and isinstance(inner[0], Padded) else None
         if found is not None and bindings.visible(bindings.source(path.pad), path.steps[0][0] if path.steps else var):
             smaller, outer = found
+            if _leaves_more(bindings, path.pad, var, smaller, outer):
+                return None
             if find_writer(bindings, path, var) or (outer.is_identity and find_copy_writer(bindings, var)):
                 return None
             return path, Folded("cancelled", kept=None if smaller.is_identity else smaller.widths), outer
     return None
 
 
+def _leaves_more(bindings: Bindings, pad: relax.Var, crop: relax.Var, smaller: PadFacts, rest: PadFacts) -> bool:
+    """Return whether there would be more pads than before: the pad for its other readers, ``smaller`` and ``rest``.
+
+    A slice is not a pad, but what is left of it becomes one.
+    """
+    staying = (not smaller.is_identity) + (not rest.is_identity)
+    if staying <= (crop not in bindings.crops):
+        return False
+    for path, (user, _) in find_uses(bindings, Path(pad=pad, steps=())):
+        met = [user, *(var for var, _, _ in path.steps)]
+        if not any(var is not None and var.same_as(crop) for var in met):
+            return True
+    return False
+
+
 def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:
     """Return the pad that ``var`` pads again, and the one pad that does both.
 
-    A pad that others read stays for them, so that one pad for both saves nothing. Except if ``var`` crops,
-    which does not fold into a transposed convolution.
+    A pad that others read stays for them, so that one pad for both saves nothing. Except if ``var`` crops, which does
+    not fold into a transposed convolution. A slice of such a pad would become one more pad.
     """
     outer = bindings.pad(var)
     assert outer is not None
@@ -139,14 +156,17 @@ def _merge_inner(
     inner = bindings.pad(inner_var)
     if inner is None:
         return None
-    if len(list(find_users(bindings, inner_var))) != 1 and not _crops(outer):
+    shared = len(list(find_users(bindings, inner_var))) != 1
+    if shared and not _crops(outer):
         return None
     if not bindings.visible(bindings.source(inner_var), user):
         return None
     if var in bindings.crops and not _share_an_axis(inner, outer):
         return None  # a slice stays a slice, which the pad passes
     merged = merge(inner, outer)
-    if isinstance(merged, Refused) or find_writer(bindings, Path(pad=inner_var, steps=()), var):
+    if isinstance(merged, Refused) or (shared and var in bindings.crops and not merged.is_identity):
+        return None
+    if find_writer(bindings, Path(pad=inner_var, steps=()), var):
         return None
     if merged.is_identity and find_copy_writer(bindings, user):
         return None  # TVM may make a view of a pad of no width, but not of the two

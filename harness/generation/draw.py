@@ -27,7 +27,7 @@ from foldproof.generation.shards import Plan, shard_seed
 STRATEGIES = {"cases": strategies.cases, "graphs": strategies.graphs, "both": strategies.cases_and_graphs}
 """The bundled strategies, by the name that ``--strategy`` takes."""
 
-DEFAULT = "cases"
+DEFAULT = "both"
 """The strategy that is drawn from where none is named."""
 
 _NOWHERE = "/dev/null/hypothesis"

@@ -239,7 +239,7 @@ class IR(Protocol):
     def return_type(self, module: Module) -> Any:
         """Return the declared type of what the entry function returns; comparable by ``same``, readable by ``str``."""
 
-    def find_structure_change(self, before: Module, after: Module, *, copies: int) -> StructureChange | None:
+    def find_structure_change(self, before: Module, after: Module, *, copies: int | None) -> StructureChange | None:
         """Return what changed beside the folds; None if nothing did.
 
         The public functions stay, with their parameters, types, names and attributes. Every function that is called is
@@ -250,7 +250,7 @@ class IR(Protocol):
             before: the unfolded module.
             after: the folded module.
             copies: how many elementwise calls the pass may add: a fold past a step that something else reads needs a
-                copy of it.
+                copy of it. None accepts any number of calls and pads, and equal functions that are other objects.
         """
 
     def residual_pads(self, module: Module) -> ResidualPads:

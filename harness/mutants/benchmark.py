@@ -34,7 +34,8 @@ BATCH_CASES = 8
 HARNESS = "foldproof"
 """The name of the method that is measured, beside those of the baselines."""
 
-GRAPHS = CaseSource(strategy="foldproof.strategies:graphs")
+CASES = CaseSource(strategy="cases")
+GRAPHS = CaseSource(strategy="graphs")
 """What mutants of structure are tried on."""
 
 BATCH_SECONDS = 120.0
@@ -114,7 +115,7 @@ def run(plan: Plan, pool: WorkerPool, listener: Listener) -> Result:
             result.baselines[baseline.name] = {name: Tally(name=name) for name in plan.of_cases}
     started = time.monotonic()
     try:
-        for names, source in ((plan.of_cases, CaseSource()), (plan.of_graphs, GRAPHS)):
+        for names, source in ((plan.of_cases, CASES), (plan.of_graphs, GRAPHS)):
             for seed in range(plan.seed, plan.seed + plan.seeds) if names else ():
                 drawn = (case for _, shard in prefetch_shards(pool, source, plan.budget, seed) for case in shard)
                 tallies = {name: result.tallies[name] for name in names}

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foldproof.case import Case, Pad
+from foldproof.case import Case
 from foldproof.case.adoption import OWN, PADDED, RESULT
 from foldproof.case.graph import Graph, Join, Site
 from foldproof.oracle.error_bounds import Reference, exact_reference, from_tensor
 from foldproof.oracle.fills import inputs as case_inputs
-from foldproof.oracle.reference import evaluate_steps, result_of
+from foldproof.oracle.reference import evaluate_producers, evaluate_steps, result_of
 from foldproof.oracle.reference import outputs as case_outputs
 from foldproof.oracle.semantics import Semantics
 
@@ -160,9 +160,8 @@ def _outputs_of(site: Site, own: Arrays, semantics: Semantics, *, condition: boo
 
 def _overwritten(case: Case, own: Arrays, semantics: Semantics) -> Reference:
     """Return what the in-place call leaves of the data before the pad: twice its value."""
-    unpadded = replace(case, pad=Pad(), axes=tuple(replace(axis, pad=(0, 0)) for axis in case.axes), steps=())
-    data = evaluate_steps(unpadded, own, semantics)[0]
-    return _combine("add", from_tensor(data), from_tensor(data))
+    data = from_tensor(evaluate_producers(case, own, semantics))
+    return _combine("add", data, data)
 
 
 def _combine(kind: str, left: Reference, right: Reference) -> Reference:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from foldproof.case import MIRRORED_MODES, MODES, Case, dtypes
+from foldproof.case.step import CROPS
 from foldproof.oracle.adversarial import MORE_SEEDS, SEEDS, adversarial_inputs
 from foldproof.oracle.compare import bitwise
 from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, other_lengths, spatial_widths
@@ -197,8 +198,30 @@ def leaves_another_pad(case: Case, *, kept: str = "NC") -> bool:
         return False
     if any(any(width) for letter, width in (("N", case.pad.batch), ("C", case.pad.channel)) if letter in kept):
         return True
+    if crops_border(case):
+        return True
     shown = case.steps[0] if "step" in case.extra_outputs and case.steps else None
     return shown is not None and any(letter in kept and any(sides) for letter, *sides in shown.widths)
+
+
+def crops_border(case: Case) -> bool:
+    """Whether a step crops a part of what the pad adds, so that a pad or a crop is left of both.
+
+    Where others read the pad, one of both may be one more pad than before: always if the step is a slice, and else if
+    something is left of the pad and of the step.
+    """
+    for step in case.steps:
+        if step.kind != "pad" or not any(min(sides) < 0 for _, *sides in step.widths):
+            continue
+        cropped = {letter: sides for letter, *sides in step.widths}
+        pads, crops = False, False
+        for letter, added in case.pad_widths.items():
+            for more, less in zip(added, cropped.get(letter, (0, 0)), strict=True):
+                both = max(0, min(more, -less))
+                pads, crops = pads or more != both, crops or less != -both
+        if (pads and crops) or (step.form in CROPS and (pads or crops)):
+            return True
+    return False
 
 
 def is_unproved_copy(case: Case, semantics: Semantics) -> bool:

@@ -114,6 +114,14 @@ def _relayout(array: Array, layout: str, wanted: str) -> Array:
 # --- pads and steps -----------------------------------------------------------------------------------
 
 
+def evaluate_producers(case: Case, arrays: Arrays, semantics: Semantics) -> Tensor:
+    """Return the data before the pad. The arguments are those of ``evaluate_steps``."""
+    tensor = exact_tensor(_read_strided(case, arrays["x"]))
+    for place in case.producer_places:
+        tensor = _apply_at(place, tensor, arrays, semantics)
+    return tensor
+
+
 def evaluate_steps(case: Case, arrays: Arrays, semantics: Semantics) -> list[Tensor]:
     """Return the padded data (the data, if the weight is padded), and the result of each step after the pad.
 
@@ -125,9 +133,7 @@ def evaluate_steps(case: Case, arrays: Arrays, semantics: Semantics) -> list[Ten
     Returns:
         ``len(case.steps) + 1`` tensors. The last one is the data operand of the consumer, in its layout.
     """
-    tensor = exact_tensor(_read_strided(case, arrays["x"]))
-    for place in case.producer_places:
-        tensor = _apply_at(place, tensor, arrays, semantics)
+    tensor = evaluate_producers(case, arrays, semantics)
     if not case.pads_weight:
         widths = [case.pad_widths.get(letter, (0, 0)) for letter in case.input_layout]
         tensor = apply_pad(tensor, widths, pad_scalar(case.pad.value, case.pad_dtype), case.pad.mode)

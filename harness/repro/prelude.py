@@ -41,12 +41,13 @@ def report_errors(stage: str) -> Iterator[None]:
 
 
 def compile_main(name: str, module: Any) -> Any:
-    """Return the function ``main`` of a module, compiled by TVM's default pipeline."""
+    """Return the function ``main`` of a module, compiled by TVM's default pipeline, which takes no local functions."""
     config = {"tirx.disable_assert": True}
     with (
         report_errors(f"compiling {name}"),
         tvm.transform.PassContext(opt_level=3, disabled_pass=LEFT_OUT, config=config),
     ):
+        module = relax.transform.LambdaLift()(module)
         executable = tvm.compile(module, target=tvm.target.Target(TARGET))
         return relax.VirtualMachine(executable, tvm.device(DEVICE))["main"]
 

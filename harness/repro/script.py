@@ -63,11 +63,11 @@ def write_script(case: AnyCase, fold: Pass, target: Target, result: Failure | Ve
     Raises:
         CannotReproduce: If no script can show it.
     """
-    if isinstance(result, Failure):
-        scene = _SCENES.get(result.kind, _refuse)(case, fold, result)
-    else:
-        scene = _show_passed(case, fold)
     try:
+        if isinstance(result, Failure):
+            scene = _SCENES.get(result.kind, _refuse)(case, fold, result)
+        else:
+            scene = _show_passed(case, fold)
         sources = [exact_source(module, name) for name, module in scene.modules.items()]
     except NotExact as error:
         raise CannotReproduce(str(error)) from error

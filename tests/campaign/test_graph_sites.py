@@ -26,7 +26,7 @@ PLACED = Graph(sites=(Site(case=PLAIN), Site(case=SKEWED, place="behind")))
 WRONG_SITE = Graph(sites=(Site(case=PLAIN), Site(case=MIRRORED)))
 
 
-def behind(graph):
+def is_apart(graph):
     return isinstance(graph, Graph) and any(site.place == "behind" for site in graph.sites)
 
 
@@ -42,7 +42,7 @@ class Pool:
         return [self.check(case) for case in cases]
 
     def check(self, case):
-        if behind(case) or any(mirrored(each) for each in case.cases):
+        if is_apart(case) or any(mirrored(each) for each in case.cases):
             return failure("Miscompile", case, "values", "wrong")
         return Verdict(folded=True)
 

@@ -114,6 +114,7 @@ WRITTEN = replace(CONV, producers=(RELU,))
         Graph(sites=(Site(case=replace(CONV, symbolic=("N",)), carrier="symbolic clip"),)),
         *(Graph(sites=(Site(case=WRITTEN, written=how),)) for how in WRITES[1:]),
         _with(unread=True),
+        Graph(sites=(Site(case=WRITTEN, place="branch", local_data=True),)),
         Graph(sites=(Site(case=CONV, function=1),), functions=(Function(private=False, composite=True),)),
         Graph(sites=(Site(case=CONV),), equal_names=True, nested_outputs=True, bound_constants=True),
         PAIR,

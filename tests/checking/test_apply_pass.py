@@ -35,7 +35,7 @@ def test_reports_of_another_form_are_ignored():
 
 def test_the_bundled_pass_returns_the_same_whether_it_explains_or_not():
     pass_ = FoldExplicitPadding(check_input=False)
-    for case in draw(strategy_of(ops.NAMES, None), 60, seed=11):
+    for case in draw(strategy_of(ops.NAMES, "cases"), 60, seed=11):
         module = build(case)
         folded, reports = pass_.fold_and_explain(module)
         assert ir.same(pass_(module), folded)

@@ -16,6 +16,7 @@ import foldproof
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import DistinctFailure, Summary, failure_record
 from foldproof.case import Axis, Case, Pad, Step, ops
+from foldproof.case.graph import Graph
 from foldproof.checking.failures import KINDS, failure
 from foldproof.cli.resume import start_record
 from foldproof.oracle.legality import Legality
@@ -92,7 +93,7 @@ def test_every_kind_of_failure_is_explained():
 
 
 def test_every_answer_of_the_legality_check_is_explained():
-    rows = re.findall(r"^\| `([\w\s-]+)` \|", text_of("explanation/legality.md"), flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([\w\s,-]+)` \|", text_of("explanation/legality.md"), flags=re.MULTILINE)
     assert rows == list(Legality)
 
 
@@ -148,11 +149,12 @@ def test_the_keys_of_the_summary_are_those_that_it_has():
 
 
 def test_the_cases_of_the_file_formats_are_cases():
-    [case, entry] = [
+    [case, graph, entry] = [
         json.loads(block.text)
         for block in blocks(DOCS / "reference/file-formats.md")
         if block.language == "json" and "recorded" not in block.note
     ]
+    assert Graph.from_json(graph).to_json() == graph
     assert Case.from_json(case) == Case.from_json(entry["case"])
 
 

@@ -515,7 +515,9 @@ def test_one_broken_precondition_is_refused_with_its_reason(accepted, path, valu
         (1e-10, "float32", "float32", False),
         (1e-10, "float32", "", False),
         (2.0**-24, "float16", "float32", False),
-        (0.25, "float32", "int32", False),  # no such cast is looked at
+        (0.25, "float32", "int32", True),  # an integer truncates
+        (-0.75, "float16", "int8", True),
+        (1.25, "float32", "int64", False),
     ],
 )
 def test_a_border_counts_as_the_convolution_multiplies_it(value, dtype, out_dtype, folds):
@@ -562,7 +564,7 @@ def test_a_refusal_names_its_reason(at, refused):
 
 
 def test_the_rows_above_show_every_kind_of_refusal():
-    of_the_ir = {Kind.OPTION, Kind.STEP, Kind.LEGALIZED, Kind.UNFOLDED_CONSTANT, Kind.UNKNOWN_PAD}
+    of_the_ir = {Kind.OPTION, Kind.STEP, Kind.LEGALIZED, Kind.UNFOLDED_CONSTANT, Kind.UNKNOWN_PAD, Kind.SHARED}
     assert {row[3] for row in REFUSED} == set(Kind) - of_the_ir
 
 

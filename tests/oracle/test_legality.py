@@ -413,7 +413,12 @@ SHARED = [
         conv(step("pad", widths=(("C", 1, 0),)), extra_outputs=("step",)),
     ),
 ]
+SHARED += [
+    (f"{form} of a part, pad read", conv(step("pad", widths=(("W", 0, -1),), form=form), extra_outputs=("read",)))
+    for form in ("strided_slice", "split", "take")
+]
 LEGAL += [
+    ("crop of a part, pad read", conv(step("pad", widths=(("W", 0, -1),)), extra_outputs=("read",))),
     ("pad returned", of("conv1d", PADDED, extra_outputs=("returned", "read"))),
     ("no spatial axis padded again, step returned", conv(step("pad", widths=(("W", 1, 0),)), extra_outputs=("step",))),
     (

@@ -110,7 +110,7 @@ def test_a_pass_that_slices_less_than_its_option_allows_misses_a_fold(monkeypatc
 
 @pytest.mark.parametrize("op", ["conv1d", "conv2d", "conv3d"])
 def test_the_bundled_pass_uses_its_options_on_random_cases(op):
-    drawn = draw(strategy_of((op,), None), 60, 11)
+    drawn = draw(strategy_of((op,), "cases"), 60, 11)
     allowed = [case for case in drawn if is_correctable(case) or is_sliceable(case)]
     assert allowed
     for case in allowed:

@@ -102,12 +102,25 @@ SHOWN = (
 """Mutants of which each has another kind of failure, or of script."""
 
 
+NOT_PRINTED = (
+    "casts_lost",
+    "casts_taken_for_aliases",
+    "impure_calls_removed",
+    "impure_calls_moved_into_a_block",
+)
+"""Mutants whose modules TVMScript of TVM 0.27 cannot say: lengths that nothing binds, and purity against the calls."""
+
+
 @pytest.mark.slow
 def test_every_mutant_has_a_script_that_shows_its_failure(tmp_path):
-    scripts = {}
+    scripts, refused = {}, []
     for name in mutants.BY_NAME:
         case, fold = witness(name)
-        scripts[name] = written(case, fold, result(case, fold, complete=True))
+        try:
+            scripts[name] = written(case, fold, result(case, fold, complete=True))
+        except CannotReproduce:
+            refused.append(name)
+    assert tuple(refused) == NOT_PRINTED
     for name, (code, last) in ends(scripts, tmp_path).items():
         assert (code, last[:8]) == (1, "FAILED: "), (name, last)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.case.adoption import PADDED, RESULT, SAME, adopt
-from foldproof.case.graph import CARRIERS, JOINS, PLACES, WRITES, Function, Graph, Join, Site
+from foldproof.case.graph import APART, CARRIERS, JOINS, PLACES, WRITES, Function, Graph, Join, Site
 
 AXIS = Axis(size=4, pad=(1, 2), kernel=2)
 CONV = Case(op="conv1d", axes=(AXIS,))
@@ -40,6 +40,8 @@ def _structures():
     yield "function that is not pure", graph(*sites, functions=(Function(),))
     sites = (Site(case=CONV), Site(case=adopt(POOL, CONV, PADDED), data=PADDED, function=1))
     yield "padded tensor as an argument", graph(*sites, functions=(Function(),))
+    for place in APART:
+        yield f"local data {place}", graph(Site(case=WRITTEN, place=place, local_data=True))
     yield "unread pad", graph(Site(case=CONV, unread=True))
     every = replace(CONV, extra_outputs=("returned", "read"), constant_weight=True)
     for option in ("equal_names", "nested_outputs", "bound_constants"):

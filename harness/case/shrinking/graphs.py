@@ -194,8 +194,9 @@ def _simpler_sites(graph: Graph, site: Site) -> Iterator[Site]:
         changes += [{"weight_of": of} for of in range(site.weight_of)]
     for name, choices in (("place", PLACES), ("carrier", CARRIERS), ("written", WRITES)):
         changes += [{name: value} for value in earlier(choices, getattr(site, name))]
-    if site.unread:
-        changes.append({"unread": False})
+    changes += [{name: False} for name in ("unread", "local_data") if getattr(site, name)]
+    if site.local_data:
+        changes += [{"local_data": False, "place": place} for place in earlier(PLACES, site.place)]
     for change in changes:
         try:
             yield replace(site, **change)

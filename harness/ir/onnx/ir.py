@@ -93,7 +93,7 @@ class Onnx:
     def can_be_asked(self, module: onnx.ModelProto | Compiled) -> bool:
         return isinstance(module, onnx.ModelProto)
 
-    def find_structure_change(self, before: Any, after: Any, *, copies: int) -> StructureChange | None:
+    def find_structure_change(self, before: Any, after: Any, *, copies: int | None) -> StructureChange | None:
         return None  # graphs of several sites are not built in ONNX
 
     def to_source(self, module: onnx.ModelProto | Compiled) -> str:

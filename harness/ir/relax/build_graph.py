@@ -321,7 +321,8 @@ class _FunctionBuilder:
         """Emit what stands before the pad."""
         case = self.graph.sites[index].case
         data = self._env[data_key(self.graph, index)]
-        escapes = self._segments[index].consumer != self._segment
+        site = self.graph.sites[index]
+        escapes = self._segments[index].consumer != self._segment and not site.local_data
         if case.input_stride > 1:
             data = self.bind(read_strided(case, data), "strided", escapes=escapes)
         for place in case.producer_places:
@@ -421,7 +422,7 @@ class _FunctionBuilder:
     def _emit_local(self, index: int, data: Any, params: dict[str, Any]) -> Any:
         """Emit a local function with pad, steps and consumer, and its call."""
         builder = self.builder
-        arguments = {"x": data, **{name: value for name, value in params.items() if isinstance(value, relax.Var)}}
+        arguments = {name: value for name, value in params.items() if isinstance(value, relax.Var)} | {"x": data}
         used = self.graph.sites[index].case
         names = ["x", *(["w"] if "w" in arguments and used.spec.weighted else [])]
         names += [place.parameter(n) for place in used.step_places for n in constants(place)]

@@ -71,7 +71,7 @@ class Relax:
         return module[MAIN].ret_ty
 
     def find_structure_change(
-        self, before: tvm.IRModule, after: tvm.IRModule, *, copies: int
+        self, before: tvm.IRModule, after: tvm.IRModule, *, copies: int | None
     ) -> StructureChange | None:
         return find_structure_change(before, after, copies=copies)
 

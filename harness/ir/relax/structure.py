@@ -11,17 +11,19 @@ from foldproof.ir.relax.module import bindings, same
 from foldproof.ir.relax.residual_pads import ELEMENTWISE, PADS, is_pad_kernel
 
 
-def find_structure_change(before: tvm.IRModule, after: tvm.IRModule, *, copies: int) -> StructureChange | None:
+def find_structure_change(before: tvm.IRModule, after: tvm.IRModule, *, copies: int | None) -> StructureChange | None:
     """Return what changed beside the folds; None if nothing did.
 
     Args:
         before: the unfolded module.
         after: the folded module.
-        copies: how many elementwise calls the pass may add.
+        copies: how many elementwise calls the pass may add; None if what it wastes does not matter.
     """
-    checks = (_find_lost, _find_dangling, _find_changed_signature, _find_changed_effects, _find_rebuilt)
+    checks = (_find_lost, _find_dangling, _find_changed_signature, _find_changed_effects)
     change = next((change for check in checks if (change := check(before, after))), None)
-    return change or _find_added(before, after, copies)
+    if change is not None or copies is None:
+        return change
+    return _find_rebuilt(before, after) or _find_added(before, after, copies)
 
 
 def _names(module: tvm.IRModule) -> dict[str, Any]:
@@ -131,13 +133,26 @@ def _find_added(before: tvm.IRModule, after: tvm.IRModule, copies: int) -> Struc
     return None
 
 
+def _bound_constants(function: relax.Function) -> set[Any]:
+    found = (binding for binding in bindings(function.body) if isinstance(binding, relax.VarBinding))
+    return {binding.var for binding in found if isinstance(binding.value, ir.GenericConst)}
+
+
+def _borders(concat: Any, constants: set[Any]) -> bool:
+    """Whether a ``concat`` joins one tensor and constants, which a pass may read as a pad and write as one."""
+    fields = concat.args[0].fields if isinstance(concat.args[0], relax.Tuple) else []
+    computed = [field for field in fields if not isinstance(field, ir.GenericConst) and field not in constants]
+    return len(computed) == 1 and len(fields) > 1
+
+
 def _count(module: tvm.IRModule) -> tuple[int, int]:
     """Return the numbers of pads of both forms, and of elementwise ops and calls of other kernels."""
     pads = steps = 0
     for function in _names(module).values():
+        constants = _bound_constants(function) if isinstance(function, relax.Function) else set()
         for value in _values(function) if isinstance(function, relax.Function) else ():
             name = str(value.op.name) if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
-            if name in PADS or is_pad_kernel(module, value):
+            if name in PADS or is_pad_kernel(module, value) or (name == "relax.concat" and _borders(value, constants)):
                 pads += 1
             elif name in ELEMENTWISE or name == "relax.call_tir":
                 steps += 1

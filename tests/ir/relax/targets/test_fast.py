@@ -70,7 +70,7 @@ def compile_error(modules):
 @pytest.mark.slow
 @pytest.mark.parametrize("op", ops.NAMES)
 def test_both_pipelines_give_the_same_bits_on_random_cases(op):
-    for case in draw(strategy_of((op,), None), CASES_PER_OP, seed=4):
+    for case in draw(strategy_of((op,), "cases"), CASES_PER_OP, seed=4):
         known_issue = find_known_issue(RELAX, case)
         if known_issue is not None and not known_issue.runs:
             continue
@@ -400,7 +400,7 @@ def test_a_failed_compilation_is_not_cached(compiled, monkeypatch):
 
 def test_cached_functions_equal_those_of_legalize_ops():
     legalizer, plain = Legalizer(FAST.tvm_target), relax.transform.LegalizeOps()
-    cases = [case for case in draw(strategy_of((), None), 40, seed=5) if find_known_issue(RELAX, case) is None]
+    cases = [case for case in draw(strategy_of((), "cases"), 40, seed=5) if find_known_issue(RELAX, case) is None]
     modules = [module for case in cases for module in modules_of(case).values()]
     modules += [Symbolic, Constants, Functions, Casts, Kernels, MathCalls]
     for module in modules + modules:

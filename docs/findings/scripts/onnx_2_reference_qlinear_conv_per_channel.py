@@ -1,0 +1,71 @@
+"""REF-2: onnx.reference returns a QLinearConv with a scale for each channel in a wrong rank.
+
+It multiplies the result [1, 2, 2] by scales that it reshapes to four dimensions, whatever the rank of the data is.
+
+QLinearConv-10, w_scale: "It could be a scalar or a 1-D tensor, which means a per-tensor/layer or per output channel
+quantization."
+
+Needs only onnx and numpy. Exits with 1 as long as the defect is there.
+"""
+
+import sys
+
+import numpy as np
+import onnx
+import onnx.printer
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+
+INPUTS = {"x": np.array([[[1, 2, 3]]], np.uint8)}
+EXPECTED = [np.array([[[3, 5], [6, 10]]], np.uint8)]
+
+
+def build_model() -> onnx.ModelProto:
+    """Return the model."""
+    nodes = [
+        helper.make_node("QLinearConv", ["x", "one", "zero", "w", "scales", "zeros", "one", "zero"], ["y"]),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 1, 3])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.UINT8, [1, 2, 2])]
+    constants = [
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1]),
+        helper.make_tensor("zero", TensorProto.UINT8, [], [0]),
+        helper.make_tensor("w", TensorProto.INT8, [2, 1, 2], [1, 1, 1, 1]),
+        helper.make_tensor("scales", TensorProto.FLOAT, [2], [1, 2]),
+        helper.make_tensor("zeros", TensorProto.INT8, [2], [0, 0]),
+    ]
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
+    imports = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports))
+
+
+def run_tool(model: onnx.ModelProto) -> list[np.ndarray]:
+    """Return what onnx.reference computes."""
+    return ReferenceEvaluator(model).run(None, INPUTS)
+
+
+def main() -> int:
+    """Compare what the tool computes with what is expected."""
+    print("onnx", onnx.__version__)
+    model = build_model()
+    onnx.checker.check_model(model, full_check=True)
+    print(onnx.printer.to_text(model.graph))
+    try:
+        second = ReferenceEvaluator(model).run(None, INPUTS)
+    except Exception as error:  # noqa: BLE001, it lacks older operators
+        second = error
+    print("expected:", EXPECTED)
+    print("onnx.reference:", second)
+    try:
+        got = run_tool(model)
+    except Exception as error:  # noqa: BLE001, a tool can raise anything
+        print("got:", type(error).__name__, error)
+        return 1
+    print("got:", got)
+    pairs = list(zip(got, EXPECTED, strict=True))
+    same = all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""OV-7: OpenVINO computes a Conv of kernel 1 with a stride and padding wrongly if its data is dequantized.
+
+It moves the stride before the padding: [1, 2, 3] with a padding of 1 and a stride of 2 is [0, 2], and not [0, 1, 3].
+The same Conv of float data is right.
+
+Conv-11, pads: "The value represent the number of pixels added to the beginning and end part of the corresponding axis."
+
+Needs only onnx, numpy and openvino. Exits with 1 as long as the defect is there.
+"""
+
+import sys
+
+import numpy as np
+import onnx
+import onnx.printer
+import openvino
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+
+INPUTS = {"q": np.array([[[1, 2, 3]]], np.int8)}
+EXPECTED = [np.array([[[0, 2]]], np.float32)]
+
+
+def build_model() -> onnx.ModelProto:
+    """Return the model."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "one", "zero"], ["x"]),
+        helper.make_node("Conv", ["x", "w"], ["y"], strides=[2], pads=[1, 0]),
+    ]
+    inputs = [helper.make_tensor_value_info("q", TensorProto.INT8, [1, 1, 3])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 2])]
+    constants = [
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1]),
+        helper.make_tensor("zero", TensorProto.INT8, [], [0]),
+        helper.make_tensor("w", TensorProto.FLOAT, [1, 1, 1], [1]),
+    ]
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
+    imports = [helper.make_opsetid("", 19)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports))
+
+
+def run_tool(model: onnx.ModelProto) -> list[np.ndarray]:
+    """Return what OpenVINO computes on CPU, in float32."""
+    core = openvino.Core()
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
+    compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)
+    request = compiled.create_infer_request()
+    request.infer(INPUTS)
+    return [request.get_output_tensor(i).data.copy() for i in range(len(compiled.outputs))]
+
+
+def main() -> int:
+    """Compare what the tool computes with what is expected."""
+    print("onnx", onnx.__version__, "openvino", openvino.__version__)
+    model = build_model()
+    onnx.checker.check_model(model, full_check=True)
+    print(onnx.printer.to_text(model.graph))
+    try:
+        second = ReferenceEvaluator(model).run(None, INPUTS)
+    except Exception as error:  # noqa: BLE001, it lacks older operators
+        second = error
+    print("expected:", EXPECTED)
+    print("onnx.reference:", second)
+    try:
+        got = run_tool(model)
+    except Exception as error:  # noqa: BLE001, a tool can raise anything
+        print("got:", type(error).__name__, error)
+        return 1
+    print("got:", got)
+    pairs = list(zip(got, EXPECTED, strict=True))
+    same = all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

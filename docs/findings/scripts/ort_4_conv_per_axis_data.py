@@ -1,0 +1,81 @@
+"""ORT-4: ONNX Runtime does not run a quantized Conv whose data is dequantized per channel.
+
+The QDQ transformer replaces DequantizeLinear, Conv and QuantizeLinear by QLinearConv, which takes one scale and one
+zero point for the data. It does not look whether there are several. The session loads, and running it raises.
+
+DequantizeLinear-13: "x_scale: It can be a scalar, which means a per-tensor/layer dequantization, or a 1-D tensor for
+per-axis dequantization." QLinearConv-10: "x_scale: It's a scalar, which means a per-tensor/layer quantization."
+
+Needs only onnx, numpy and onnxruntime. Exits with 1 as long as the defect is there.
+"""
+
+import sys
+
+import numpy as np
+import onnx
+import onnx.printer
+import onnxruntime
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+
+INPUTS = {"q": np.array([[[0, 1, 2], [3, 4, 5]]], np.uint8)}
+EXPECTED = [np.array([[[11, 17]]], np.uint8)]
+
+
+def build_model() -> onnx.ModelProto:
+    """Return the model."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "scales", "zeros"], ["d"], axis=1),
+        helper.make_node("DequantizeLinear", ["w", "scale", "weight_zero"], ["v"]),
+        helper.make_node("Conv", ["d", "v"], ["a"]),
+        helper.make_node("QuantizeLinear", ["a", "scale", "zero"], ["r"]),
+    ]
+    inputs = [helper.make_tensor_value_info("q", TensorProto.UINT8, [1, 2, 3])]
+    outputs = [helper.make_tensor_value_info("r", TensorProto.UINT8, [1, 1, 2])]
+    constants = [
+        helper.make_tensor("scales", TensorProto.FLOAT, [2], [1, 2]),
+        helper.make_tensor("zeros", TensorProto.UINT8, [2], [0, 1]),
+        helper.make_tensor("w", TensorProto.INT8, [1, 2, 2], [1, 1, 1, 1]),
+        helper.make_tensor("scale", TensorProto.FLOAT, [], [1]),
+        helper.make_tensor("zero", TensorProto.UINT8, [], [0]),
+        helper.make_tensor("weight_zero", TensorProto.INT8, [], [0]),
+    ]
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
+    imports = [helper.make_opsetid("", 19)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports))
+
+
+def run_tool(model: onnx.ModelProto) -> list[np.ndarray]:
+    """Return what ONNX Runtime computes with its extended optimisations."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, INPUTS)
+
+
+def main() -> int:
+    """Compare what the tool computes with what is expected."""
+    print("onnx", onnx.__version__, "onnxruntime", onnxruntime.__version__)
+    model = build_model()
+    onnx.checker.check_model(model, full_check=True)
+    print(onnx.printer.to_text(model.graph))
+    try:
+        second = ReferenceEvaluator(model).run(None, INPUTS)
+    except Exception as error:  # noqa: BLE001, it lacks older operators
+        second = error
+    print("expected:", EXPECTED)
+    print("onnx.reference:", second)
+    try:
+        got = run_tool(model)
+    except Exception as error:  # noqa: BLE001, a tool can raise anything
+        print("got:", type(error).__name__, error)
+        return 1
+    print("got:", got)
+    pairs = list(zip(got, EXPECTED, strict=True))
+    same = all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

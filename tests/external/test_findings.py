@@ -1,0 +1,61 @@
+"""The defects in other projects: the page has a row for each script, and each script still shows its defect.
+
+A script runs where its project is installed in the version of its row. Otherwise the test says so and is skipped.
+"""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import pytest
+from tests.support.house import ROOT
+
+FOLDER = ROOT / "docs" / "findings"
+PACKAGES = {
+    "ONNX Runtime": "onnxruntime",
+    "onnxoptimizer": "onnxoptimizer",
+    "onnxscript": "onnxscript",
+    "OnnxSlim": "onnxslim",
+    "onnxsim": "onnxsim",
+    "OpenVINO": "openvino",
+    "TVM": "apache-tvm",
+    "onnx": "onnx",
+}
+ROW = re.compile(r"^\| (\w+-\d+) \| ([\w ]+?) ([\d.]+)[^|]* \|.*\| (silent|loud) \|.*\(scripts/(\w+)\.py\) \|$", re.M)
+ROWS = {row[4]: row for row in ROW.findall((FOLDER / "index.md").read_text())}
+SCRIPTS = sorted(path.stem for path in (FOLDER / "scripts").glob("*.py"))
+
+
+def test_the_page_has_a_row_for_each_script():
+    assert sorted(ROWS) == SCRIPTS
+    ids = [row[0] for row in ROWS.values()]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_says_what_it_is_of(name):
+    identifier, project, *_ = ROWS[name]
+    text = (FOLDER / "scripts" / f"{name}.py").read_text()
+    assert text.startswith(f'"""{identifier}: ')
+    assert project in PACKAGES
+    imported = set(re.findall(r"^(?:import|from) (\w+)", text, re.M)) - {"sys", "importlib", "numpy", "onnx"}
+    assert imported <= {PACKAGES[project].removeprefix("apache-")}, "it needs onnx, numpy and the project only"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_shows_its_defect(name, tmp_path):
+    _, project, recorded, *_ = ROWS[name]
+    package = PACKAGES[project]
+    try:
+        installed = version(package)
+    except PackageNotFoundError:
+        pytest.skip(f"{package} is not installed")
+    if not installed.startswith(recorded):
+        pytest.skip(f"recorded with {package} {recorded}; {installed} is installed")
+    command = [sys.executable, "-W", "ignore", str(FOLDER / "scripts" / f"{name}.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "got:" in done.stdout
