@@ -38,11 +38,14 @@ def check_batch(cases: Sequence[AnyCase], fold: Pass, target: Target, *, complet
     prepared = [_try_prepare(case, fold, complete=complete) for case in cases]
     programs = _compile_together(ir_of(fold), [p for p in prepared if p is not None and p.modules], target)
     results = []
+    excuses = ir_of(fold).needs_two_opinions
     for case, ready in zip(cases, prepared, strict=True):
-        together = None
+        together: Result | None = None
         if ready is not None and (case in programs or not ready.modules):
             together = _conclude(ready, target, programs.get(case), sample)
-        results.append(together if isinstance(together, Verdict) else _confirm_alone(together, alone(case)))
+        results.append(
+            together if isinstance(together, Verdict) else _confirm_alone(together, alone(case), excuses=excuses)
+        )
     return results
 
 
@@ -82,9 +85,12 @@ def _conclude(prepared: Prepared, target: Target, program: Program | None, sampl
         return None
 
 
-def _confirm_alone(together: Failure | None, alone: Result) -> Result:
-    """Return the result of the case alone, but blame the pipeline for a failure that only the batch shows."""
-    if together is None or isinstance(alone, Failure):
+def _confirm_alone(together: Failure | None, alone: Result, *, excuses: bool) -> Result:
+    """Return the result of the case alone, but blame the pipeline for a failure that only the batch shows.
+
+    Only the case alone excuses a known defect of the pass (``check``), which then does not count for the batch.
+    """
+    if together is None or isinstance(alone, Failure) or (excuses and alone.known_issues):
         return alone
     detail = f"in a batch, the fast pipeline reports {together.fingerprint} ({together.detail}); alone, the case passes"
     return failure("PipelineDisagreement", together.case, f"{together.kind} in a batch only", detail)

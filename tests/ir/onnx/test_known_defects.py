@@ -7,6 +7,7 @@ from tests.support.house import ROOT
 
 from foldproof import check, failures
 from foldproof.case.onnx_case import OnnxCase
+from foldproof.checking.batch import check_batch
 from foldproof.core.loading import load_pass
 from foldproof.ir.onnx.ir import ONNX
 from foldproof.ir.onnx.subjects.known_defects import KNOWN_DEFECTS
@@ -42,3 +43,10 @@ def test_a_defect_excuses_no_failure_of_another_kind(name, defect):
 def test_every_defect_is_in_the_documentation():
     page = (ROOT / "docs" / "results" / "onnx-tools.md").read_text()
     assert [name for name, _ in BY_NAME if f"| `{name}` |" not in page] == []
+
+
+def test_a_known_defect_is_excused_in_a_batch_too():
+    subject = load_pass("onnxruntime")
+    cases = [defect.case for defect in KNOWN_DEFECTS["onnxruntime"]]
+    results = check_batch(cases, subject, ONNX.parse_target("cpu"), complete=False, sample=0.0)
+    assert [result.known_issues for result in results] == [(defect.name,) for defect in KNOWN_DEFECTS["onnxruntime"]]
