@@ -93,7 +93,7 @@ class _GraphBuilder:
         if index == len(self.sites) - 1:  # nothing reads it yet
             own = self.sites[index].case
             asymmetric = replace(own.axes[0], padding=(1, 0))
-            self.change(index, case=_changed(own, axes=(asymmetric, *own.axes[1:])))
+            self.change(index, case=changed_case(own, axes=(asymmetric, *own.axes[1:])))
         case = replace(self.sites[index].case, extra_outputs=())
         axis = case.axes[0]
         changed: list[dict[str, Any]] = [{"axes": (replace(axis, padding=axis.padding[::-1]), *case.axes[1:])}]
@@ -133,7 +133,7 @@ class _GraphBuilder:
         return Graph(sites=bare)
 
 
-def _changed(case: Case, **change: Any) -> Case:
+def changed_case(case: Case, **change: Any) -> Case:
     """Return the changed case, or the case itself where such a one is not valid."""
     try:
         return replace(case, **change)
@@ -231,7 +231,7 @@ def _returned_pad(builder: _GraphBuilder) -> None:
     first = builder.start()
     case = builder.sites[first].case
     extra = builder.draw(st.sampled_from((("returned",), ("read",), ("returned", "read"))))
-    builder.change(first, case=_changed(case, extra_outputs=extra))
+    builder.change(first, case=changed_case(case, extra_outputs=extra))
     builder.options["nested_outputs"] = builder.draw(st.sampled_from((True, True, False)))
     if builder.draw(st.booleans()):
         builder.follow(first, PADDED)
@@ -274,7 +274,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
     if pads_weight and case.spec.weighted:
         other = replace(case, pad=Pad(value=0.0, operand="weight"), axes=longer)
     elif builder.draw(st.booleans()):
-        other = _changed(case, axes=longer)  # a step may have an operand of the old length
+        other = changed_case(case, axes=longer)  # a step may have an operand of the old length
     if builder.draw(st.booleans()):  # the padded weight before the other
         builder.sites[first], other = Site(case=replace(other, fills=case.fills)), case
     try:
@@ -288,7 +288,7 @@ def _shared_weight(builder: _GraphBuilder) -> None:
 def _joined(builder: _GraphBuilder) -> None:
     """The results of two branches, joined."""
     first = builder.start()
-    case = _changed(builder.sites[first].case, symbolic=())
+    case = changed_case(builder.sites[first].case, symbolic=())
     builder.change(first, case=case)
     link = builder.draw(st.sampled_from((OWN, SAME, PADDED)))
     equal = builder.sites[first].case
@@ -329,11 +329,11 @@ def _without_outputs(case: Case, place: str) -> Case:
     """Return a case that can stand in a place."""
     if place not in ENCLOSED:
         return case
-    case = _changed(case, extra_outputs=(), symbolic=())
+    case = changed_case(case, extra_outputs=(), symbolic=())
     if case.pads_weight:
         return Case(op=case.op, axes=tuple(Axis(size=4, pad=(1, 1), kernel=2) for _ in case.axes), fills=case.fills)
     if place == "padded branch" and (case.pad.mode != "constant" or case.pad.form != "op"):
-        return _changed(case, pad=replace(case.pad, mode="constant", form="op"))
+        return changed_case(case, pad=replace(case.pad, mode="constant", form="op"))
     return case
 
 
@@ -404,7 +404,7 @@ def _kernels(builder: _GraphBuilder) -> None:
     if case.pad.operand != "data":
         case = _small_case(builder.draw, case.op)
     if case.pad.form == "op":
-        case = _changed(case, pad=replace(case.pad, form="call_tir"), symbolic=())
+        case = changed_case(case, pad=replace(case.pad, form="call_tir"), symbolic=())
     builder.add(case)
     if builder.draw(st.booleans()):
         builder.options["functions"] = (Function(private=builder.draw(st.booleans())),)
@@ -419,7 +419,7 @@ def _constants(builder: _GraphBuilder) -> None:
     """Constants bound to variables, and a pad that nothing reads."""
     case = builder.case()
     if case.spec.weighted:
-        case = _changed(case, constant_weight=True)
+        case = changed_case(case, constant_weight=True)
     builder.add(case, unread=builder.draw(st.booleans()))
     builder.options["bound_constants"] = builder.draw(st.booleans())
     if builder.draw(st.booleans()):

@@ -73,8 +73,11 @@ def pool(folder, monkeypatch, warm_workers):
 def test_workers_draw_the_cases_of_a_seed_and_leave_out_what_is_done(pool):
     here = list(shards(strategies.cases("conv1d"), 250, 3))
     assert [shard for shard, _ in here] == [0, 1, 2]
-    assert list(prefetch_shards(pool, CaseSource(ops=("conv1d",)), 250, 3)) == here
-    assert list(prefetch_shards(pool, CaseSource(ops=("conv1d",)), 250, 3, done={1: 120})) == [here[0], here[2]]
+    assert list(prefetch_shards(pool, CaseSource(ops=("conv1d",), strategy="cases"), 250, 3)) == here
+    assert list(prefetch_shards(pool, CaseSource(ops=("conv1d",), strategy="cases"), 250, 3, done={1: 120})) == [
+        here[0],
+        here[2],
+    ]
 
 
 def test_a_strategy_of_few_cases_gives_all_of_them_once(pool):

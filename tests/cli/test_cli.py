@@ -252,7 +252,8 @@ def test_an_unwritable_corpus_folder_is_refused_before_anything_runs(folder, her
 
 
 def test_fuzz_without_a_defect_prints_its_seed_first_and_ends_with_a_summary(folder):
-    run = foldproof("fuzz", "--examples", 20, "--seed", 3, "--ops", "conv1d", "--json", "log", cwd=folder)
+    options = ["--ops", "conv1d", "--strategy", "cases", "--json", "log"]
+    run = foldproof("fuzz", "--examples", 20, "--seed", 3, *options, cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith("seed 3, ")
     assert "seed 3: no failure" in run.stdout.splitlines()[-1]
@@ -363,7 +364,7 @@ def test_failures_are_not_saved_into_a_folder_of_tests_unless_asked(folder, here
 def test_a_filter_holds_for_what_is_drawn_shrunk_and_explained(folder, here):
     """Outside the filter, too, every case fails."""
     only = "op == conv2d and max_kernel >= 2 and dtype in float64,int8"
-    budget = ["--pass", "passes:raises", "--examples", 12, "--seed", 0, "--workers", 1]
+    budget = ["--pass", "passes:raises", "--examples", 12, "--seed", 0, "--workers", 1, "--strategy", "cases"]
     run = here("fuzz", *budget, "--only-cases", only, "--json", "log", "--no-save", cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
@@ -379,7 +380,7 @@ def test_a_filter_holds_for_what_is_drawn_shrunk_and_explained(folder, here):
 
 @pytest.mark.parametrize("option", [("--no-shrink",), ("--shrink-time", 0)])
 def test_without_shrinking_a_failure_is_saved_as_it_was_found(option, folder, here):
-    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--workers", 1, "--json", "log"]
+    budget = ["--examples", 10, "--seed", 0, "--ops", "conv1d", "--strategy", "cases", "--workers", 1, "--json", "log"]
     run = here("fuzz", "--pass", "passes:raises", *budget, *option, cwd=folder)
     assert run.returncode == 1, run.stdout + run.stderr
     summary = json.loads((folder / "log").read_text().splitlines()[-1])

@@ -99,8 +99,14 @@ def _strange_step(case, arrays, result, got):
 
     min, max and clip depend on the order of operands, quantize has no NaN, and TVM simplifies x * 0.0 and 0.0 / x to 0.
     """
-    computing = any(step.kind in ELEMENTWISE for step in (*case.producers, *case.steps))
-    return computing and _strange(case, arrays)
+    steps = (*case.producers, *case.steps)
+    computing = any(step.kind in ELEMENTWISE for step in steps)
+    return (computing and _strange(case, arrays)) or any(map(_divides_zero, steps))
+
+
+def _divides_zero(step):
+    """Return whether a step is 0.0 / x, which is NaN for data of 0."""
+    return step.kind == "divide" and step.swapped and step.constant and not any(step.operand)
 
 
 def _strange(case, arrays):
@@ -138,6 +144,7 @@ ROWS = {
     "NaN rectified": row([-HIGHEST], [0], [NAN], steps=(Step(kind="relu"),)),
     # TVM simplifies a product with the constant 0 to 0, also for infinities.
     "infinity times zero": row([-HIGHEST], [0], [INF], steps=(Step(kind="multiply", operand=(0.0,)),)),
+    "zero divided by zero": row([-HIGHEST], [0], [0], steps=(Step(kind="divide", operand=(0.0,), swapped=True),)),
     # Of zeros of both signs, TVM's max returns the last, ONNX Runtime's the first. In all tests below 0.0 == -0.0.
     "zeros of two signs": row([0.0], [-0.0], [0.0, -0.0], kernel=2),
     "zeros the other way round": row([-0.0], [0.0], [-0.0, 0.0], kernel=2),
