@@ -342,6 +342,13 @@ def _quantizes_by_negative_scale(case: Any) -> bool:
     return any(step.kind == "quantize" and min(step.scale) < 0 for step in steps)
 
 
+def _averages_zero_point(case: Any) -> bool:
+    """Whether an average that counts its own padding reads data with a zero point."""
+    own = any(any(axis.padding) for axis in case.axes)
+    zero_points = [zero for step in case.steps if step.kind == "dequantize" for zero in step.zero_point]
+    return bool(case.spec.family == "avg_pool" and case.count_include_pad and own and any(zero_points))
+
+
 def _is_lowered(case: Any, *lowerings: str) -> bool:
     return lowering_of(spelled(case).case, spelled(case).form) in lowerings
 
@@ -396,6 +403,66 @@ OPENVINO = (
         kinds=("WrongType",),
         matches=lambda case: bool(case.spec.transposed and any(any(axis.padding) for axis in case.axes)),
         case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(0, 1), stride=2, padding=(0, 1)),))),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-undefined-length-of-ConvTranspose",
+        text="a Pad before a ConvTranspose with padding of its own makes a length undefined: it is not compiled",
+        kinds=("CompileError",),
+        matches=lambda case: bool(case.spec.transposed and any(any(axis.padding) for axis in case.axes)),
+        message="UNDEFINED_DIM",
+        case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(3, 0), stride=2, padding=(5, 0)),))),
+        version="2026.4.1",
+        silent=False,
+    ),
+    KnownDefect(
+        name="openvino-zero-point-of-each-channel",
+        text="a convolution of data with a zero point for each channel, and quantized weight, is computed wrongly",
+        kinds=("Miscompile",),
+        matches=lambda case: bool(case.spec.family == "conv") and _follows_axis(case) and _is_lowered(case, "qdq"),
+        case=OnnxCase(
+            case=Case(
+                op="conv1d",
+                axes=_POINT,
+                dtype="uint8",
+                steps=(Step(scale=(0.5,), zero_point=(0, 0, 0, 0, 1, 0)),),
+                channels=6,
+                filters=2,
+                groups=2,
+                constant_weight=True,
+            ),
+            form=Form(lowering="qdq"),
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-scale-of-one-filter",
+        text="the importer rejects a QLinearConv whose scale and zero point of the filters are 1-D with one element",
+        kinds=("CompileError",),
+        matches=lambda case: _is_lowered(case, "qlinear") and spelled(case).form.weight_per_channel,
+        message="QLinearConv-",
+        case=OnnxCase(
+            case=Case(op="conv1d", axes=_POINT, dtype="int8", steps=(Step(),), channels=2, constant_weight=True),
+            form=Form(lowering="qlinear", weight_per_channel=True),
+        ),
+        version="2026.4.1",
+        silent=False,
+    ),
+    KnownDefect(
+        name="openvino-zero-point-of-average",
+        text="a quantized AveragePool that counts its padding pads with 0 instead of the zero point",
+        kinds=("Miscompile",),
+        matches=lambda case: _averages_zero_point(case),
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(kernel=2, padding=(0, 1)),),
+                dtype="int8",
+                steps=(Step(zero_point=(1,)),),
+                count_include_pad=True,
+            ),
+            form=Form(lowering="qdq"),
+        ),
         version="2026.4.1",
     ),
     KnownDefect(
