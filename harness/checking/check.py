@@ -23,7 +23,7 @@ from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.prepare import Prepared, is_complete, prepare
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import load_pass
-from foldproof.ir.base import DEFAULT, FAST, Pass, Program, Target, ir_of
+from foldproof.ir.base import DEFAULT, FAST, KnownDefect, Pass, Program, Target, ir_of
 
 
 def check(
@@ -84,7 +84,7 @@ def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict 
     - A pass that compiles may raise where the compiler of the IR does not compile the unfolded module either.
     """
     for defect in getattr(pass_, "known_defects", ()):
-        if defect.excuses(failure):
+        if defect.excuses(failure) and _explains(defect, case, pass_, target):
             return Verdict(folded=False, known_issues=(defect.name,))
     if failure.kind == "CompileError" and failure.symptom == "pass":
         evidence = evidence_of(case, ir_of(pass_))
@@ -94,6 +94,20 @@ def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict 
             if issue := find_compile_issue(evidence, error):
                 return Verdict(folded=False, known_issues=(issue,))
     return None
+
+
+def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Target) -> bool:
+    """Whether the case without what triggers a defect passes, or shows another known one."""
+    if defect.without is None:
+        return True
+    changed = defect.without(case)
+    if changed is None or changed == case:
+        return False
+    try:
+        check(changed, pass_, target, complete=False, sample=0.0)
+    except Failure:
+        return False
+    return True
 
 
 RUN_DIFFERENTLY = "folded module run differently by two implementations"

@@ -65,6 +65,8 @@ class KnownDefect:
         kinds: the kinds of the failures that it causes, such as "Miscompile".
         matches: whether a case shows the defect.
         case: a minimal case that shows it.
+        without: returns the nearest case without what triggers it, or None if there is none. The defect excuses a
+            failure only if that case passes. None where the message tells enough.
         message: a part of the detail of the failure; empty for any.
         upstream: where it is reported; empty if it is not.
         version: the version of the pass in which it was seen.
@@ -76,6 +78,7 @@ class KnownDefect:
     kinds: tuple[str, ...]
     matches: Callable[[Any], bool]
     case: AnyCase | None = None
+    without: Callable[[Any], Any] | None = None
     message: str = ""
     upstream: str = ""
     version: str = ""

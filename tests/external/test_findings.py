@@ -39,7 +39,12 @@ def test_a_script_says_what_it_is_of(name):
     text = (FOLDER / "scripts" / f"{name}.py").read_text()
     assert text.startswith(f'"""{identifier}: ')
     assert project in PACKAGES
-    imported = set(re.findall(r"^(?:import|from) (\w+)", text, re.M)) - {"sys", "importlib", "numpy", "onnx"}
+    imported = set(re.findall(r"^(?:import|from) (\w+)", text.split('"""')[2], re.M)) - {
+        "sys",
+        "importlib",
+        "numpy",
+        "onnx",
+    }
     assert imported <= {PACKAGES[project].removeprefix("apache-")}, "it needs onnx, numpy and the project only"
 
 

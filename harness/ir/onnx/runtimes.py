@@ -121,18 +121,17 @@ def second_opinion(model: Any, arrays: Arrays) -> Outputs | None:
 
 
 def _is_run_wrongly(node: onnx.NodeProto) -> bool:
-    """Whether onnx.reference 1.23 computes wrong values of a node, or raises where it should not.
+    """Whether onnx.reference 1.23 computes values of a node that are wrong, or that the specification leaves open.
 
-    It reads the ``pads`` of a MaxPool in a wrong order if strides and dilations are all 1 (``_op_common_pool.py``).
-    With SAME_LOWER it rounds the number of windows down (``op_max_pool.py``).
+    - It reads the ``pads`` of a MaxPool in a wrong order if strides and dilations are all 1 (``_op_common_pool.py``).
+    - It returns 0 or raises for a window of a MaxPool with nothing but padding.
+    - With SAME_LOWER it rounds the number of windows of a MaxPool down (``op_max_pool.py``).
     """
     if node.op_type != "MaxPool":
         return False
     attributes = {attribute.name: attribute for attribute in node.attribute}
-    steps = [step for name in ("strides", "dilations") if name in attributes for step in attributes[name].ints]
-    pads = attributes["pads"].ints if "pads" in attributes else ()
-    auto = attributes["auto_pad"].s if "auto_pad" in attributes else b""
-    return auto in (b"SAME_UPPER", b"SAME_LOWER") or (any(pads) and all(step == 1 for step in steps))
+    padded = "pads" in attributes and any(attributes["pads"].ints)
+    return padded or ("auto_pad" in attributes and attributes["auto_pad"].s in (b"SAME_UPPER", b"SAME_LOWER"))
 
 
 class OnnxProgram:

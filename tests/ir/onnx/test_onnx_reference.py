@@ -15,10 +15,10 @@ def pool(*axes, auto_pad=""):
     return ONNX.build(OnnxCase(case=Case(op="max_pool2d", axes=axes), form=Form(auto_pad=auto_pad)))
 
 
-@pytest.mark.parametrize(("stride", "asked"), [(1, False), (2, True)])
-def test_a_padded_max_pool_of_strides_1_has_no_second_implementation(stride, asked):
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_padded_max_pool_has_no_second_implementation(stride):
     model = pool(Axis(size=3, kernel=2, padding=(1, 1), stride=stride), Axis(size=4, kernel=2, stride=stride))
-    assert (ONNX.second_opinion(model, DATA) is not None) == asked
+    assert ONNX.second_opinion(model, DATA) is None
 
 
 def test_a_max_pool_without_padding_has_one():

@@ -4,6 +4,7 @@ Invariant: a row excuses a failure of its kinds whose message and whose case sho
 docs/results/onnx-tools.md has the sentences of the specification that the rows rest on.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from foldproof.case import Axis, Case, Pad, Step
@@ -12,6 +13,7 @@ from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.spelling import lowering_of
 from foldproof.ir.base import KnownDefect
 from foldproof.ir.onnx.build import build, spelled
+from foldproof.ir.onnx.subjects.triggers import WITHOUT
 
 _POINT = (Axis(),)
 _WRONG = ("Miscompile", "WrongType", "IllFormed")
@@ -170,10 +172,10 @@ ONNXRUNTIME = (
     ),
     KnownDefect(
         name="ort-transposed-pad-indices",
-        text="a Pad with the input axes is moved across a Transpose as if it had widths of all axes: running it raises",
-        kinds=("CompileError",),
-        matches=_has_transposes,
-        message="running Gather node",
+        text="a Pad with the input axes is moved across a Transpose as if it had widths of all axes: another axis is "
+        "padded, or running it raises",
+        kinds=(*_WRONG, "CompileError"),
+        matches=lambda case: _has_transposes(case) and bool(spelled(case).form.axes),
         case=OnnxCase(
             case=Case(
                 op="avg_pool1d",
@@ -184,7 +186,6 @@ ONNXRUNTIME = (
             form=Form(axes="some"),
         ),
         version="1.32.0",
-        silent=False,
     ),
 )
 
@@ -342,22 +343,20 @@ def _quantizes_by_negative_scale(case: Any) -> bool:
     return any(step.kind == "quantize" and min(step.scale) < 0 for step in steps)
 
 
-def _averages_zero_point(case: Any) -> bool:
-    """Whether an average that counts its own padding reads data with a zero point."""
-    own = any(any(axis.padding) for axis in case.axes)
-    zero_points = [zero for step in case.steps if step.kind == "dequantize" for zero in step.zero_point]
-    return bool(case.spec.family == "avg_pool" and case.count_include_pad and own and any(zero_points))
-
-
 def _is_lowered(case: Any, *lowerings: str) -> bool:
     return lowering_of(spelled(case).case, spelled(case).form) in lowerings
+
+
+def _pads_with_infinity(case: Any) -> bool:
+    values = [case.pad.value, *(step.value for step in case.steps if step.kind == "pad")]
+    return any(abs(value) == float("inf") for value in values)
 
 
 OPENVINO = (
     KnownDefect(
         name="openvino-scale-of-each-filter",
         text="a QLinearConv whose filters have scales of their own is computed with wrong scales",
-        kinds=("Miscompile",),
+        kinds=("Miscompile", "CompileError"),
         matches=lambda case: _is_lowered(case, "qlinear") and spelled(case).form.weight_per_channel,
         case=OnnxCase(
             case=Case(
@@ -377,7 +376,7 @@ OPENVINO = (
     KnownDefect(
         name="openvino-window-in-padding",
         text="a pool of opset 22 with ceil_mode keeps a window that would start in the padding",
-        kinds=("WrongType",),
+        kinds=("Miscompile", "WrongType"),
         matches=lambda case: bool(case.spec.pools and case.ceil_mode),
         case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(pad=(0, 1), stride=2),), ceil_mode=True)),
         version="2026.4.1",
@@ -400,69 +399,9 @@ OPENVINO = (
     KnownDefect(
         name="openvino-padding-of-ConvTranspose",
         text="a Pad before a ConvTranspose with padding of its own makes a result of another length",
-        kinds=("WrongType",),
+        kinds=(*_WRONG, "CompileError"),
         matches=lambda case: bool(case.spec.transposed and any(any(axis.padding) for axis in case.axes)),
         case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(0, 1), stride=2, padding=(0, 1)),))),
-        version="2026.4.1",
-    ),
-    KnownDefect(
-        name="openvino-undefined-length-of-ConvTranspose",
-        text="a Pad before a ConvTranspose with padding of its own makes a length undefined: it is not compiled",
-        kinds=("CompileError",),
-        matches=lambda case: bool(case.spec.transposed and any(any(axis.padding) for axis in case.axes)),
-        message="UNDEFINED_DIM",
-        case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(3, 0), stride=2, padding=(5, 0)),))),
-        version="2026.4.1",
-        silent=False,
-    ),
-    KnownDefect(
-        name="openvino-zero-point-of-each-channel",
-        text="a convolution of data with a zero point for each channel, and quantized weight, is computed wrongly",
-        kinds=("Miscompile",),
-        matches=lambda case: bool(case.spec.family == "conv") and _follows_axis(case) and _is_lowered(case, "qdq"),
-        case=OnnxCase(
-            case=Case(
-                op="conv1d",
-                axes=_POINT,
-                dtype="uint8",
-                steps=(Step(scale=(0.5,), zero_point=(0, 0, 0, 0, 1, 0)),),
-                channels=6,
-                filters=2,
-                groups=2,
-                constant_weight=True,
-            ),
-            form=Form(lowering="qdq"),
-        ),
-        version="2026.4.1",
-    ),
-    KnownDefect(
-        name="openvino-scale-of-one-filter",
-        text="the importer rejects a QLinearConv whose scale and zero point of the filters are 1-D with one element",
-        kinds=("CompileError",),
-        matches=lambda case: _is_lowered(case, "qlinear") and spelled(case).form.weight_per_channel,
-        message="QLinearConv-",
-        case=OnnxCase(
-            case=Case(op="conv1d", axes=_POINT, dtype="int8", steps=(Step(),), channels=2, constant_weight=True),
-            form=Form(lowering="qlinear", weight_per_channel=True),
-        ),
-        version="2026.4.1",
-        silent=False,
-    ),
-    KnownDefect(
-        name="openvino-zero-point-of-average",
-        text="a quantized AveragePool that counts its padding pads with 0 instead of the zero point",
-        kinds=("Miscompile",),
-        matches=lambda case: _averages_zero_point(case),
-        case=OnnxCase(
-            case=Case(
-                op="avg_pool1d",
-                axes=(Axis(kernel=2, padding=(0, 1)),),
-                dtype="int8",
-                steps=(Step(zero_point=(1,)),),
-                count_include_pad=True,
-            ),
-            form=Form(lowering="qdq"),
-        ),
         version="2026.4.1",
     ),
     KnownDefect(
@@ -486,10 +425,10 @@ OPENVINO = (
     KnownDefect(
         name="openvino-stride-of-quantized-conv",
         text="a quantized convolution loses the stride of an axis whose kernel is 1",
-        kinds=("WrongType",),
+        kinds=("Miscompile", "WrongType"),
         matches=lambda case: (
             bool(case.spec.family == "conv")
-            and _is_lowered(case, "qdq")
+            and (_is_lowered(case, "qdq") or any(step.kind == "dequantize" for step in case.steps))
             and any(axis.stride > 1 and axis.kernel == 1 for axis in case.axes)
         ),
         case=OnnxCase(
@@ -524,7 +463,7 @@ OPENVINO = (
         name="openvino-infinity-of-opset-10",
         text="the importer rejects a Pad of opset 10 whose attribute value is an infinity",
         kinds=("CompileError",),
-        matches=lambda case: spelled(case).form.opset == 10 and abs(case.pad.value) == float("inf"),
+        matches=lambda case: spelled(case).form.opset == 10 and _pads_with_infinity(case),
         message="FrontEnd API failed",
         case=OnnxCase(case=Case(op="max_pool1d", axes=_POINT, pad=Pad(value=float("inf"))), form=Form(opset=10)),
         version="2026.4.1",
@@ -542,15 +481,134 @@ OPENVINO = (
     ),
 )
 
+
+def _pads_itself(case: Any) -> bool:
+    return any(any(axis.padding) for axis in case.axes)
+
+
+def _scales_inexactly(case: Any) -> bool:
+    dequantizes = (step for step in (*case.producers, *case.steps) if step.kind == "dequantize")
+    return any((scale * 64) % 1 for step in dequantizes for scale in step.scale)
+
+
+OPENVINO_ARITHMETIC = (
+    KnownDefect(
+        name="openvino-dynamic-conv3d",
+        text="a Conv in 3-D with a dilation and a dynamic axis reads memory that is not written",
+        kinds=("Miscompile",),
+        matches=lambda case: case.op == "conv3d" and bool(case.symbolic),
+        case=OnnxCase(case=Case(op="conv3d", axes=(Axis(size=2, kernel=2), Axis(dilation=2), Axis()), symbolic=("N",))),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-padding-of-quantized-average",
+        text="padding of an AveragePool of dequantized data counts as the zero point and not as 0",
+        kinds=("Miscompile",),
+        matches=lambda case: (
+            bool(case.spec.family == "avg_pool" and case.count_include_pad)
+            and _pads_itself(case)
+            and _is_lowered(case, "qdq")
+        ),
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(kernel=3, padding=(0, 2)),),
+                dtype="int8",
+                steps=(Step(zero_point=(1,)),),
+                count_include_pad=True,
+            ),
+            form=Form(lowering="qdq"),
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-grouped-quantized-conv",
+        text="a grouped Conv in 1-D of dequantized data returns zeros",
+        kinds=("Miscompile",),
+        matches=lambda case: case.groups > 1 and _is_lowered(case, "qdq"),
+        case=OnnxCase(
+            case=Case(
+                op="conv1d",
+                axes=(Axis(pad=(0, 1), kernel=2),),
+                dtype="int8",
+                steps=(Step(),),
+                channels=2,
+                filters=4,
+                groups=2,
+                constant_weight=True,
+            ),
+            form=Form(lowering="qdq"),
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-inexact-scale",
+        text="(x - zero point) * scale is computed as x * scale - zero point * scale, which is left open",
+        kinds=("Miscompile",),
+        matches=_scales_inexactly,
+        case=OnnxCase(
+            case=Case(op="avg_pool1d", axes=_POINT, dtype="int8", steps=(Step(scale=(0.1,), zero_point=(-127,)),))
+        ),
+        version="2026.4.1",
+    ),
+)
+
+TVM = (
+    KnownDefect(
+        name="tvm-same-lower",
+        text="a MaxPool with SAME_LOWER gets negative padding where a stride is longer than the kernel",
+        kinds=(*_WRONG, "CompileError"),
+        matches=lambda case: case.spec.family == "max_pool" and spelled(case).form.auto_pad == "SAME_LOWER",
+        case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(size=3, stride=2),)), form=Form(auto_pad="SAME_LOWER")),
+        version="0.27.0",
+    ),
+    KnownDefect(
+        name="tvm-unknown-length",
+        text="an elementwise operator on a padded tensor of an unknown length does not compile",
+        kinds=("CompileError",),
+        matches=lambda case: bool(case.symbolic),
+        message="CanProveDivisible",
+        case=OnnxCase(
+            case=Case(
+                op="max_pool1d",
+                axes=(Axis(size=2, pad=(1, 1)),),
+                channels=2,
+                steps=(Step(kind="minimum", operand=(3.0,)),),
+                symbolic=("W",),
+            )
+        ),
+        version="0.27.0",
+        silent=False,
+    ),
+    KnownDefect(
+        name="tvm-no-operator",
+        text="the importer lacks ConvInteger and QLinearConv, and says so",
+        kinds=("CompileError",),
+        matches=lambda case: bool(case.spec.family == "conv"),
+        message="The following operators are not supported for frontend ONNX",
+        case=OnnxCase(
+            case=Case(op="conv1d", axes=_POINT, dtype="int8", steps=(Step(),), constant_weight=True),
+            form=Form(lowering="conv_integer"),
+        ),
+        version="0.27.0",
+        silent=False,
+    ),
+)
+
 _OF_ONNXSIM = ("onnxoptimizer-order-of-axes", "onnxoptimizer-ceil_mode")
 """What onnxsim 0.8.1 has of the defects of onnxoptimizer 0.4.2: it brings newer passes of its own."""
 
-KNOWN_DEFECTS: dict[str, tuple[KnownDefect, ...]] = {
+_ROWS: dict[str, tuple[KnownDefect, ...]] = {
     "onnxruntime": ONNXRUNTIME,
     "onnxoptimizer": ONNXOPTIMIZER,
     "onnxscript": ONNXSCRIPT,
     "onnxslim": ONNXSLIM,
     "onnxsim": tuple(each for each in ONNXOPTIMIZER if each.name in _OF_ONNXSIM),
-    "openvino": OPENVINO,
+    "openvino": (*OPENVINO, *OPENVINO_ARITHMETIC),
+    "tvm": TVM,
+}
+
+KNOWN_DEFECTS = {
+    name: tuple(replace(row, without=WITHOUT.get(row.name)) for row in rows) for name, rows in _ROWS.items()
 }
 """Name of a subject, without its variant -> its known defects."""

@@ -1,0 +1,98 @@
+"""What triggers a known defect of a subject, taken out of a case.
+
+    defect --WITHOUT[name]--> change;   change(case) -> the nearest case without the trigger, or None if there is none
+
+A defect excuses a failure only if the case without its trigger passes (``checking.check``). So a wrong fold that
+happens to be in such a case is still blamed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from foldproof.case import Step, dtypes
+from foldproof.case.onnx_case import OnnxCase
+from foldproof.ir.onnx.build import spelled
+
+Change = Callable[[Any], OnnxCase | None]
+
+
+def _form(**changed: Any) -> Change:
+    """Return the function that changes the form of a case."""
+    return lambda case: replace(spelled(case), form=replace(spelled(case).form, **changed))
+
+
+def _replaced(case: Any, **changed: Any) -> OnnxCase | None:
+    whole = spelled(case)
+    try:
+        return replace(whole, case=replace(whole.case, **changed))
+    except ValueError:  # there is no such case
+        return None
+
+
+def _case(**changed: Any) -> Change:
+    """Return the function that changes fields of a case."""
+    return lambda case: _replaced(case, **changed)
+
+
+def _steps(change: Callable[[Step], Step]) -> Change:
+    """Return the function that changes all steps of a case."""
+    return lambda case: _replaced(
+        case, producers=tuple(map(change, case.producers)), steps=tuple(map(change, case.steps))
+    )
+
+
+def _with_lowest_border(case: Any) -> OnnxCase | None:
+    """Return the case with the lowest value where a border is 0: it may become padding of a MaxPool."""
+    floats = case.operand_dtype in dtypes.FLOATS
+    lowest = float("-inf") if floats else float(dtypes.int_range(case.operand_dtype)[0])
+    pad = replace(case.pad, value=lowest) if case.pad.value == 0 else case.pad
+    steps = tuple(replace(s, value=lowest) if s.kind == "pad" and s.value == 0 else s for s in case.steps)
+    return _replaced(case, pad=pad, steps=steps)
+
+
+def _with_border_of_one(case: Any) -> OnnxCase | None:
+    """Return the case with 1 in all borders: it becomes no padding."""
+    steps = tuple(replace(step, value=1.0) if step.kind == "pad" else step for step in case.steps)
+    return _replaced(case, pad=replace(case.pad, value=1.0, mode="constant"), steps=steps)
+
+
+def _without_strides(case: Any) -> OnnxCase | None:
+    return _replaced(case, axes=tuple(replace(axis, stride=1) for axis in case.axes))
+
+
+_positive_scales = _steps(lambda s: replace(s, scale=tuple(map(abs, s.scale))) if s.kind == "quantize" else s)
+_zero_points = _steps(lambda s: replace(s, zero_point=tuple(0 for _ in s.zero_point)))
+
+WITHOUT: dict[str, Change] = {
+    "ort-quantized-average-dilations": _form(lowering=""),
+    "ort-quantized-average-per-channel": _form(lowering=""),
+    "ort-quantized-conv-per-channel": _form(lowering=""),
+    "ort-relu-before-negative-scale": _positive_scales,
+    "ort-transposed-pad-indices": _form(axes=""),
+    "onnxoptimizer-zero-into-max_pool": _with_lowest_border,
+    "onnxoptimizer-average-counts-own-padding": _case(count_include_pad=True),
+    "onnxoptimizer-auto_pad-of-pool": _form(auto_pad=""),
+    "onnxoptimizer-value-of-opset-10": _form(opset=11),
+    "onnxoptimizer-order-of-axes": _form(axes=""),
+    "onnxoptimizer-ceil_mode": _case(ceil_mode=False),
+    "onnxscript-zero-point-of-ConvInteger": _zero_points,
+    "onnxscript-pad-of-opset-10": _form(opset=11),
+    "onnxscript-clip-of-opset-10": _form(opset=11),
+    "onnxslim-axes": _form(axes=""),
+    "openvino-scale-of-each-filter": _form(weight_per_channel=False),
+    "openvino-window-in-padding": _case(ceil_mode=False),
+    "openvino-average-of-overhang": _case(ceil_mode=False),
+    "openvino-padding-of-ConvTranspose": _with_border_of_one,
+    "openvino-stride-of-quantized-conv": _without_strides,
+    "openvino-negative-scale": _positive_scales,
+    "openvino-infinity-of-opset-10": _form(opset=11),
+    "openvino-dynamic-conv3d": _case(symbolic=()),
+    "openvino-padding-of-quantized-average": _form(lowering=""),
+    "openvino-grouped-quantized-conv": _form(lowering=""),
+    "openvino-inexact-scale": _steps(lambda s: replace(s, scale=tuple(0.125 for _ in s.scale))),
+    "tvm-same-lower": _form(auto_pad=""),
+    "tvm-unknown-length": _case(symbolic=()),
+    "openvino-wrap": lambda case: _replaced(case, pad=replace(case.pad, mode="constant")),
+}
+"""Name of a known defect -> the case without its trigger. Rows that are not here are told by their message."""
