@@ -86,7 +86,8 @@ def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict 
     for defect in getattr(pass_, "known_defects", ()):
         if defect.excuses(failure) and _explains(defect, case, pass_, target):
             return Verdict(folded=False, known_issues=(defect.name,))
-    if failure.kind == "CompileError" and failure.symptom == "pass":
+    compiles = ir_of(pass_).needs_two_opinions  # such a pass may be a compiler
+    if compiles and failure.kind == "CompileError" and failure.symptom == "pass":
         evidence = evidence_of(case, ir_of(pass_))
         try:
             compile_case(evidence, {"unfolded": evidence.ir.build(case)}, target)
