@@ -81,13 +81,14 @@ def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict 
     """Return a verdict that names the known defect behind a failure; None if there is none.
 
     - A pass may have known defects of its own: its attribute ``known_defects``.
-    - A pass that compiles (its attribute ``compiles``) may raise where the compiler of the IR does not compile the
-      unfolded module either.
+    - A pass that may be a compiler (``needs_two_opinions`` of its IR) may raise where the compiler of the IR does not
+      compile the unfolded module either.
     """
     for defect in getattr(pass_, "known_defects", ()):
         if defect.excuses(failure) and _explains(defect, case, pass_, target):
             return Verdict(folded=False, known_issues=(defect.name,))
-    if failure.kind == "CompileError" and failure.symptom == "pass" and getattr(pass_, "compiles", False):
+    compiles = ir_of(pass_).needs_two_opinions  # such a pass may be a compiler
+    if compiles and failure.kind == "CompileError" and failure.symptom == "pass":
         evidence = evidence_of(case, ir_of(pass_))
         try:
             compile_case(evidence, {"unfolded": evidence.ir.build(case)}, target)

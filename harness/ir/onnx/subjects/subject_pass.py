@@ -27,7 +27,6 @@ class SubjectPass:
     known_defects: tuple[KnownDefect, ...] | None = None
     foldproof_ir: IR = ONNX
     idempotent: bool = False
-    compiles: bool = True
 
     def __post_init__(self) -> None:
         if self.known_defects is None:
