@@ -287,9 +287,13 @@ def _direct(draw: st.DrawFn, case: Case) -> OnnxCase:
     if case.spec.family == "max_pool" and not case.steps and not case.producers and draw(_THIRD):
         dtype, value = draw(_INTEGER_BORDERS)
         adapted = _replaced(adapted, dtype=dtype, pad=replace(adapted.pad, value=value))
+    if case.spec.pools and draw(_HALF):
+        strided = tuple(replace(axis, stride=max(2, axis.kernel)) for axis in adapted.axes)
+        adapted = _replaced(adapted, axes=strided, ceil_mode=True)
     return OnnxCase(case=adapted, form=draw(FORMS[False]))
 
 
+_HALF = st.booleans()
 _THIRD = st.sampled_from((False, False, True))
 _INTEGER_BORDERS = st.sampled_from((("int8", 0.0), ("int8", 0.0), ("int8", -128.0), ("uint8", 1.0)))
 """(dtype, pad value) of a max_pool of integers: the lowest value, and others that a pass may take for it."""

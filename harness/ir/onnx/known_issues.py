@@ -14,22 +14,11 @@ def _uses_bfloat16(case: Any) -> bool:
     return "bfloat16" in (*case.producer_dtypes, *case.step_dtypes, case.kernel_dtype, case.result_dtype)
 
 
-def _shrinks_float64(case: Any) -> bool:
-    places = (*case.producer_places, *case.step_places)
-    return any(place.step.kind == "hardshrink" and place.dtype == "float64" for place in places)
-
-
 def _any(case: Any) -> bool:
     return True
 
 
 KNOWN_ISSUES = (
-    KnownIssue(
-        name="shrink-of-float64",
-        text="ONNX Runtime computes Shrink of float64 in float32",
-        changes="the elements of the result; no shape and no dtype",
-        matches=_shrinks_float64,
-    ),
     KnownIssue(
         name="no-kernel",
         text="ONNX Runtime has no kernel on CPU for an operator of this dtype and opset",

@@ -123,6 +123,16 @@ def _add_softsign(builder: GraphBuilder, step: Step, data: Value) -> Value:
     return _add_same(builder, "Div", [data, shifted])
 
 
+def _add_hard_shrink(builder: GraphBuilder, step: Step, data: Value) -> Value:
+    """Add a Shrink; in float64 a Where, since ONNX Runtime computes Shrink of float64 in float32."""
+    if data.dtype != "float64":
+        return _add_same(builder, "Shrink", [data], lambd=0.5)
+    operands = [_add_same(builder, "Abs", [data]), _scalar(builder, 0.5, data.dtype)]
+    large = builder.add("Greater", operands, dtype="bool", lengths=data.lengths)
+    chosen = [large, data, _scalar(builder, 0, data.dtype)]
+    return builder.add("Where", chosen, dtype=data.dtype, lengths=data.lengths)
+
+
 _WRITTEN: dict[str, Callable[[GraphBuilder, Step, Value], Value]] = {
     "relu": _add_relu,
     "clip": _add_clip,
@@ -130,7 +140,7 @@ _WRITTEN: dict[str, Callable[[GraphBuilder, Step, Value], Value]] = {
     "trunc": _add_trunc,
     "hardswish": _add_hard_swish,
     "softsign": _add_softsign,
-    "hardshrink": lambda builder, step, data: _add_same(builder, "Shrink", [data], lambd=0.5),
+    "hardshrink": _add_hard_shrink,
     "square": lambda builder, step, data: _add_same(builder, "Mul", [data, data]),
     "astype": lambda builder, step, data: builder.cast(data, step.out_dtype),
 }
