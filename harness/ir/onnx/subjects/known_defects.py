@@ -44,7 +44,8 @@ def _moves_int32(case: Any) -> bool:
 
 
 def _is_of_opset_21(case: Any) -> bool:
-    return _quantizes(case)  # the form names the oldest opset; ops of the case may need a newer one
+    steps = (*case.producers, *case.steps)  # the form names the oldest opset; ops of the case may need a newer one
+    return _quantizes(case) or any(step.kind == "dequantize" for step in steps)
 
 
 def _compares_before_negative_scale(case: Any) -> bool:
