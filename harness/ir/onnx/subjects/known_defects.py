@@ -172,6 +172,23 @@ ONNXRUNTIME = (
         version="1.32.0",
     ),
     KnownDefect(
+        name="ort-relu-before-clip",
+        text="a Relu before a Clip with a minimum, of float64 or integers: the session does not open",
+        kinds=("CompileError",),
+        matches=lambda case: any(step.kind == "relu" for step in (*case.producers, *case.steps)),
+        message="relu_clip_fusion.cc",
+        case=OnnxCase(
+            case=Case(
+                op="max_pool1d",
+                axes=_POINT,
+                dtype="float64",
+                steps=(Step(kind="relu"), Step(kind="clip", low=1.0, high=5.0)),
+            )
+        ),
+        version="1.32.0",
+        silent=False,
+    ),
+    KnownDefect(
         name="ort-transposed-pad-indices",
         text="a Pad with the input axes is moved across a Transpose as if it had widths of all axes: another axis is "
         "padded, or running it raises",
