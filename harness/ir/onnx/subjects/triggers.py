@@ -58,6 +58,9 @@ def _with_border_of_one(case: Any) -> OnnxCase | None:
 
 
 def _without_strides(case: Any) -> OnnxCase | None:
+    """Return the case without quantized weight and result if it has them, else without strides."""
+    if spelled(case).form.lowering:
+        return _form(lowering="")(case)
     return _replaced(case, axes=tuple(replace(axis, stride=1) for axis in case.axes))
 
 
@@ -91,6 +94,7 @@ WITHOUT: dict[str, Change] = {
     "openvino-dynamic-conv3d": _case(symbolic=()),
     "openvino-padding-of-quantized-average": _form(lowering=""),
     "openvino-grouped-quantized-conv": _form(lowering=""),
+    "openvino-border-of-dequantized-data": lambda case: _replaced(case, pad=replace(case.pad, value=0.0)),
     "openvino-inexact-scale": _exact_scales,
     "tvm-same-lower": _form(auto_pad=""),
     "tvm-unknown-length": _case(symbolic=()),
