@@ -87,8 +87,8 @@ class Summary:
         rules: rule -> cases that it folded.
         legality: legality of the fold -> cases in which the pass left a pad.
         declined: kind of refusal -> cases with a legal fold that the pass declares out of its scope.
-        undefined: behaviour that TVM leaves undefined -> cases.
-        known_issues: known issue of TVM -> cases.
+        undefined: behaviour that the IR leaves undefined -> cases.
+        known_issues: known issue of the compiler, or of the pass -> cases.
         unsupported: why the IR cannot express a case -> cases; they were not executed.
         fallbacks: reason -> cases that the fast pipeline left to the default one.
         failures: name -> distinct failure. The name is the fingerprint, and after triage the number of the cause.

@@ -22,7 +22,7 @@ MEANINGS = {
     "known": "a failure with the cause of a known one (--known). It does not fail the campaign.",
     "out of scope": "the pass declares that it does not fold these pads (out_of_scope). They could be folded.",
     "in doubt": "some output could not be compared with every oracle. The case counts neither as passed nor as failed.",
-    "known issue": "a defect of TVM that foldproof knows. The pass is not blamed for it.",
+    "known issue": "a defect of {blamed} that foldproof knows. It does not fail the case.",
     Legality.UNOBSERVABLE: "no result depends on the border, so the fold would change nothing.",
     Legality.STRUCTURE: "the fold is right, but a pass need not see through what stands around the pad.",
     Legality.SHARED: "the fold is right, but the graph would have more pads, since others read the pad.",
@@ -34,19 +34,20 @@ MEANINGS = {
 """The report's own words, each with its meaning. The report explains those that occur."""
 
 
-def print_summary(console: Console, summary: Summary, replay_options: str) -> None:
+def print_summary(console: Console, summary: Summary, replay_options: str, blamed: str = "TVM") -> None:
     """Print the whole closing report.
 
     Args:
         console: Where to print.
         summary: The counts and failures of the campaign.
         replay_options: What to append to each replay line, for example `` --pass MODULE:ATTR``.
+        blamed: What has the known issues, such as "TVM" or "ONNX Runtime or the pass".
     """
     if summary.by_op:
         console.print(_outcome_table(summary))
     for word in _words(summary):
-        console.print(Text(f"{word}: {MEANINGS[word]}", style="dim"), soft_wrap=True)
-    counted = _counter_table(summary)
+        console.print(Text(f"{word}: {MEANINGS[word].replace('{blamed}', blamed)}", style="dim"), soft_wrap=True)
+    counted = _counter_table(summary, blamed)
     if counted.row_count:
         console.print(counted)
     if summary.known_not_examined:
@@ -98,7 +99,7 @@ def _words(summary: Summary) -> Iterator[str]:
     return (word for word in MEANINGS if word in used)
 
 
-def _counter_table(summary: Summary) -> Table:
+def _counter_table(summary: Summary, blamed: str) -> Table:
     """Return a row per counter: rules, refusals, legality, what is in doubt, and how cases were compiled."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
@@ -108,8 +109,8 @@ def _counter_table(summary: Summary) -> Table:
         ("refusals", summary.reasons),
         ("legality where a pad stays", summary.legality),
         ("legal folds out of scope", summary.declined),
-        ("in doubt: undefined by TVM", summary.undefined),
-        ("in doubt: known issue of TVM", summary.known_issues),
+        ("in doubt: undefined by TVM" if blamed == "TVM" else "in doubt: undefined", summary.undefined),
+        (f"in doubt: known issue of {blamed}", summary.known_issues),
         ("not executed: not supported by the IR", summary.unsupported),
         ("compiled by the default pipeline", summary.fallbacks),
         ("known failures", summary.known),

@@ -102,9 +102,10 @@ class WorkerPool:
     Attributes:
         notice: after ``start``: why another pipeline is used than the requested one; empty if none is.
         description: after ``start``: what the target compiles for, in short; empty for the default one.
+        blamed: after ``start``: what has the known issues: the compiler, or the compiler or the pass.
     """
 
-    notice = description = ""
+    notice = description = blamed = ""
 
     def __init__(self, config: CheckConfig, workers: int, *, fresh: bool = False, draws: bool = False) -> None:
         self.config, self.workers = config, workers
@@ -146,7 +147,7 @@ class WorkerPool:
             raise UsageError(
                 f"pass {config.fold!r}: importing it ended the worker process ({cause(error.exitcode)})"
             ) from error
-        problem, self.notice, self.description = prepared
+        problem, self.notice, self.description, self.blamed = prepared
         if problem or (problem := self._try_pass()):
             raise UsageError(problem)
 
@@ -159,7 +160,7 @@ class WorkerPool:
     def with_config(self, config: CheckConfig) -> "WorkerPool":
         """Return a view of the same workers that checks cases in another way; they load its pass when it is used."""
         other = copy(self)
-        other.config, other.notice, other.description = config, "", ""
+        other.config, other.notice, other.description, other.blamed = config, "", "", ""
         return other
 
     def schedule(self, function: Callable[..., Any], *args: Any, seconds: float = CASE_SECONDS) -> Any:

@@ -63,17 +63,22 @@ _PR_SET_PDEATHSIG = 1
 """prctl(2)"""
 
 
-def prepare(config: CheckConfig) -> tuple[str, str, str]:
+def prepare(config: CheckConfig) -> tuple[str, str, str, str]:
     """Load the pass and the target.
 
     Returns:
-        The usage error, the notice of the target and its description, each empty if there is none.
+        The usage error, the notice of the target, its description, and what has the known issues: the compiler of the
+        IR, and the pass if it has known defects of its own. Each is empty if there is none.
     """
+    from foldproof.ir.base import ir_of
+
     try:
-        _, target = _load(config)
+        pass_, target = _load(config)
     except UsageError as error:
-        return str(error), "", ""
-    return "", target.notice, target.description
+        return str(error), "", "", ""
+    compiler = ir_of(pass_).compiler
+    blamed = f"{compiler} or the pass" if getattr(pass_, "known_defects", ()) else compiler
+    return "", target.notice, target.description, blamed
 
 
 def try_pass(config: CheckConfig) -> str:

@@ -193,7 +193,7 @@ def _run(
     console = create_console()
     progress = WrittenProgress(console, lines, seconds=settings.seconds, examples=settings.examples)
     gone: list[Path] = []
-    summary = Summary(seed=settings.seed, interrupted=True)
+    summary, blamed = Summary(seed=settings.seed, interrupted=True), "TVM"
     # run reports an interruption itself; this is for one before it began, or after it ended
     with stop_on_signals(progress), suppress(KeyboardInterrupt):
         console.print(
@@ -204,6 +204,7 @@ def _run(
         lines.write(start | ({"pass_changed": changed} if changed else {}))
         with WorkerPool(settings.config, settings.workers, draws=True) as pool:
             start_pool(pool)
+            blamed = pool.blamed
             if pool.description:
                 console.print(f"target: {pool.description}", markup=False)
             # raises for an unusable strategy
@@ -213,7 +214,7 @@ def _run(
             with progress:
                 summary = run(settings, pool, progress, journal, run_shards, still, started)
     ignore_signals()
-    print_summary(console, summary, replay_options(settings.config))
+    print_summary(console, summary, replay_options(settings.config), blamed)
     print_known(console, gone)
     if changed:
         console.print(changed, markup=False, soft_wrap=True)

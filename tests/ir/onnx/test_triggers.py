@@ -2,7 +2,8 @@
 
 import pytest
 
-from foldproof import check, failures
+from foldproof import Axis, Case, Step, check, failures
+from foldproof.case.onnx_case import OnnxCase
 from foldproof.ir.onnx.ir import ONNX
 from foldproof.ir.onnx.runtimes import Compiled, open_session, session_function, unoptimized
 from foldproof.ir.onnx.subjects.known_defects import KNOWN_DEFECTS
@@ -41,6 +42,14 @@ def test_the_case_without_the_trigger_is_another_case(subject, row):
     changed = row.without(row.case)
     assert changed != row.case
     assert ONNX.supported(changed) == ""
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT))
+def test_a_change_leaves_other_steps_as_they_are(name):
+    step = Step(kind="relu")
+    case = OnnxCase(case=Case(op="conv1d", axes=(Axis(),), producers=(step,), steps=(step,)))
+    changed = WITHOUT[name](case)
+    assert changed is None or (changed.case.steps, changed.case.producers) == ((step,), (step,))
 
 
 @pytest.mark.parametrize(("subject", "row"), TRIGGERED, ids=named)

@@ -5,6 +5,7 @@ docs/results/onnx-tools.md has the sentences of the specification that the rows 
 """
 
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from foldproof.case import Axis, Case, Pad, Step
@@ -44,7 +45,8 @@ def _moves_int32(case: Any) -> bool:
 
 
 def _is_of_opset_21(case: Any) -> bool:
-    return _quantizes(case)  # the form names the oldest opset; ops of the case may need a newer one
+    steps = (*case.producers, *case.steps)  # the form names the oldest opset; ops of the case may need a newer one
+    return _quantizes(case) or any(step.kind == "dequantize" for step in steps)
 
 
 def _compares_before_negative_scale(case: Any) -> bool:
@@ -169,6 +171,23 @@ ONNXRUNTIME = (
             form=Form(opset=13),
         ),
         version="1.32.0",
+    ),
+    KnownDefect(
+        name="ort-relu-before-clip",
+        text="a Relu before a Clip with a minimum, of float64 or integers: the session does not open",
+        kinds=("CompileError",),
+        matches=lambda case: any(step.kind == "relu" for step in (*case.producers, *case.steps)),
+        message="relu_clip_fusion.cc",
+        case=OnnxCase(
+            case=Case(
+                op="max_pool1d",
+                axes=_POINT,
+                dtype="float64",
+                steps=(Step(kind="relu"), Step(kind="clip", low=1.0, high=5.0)),
+            )
+        ),
+        version="1.32.0",
+        silent=False,
     ),
     KnownDefect(
         name="ort-transposed-pad-indices",
@@ -349,7 +368,7 @@ def _is_lowered(case: Any, *lowerings: str) -> bool:
 
 def _pads_with_infinity(case: Any) -> bool:
     values = [case.pad.value, *(step.value for step in case.steps if step.kind == "pad")]
-    return any(abs(value) == float("inf") for value in values)
+    return any(not isfinite(value) for value in values)
 
 
 OPENVINO = (
@@ -376,7 +395,7 @@ OPENVINO = (
     KnownDefect(
         name="openvino-window-in-padding",
         text="a pool of opset 22 with ceil_mode keeps a window that would start in the padding",
-        kinds=("Miscompile", "WrongType"),
+        kinds=("WrongType",),
         matches=lambda case: bool(case.spec.pools and case.ceil_mode),
         case=OnnxCase(case=Case(op="max_pool1d", axes=(Axis(pad=(0, 1), stride=2),), ceil_mode=True)),
         version="2026.4.1",
@@ -497,7 +516,15 @@ OPENVINO_ARITHMETIC = (
         text="a Conv in 3-D with a dilation and a dynamic axis reads memory that is not written",
         kinds=("Miscompile",),
         matches=lambda case: case.op == "conv3d" and bool(case.symbolic),
-        case=OnnxCase(case=Case(op="conv3d", axes=(Axis(size=2, kernel=2), Axis(dilation=2), Axis()), symbolic=("N",))),
+        case=OnnxCase(
+            case=Case(
+                op="conv3d",
+                axes=(Axis(pad=(0, 1), kernel=2), Axis(dilation=2), Axis()),
+                pad=Pad(value=1.0),
+                symbolic=("N",),
+                seed=1,
+            )
+        ),
         version="2026.4.1",
     ),
     KnownDefect(
@@ -542,6 +569,21 @@ OPENVINO_ARITHMETIC = (
         version="2026.4.1",
     ),
     KnownDefect(
+        name="openvino-border-of-dequantized-data",
+        text="a Pad of quantized and dequantized data pads with 0 whatever its value is",
+        kinds=("Miscompile",),
+        matches=lambda case: case.pad.value != 0 and any(step.kind == "dequantize" for step in case.producers),
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(size=2, pad=(1, 1)),),
+                producers=(Step(kind="quantize", scale=(0.5,), out_dtype="int8"), Step(scale=(0.5,))),
+                pad=Pad(value=0.5),
+            )
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
         name="openvino-inexact-scale",
         text="(x - zero point) * scale is computed as x * scale - zero point * scale, which is left open",
         kinds=("Miscompile",),
@@ -570,9 +612,9 @@ TVM = (
         message="CanProveDivisible",
         case=OnnxCase(
             case=Case(
-                op="max_pool1d",
-                axes=(Axis(size=2, pad=(1, 1)),),
-                channels=2,
+                op="max_pool2d",
+                axes=(Axis(pad=(1, 2)), Axis(size=2, pad=(2, 1))),
+                channels=3,
                 steps=(Step(kind="minimum", operand=(3.0,)),),
                 symbolic=("W",),
             )

@@ -58,11 +58,15 @@ def _with_border_of_one(case: Any) -> OnnxCase | None:
 
 
 def _without_strides(case: Any) -> OnnxCase | None:
+    """Return the case without quantized weight and result if it has them, else without strides."""
+    if spelled(case).form.lowering:
+        return _form(lowering="")(case)
     return _replaced(case, axes=tuple(replace(axis, stride=1) for axis in case.axes))
 
 
 _positive_scales = _steps(lambda s: replace(s, scale=tuple(map(abs, s.scale))) if s.kind == "quantize" else s)
-_zero_points = _steps(lambda s: replace(s, zero_point=tuple(0 for _ in s.zero_point)))
+_zero_points = _steps(lambda s: replace(s, zero_point=tuple(0 for _ in s.zero_point)) if s.kind == "dequantize" else s)
+_exact_scales = _steps(lambda s: replace(s, scale=tuple(0.125 for _ in s.scale)) if s.kind == "dequantize" else s)
 
 WITHOUT: dict[str, Change] = {
     "ort-quantized-average-dilations": _form(lowering=""),
@@ -90,7 +94,8 @@ WITHOUT: dict[str, Change] = {
     "openvino-dynamic-conv3d": _case(symbolic=()),
     "openvino-padding-of-quantized-average": _form(lowering=""),
     "openvino-grouped-quantized-conv": _form(lowering=""),
-    "openvino-inexact-scale": _steps(lambda s: replace(s, scale=tuple(0.125 for _ in s.scale))),
+    "openvino-border-of-dequantized-data": lambda case: _replaced(case, pad=replace(case.pad, value=0.0)),
+    "openvino-inexact-scale": _exact_scales,
     "tvm-same-lower": _form(auto_pad=""),
     "tvm-unknown-length": _case(symbolic=()),
     "openvino-wrap": lambda case: _replaced(case, pad=replace(case.pad, mode="constant")),
