@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from foldproof.case import Axis, Case, Widths
+from foldproof.case import Axis, Case, Widths, dtypes
 from foldproof.oracle.adversarial import adversarial_inputs
 from foldproof.oracle.borders import border_images
 from foldproof.oracle.fold_candidates import spatial_widths
@@ -52,11 +52,13 @@ def loses_data(folded: Case, semantics: Semantics) -> bool:
     """Whether the steps turn all data into one number, or into nothing finite.
 
     A border of that one number looks like data. Sums of infinities of both signs are NaN, whatever the border
-    holds.
+    holds. A convolution that sums integers reads fractions as whole numbers.
     """
     numbers: set[float] = set()
+    sums_integers = folded.spec.weighted and folded.result_dtype in dtypes.INTEGERS
     for arrays in adversarial_inputs(folded, semantics):
         operand = evaluate_steps(folded, arrays, semantics)[-1].value.astype(np.float64)
+        operand = np.trunc(operand) if sums_integers else operand
         numbers |= set(operand.reshape(-1).tolist())
     return len(numbers) == 1 or not any(map(math.isfinite, numbers))
 

@@ -266,6 +266,8 @@ DROWNED = Axis(size=5, pad=(1, 2), kernel=4, dilation=3, padding=(6, 3))
 # Four elements before it, spread over steps of 3 to places 0, 3, 6, 9 and the ones after: 12 are cropped.
 SPREAD = Axis(size=4, pad=(4, 0), kernel=2, stride=3, padding=(12, 0))
 
+HALVES = (step("sign"), step("divide", 2.0))
+
 UNOBSERVABLE = [
     ("trailing, max_pool", of("max_pool1d", UNREAD, value=7.0)),
     ("trailing, conv", of("conv1d", UNREAD, value=7.0)),
@@ -276,6 +278,7 @@ UNOBSERVABLE = [
     ("trailing, though legal", of("conv1d", UNREAD)),
     ("trailing, of a nested pad", of("conv1d", Axis(size=4, kernel=2, stride=2), steps=(nested(7.0, W=(0, 1)),))),
     ("nothing is left of the data", conv(step("multiply", 0.0), value=NAN)),
+    ("nothing is left of fractions in a sum of integers", of("conv1d", PADDED, steps=HALVES, out_dtype="int32")),
     ("nothing finite is left of the data", INFINITE),
     ("a channel of NaN beside", of("conv1d_transpose", DROWNED, value=NAN, pad={"channel": (0, 1)})),
     ("NaN everywhere", of("conv1d", Axis(size=4, pad=(1, 0), kernel=2), value=NAN, pad={"channel": (0, 1)})),
