@@ -584,6 +584,21 @@ OPENVINO_ARITHMETIC = (
         version="2026.4.1",
     ),
     KnownDefect(
+        name="openvino-inexact-quotient",
+        text="a quotient is a product with the inverse, which is rounded twice; that is left open",
+        kinds=("Miscompile",),
+        matches=lambda case: any(step.kind in ("divide", "softsign") for step in (*case.producers, *case.steps)),
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(size=2, pad=(1, 1)),),
+                pad=Pad(value=1.0),
+                steps=(Step(kind="divide", operand=(3.0,), swapped=True),),
+            )
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
         name="openvino-inexact-scale",
         text="(x - zero point) * scale is computed as x * scale - zero point * scale, which is left open",
         kinds=("Miscompile",),
