@@ -590,10 +590,14 @@ OPENVINO_ARITHMETIC = (
         matches=lambda case: any(step.kind in ("divide", "softsign") for step in (*case.producers, *case.steps)),
         case=OnnxCase(
             case=Case(
-                op="avg_pool1d",
-                axes=(Axis(size=2, pad=(1, 1)),),
+                op="conv1d_transpose",
+                axes=(Axis(size=16, pad=(1, 1)),),
                 pad=Pad(value=1.0),
                 steps=(Step(kind="divide", operand=(3.0,), swapped=True),),
+                channels=2,
+                filters=2,
+                constant_weight=True,
+                fills=("integers", "negative"),
             )
         ),
         version="2026.4.1",
