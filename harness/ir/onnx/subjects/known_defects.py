@@ -584,6 +584,25 @@ OPENVINO_ARITHMETIC = (
         version="2026.4.1",
     ),
     KnownDefect(
+        name="openvino-inexact-quotient",
+        text="a quotient is a product with the inverse, which is rounded twice; that is left open",
+        kinds=("Miscompile",),
+        matches=lambda case: any(step.kind in ("divide", "softsign") for step in (*case.producers, *case.steps)),
+        case=OnnxCase(
+            case=Case(
+                op="conv1d_transpose",
+                axes=(Axis(size=16, pad=(1, 1)),),
+                pad=Pad(value=1.0),
+                steps=(Step(kind="divide", operand=(3.0,), swapped=True),),
+                channels=2,
+                filters=2,
+                constant_weight=True,
+                fills=("integers", "negative"),
+            )
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
         name="openvino-inexact-scale",
         text="(x - zero point) * scale is computed as x * scale - zero point * scale, which is left open",
         kinds=("Miscompile",),

@@ -64,6 +64,14 @@ def _without_strides(case: Any) -> OnnxCase | None:
     return _replaced(case, axes=tuple(replace(axis, stride=1) for axis in case.axes))
 
 
+def _without_quotients(case: Any) -> OnnxCase | None:
+    kept = [
+        tuple(step for step in steps if step.kind not in ("divide", "softsign"))
+        for steps in (case.producers, case.steps)
+    ]
+    return _replaced(case, producers=kept[0], steps=kept[1])
+
+
 _positive_scales = _steps(lambda s: replace(s, scale=tuple(map(abs, s.scale))) if s.kind == "quantize" else s)
 _zero_points = _steps(lambda s: replace(s, zero_point=tuple(0 for _ in s.zero_point)) if s.kind == "dequantize" else s)
 _exact_scales = _steps(lambda s: replace(s, scale=tuple(0.125 for _ in s.scale)) if s.kind == "dequantize" else s)
@@ -95,6 +103,7 @@ WITHOUT: dict[str, Change] = {
     "openvino-padding-of-quantized-average": _form(lowering=""),
     "openvino-grouped-quantized-conv": _form(lowering=""),
     "openvino-border-of-dequantized-data": lambda case: _replaced(case, pad=replace(case.pad, value=0.0)),
+    "openvino-inexact-quotient": _without_quotients,
     "openvino-inexact-scale": _exact_scales,
     "tvm-same-lower": _form(auto_pad=""),
     "tvm-unknown-length": _case(symbolic=()),
