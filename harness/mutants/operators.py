@@ -138,7 +138,9 @@ def remove_pads(
     """Remove the chosen pads: their readers read the input instead. All types are inferred again."""
     body = Bindings(function, lambda _: None)
     removed = {pad for pad in body.pads if chosen(body, pad, read_pad(body.values[pad]))}
-    return relax.Function(function.params, _Retype(removed).visit_expr(function).body, None, attrs=function.attrs)
+    return relax.Function(
+        function.params, _Retype(removed).visit_expr(function).body, None, function.is_pure, function.attrs
+    )
 
 
 @mutator
