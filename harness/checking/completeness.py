@@ -31,6 +31,19 @@ def _judge_legality(evidence: Evidence, pads: ResidualPads) -> Legality | None:
     return evidence.legality if pads.foldable else None
 
 
+def _declined(prepared: Prepared, pads: ResidualPads) -> tuple[str, ...]:
+    """Return the declared kinds by which the pass may leave all legal folds that it missed; empty if it may not."""
+    evidence = prepared.evidence
+    groups = evidence.missed(pads) if isinstance(evidence, GraphEvidence) else (((prepared.case,), 1),)
+    kinds: dict[str, None] = {}
+    for cases, count in groups:
+        declined = [found for case in cases if (found := prepared.scope.declined(case, prepared.outcomes))]
+        if len(declined) < count:
+            return ()
+        kinds.update(dict.fromkeys(kind for found in declined for kind in found))
+    return tuple(kinds)
+
+
 def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality | None) -> tuple[str, ...]:
     """Require that no pad is left that is legal to fold, or that an option of the pass should have removed.
 
@@ -54,7 +67,7 @@ def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality 
         return ()
     reasons = "; ".join(outcome.detail for outcome in prepared.outcomes if not outcome.folded) or "no reason given"
     if legality is Legality.LEGAL:
-        if declined := prepared.scope.declined(prepared.case, prepared.outcomes):
+        if declined := _declined(prepared, pads):
             return declined
         message = f"the pad could be folded for every input, but was not: {reasons}"
         raise failure("MissedFold", prepared.case, "pad left", message)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from foldproof.case import Case
 from foldproof.case.adoption import PADDED
 from foldproof.case.graph import Graph, Site
 from foldproof.case.onnx_case import OnnxCase
@@ -124,6 +125,8 @@ class GraphEvidence(Evidence):
         owner = self._owner(index)
         known = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
         visible = known and not graph.sites[owner].local_data
+        if site.place == "local" and site.case.producers:
+            return Legality.STRUCTURE  # a local function does not know what its argument holds
         if owner != index and self._is_local(owner, index):
             return Legality.STRUCTURE
         if site.place in CROSSING and any(step.kind == "pad" for step in site.case.steps):
@@ -153,15 +156,26 @@ class GraphEvidence(Evidence):
         """
         if left.identity > 0 and not self.is_unproved_copy:
             return Legality.LEGAL if self.is_quiet else Legality.STRUCTURE
+        if self.missed(left):
+            return Legality.LEGAL
         counts = Counter(left.consumers)
         sites = range(len(self.case.sites))
-        for op in counts:
-            staying = sum(
-                count_consumers(self.case.sites[i]) for i in sites if self.case.cases[i].op == op and self.stays(i)
-            )
-            if counts[op] > staying:
-                return Legality.LEGAL
         return next((self.stays(i) for i in sites if self.case.cases[i].op in counts and self.stays(i)), None)
+
+    def missed(self, left: ResidualPads) -> tuple[tuple[tuple[Case, ...], int], ...]:
+        """Return what was missed: (sites, number), of which so many folds are legal and were not made.
+
+        Equal consumers cannot be told apart in a module, so that the sites of an op are counted together.
+        """
+        found: list[tuple[tuple[Case, ...], int]] = []
+        if left.identity > 0 and not self.is_unproved_copy and self.is_quiet:
+            found.append((self.case.cases, min(left.identity, len(self.case.cases))))
+        for op, count in Counter(left.consumers).items():
+            of_op = [i for i, case in enumerate(self.case.cases) if case.op == op]
+            staying = sum(count_consumers(self.case.sites[i]) for i in of_op if self.stays(i))
+            if count > staying:
+                found.append((tuple(self.case.cases[i] for i in of_op if not self.stays(i)), count - staying))
+        return tuple(found)
 
 
 def count_consumers(site: Site) -> int:

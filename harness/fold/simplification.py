@@ -121,11 +121,22 @@ def _leaves_more(bindings: Bindings, pad: relax.Var, crop: relax.Var, smaller: P
     staying = (not smaller.is_identity) + (not rest.is_identity)
     if staying <= (crop not in bindings.crops):
         return False
+    own = _own_split(bindings, crop)
     for path, (user, _) in find_uses(bindings, Path(pad=pad, steps=())):
         met = [user, *(var for var, _, _ in path.steps)]
-        if not any(var is not None and var.same_as(crop) for var in met):
+        if not any(var is not None and (var.same_as(crop) or var.same_as(own)) for var in met):
             return True
     return False
+
+
+def _own_split(bindings: Bindings, crop: relax.Var) -> relax.Var | None:
+    """Return the ``split`` of which ``crop`` is the only piece that is read; None if it is no such piece."""
+    value = bindings.values.get(crop)
+    if not isinstance(value, relax.TupleGetItem):
+        return None
+    split = bindings.alias(value.tuple_value)
+    readers = [user for user, _ in find_users(bindings, split)]
+    return split if len(readers) == 1 and readers[0] is not None and readers[0].same_as(crop) else None
 
 
 def find_merge(bindings: Bindings, var: relax.Var) -> tuple[relax.Var, PadFacts] | None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from foldproof.case import Case
 from foldproof.case.any_case import AnyCase
+from foldproof.case.graph import Graph
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_attribute
 from foldproof.oracle.semantics import Semantics
@@ -322,15 +323,20 @@ def ir_of(pass_: Any) -> IR:
     return own
 
 
-def find_known_issue(ir: IR, case: Case) -> KnownIssue | None:
+def find_known_issue(ir: IR, case: AnyCase) -> KnownIssue | None:
     """Return the known issue that a case shows whenever it is executed; None if there is none."""
-    return next((issue for issue in ir.known_issues if not issue.raises and issue.matches(case)), None)
+    return next((issue for issue in ir.known_issues if not issue.raises and _shows(case, issue)), None)
 
 
-def find_raised_issue(ir: IR, case: Case, message: str) -> KnownIssue | None:
+def _shows(case: Any, issue: KnownIssue) -> bool:
+    """Whether a case, or a site of a graph, shows an issue."""
+    return any(map(issue.matches, case.cases)) if isinstance(case, Graph) else issue.matches(case)
+
+
+def find_raised_issue(ir: IR, case: AnyCase, message: str) -> KnownIssue | None:
     """Return the known issue that prevents compiling a case, if the compiler failed with ``message``; else None."""
     raised = (issue for issue in ir.known_issues if issue.raises and issue.raises in message)
-    issue = next((issue for issue in raised if issue.matches(case)), find_known_issue(ir, case))
+    issue = next((issue for issue in raised if _shows(case, issue)), find_known_issue(ir, case))
     return None if issue is None or issue.dtype_only else issue
 
 

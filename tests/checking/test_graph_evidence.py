@@ -1,17 +1,19 @@
 """Which pads of a graph a complete pass may leave, and which it has to fold."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.graphs import CONV, POOL, RELU, STRUCTURES, WRITTEN, graph
 
 from foldproof import FoldExplicitPadding, check
-from foldproof.case import Pad
+from foldproof.case import Pad, Step
 from foldproof.case.adoption import PADDED, adopt
-from foldproof.case.graph import Function, Site
+from foldproof.case.graph import Function, Graph, Site
 from foldproof.checking.failures import Failure, MissedFold
 from foldproof.checking.graph_evidence import evidence_of
-from foldproof.ir.base import ResidualPads
+from foldproof.corpus.entry import load_entry
+from foldproof.ir.base import ResidualPads, find_raised_issue
 from foldproof.ir.relax.ir import RELAX
 from foldproof.oracle.legality import Legality
 
@@ -96,3 +98,16 @@ def test_a_pass_may_copy_a_step_for_each_reader_but_not_more():
         assert check(graph(Site(case=returned)), FoldExplicitPadding(), complete=True).folded
     except Failure as failure:
         pytest.fail(str(failure))
+
+
+def test_a_local_function_does_not_know_what_its_argument_holds():
+    bounded = replace(CONV, producers=(Step(kind="clip", low=-1.0, high=0.0),))
+    assert stays(Graph(sites=(Site(case=bounded, place="local"),))) is Legality.STRUCTURE
+    assert stays(Graph(sites=(Site(case=CONV, place="local"),))) is None
+
+
+def test_a_site_that_the_compiler_cannot_compile_is_a_known_issue_of_the_graph():
+    copied = load_entry(Path(__file__).parents[1] / "data/corpus/max_pool1d-symbolic-copy.case.json").case
+    issue = find_raised_issue(RELAX, Graph(sites=(Site(case=copied),)), "RewriteDataflowReshape: Check failed")
+    assert issue is not None
+    assert issue.name == "symbolic-copy"

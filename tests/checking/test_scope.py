@@ -1,11 +1,12 @@
 """foldproof.checking.scope: what a pass declares that it does not fold, and what that excuses."""
 
+import math
 from dataclasses import replace
 
 import pytest
 from tests.support.blame import FOLDABLE, catch_failure
 
-from foldproof import check
+from foldproof import Graph, Pad, Site, check
 from foldproof.core.errors import UsageError
 
 
@@ -88,3 +89,16 @@ def test_a_scope_of_another_form_is_refused(declared, message):
     with pytest.raises(UsageError) as raised:
         check(FOLDABLE, fold=FoldsNothing(declared), complete=True)
     assert message in str(raised.value)
+
+
+# --- graphs -------------------------------------------------------------------------------------------
+
+MAX_POOL = replace(FOLDABLE, op="max_pool1d", pad=Pad(value=-math.inf))
+BOTH = Graph(sites=(Site(case=FOLDABLE), Site(case=MAX_POOL)))
+
+
+def test_a_graph_is_declined_if_every_missed_site_is():
+    both = FoldsNothing({"conv": "family == conv", "pool": "family == max_pool"}, "conv", "pool")
+    assert set(check(BOTH, both, complete=True).declined) == {"conv", "pool"}
+    one = FoldsNothing({"pool": "family == max_pool"}, "conv", "pool")
+    assert catch_failure(BOTH, fold=one, complete=True).fingerprint == "MissedFold/graph/pad left"

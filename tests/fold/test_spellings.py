@@ -16,6 +16,7 @@ from tests.support.foldings import (
 )
 from tvm import relax, tirx
 
+from foldproof import Axis, Case, Pad, Step, check
 from foldproof.fold import Folded, FoldExplicitPadding, Kind, spellings
 
 O = relax.op  # noqa: E741
@@ -258,3 +259,10 @@ def test_a_gather_as_onnx_emits_it_is_a_crop():
     assert "nn.pad" not in op_names(fold(module))
     assert outcomes(module)[-1][-1] == Folded("conv", (0, 1))
     assert_same_results(module, DATA, WEIGHT)
+
+
+def test_a_piece_of_a_split_takes_off_more_than_the_pad_before_the_steps_has_added():
+    relu = (Step(kind="relu"),)
+    crop = Step(kind="pad", widths=(("W", -3, 0),), form="split")
+    case = Case(op="max_pool1d", axes=(Axis(size=2, pad=(2, 0)),), pad=Pad(value=1.0), steps=(*relu, crop))
+    assert check(case, complete=True).rules == ("cancelled", "max_pool")
