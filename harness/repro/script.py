@@ -35,6 +35,10 @@ _SHARED = (prelude.finish, prelude.report_errors)
 _RUNNING = (*_SHARED, prelude.compile_main, prelude.run, prelude.flatten, prelude.difference)
 
 
+_OF_FORM = (prelude.check_well_formed, prelude.compare_functions)
+"""Endings about modules that TVM's parser may refuse: they are parsed without that check."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What a script shows: ``ending``, a function of prelude.py, gets ``modules`` by name and ``arguments``.
@@ -74,7 +78,7 @@ def write_script(case: AnyCase, fold: Pass, target: Target, result: Failure | Ve
     parts = [
         _write_settings(case, target),
         *scene.data,
-        *(part.code(check_well_formed=scene.ending is not prelude.check_well_formed) for part in sources),
+        *(part.code(check_well_formed=scene.ending not in _OF_FORM) for part in sources),
         *(_copy_source(function) for function in (*scene.functions, scene.ending)),
         f'if __name__ == "__main__":\n    {_write_call(sources, scene)}',
     ]

@@ -21,6 +21,7 @@ from foldproof.core.array_source import MOST_LISTED, array_source
 from foldproof.corpus import entry as corpus
 from foldproof.fold import FoldExplicitPadding
 from foldproof.ir.relax.build import build
+from foldproof.ir.relax.ir import RELAX
 from foldproof.ir.relax.source import NotParsed, exact_source
 from foldproof.ir.relax.targets import parse_target
 from foldproof.repro.script import CannotReproduce, write_script
@@ -251,7 +252,7 @@ def test_a_failure_of_foldproof_itself_has_no_script():
 @pytest.mark.slow
 def test_every_module_of_the_corpus_comes_back_from_its_source():
     for path in corpus.case_files([CORPUS]):
-        module = build(corpus.load_entry(path).case)
+        module = RELAX.build(corpus.load_entry(path).case)
         for name, each in (("Before", module), ("After", BUNDLED(module))):
             assert exact_source(each, name).name == name  # it raises NotExact otherwise
 
