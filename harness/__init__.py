@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from foldproof.campaign.shrinker import shrink
     from foldproof.case import Axis, Case, Pad, Step
     from foldproof.case.describe import describe
+    from foldproof.case.form import Form
     from foldproof.case.graph import Function, Graph, Join, Site
+    from foldproof.case.onnx_case import OnnxCase
     from foldproof.checking import failures
     from foldproof.checking.check import check
     from foldproof.checking.failures import Failure
@@ -35,9 +37,11 @@ __all__ = [
     "Case",
     "Failure",
     "FoldExplicitPadding",
+    "Form",
     "Function",
     "Graph",
     "Join",
+    "OnnxCase",
     "Pad",
     "Site",
     "Step",
@@ -60,9 +64,11 @@ _HOMES = {
     "Case": "foldproof.case",
     "Failure": "foldproof.checking.failures",
     "FoldExplicitPadding": "foldproof.fold",
+    "Form": "foldproof.case.form",
     "Function": "foldproof.case.graph",
     "Graph": "foldproof.case.graph",
     "Join": "foldproof.case.graph",
+    "OnnxCase": "foldproof.case.onnx_case",
     "Pad": "foldproof.case",
     "Site": "foldproof.case.graph",
     "Step": "foldproof.case",

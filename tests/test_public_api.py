@@ -16,9 +16,11 @@ NAMES = {
     "Case",
     "Failure",
     "FoldExplicitPadding",
+    "Form",
     "Function",
     "Graph",
     "Join",
+    "OnnxCase",
     "Pad",
     "Site",
     "Step",
@@ -40,14 +42,15 @@ USER = """
 from pathlib import Path
 
 from foldproof import Axis, Case, Failure, FoldExplicitPadding, Pad, Step, Verdict, __version__, check, describe
-from foldproof import Function, Graph, Join, Site, failures, fold, load_case
+from foldproof import Form, Function, Graph, Join, OnnxCase, Site, failures, fold, load_case
 from foldproof import model, reproduce_script, save_case, shrink, strategies
 
 version: str = __version__
 case: Case = Case(op="conv1d", axes=(Axis(size=4, pad=(1, 0)),), pad=Pad(value=0.0), steps=(Step(kind="relu"),))
 text: str = describe(case)
 path: Path = save_case("corpus", case, note="a note")
-again: Case | Graph = load_case(path)
+again: Case | Graph | OnnxCase = load_case(path)
+spelled: OnnxCase = OnnxCase(case=case, form=Form())
 graph: Graph = Graph(sites=(Site(case=case), Site(case=case)), functions=(), joins=(Join(kind="add"),))
 part: Function = Function()
 try:

@@ -20,7 +20,6 @@ from foldproof.oracle.legality import Legality
 from foldproof.strategies.values import UNKNOWN_MODES
 
 INEXPRESSIBLE = {
-    Kind.DYNAMIC_WIDTH: "a case has whole numbers for widths",
     Kind.UNKNOWN_PAD: "a case has pads of the two forms that the pass reads",
     Kind.OWN_PADDING: "a case has both sides of every padding",
     Kind.SCOPE: "a case is one dataflow block",
@@ -32,6 +31,7 @@ INEXPRESSIBLE = {
 """Refusals that no case leads to; tests/fold and docs/reference/rules.md have their IR by hand."""
 
 RARE = {
+    Kind.DYNAMIC_WIDTH: "of the kernels that mirror, few have a width that the pass cannot read",
     Kind.SYMBOLIC: "a case has no symbolic channels, and TVM's analyzer proves nearly all lengths of cases equal",
     Kind.STEP: "a pad passes nearly every step of a case",
     Kind.SHARED: "a foldable case that pads channels, too, and returns the pad; graphs lead to it more often",
