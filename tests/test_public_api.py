@@ -57,7 +57,7 @@ try:
     verdict: Verdict = check(case, fold=FoldExplicitPadding(), target="llvm")
 except failures.Miscompile as error:
     failure: Failure = error
-    smaller: Case = shrink(failure, "mypkg:MyPass", seconds=5.0, workers=2).case
+    smaller: Case | Graph | OnnxCase = shrink(failure, "mypkg:MyPass", seconds=5.0, workers=2).case
     script: str = reproduce_script(failure)
 print(strategies.cases("conv1d"), fold.FoldExplicitPadding, model.import_model)
 """ + "".join(f"reveal_type({name})\n" for name in sorted(NAMES))
