@@ -130,7 +130,7 @@ def _leaves_more(bindings: Bindings, pad: relax.Var, crop: relax.Var, smaller: P
 
 
 def _own_split(bindings: Bindings, crop: relax.Var) -> relax.Var | None:
-    """Return the ``split`` of which ``crop`` is the only piece that is read; None if it is no such piece."""
+    """Return the ``split`` of which ``crop`` is the only piece that is read; None for any other crop."""
     value = bindings.values.get(crop)
     if not isinstance(value, relax.TupleGetItem):
         return None

@@ -29,6 +29,8 @@ Arrays = dict[str, Array]
 CONDITION = "condition"
 """The name of the parameter that says which branch runs."""
 
+OPEN, ROUGH = "open", "rough"
+
 INEXACT = "data that is itself inexact or unspecified"
 """Why an output of a later site is not compared with the reference."""
 
@@ -70,7 +72,7 @@ class _Evaluated:
     result: Reference
     others: tuple[Reference, ...]
     arrays: Arrays
-    known: bool
+    doubt: str
 
 
 def outputs(graph: Graph, arrays: Arrays, semantics: Semantics) -> tuple[Reference, ...]:
@@ -93,29 +95,29 @@ def outputs(graph: Graph, arrays: Arrays, semantics: Semantics) -> tuple[Referen
 
 def _evaluate(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays, semantics: Semantics) -> _Evaluated:
     site = graph.sites[index]
-    own, known = _arrays_of(graph, index, done, arrays)
+    own, doubt = _arrays_of(graph, index, done, arrays)
     condition = bool(arrays[CONDITION]) if CONDITION in arrays else True
     with np.errstate(all="ignore"):
         result, *others = _outputs_of(site, own, semantics, condition=condition)
         if site.written:
             others.append(_overwritten(site.case, own, semantics))
-    if not known:
-        result, others = _mask(result), [_mask(each) for each in others]
-    return _Evaluated(result, tuple(others), own, known)
+    if doubt:
+        result, others = _mask(result, doubt), [_mask(each, doubt) for each in others]
+    return _Evaluated(result, tuple(others), own, doubt)
 
 
-def _arrays_of(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays) -> tuple[Arrays, bool]:
-    """Return the tensors of the case of a site, by their names there, and whether its data is exactly known."""
+def _arrays_of(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays) -> tuple[Arrays, str]:
+    """Return the tensors of the case of a site, by their names there, and how far its data is not known."""
     site = graph.sites[index]
     own: Arrays = {}
-    known = True
+    doubt = ""
     if site.data == OWN:
         own["x"] = arrays[parameter_name("x", index)]
     elif site.data == RESULT:
         source = done[site.of].result
-        own["x"], known = source.value, _is_known(source)
+        own["x"], doubt = source.value, _doubt_in(source)
     else:
-        own["x"], known = done[site.of].arrays["x"], done[site.of].known
+        own["x"], doubt = done[site.of].arrays["x"], done[site.of].doubt
     if site.case.spec.weighted:
         own["w"] = arrays[parameter_name("w", graph.weight_owner(index))]
     for place in (*site.case.producer_places, *site.case.step_places):
@@ -124,20 +126,24 @@ def _arrays_of(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays)
             for name in place.step.parameters:
                 local = place.parameter(name)
                 own[local] = done[site.of].arrays[local] if inherited else arrays[parameter_name(local, index)]
-    return own, known
+    return own, doubt
 
 
-def _is_known(reference: Reference) -> bool:
-    return bool(reference.defined.all()) and not reference.bound.any()
+def _doubt_in(reference: Reference) -> str:
+    """Return how far a result is not known: ``OPEN`` if later sites may make anything of it, ``ROUGH`` if it is rounded.
 
-
-def _mask(reference: Reference) -> Reference:
-    """Return a reference of which no element is compared, also not between the functions.
-
-    A later site may turn a difference of an unspecified element into any other one.
+    An element that is not defined may be NaN or not, and a later maximum of it is then unspecified.
     """
+    if not reference.defined.all() or (reference.unspecified is not None and reference.unspecified.any()):
+        return OPEN
+    return ROUGH if reference.bound.any() else ""
+
+
+def _mask(reference: Reference, doubt: str) -> Reference:
+    """Return a reference of which no element is compared; if the data is open, also not between the functions."""
     everywhere = np.ones(reference.value.shape, np.bool_)
-    return replace(reference, defined=~everywhere, unspecified=None, reasons=(*reference.reasons, INEXACT))
+    unspecified = everywhere if doubt == OPEN else reference.unspecified
+    return replace(reference, defined=~everywhere, unspecified=unspecified, reasons=(*reference.reasons, INEXACT))
 
 
 def _outputs_of(site: Site, own: Arrays, semantics: Semantics, *, condition: bool) -> tuple[Reference, ...]:

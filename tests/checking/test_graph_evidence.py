@@ -1,5 +1,6 @@
 """Which pads of a graph a complete pass may leave, and which it has to fold."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,14 +8,15 @@ import pytest
 from tests.support.graphs import CONV, POOL, RELU, STRUCTURES, WRITTEN, graph
 
 from foldproof import FoldExplicitPadding, check
-from foldproof.case import Pad, Step
-from foldproof.case.adoption import PADDED, adopt
+from foldproof.case import Axis, Case, Pad, Step
+from foldproof.case.adoption import PADDED, RESULT, adopt
 from foldproof.case.graph import Function, Graph, Site
 from foldproof.checking.failures import Failure, MissedFold
 from foldproof.checking.graph_evidence import evidence_of
 from foldproof.corpus.entry import load_entry
 from foldproof.ir.base import ResidualPads, find_raised_issue
 from foldproof.ir.relax.ir import RELAX
+from foldproof.oracle.graphs import INEXACT
 from foldproof.oracle.legality import Legality
 
 MIRRORED = replace(CONV, pad=Pad(mode="reflect"))
@@ -111,3 +113,20 @@ def test_a_site_that_the_compiler_cannot_compile_is_a_known_issue_of_the_graph()
     issue = find_raised_issue(RELAX, Graph(sites=(Site(case=copied),)), "RewriteDataflowReshape: Check failed")
     assert issue is not None
     assert issue.name == "symbolic-copy"
+
+
+def test_what_a_later_site_makes_of_data_that_is_not_defined_is_not_compared():
+    """The transposed convolution makes NaN of the infinities, and a maximum of NaN depends on the order."""
+    bordered = replace(
+        POOL, pad=Pad(value=-math.inf), axes=(Axis(size=4, pad=(2, 2)),), channels=2, fills=("negative",)
+    )
+    spread = Case(op="conv1d_transpose", axes=(Axis(kernel=2, stride=2),), filters=2)
+    spread = adopt(replace(spread, fills=("negative",)), bordered, RESULT)
+    last = adopt(replace(bordered, axes=(Axis(pad=(2, 1), kernel=3),)), spread, RESULT)
+    chain = Graph(sites=(Site(case=bordered), Site(case=spread, data=RESULT), Site(case=last, data=RESULT, of=1)))
+    assert INEXACT in check(chain, complete=True).undefined
+
+
+def test_a_step_that_is_several_calls_may_be_copied_with_all_of_them():
+    shown = replace(CONV, pad=Pad(value=0.5), steps=(Step(kind="hardshrink"),), extra_outputs=("step",))
+    assert check(Graph(sites=(Site(case=shown), Site(case=shown))), complete=True).folded
