@@ -130,7 +130,7 @@ def _arrays_of(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays)
 
 
 def _doubt_in(reference: Reference) -> str:
-    """Return how far a result is not known: ``OPEN`` if later sites may make anything of it, ``ROUGH`` if it is rounded.
+    """Return how far a result is not known: ``OPEN`` if anything may come of it later, ``ROUGH`` if it is rounded.
 
     An element that is not defined may be NaN or not, and a later maximum of it is then unspecified.
     """
