@@ -17,6 +17,7 @@ import numpy.typing as npt
 from foldproof.case import Case
 from foldproof.case.adoption import OWN, PADDED, RESULT
 from foldproof.case.graph import Graph, Join, Site
+from foldproof.case.parameters import constants
 from foldproof.oracle.error_bounds import Reference, exact_reference, from_tensor
 from foldproof.oracle.fills import inputs as case_inputs
 from foldproof.oracle.reference import evaluate_producers, evaluate_steps, result_of
@@ -98,7 +99,8 @@ def _evaluate(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays, 
     own, doubt = _arrays_of(graph, index, done, arrays)
     condition = bool(arrays[CONDITION]) if CONDITION in arrays else True
     with np.errstate(all="ignore"):
-        result, *others = _outputs_of(site, own, semantics, condition=condition)
+        evaluated = _with_bound_constants(site, own) if graph.bound_constants else site
+        result, *others = _outputs_of(evaluated, own, semantics, condition=condition)
         if site.written:
             others.append(_overwritten(site.case, own, semantics))
     if doubt:
@@ -127,6 +129,19 @@ def _arrays_of(graph: Graph, index: int, done: list[_Evaluated], arrays: Arrays)
                 local = place.parameter(name)
                 own[local] = done[site.of].arrays[local] if inherited else arrays[parameter_name(local, index)]
     return own, doubt
+
+
+def _with_bound_constants(site: Site, own: Arrays) -> Site:
+    """Return the site with parameters for its constants: no compiler simplifies what it reads from a variable."""
+    case = site.case
+    for place in (*case.producer_places, *case.step_places):
+        if place.step.constant:
+            own.update({place.parameter(name): array for name, array in constants(place).items()})
+    steps = {
+        name: tuple(replace(step, constant=False) if step.parameters else step for step in getattr(case, name))
+        for name in ("producers", "steps")
+    }
+    return replace(site, case=replace(case, **steps))
 
 
 def _doubt_in(reference: Reference) -> str:

@@ -130,3 +130,10 @@ def test_what_a_later_site_makes_of_data_that_is_not_defined_is_not_compared():
 def test_a_step_that_is_several_calls_may_be_copied_with_all_of_them():
     shown = replace(CONV, pad=Pad(value=0.5), steps=(Step(kind="hardshrink"),), extra_outputs=("step",))
     assert check(Graph(sites=(Site(case=shown), Site(case=shown))), complete=True).folded
+
+
+def test_no_compiler_simplifies_a_product_with_a_constant_that_is_bound_to_a_variable():
+    spread = Case(op="conv1d_transpose", axes=(Axis(pad=(1, 0)),), pad=Pad(value=math.inf))
+    zero = replace(spread, steps=(Step(kind="multiply", operand=(0.0,)),))
+    assert check(Graph(sites=(Site(case=zero),), bound_constants=True))
+    assert check(Graph(sites=(Site(case=zero),)))
