@@ -137,11 +137,11 @@ def _with_bound_constants(site: Site, own: Arrays) -> Site:
     for place in (*case.producer_places, *case.step_places):
         if place.step.constant:
             own.update({place.parameter(name): array for name, array in constants(place).items()})
-    steps = {
-        name: tuple(replace(step, constant=False) if step.parameters else step for step in getattr(case, name))
-        for name in ("producers", "steps")
-    }
-    return replace(site, case=replace(case, **steps))
+    producers, steps = (
+        tuple(replace(step, constant=False) if step.parameters else step for step in group)
+        for group in (case.producers, case.steps)
+    )
+    return replace(site, case=replace(case, producers=producers, steps=steps))
 
 
 def _doubt_in(reference: Reference) -> str:
