@@ -290,6 +290,11 @@ class Graph(Record):
             roots.append(roots[site.of] if site.data in (SAME, PADDED) else index)
         return tuple(roots)
 
+    def pad_owner(self, index: int) -> int:
+        """Return the site that makes the padded tensor that a site reads."""
+        site = self.sites[index]
+        return self.pad_owner(site.of) if site.data == PADDED else index
+
     def weight_owner(self, index: int) -> int:
         """Return the site whose weight a site reads."""
         of = self.sites[index].weight_of

@@ -12,18 +12,17 @@ from dataclasses import replace
 from typing import Any
 
 from foldproof.case.any_case import AnyCase
-from foldproof.checking.comparison import Comparison, agrees_with_reference
+from foldproof.checking.comparison import Comparison
 from foldproof.checking.completeness import judge_residual_pads, require_complete
 from foldproof.checking.crosscheck import SAMPLE, confirm, is_sampled
 from foldproof.checking.events import report_events
 from foldproof.checking.execution import compare_runs, compile_case, compile_default_program, find_compile_issue
 from foldproof.checking.failures import CheckArguments, CompileError, Failure, PipelineDisagreement
-from foldproof.checking.failures import failure as make_failure
-from foldproof.checking.graph_evidence import evidence_of
+from foldproof.checking.opinions import ask_second_opinion, find_known_defect
 from foldproof.checking.prepare import Prepared, is_complete, prepare
 from foldproof.checking.result import Verdict
 from foldproof.core.loading import load_pass
-from foldproof.ir.base import DEFAULT, FAST, KnownDefect, Pass, Program, Target, ir_of
+from foldproof.ir.base import DEFAULT, FAST, Pass, Program, Target, ir_of
 
 
 def check(
@@ -58,18 +57,7 @@ def check(
     target = ir_of(pass_).parse_target(target) if isinstance(target, str) else target
 
     try:
-        prepared = None
-        try:
-            prepared = prepare(case, pass_, complete=complete)
-            verdict = _conclude_confirmed(prepared, target, sample)
-        except Failure as failure:
-            asked = _ask_second_opinion(failure, prepared)
-            excused = _excuse(asked, case, pass_, target) if isinstance(asked, Failure) else asked
-            if excused is None and asked is failure:
-                raise
-            if excused is None:
-                raise asked from failure  # type: ignore[misc]
-            verdict = excused
+        verdict = _check(case, pass_, target, complete=complete, sample=sample)
     except Failure as failure:
         failure.checked_with = CheckArguments(fold=pass_, target=target, complete=complete)
         raise
@@ -77,68 +65,30 @@ def check(
     return verdict
 
 
-def _excuse(failure: Failure, case: Any, pass_: Any, target: Target) -> Verdict | None:
-    """Return a verdict that names the known defect behind a failure; None if there is none.
-
-    - A pass may have known defects of its own: its attribute ``known_defects``.
-    - A pass that may be a compiler (``needs_two_opinions`` of its IR) may raise where the compiler of the IR does not
-      compile the unfolded module either.
-    """
-    for defect in getattr(pass_, "known_defects", ()):
-        if defect.excuses(failure) and _explains(defect, case, pass_, target):
-            return Verdict(folded=False, known_issues=(defect.name,))
-    compiles = ir_of(pass_).needs_two_opinions  # such a pass may be a compiler
-    if compiles and failure.kind == "CompileError" and failure.symptom == "pass":
-        evidence = evidence_of(case, ir_of(pass_))
-        try:
-            compile_case(evidence, {"unfolded": evidence.ir.build(case)}, target)
-        except CompileError as error:
-            if issue := find_compile_issue(evidence, error):
-                return Verdict(folded=False, known_issues=(issue,))
-    return None
-
-
-def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Target) -> bool:
-    """Whether the case without what triggers a defect passes, or shows another known one."""
-    if defect.without is None:
-        return True
-    changed = defect.without(case)
-    if changed is None or changed == case:
-        return False
+def _check(case: AnyCase, pass_: Any, target: Any, *, complete: bool, sample: float) -> Verdict:
+    """Prepare and conclude. Another implementation, or a known defect of the pass, may explain a failure."""
+    prepared = None
     try:
-        check(changed, pass_, target, complete=False, sample=0.0)
+        prepared = prepare(case, pass_, complete=complete)
+        return _conclude_confirmed(prepared, target, sample)
+    except Failure as failure:
+        asked = ask_second_opinion(failure, prepared)
+        if isinstance(asked, Verdict):
+            return asked
+        if (name := find_known_defect(asked, case, pass_, target, _passes)) is not None:
+            return Verdict(folded=False, known_issues=(name,))
+        if asked is failure:
+            raise
+        raise asked from failure
+
+
+def _passes(case: AnyCase, pass_: Any, target: Any) -> bool:
+    """Whether a case does not fail, or shows another known defect."""
+    try:
+        check(case, pass_, target, complete=False, sample=0.0)
     except Failure:
         return False
     return True
-
-
-RUN_DIFFERENTLY = "folded module run differently by two implementations"
-"""The known issue of a folded module that a second implementation runs as the reference does."""
-
-REFUSED_BY_ONE = "folded module refused by one of two implementations"
-"""The known issue of a folded module that only one implementation does not run."""
-
-
-def _ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict | Failure:
-    """Return a verdict if one implementation alone is against the folded module; else the failure.
-
-    It becomes a Miscompile if another implementation runs the module and does not compute the reference.
-    """
-    refused = failure.kind == "CompileError" and failure.symptom in ("folded", "run folded")
-    if prepared is None or not prepared.evidence.ir.needs_two_opinions:
-        return failure
-    if failure.kind == "OracleDisagreement" and failure.symptom.startswith("folded"):
-        return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
-    if not refused:
-        return failure
-    evidence, module = prepared.evidence, prepared.folded
-    if not evidence.ir.can_be_asked(module):
-        return failure
-    for run in evidence.inputs:
-        if agrees_with_reference(evidence, module, run) is False:
-            detail = f"folded, {evidence.locate(run)}: a second implementation computes other values; {failure.detail}"
-            return make_failure("Miscompile", failure.case, "values", detail)
-    return Verdict(folded=False, known_issues=(REFUSED_BY_ONE,))
 
 
 def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from foldproof.case import Case
-from foldproof.case.adoption import PADDED
 from foldproof.case.graph import Graph, Site
 from foldproof.case.onnx_case import OnnxCase
 from foldproof.checking.evidence import Arrays, Evidence
@@ -100,8 +99,8 @@ class GraphEvidence(Evidence):
         outer, crops = any(map(any, self._outer_widths(index))), crops_border(self.case.sites[index].case)
         if alone is not None or not (outer or crops):
             return alone
-        owner = self._owner(index)
-        readers = [i for i in range(len(self.case.sites)) if i != index and self._owner(i) == owner]
+        owner = self.case.pad_owner(index)
+        readers = [i for i in range(len(self.case.sites)) if i != index and self.case.pad_owner(i) == owner]
         extra = set(self.case.sites[owner].case.extra_outputs)
         if extra or (crops and readers) or any(self._stays_alone(i) is not None for i in readers):
             return Legality.SHARED
@@ -112,17 +111,12 @@ class GraphEvidence(Evidence):
         pad = self.case.sites[index].case.pad
         return pad.batch, pad.channel
 
-    def _owner(self, index: int) -> int:
-        """Return the site that makes the padded tensor of a site."""
-        site = self.case.sites[index]
-        return self._owner(site.of) if site.data == PADDED else index
-
     def _stays_alone(self, index: int) -> Legality | None:
         """Return why the pad of a site may stay, whoever else reads it."""
         graph, site = self.case, self.case.sites[index]
         if (answer := self.sites[index].legality) is not Legality.LEGAL:
             return answer
-        owner = self._owner(index)
+        owner = self.case.pad_owner(index)
         known = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
         visible = known and not graph.sites[owner].local_data
         if site.place == "local" and site.case.producers:

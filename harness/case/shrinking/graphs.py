@@ -85,18 +85,13 @@ def _source_among(graph: Graph, index: int, kept: Sequence[int]) -> tuple[str, i
         return site.data, site.of
     before = [each for each in kept if each < index]
     if site.data == PADDED:
-        owner = _pad_owner(graph, index)
-        if (same := next((each for each in before if _pad_owner(graph, each) == owner), None)) is not None:
+        owner = graph.pad_owner(index)
+        if (same := next((each for each in before if graph.pad_owner(each) == owner), None)) is not None:
             return PADDED, same
     if (same := next((each for each in before if graph.roots[each] == root), None)) is not None:
         return SAME, same
     source = graph.sites[root]
     return (RESULT, source.of) if source.data == RESULT and source.of in kept else (OWN, 0)
-
-
-def _pad_owner(graph: Graph, index: int) -> int:
-    site = graph.sites[index]
-    return _pad_owner(graph, site.of) if site.data == PADDED else index
 
 
 def _weight_among(graph: Graph, index: int, kept: Sequence[int]) -> int:

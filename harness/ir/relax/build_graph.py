@@ -10,10 +10,9 @@ Invariant: the entry function has the parameters of ``foldproof.oracle.graphs.pa
 is one, and returns what ``foldproof.oracle.graphs.outputs`` returns, in that order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
 import tvm
@@ -21,8 +20,8 @@ import tvm_ffi
 from tvm import relax, tirx
 
 from foldproof.case import Case
-from foldproof.case.adoption import PADDED, RESULT
-from foldproof.case.graph import CONDITIONAL, MAIN, Graph, Join, Site
+from foldproof.case.adoption import PADDED
+from foldproof.case.graph import MAIN, Graph, Join, Site
 from foldproof.case.parameters import constants
 from foldproof.ir.relax.build import MAIN as ENTRY
 from foldproof.ir.relax.build import (
@@ -34,142 +33,30 @@ from foldproof.ir.relax.build import (
     read_strided,
     variable_name,
 )
+from foldproof.ir.relax.graph_carriers import CARRIERS, CASTS, doubling_kernel
+from foldproof.ir.relax.graph_plan import Key, data_key, is_impure, items_of, needed, output_keys, segments_of
 from foldproof.ir.relax.module import same
 from foldproof.oracle.graphs import CONDITION, parameter_name
-
-Key = tuple[Any, ...]
-"""Names a value of the graph: ("x", 0), ("padded", 1), ("result", 2), ("scale0", 1), ("condition",)."""
 
 Env = dict[Key, Any]
 
 
 def build_graph(graph: Graph) -> tvm.IRModule:
     """Build a well-formed Relax module whose function ``main`` is the graph, unfolded."""
-    return _Builder(graph).build()
+    builder = relax.BlockBuilder()
+    types = [parameter_types(site.case) for site in graph.sites]
+    params = {}
+    for key in needed(graph, MAIN):
+        name = str(key[0]) if len(key) == 1 else parameter_name(*key)
+        ty = relax.TensorType((), "bool") if key == (CONDITION,) else types[key[1]][key[0]]
+        params[key] = relax.Var(EQUAL_NAME if graph.equal_names else name, ty)
+    keys = [key for site in range(len(graph.sites)) for key in output_keys(graph, site)]
+    _FunctionBuilder(graph, builder, MAIN, params).build(keys)
+    return builder.get()
 
 
-@dataclass(frozen=True, slots=True)
-class _Segments:
-    """Where the parts of a site stand: its pad, and its consumer."""
-
-    pad: int
-    consumer: int
-
-
-class _Builder:
-    """Builds one module."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._builder = relax.BlockBuilder()
-
-    def build(self) -> tvm.IRModule:
-        graph = self._graph
-        params = {key: relax.Var(self._name(_parameter(key)), ty) for key, ty in self._entry_types().items()}
-        keys = [key for site in range(len(graph.sites)) for key in self._outputs_of(site)]
-        _FunctionBuilder(graph, self._builder, MAIN, params).build(keys)
-        return self._builder.get()
-
-    def _name(self, name: str) -> str:
-        return "lv" if self._graph.equal_names else name
-
-    def _entry_types(self) -> dict[Key, Any]:
-        types: dict[Key, Any] = {}
-        own = [parameter_types(site.case) for site in self._graph.sites]
-        for key in needed(self._graph, MAIN):
-            if key == (CONDITION,):
-                types[key] = relax.TensorType((), "bool")
-            else:
-                name, index = key
-                types[key] = own[index][name]
-        return types
-
-    def _outputs_of(self, index: int) -> list[Key]:
-        return output_keys(self._graph, index)
-
-
-def _parameter(key: Key) -> str:
-    return str(key[0]) if len(key) == 1 else parameter_name(*key)
-
-
-def output_keys(graph: Graph, index: int) -> list[Key]:
-    """Return the keys of what a site returns: its result, its extra outputs, and what overwrote its data."""
-    site = graph.sites[index]
-    extra: list[Key] = [(name, index) for name in site.case.extra_outputs]
-    written: list[Key] = [("written", index)] if site.written else []
-    return [("result", index), *extra, *written]
-
-
-def pad_owner(graph: Graph, index: int) -> int:
-    """Return the site that makes the padded tensor of a site."""
-    site = graph.sites[index]
-    return pad_owner(graph, site.of) if site.data == PADDED else index
-
-
-def data_key(graph: Graph, index: int) -> Key:
-    """Return the key of the tensor that a site reads before its producers."""
-    root = graph.sites[graph.roots[index]]
-    return ("result", root.of) if root.data == RESULT else ("x", graph.roots[index])
-
-
-def needed(graph: Graph, function: int) -> list[Key]:
-    """Return the keys of what a function takes: in the order of the sites, the condition last."""
-    inside = graph.inside(function)
-    keys: dict[Key, None] = {}
-    for index in inside:
-        site, owner = graph.sites[index], pad_owner(graph, index)
-        if owner in inside:
-            key = data_key(graph, owner)
-            if key[0] == "x" or key[1] not in inside:
-                keys[key] = None
-        else:
-            keys["padded", owner] = None
-        weight = graph.weight_owner(index)
-        if site.case.spec.weighted and not site.case.constant_weight:
-            keys["w", weight] = None
-        producers = site.case.producer_places if owner == index else ()
-        for place in (*producers, *site.case.step_places):
-            if not place.step.constant:
-                keys.update(dict.fromkeys((place.parameter(name), index) for name in constants(place)))
-    if any(graph.sites[index].place in CONDITIONAL for index in inside):
-        keys[CONDITION,] = None
-    return list(keys)
-
-
-def is_impure(graph: Graph, function: int) -> bool:
-    """Whether a function calls one that is not pure."""
-    return any(graph.sites[index].place == "past call" for index in graph.inside(function))
-
-
-def items_of(graph: Graph, function: int) -> Iterator[tuple[str, int]]:
-    """Yield ("site", index) and ("call", function) in the order in which a function has them."""
-    called = set()
-    for index in graph.inside(function):
-        path = graph.callers(graph.sites[index].function)
-        if path[0] == function:
-            yield "site", index
-            continue
-        child = path[path.index(function) - 1]
-        if child not in called:
-            called.add(child)
-            yield "call", child
-
-
-def segments_of(graph: Graph, function: int) -> dict[int, _Segments]:
-    """Return where the parts of the sites of a function stand. A call is at the segment of the pads behind it."""
-    segments, now = {}, 0
-    for kind, index in items_of(graph, function):
-        if kind == "call":
-            now += 2 if is_impure(graph, index) else 0
-            continue
-        place = graph.sites[index].place
-        if place == "block":
-            segments[index] = _Segments(now, now)
-            continue
-        plain = place in ("behind", "branch", "branches", "inside", "local")
-        segments[index] = _Segments(now, now + (1 if plain else 2))
-        now += 2
-    return segments
+EQUAL_NAME = "lv"
+"""The name of all variables of a graph with equal names."""
 
 
 class _FunctionBuilder:
@@ -217,23 +104,28 @@ class _FunctionBuilder:
             self.bind(first, "between")
         self._segment = segment
         if segment % 2 == 0:
-            self._blocks.enter_context(_Dataflow(self.builder))
+            self._blocks.enter_context(self.builder.dataflow())
 
     def bind(self, value: Any, name: str, *, escapes: bool = True) -> relax.Var:
         """Bind a value. A variable that escapes may be read outside its dataflow block."""
         value = self.builder.normalize(value)
-        hidden = not escapes and self.builder.current_block_is_dataflow()
-        make = relax.DataflowVar if hidden else relax.Var
-        var = make("lv" if self.graph.equal_names else name, value.ty)
+        var = self._variable(name, value.ty, escapes=escapes)
         self.builder.emit_normalized(relax.VarBinding(var, value))
         return var
 
     def cast(self, value: Any, ty: Any, *, escapes: bool) -> relax.Var:
         """Bind a ``match_cast``."""
-        hidden = not escapes and self.builder.current_block_is_dataflow()
-        var = (relax.DataflowVar if hidden else relax.Var)("lv" if self.graph.equal_names else "cast", ty)
+        var = self._variable("cast", ty, escapes=escapes)
         self.builder.emit_normalized(relax.MatchCast(var, value, ty))
         return var
+
+    def _variable(self, name: str, ty: Any, *, escapes: bool) -> relax.Var:
+        hidden = not escapes and self.builder.current_block_is_dataflow()
+        make = relax.DataflowVar if hidden else relax.Var
+        return make(self._name(name), ty)
+
+    def _name(self, name: str) -> str:
+        return EQUAL_NAME if self.graph.equal_names else name
 
     def _tuple(self, values: list[Any], joins: list[Any]) -> Any:
         graph = self.graph
@@ -254,7 +146,7 @@ class _FunctionBuilder:
         self._go_to(segments.pad)
         params = self._params_of(index)
         if site.data == PADDED:
-            padded = self._env["padded", pad_owner(self.graph, index)]
+            padded = self._env["padded", self.graph.pad_owner(index)]
             self._finish(index, padded, params)
             return
         data = self._emit_data(index, params)
@@ -294,10 +186,10 @@ class _FunctionBuilder:
             data = self.bind(call_step(*step, data, params), variable_name(step[0]), escapes=escapes)
             if number == 0:
                 self._env["step", index] = data
-        if site.carrier in _CASTS:
-            data = self.cast(data, _CASTS[site.carrier](data.ty, case.operand_layout), escapes=crosses)
+        if site.carrier in CASTS:
+            data = self.cast(data, CASTS[site.carrier](data.ty, case.operand_layout), escapes=crosses)
         elif site.carrier:
-            data = self.bind(_CARRIERS[site.carrier](self, index, data), "carried", escapes=crosses)
+            data = self.bind(CARRIERS[site.carrier](self, index, data), "carried", escapes=crosses)
         for name in case.extra_outputs:
             if name == "returned":
                 self._env["returned", index] = padded
@@ -340,7 +232,7 @@ class _FunctionBuilder:
         if case.pads_weight:
             return mine.consumer != mine.pad
         for other, site in enumerate(graph.sites):
-            if site.data == PADDED and other != index and pad_owner(graph, other) == index:
+            if site.data == PADDED and other != index and graph.pad_owner(other) == index:
                 here = self._segments.get(other)
                 if here is None or here.pad != mine.pad or here.consumer != mine.pad:
                     return True
@@ -427,7 +319,7 @@ class _FunctionBuilder:
         names = ["x", *(["w"] if "w" in arguments and used.spec.weighted else [])]
         names += [place.parameter(n) for place in used.step_places for n in constants(place)]
         names = [name for name in names if name in arguments]
-        inner = {name: relax.Var("lv" if self.graph.equal_names else name, arguments[name].ty) for name in names}
+        inner = {name: relax.Var(self._name(name), arguments[name].ty) for name in names}
         builder.begin_scope(list(inner.values()))
         builder._begin_dataflow_block()
         result = self.bind(self._site_call(index, inner["x"], params | inner), "taken")
@@ -459,8 +351,8 @@ class _FunctionBuilder:
         keys = needed(graph, function)
         arguments = [self._env[key] for key in keys]
         types = _renew([argument.ty for argument in arguments])
-        names = ["lv" if graph.equal_names else "_".join(map(str, key)) for key in keys]
-        params = {key: relax.Var(name, ty) for key, name, ty in zip(keys, names, types, strict=True)}
+        names = ["_".join(map(str, key)) for key in keys]
+        params = {key: relax.Var(self._name(name), ty) for key, name, ty in zip(keys, names, types, strict=True)}
         outputs = [key for index in graph.inside(function) for key in output_keys(graph, index)]
         if is_impure(graph, function):
             self._go_to(self._segment + 1)
@@ -477,19 +369,6 @@ class _FunctionBuilder:
         if join.kind == "concat":
             return self.bind(relax.op.concat([left, right], axis=0), "joined")
         return self.bind(getattr(relax.op, join.kind)(left, right), "joined")
-
-
-class _Dataflow:
-    """A dataflow block of a function that is being built."""
-
-    def __init__(self, builder: relax.BlockBuilder) -> None:
-        self._scope = builder.dataflow()
-
-    def __enter__(self) -> None:
-        self._scope.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._scope.__exit__(*error)
 
 
 class _Emitter:
@@ -530,70 +409,3 @@ def _renew(types: list[Any]) -> list[Any]:
         return expressions[-1][1]
 
     return [relax.TensorType([renew(length) for length in ty.shape.values], str(ty.dtype)) for ty in types]
-
-
-@cache
-def doubling_kernel(shape: tuple[int, ...], dtype: str) -> tirx.PrimFunc:
-    """Return a kernel that doubles a tensor in place."""
-    loops = ", ".join(f"i{axis}" for axis in range(len(shape)))
-    spatial = ", ".join(f"v{axis}" for axis in range(len(shape)))
-    text = f"""
-@T.prim_func(private=True, s_tir=True)
-def double(data: T.Buffer({shape}, "{dtype}")):
-    for {loops} in T.grid({", ".join(map(str, shape))}):
-        with T.sblock("double"):
-            {spatial} = T.axis.remap("{"S" * len(shape)}", [{loops}])
-            data[{spatial}] = data[{spatial}] + data[{spatial}]
-"""
-    return tvm.script.from_source(text)
-
-
-_Carry = Callable[[_FunctionBuilder, int, Any], Any]
-
-
-def _carry_alias(function: _FunctionBuilder, index: int, data: Any) -> Any:
-    return data
-
-
-def _carry_tuple(function: _FunctionBuilder, index: int, data: Any) -> Any:
-    pair = function.bind(relax.Tuple([data, data]), "pair", escapes=False)
-    return relax.TupleGetItem(pair, 1)
-
-
-def _carry_packed(function: _FunctionBuilder, index: int, data: Any) -> Any:
-    return relax.call_pure_packed("vm.builtin.copy", data, ty_args=data.ty)
-
-
-def _carry_dps(function: _FunctionBuilder, index: int, data: Any) -> Any:
-    return relax.call_dps_packed("runtime.TVMTensorCopyFromTo", [data], data.ty)
-
-
-def _carry_symbolic_clip(function: _FunctionBuilder, index: int, data: Any) -> Any:
-    owner = pad_owner(function.graph, index)
-    source = function.params[data_key(function.graph, owner)]
-    length = source.ty.shape.values[function.graph.sites[owner].case.input_layout.index("N")]
-    return relax.op.clip(data, 0, length)
-
-
-def _same_type(ty: Any, layout: str) -> Any:
-    return ty
-
-
-def _new_lengths(ty: Any, layout: str) -> Any:
-    """Return the type with a new symbolic length for each axis but that of the channels."""
-    lengths = [
-        length if letter == "C" else tirx.Var(f"m{axis}", "int64")
-        for axis, (letter, length) in enumerate(zip(layout, ty.shape.values, strict=True))
-    ]
-    return relax.TensorType(lengths, str(ty.dtype))
-
-
-_CASTS: dict[str, Callable[[Any, str], Any]] = {"match_cast": _same_type, "match_symbols": _new_lengths}
-
-_CARRIERS: dict[str, _Carry] = {
-    "alias": _carry_alias,
-    "tuple": _carry_tuple,
-    "packed": _carry_packed,
-    "dps": _carry_dps,
-    "symbolic clip": _carry_symbolic_clip,
-}

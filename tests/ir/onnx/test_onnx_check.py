@@ -9,7 +9,7 @@ import pytest
 
 from foldproof import Axis, Case, Pad, check, failures
 from foldproof.case.onnx_case import OnnxCase
-from foldproof.checking.check import REFUSED_BY_ONE, RUN_DIFFERENTLY
+from foldproof.checking.opinions import REFUSED_BY_ONE, RUN_DIFFERENTLY
 from foldproof.core.errors import UsageError
 from foldproof.core.loading import load_pass
 from foldproof.ir import subjects

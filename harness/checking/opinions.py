@@ -1,0 +1,78 @@
+"""What may explain a failure: another implementation of the IR, or a known defect of the pass.
+
+    failure --ask_second_opinion--> failure | Verdict in doubt --find_known_defect--> its name | None
+
+Invariant: a verdict that comes from here is in doubt. It neither passes nor fails.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from foldproof.case.any_case import AnyCase
+from foldproof.checking.comparison import agrees_with_reference
+from foldproof.checking.execution import compile_case, find_compile_issue
+from foldproof.checking.failures import CompileError, Failure
+from foldproof.checking.failures import failure as failed
+from foldproof.checking.graph_evidence import evidence_of
+from foldproof.checking.prepare import Prepared
+from foldproof.checking.result import Verdict
+from foldproof.ir.base import KnownDefect, ir_of
+
+Passes = Callable[[AnyCase, Any, Any], bool]
+"""(case, pass, target) -> whether the case does not fail."""
+
+RUN_DIFFERENTLY = "folded module run differently by two implementations"
+"""The known issue of a folded module that a second implementation runs as the reference does."""
+
+REFUSED_BY_ONE = "folded module refused by one of two implementations"
+"""The known issue of a folded module that only one implementation does not run."""
+
+
+def ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict | Failure:
+    """Return a verdict if one implementation alone is against the folded module; else the failure.
+
+    It becomes a Miscompile if another implementation runs the module and does not compute the reference.
+    """
+    refused = failure.kind == "CompileError" and failure.symptom in ("folded", "run folded")
+    if prepared is None or not prepared.evidence.ir.needs_two_opinions:
+        return failure
+    if failure.kind == "OracleDisagreement" and failure.symptom.startswith("folded"):
+        return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
+    if not refused:
+        return failure
+    evidence, module = prepared.evidence, prepared.folded
+    if not evidence.ir.can_be_asked(module):
+        return failure
+    for run in evidence.inputs:
+        if agrees_with_reference(evidence, module, run) is False:
+            detail = f"folded, {evidence.locate(run)}: a second implementation computes other values; {failure.detail}"
+            return failed("Miscompile", failure.case, "values", detail)
+    return Verdict(folded=False, known_issues=(REFUSED_BY_ONE,))
+
+
+def find_known_defect(failure: Failure, case: Any, pass_: Any, target: Any, passes: Passes) -> str | None:
+    """Return the name of the known defect behind a failure; None if there is none.
+
+    - A pass may have known defects of its own: its attribute ``known_defects``.
+    - A pass that may be a compiler (``needs_two_opinions`` of its IR) may raise where the compiler of the IR does not
+      compile the unfolded module either.
+    """
+    for defect in getattr(pass_, "known_defects", ()):
+        if defect.excuses(failure) and _explains(defect, case, pass_, target, passes):
+            return str(defect.name)
+    ir = ir_of(pass_)
+    if ir.needs_two_opinions and failure.kind == "CompileError" and failure.symptom == "pass":
+        evidence = evidence_of(case, ir)
+        try:
+            compile_case(evidence, {"unfolded": ir.build(case)}, target)
+        except CompileError as error:
+            return find_compile_issue(evidence, error) or None
+    return None
+
+
+def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Any, passes: Passes) -> bool:
+    """Whether the case does not fail without what triggers a defect. One without a trigger is told by its message."""
+    if defect.without is None:
+        return True
+    changed = defect.without(case)
+    return changed is not None and changed != case and passes(changed, pass_, target)
