@@ -21,16 +21,17 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.several_defects import PLANTED, planted  # noqa: E402
 
-from foldproof import Case, check  # noqa: E402
+from foldproof import check  # noqa: E402
+from foldproof.case.any_case import AnyCase, from_json  # noqa: E402
 from foldproof.checking.failures import Failure  # noqa: E402
 
 
-def shown_by(case: Case) -> list[str]:
+def shown_by(case: AnyCase) -> list[str]:
     """Return the planted defects without each of which the case passes."""
     return [name for name in PLANTED if passes(case, planted(*(other for other in PLANTED if other != name)))]
 
 
-def passes(case: Case, fold: object) -> bool:
+def passes(case: AnyCase, fold: object) -> bool:
     """Return whether a pass does not fail on the case."""
     try:
         check(case, fold=fold)
@@ -72,7 +73,7 @@ def main(examples: int, budget: str, seed: int) -> None:
         subprocess.run([*command, *options], cwd=ROOT, check=False)  # noqa: S603, ourselves
         summary = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     failures = summary["failures"]
-    shown = [shown_by(Case.from_json(each["case"])) for each in failures]
+    shown = [shown_by(from_json(each["case"])) for each in failures]
     own = match({name: [i for i, names in enumerate(shown) if name in names] for name in PLANTED})
     names = {failure: name for name, failure in own.items()}
     table = Table(box=None, pad_edge=False)
