@@ -1,7 +1,7 @@
 """Known defects of the subjects: found by campaigns, confirmed by two opinions, each with a minimal case.
 
 Invariant: a row excuses a failure of its kinds whose message and whose case show that defect, and no other failure.
-docs/results/onnx-tools.md has the sentences of the specification that the rows rest on.
+docs/findings/index.md has the sentences of the specification that the rows rest on.
 """
 
 from dataclasses import replace
