@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tvm
 from tests.support.graphs import CONV, POOL, RELU, STRUCTURES, WRITTEN, graph
+from tvm import relax
 
 from foldproof import FoldExplicitPadding, check
 from foldproof.case import Axis, Case, Pad, Step
 from foldproof.case.adoption import PADDED, RESULT, adopt
 from foldproof.case.graph import Function, Graph, Site
-from foldproof.checking.failures import Failure, MissedFold
+from foldproof.checking.failures import Failure, MissedFold, StructureChanged
 from foldproof.checking.graph_evidence import evidence_of
 from foldproof.corpus.entry import load_entry
 from foldproof.ir.base import ResidualPads, find_raised_issue
@@ -83,7 +85,7 @@ def test_a_consumer_in_both_branches_counts_twice():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in STRUCTURES if name != "place local"])
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_a_complete_pass_that_does_nothing_misses_exactly_what_may_not_stay(name):
     made = STRUCTURES[name]
     missed = any(evidence_of(made, RELAX).stays(index) is None for index in range(len(made.sites)))
@@ -110,7 +112,9 @@ def test_a_local_function_does_not_know_what_its_argument_holds():
 
 def test_a_site_that_the_compiler_cannot_compile_is_a_known_issue_of_the_graph():
     copied = load_entry(Path(__file__).parents[1] / "data/corpus/max_pool1d-symbolic-copy.case.json").case
-    issue = find_raised_issue(RELAX, Graph(sites=(Site(case=copied),)), "RewriteDataflowReshape: Check failed")
+    plain = replace(CONV, fills=copied.fills)
+    both = Graph(sites=(Site(case=plain), Site(case=copied)))
+    issue = find_raised_issue(RELAX, both, "RewriteDataflowReshape: Check failed")
     assert issue is not None
     assert issue.name == "symbolic-copy"
 
@@ -137,3 +141,27 @@ def test_no_compiler_simplifies_a_product_with_a_constant_that_is_bound_to_a_var
     zero = replace(spread, steps=(Step(kind="multiply", operand=(0.0,)),))
     assert check(Graph(sites=(Site(case=zero),), bound_constants=True))
     assert check(Graph(sites=(Site(case=zero),)))
+
+
+def test_the_pad_of_a_site_is_that_of_the_first_site_that_shares_it():
+    third = STRUCTURES["pad that three share"]
+    assert [third.pad_owner(index) for index in range(3)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_only_a_complete_pass_is_asked_to_leave_functions_as_they_are(complete):
+    def rebuild(module):
+        return tvm.IRModule({var: copy_of(function) for var, function in module.functions.items()})
+
+    made = STRUCTURES["function True False"]
+    if complete:
+        with pytest.raises(StructureChanged, match="is another object"):
+            check(made, rebuild, complete=True)
+    else:
+        assert check(made, rebuild, complete=False)
+
+
+def copy_of(function):
+    return relax.Function(
+        function.params, function.body, function.ret_ty, function.is_pure, function.attrs, function.span
+    )

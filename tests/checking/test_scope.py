@@ -102,3 +102,9 @@ def test_a_graph_is_declined_if_every_missed_site_is():
     assert set(check(BOTH, both, complete=True).declined) == {"conv", "pool"}
     one = FoldsNothing({"pool": "family == max_pool"}, "conv", "pool")
     assert catch_failure(BOTH, fold=one, complete=True).fingerprint == "MissedFold/graph/pad left"
+
+
+def test_an_identity_pad_that_nothing_reads_is_of_its_site():
+    bare = replace(FOLDABLE, axes=tuple(replace(axis, pad=(0, 0)) for axis in FOLDABLE.axes))
+    unread = Graph(sites=(Site(case=bare, unread=True),))
+    assert check(unread, FoldsNothing({"conv": "family == conv"}, "conv"), complete=True).declined == ("conv",)

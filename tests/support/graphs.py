@@ -38,6 +38,10 @@ def _structures():
     yield "functions that call each other", graph(*sites, functions=(Function(), Function(caller=1)))
     sites = (Site(case=CONV, place="past call", function=1), Site(case=CONV))
     yield "function that is not pure", graph(*sites, functions=(Function(),))
+    again = Site(case=adopt(replace(CONV, axes=(replace(AXIS, kernel=3),)), CONV, PADDED), data=PADDED)
+    sites = (Site(case=CONV), Site(case=CONV, place="past call", function=1), again)
+    yield "shared pad around a call that is not pure", graph(*sites, functions=(Function(),))
+    yield "pad that three share", graph(Site(case=CONV), again, replace(again, of=1))
     sites = (Site(case=CONV), Site(case=adopt(POOL, CONV, PADDED), data=PADDED, function=1))
     yield "padded tensor as an argument", graph(*sites, functions=(Function(),))
     for place in APART:

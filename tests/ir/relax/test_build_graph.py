@@ -2,6 +2,7 @@
 
 import pytest
 from tests.support.graphs import CONV, STRUCTURES
+from tvm import relax
 
 from foldproof.case.graph import Graph, Site
 from foldproof.checking.batch import check_batch
@@ -36,19 +37,22 @@ def test_each_structure_computes_the_reference_on_the_fast_pipeline():
 
 @pytest.mark.slow
 def test_each_structure_computes_the_reference_on_the_default_pipeline():
-    names = [name for name in STRUCTURES if name != "place local"]  # TVM has no kernel calls in a local function
-    results = outcomes("default", lambda module: module, [STRUCTURES[name] for name in names])
-    for name, result in zip(names, results, strict=True):
+    for name, result in zip(STRUCTURES, outcomes("default", lambda module: module, GRAPHS), strict=True):
         assert not isinstance(result, Failure), (name, result)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", ["fast", "default"])
 def test_the_bundled_pass_is_right_in_each_structure(pipeline):
-    names = [name for name in STRUCTURES if (name, pipeline) != ("place local", "default")]
-    results = outcomes(pipeline, FoldExplicitPadding(), [STRUCTURES[name] for name in names])
-    for name, result in zip(names, results, strict=True):
+    for name, result in zip(STRUCTURES, outcomes(pipeline, FoldExplicitPadding(), GRAPHS), strict=True):
         assert not isinstance(result, Failure), (name, result)
+
+
+@pytest.mark.parametrize(("place", "is_local"), [("block", True), ("behind", False)])
+def test_a_padded_tensor_is_local_to_its_block_unless_something_outside_reads_it(place, is_local):
+    module = RELAX.build(Graph(sites=(Site(case=CONV, place=place),)))
+    padded = module["main"].body.blocks[0].bindings[0].var
+    assert isinstance(padded, relax.DataflowVar) is is_local
 
 
 def test_equal_names_are_the_names_of_all_variables():
