@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.docs.test_ci_page import FILES, NIGHTLY, RIGHT, WRONG
 from tests.support.house import ROOT
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,21 @@ def test_fuzz_runs_there_too(fresh, project):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 cases" in done.stdout
     assert done.stdout.rstrip().endswith("no failure")
+
+
+@pytest.mark.parametrize(("line", "code"), [(RIGHT, 0), (WRONG, 1)], ids=["right", "wrong"])
+def test_the_files_of_the_ci_page_are_a_whole_project_there(fresh, tmp_path, line, code):
+    """``pytest`` and the nightly script of the page, with a right pass and with one that folds every pad."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace(RIGHT, line))
+    nightly = f'PATH="{fresh}:$PATH" {NIGHTLY}'
+    done = run(tmp_path, "sh", "-c", nightly)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert bool(list((tmp_path / "found").glob("*.case.json"))) is (code == 1)
+    done = run(tmp_path, fresh / "python", "-m", "pytest", "-p", "no:cacheprovider")
+    assert done.returncode == code, done.stdout + done.stderr
 
 
 def test_nothing_else_is_installed(fresh, tmp_path):
