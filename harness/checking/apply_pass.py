@@ -1,7 +1,7 @@
 """Apply the pass to the module of a case, and check everything about its result that needs no execution.
 
-Invariant: a pass that raises, changes its input, returns an ill-formed module or another type, or changes its own
-result again, is a ``Failure`` that blames the pass.
+Invariant: a pass that raises, changes its input, returns an ill-formed module or another type, changes its own result
+again, or returns another result for an equal module, is a ``Failure`` that blames the pass.
 """
 
 from typing import Any
@@ -96,6 +96,17 @@ def check_structure(
         copies += sum(count_terms(site) for site in case.sites)
     if change := ir.find_structure_change(unfolded, folded, copies=copies if complete else None):
         raise failure("StructureChanged", case, change.symptom, change.detail)
+
+
+def check_determinism(case: AnyCase, pass_: Pass, folded: Module, ir: IR) -> None:
+    """Require that the pass returns ``folded`` for an equal module, too, whatever it folded in between.
+
+    Raises:
+        Failure: NotDeterministic, or a failure of ``apply_pass``.
+    """
+    if not ir.same(folded, apply_pass(case, pass_, ir.build(case), ir)):
+        message = "the pass applied to an equal module returns another result than the first time"
+        raise failure("NotDeterministic", case, "module", message)
 
 
 def check_again(case: AnyCase, pass_: Pass, folded: Module, ir: IR) -> None:

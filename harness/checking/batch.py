@@ -35,7 +35,7 @@ def check_batch(cases: Sequence[AnyCase], fold: Pass, target: Target, *, complet
     alone = partial(_check_alone, fold=fold, target=target, complete=complete, sample=sample)
     if len(cases) == 1:
         return [alone(cases[0])]
-    prepared = [_try_prepare(case, fold, complete=complete) for case in cases]
+    prepared = [_try_prepare(case, fold, complete=complete, sample=sample) for case in cases]
     programs = _compile_together(ir_of(fold), [p for p in prepared if p is not None and p.modules], target)
     results = []
     excuses = ir_of(fold).needs_two_opinions
@@ -59,9 +59,9 @@ def _check_alone(case: AnyCase, fold: Pass, target: Target, *, complete: bool, s
         return failure("HarnessError", case, type(error).__name__, message)
 
 
-def _try_prepare(case: AnyCase, fold: Pass, *, complete: bool) -> Prepared | None:
+def _try_prepare(case: AnyCase, fold: Pass, *, complete: bool, sample: float) -> Prepared | None:
     try:
-        return prepare(case, fold, complete=complete)
+        return prepare(case, fold, complete=complete, sample=sample)
     except BaseException:  # noqa: BLE001, the case is checked again, alone
         return None
 

@@ -69,7 +69,7 @@ def _check(case: AnyCase, pass_: Any, target: Any, *, complete: bool, sample: fl
     """Prepare and conclude. Another implementation, or a known defect of the pass, may explain a failure."""
     prepared = None
     try:
-        prepared = prepare(case, pass_, complete=complete)
+        prepared = prepare(case, pass_, complete=complete, sample=sample)
         return _conclude_confirmed(prepared, target, sample)
     except Failure as failure:
         asked = ask_second_opinion(failure, prepared)

@@ -129,7 +129,7 @@ def first_difference(got: Outputs, want: Outputs, unspecified: Masks) -> Differe
     if len(got) != len(want):
         return _describe_count(len(got), len(want))
     for i, where in enumerate(unspecified):
-        if where is not None and got[i].shape == want[i].shape and got[i].dtype == want[i].dtype:
+        if where is not None and got[i].shape == want[i].shape == where.shape and got[i].dtype == want[i].dtype:
             got = (*got[:i], np.where(where, want[i], got[i]), *got[i + 1 :])
     return next((d for g, w in zip(got, want, strict=True) if (d := bitwise(g, w))), None)
 

@@ -67,7 +67,8 @@ class CheckConfig:
         Option(
             flag="--sample",
             kind="share",
-            help="Share of the cases that both pipelines run. Every failure is run by both as well.",
+            help="Share of the cases that both pipelines run, and that the pass folds a second time. "
+            "Every failure is run by both as well.",
         ),
     )
     megabytes: int = setting(

@@ -83,17 +83,33 @@ def compare_runs(
     results = []
     for fill in evidence.inputs:
         arrays = evidence.arguments(fill)
-        unfolded = run_function(evidence, program, "unfolded", arrays)
+        unfolded = _run_twice(evidence, program, "unfolded", fill)
         result = compare_with_reference(evidence, fill, unfolded, modules["unfolded"])
         results.append(result)
         _compare_pipelines(evidence, fill, "unfolded", default_program, arrays, unfolded, result.unspecified)
         if "folded" in modules:
-            folded = run_function(evidence, program, "folded", arrays)
+            folded = _run_twice(evidence, program, "folded", fill)
             _compare_pipelines(evidence, fill, "folded", default_program, arrays, folded, result.unspecified)
             compare_with_unfolded(evidence, fill, folded, unfolded, result, modules["folded"])
     undefined = dict.fromkeys(name for result in results for name in result.undefined)
     known_issues = dict.fromkeys(result.known_issue for result in results if result.known_issue)
     return Comparison(tuple(undefined), tuple(known_issues))
+
+
+def _run_twice(evidence: Evidence, program: Program, name: str, fill: str) -> Outputs:
+    """Return the outputs of a function, after it computed the same bits twice, but for unspecified elements.
+
+    Raises:
+        Failure: NotDeterministic; or CompileError if running it raises.
+    """
+    arrays = evidence.arguments(fill)
+    first, second = (run_function(evidence, program, name, arrays) for _ in range(2))
+    unspecified = tuple(want.unspecified for want in evidence.reference[fill])
+    difference = first_difference(second, first, unspecified)
+    if difference is not None:
+        detail = f"the {name} function, run a second time, {evidence.locate(fill)}: {difference.text}"
+        raise failure("NotDeterministic", evidence.case, f"{name} {difference.symptom}", detail)
+    return first
 
 
 # --- both pipelines -----------------------------------------------------------------------------------

@@ -85,6 +85,10 @@ class NotIdempotent(Failure):
     """The pass applied to its own result changes it again."""
 
 
+class NotDeterministic(Failure):
+    """The pass returns two modules for equal ones, or a function two values for the same inputs."""
+
+
 class MissedFold(Failure):
     """The pass left a pad whose fold is legal for every input and shape."""
 
@@ -120,6 +124,7 @@ KINDS: tuple[type[Failure], ...] = (
     StructureChanged,
     InputMutated,
     NotIdempotent,
+    NotDeterministic,
     MissedFold,
     CompileError,
     TargetCrashed,

@@ -8,7 +8,14 @@ from typing import Any
 
 from foldproof.case.any_case import AnyCase
 from foldproof.case.graph import Graph
-from foldproof.checking.apply_pass import apply_and_explain, check_again, check_form, check_structure
+from foldproof.checking.apply_pass import (
+    apply_and_explain,
+    check_again,
+    check_determinism,
+    check_form,
+    check_structure,
+)
+from foldproof.checking.crosscheck import is_sampled
 from foldproof.checking.evidence import Evidence
 from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.scope import NO_SCOPE, Scope, scope_of
@@ -46,13 +53,14 @@ class Prepared:
         return case
 
 
-def prepare(case: AnyCase, pass_: Pass, *, complete: bool) -> Prepared:
+def prepare(case: AnyCase, pass_: Pass, *, complete: bool, sample: float = 0.0) -> Prepared:
     """Build and fold a case, and check everything that needs no compiler.
 
     Args:
         case: the case.
         pass_: the pass under test.
         complete: whether a legal fold that the pass misses is a failure.
+        sample: the share of cases that the pass folds a second time.
 
     Raises:
         Failure: if the pass raises, changes its input, or returns a module of the wrong form.
@@ -70,6 +78,8 @@ def prepare(case: AnyCase, pass_: Pass, *, complete: bool) -> Prepared:
                 check_structure(case, unfolded, folded, ir, options, complete=complete)
             if getattr(pass_, "idempotent", True):
                 check_again(case, pass_, folded, ir)
+        if is_sampled(case, sample):
+            check_determinism(case, pass_, folded, ir)
     return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options, scope=scope)
 
 

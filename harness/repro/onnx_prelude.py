@@ -117,6 +117,17 @@ def compare_tool(model: Any) -> NoReturn:
     finish(ok="After returns the expected values")
 
 
+def compare_twice(model: Any) -> NoReturn:
+    """Apply the tool, run what it returns twice on the same inputs, and compare."""
+    run = apply_tool(model)
+    for fill, inputs in INPUTS.items():
+        for want, got in zip(run(inputs), run(inputs), strict=True):
+            if message := difference(got, want):
+                print(f"inputs {fill!r}\nfirst run:\n{want}\nsecond run:\n{got}")
+                finish(failed=f"After, run a second time, {message}")
+    finish(ok="After returns the same values twice")
+
+
 def compare_baseline(model: Any) -> NoReturn:
     """Compare ONNX Runtime without optimisations with the expected values."""
     print_votes(model)

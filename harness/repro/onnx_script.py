@@ -72,6 +72,9 @@ def write_script(case: Any, fold: Any, target: Any, result: Failure | Verdict, *
     return "\n\n".join([header, _select_imports(code), code]) + "\n"
 
 
+_WITHOUT_SCRIPT = ("HarnessError", "MissedFold", "NotIdempotent", "PipelineDisagreement", "StructureChanged")
+
+
 def _choose_ending(result: Failure | Verdict, fold_name: str) -> tuple[Callable[..., Any], str]:
     """Return the function that ends the script, and what the script shows of the tool."""
     if isinstance(result, Verdict):
@@ -89,7 +92,9 @@ def _choose_ending(result: Failure | Verdict, fold_name: str) -> tuple[Callable[
         return kinds[result.kind]
     if result.kind == "WrongType" and symptom == "return type":
         return onnx_prelude.compare_signatures, "returns a model with another signature"
-    if result.kind in ("HarnessError", "MissedFold", "NotIdempotent", "PipelineDisagreement", "StructureChanged"):
+    if result.kind == "NotDeterministic" and symptom != "module" and not symptom.startswith("unfolded"):
+        return onnx_prelude.compare_twice, "computes two results for the same inputs"
+    if result.kind == "NotDeterministic" or result.kind in _WITHOUT_SCRIPT:
         raise CannotReproduce(f"no script without foldproof shows a {result.kind} of a pass on ONNX")
     return onnx_prelude.compare_tool, "does not compute the expected values"
 

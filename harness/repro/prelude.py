@@ -120,6 +120,17 @@ def compare_with_reference(before: Any) -> NoReturn:
     finish(ok="Before returns the values of the NumPy reference")
 
 
+def compare_twice(after: Any) -> NoReturn:
+    """Run the function twice on the same inputs, and compare."""
+    function = compile_main("After", after)
+    for fill, arrays in INPUTS.items():
+        for i, (want, got) in enumerate(zip(*(run("After", function, arrays) for _ in range(2)), strict=True)):
+            if message := difference(got, want):
+                print(f"inputs {fill!r}, output {i}\nfirst run:\n{want}\nsecond run:\n{got}")
+                finish(failed=f"After, run a second time, {message}")
+    finish(ok="After returns the same bits twice")
+
+
 def compare_types(before: Any, after: Any) -> NoReturn:
     """Compare the return types of both functions."""
     want, got = before["main"].ret_ty, after["main"].ret_ty

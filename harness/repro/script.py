@@ -152,6 +152,20 @@ def _show_second_run(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
 
 
+def _show_two_results(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
+    if failure.symptom != "module":
+        name = failure.symptom.partition(" ")[0]
+        module = RELAX.build(case) if name == "unfolded" else fold(RELAX.build(case))
+        data = (_write_inputs(evidence_of(case, RELAX)),)
+        claim = "After, compiled once and run twice on the same inputs, returns two results"
+        return Scene(claim=claim, ending=prelude.compare_twice, modules={"After": module}, data=data)
+    modules = {"Before": fold(RELAX.build(case)), "After": fold(RELAX.build(case))}
+    if RELAX.same(*modules.values()):
+        raise CannotReproduce("the pass returned the same module twice this time")
+    claim = "the pass returned Before for a module, and After for an equal one"
+    return Scene(claim=claim, ending=prelude.compare_modules, modules=modules, functions=_SHARED)
+
+
 def _show_missed_fold(case: AnyCase, fold: Pass, failure: Failure) -> Scene:
     _, after = _apply(case, fold)
     claim = "the pass left After, which has a pad that can be folded for every input"
@@ -211,6 +225,7 @@ _SCENES: dict[str, Callable[[AnyCase, Pass, Failure], Scene]] = {
     "IllFormed": _show_ill_formed,
     "InputMutated": _show_mutated_input,
     "NotIdempotent": _show_second_run,
+    "NotDeterministic": _show_two_results,
     "MissedFold": _show_missed_fold,
     "StructureChanged": _show_structure,
     "CompileError": _show_compile_error,

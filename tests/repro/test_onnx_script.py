@@ -106,6 +106,12 @@ def test_the_script_of_a_case_that_passes_is_ok(tmp_path):
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ok: After returns the expected values")
 
 
+def test_the_script_of_two_results_runs_the_tool_twice(tmp_path):
+    failed = failures.failure("NotDeterministic", PADDED, "folded values", "two results")
+    done = run(write_script(PADDED, load_pass("onnxruntime"), None, failed, fold_name="onnxruntime"), tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "ok: After returns the same values twice")
+
+
 def test_what_no_script_can_show_has_a_reason():
     failed = failures.failure("NotIdempotent", PADDED, "module", "it changed again")
     with pytest.raises(CannotReproduce, match="NotIdempotent"):

@@ -230,6 +230,7 @@ def test_each_kind_of_result_is_shown_without_foldproof_and_without_the_pass(tmp
         "oracle, folded": written(PLAIN, BUNDLED, replace_symptom(blamed, "folded values")),
         "crash": written(PLAIN, BUNDLED, crashed),
         "unfolded": written(PLAIN, lambda module: module, refused),
+        "two results": written(PLAIN, BUNDLED, failure("NotDeterministic", PLAIN, "folded values", "as if")),
         "known issue": written(known, BUNDLED),
         "no failure": written(PLAIN, BUNDLED),
         "unchanged": written(PLAIN, lambda module: module),

@@ -55,6 +55,8 @@ class Onnx:
         return copied
 
     def same(self, a: Any, b: Any) -> bool:
+        if isinstance(a, Compiled) and isinstance(b, Compiled):
+            return models.same(a.model, b.model)
         return models.same(a, b)
 
     def identical(self, a: Any, b: Any) -> bool:
