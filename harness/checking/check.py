@@ -136,7 +136,7 @@ def _compare(prepared: Prepared, target: Target, program: Program | None, sample
         comparison = compare_runs(evidence, program, modules, default_program)
         return replace(comparison, sampled=default_program is not None, fallback=program.fallback)
     except CompileError as error:
-        issue = find_compile_issue(evidence, error)
+        issue = find_compile_issue(evidence, error, target)
         if not issue:
             raise
         return Comparison(known_issues=(issue,), sampled=default_program is not None)

@@ -7,7 +7,7 @@ the default pipeline.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foldproof.case.any_case import AnyCase
+from foldproof.case.any_case import AnyCase, without_kernels
 from foldproof.checking.comparison import (
     Comparison,
     Masks,
@@ -58,12 +58,29 @@ def run_function(evidence: Evidence, program: Program, name: str, arrays: Arrays
         raise failure("CompileError", evidence.case, f"run {name}", message) from error
 
 
-def find_compile_issue(evidence: Evidence, error: CompileError) -> str:
-    """Return the name of the known issue that prevents compiling the unfolded function; empty if there is none."""
+def find_compile_issue(evidence: Evidence, error: CompileError, target: Target) -> str:
+    """Return the name of the known issue that prevents compiling a function; empty if there is none.
+
+    For the folded function, the compiler has to fail in the same way without the pass, with each pad as an op: a pad
+    that is a kernel is lowered already, so that a right fold may be what brings an issue to light.
+    """
+    cause = error.__cause__
     if "unfolded" not in error.symptom:
-        return ""
-    issue = find_raised_issue(evidence.ir, evidence.case, str(error.__cause__))
+        issue = None if cause is None else find_raised_issue(evidence.ir, evidence.case, str(cause))
+        if issue is None or not issue.raises:
+            return ""
+        cause = _compile_error_of(evidence, without_kernels(evidence.case), target)
+    issue = None if cause is None else find_raised_issue(evidence.ir, evidence.case, str(cause))
     return "" if issue is None else issue.name
+
+
+def _compile_error_of(evidence: Evidence, case: AnyCase, target: Target) -> Exception | None:
+    """Return what the compiler raises on a case without the pass; None if it compiles it."""
+    try:
+        evidence.ir.compile([{"unfolded": evidence.ir.build(case)}], target)
+    except Exception as error:  # noqa: BLE001, the compiler may raise anything
+        return error
+    return None
 
 
 def compare_runs(
@@ -130,7 +147,7 @@ def compile_default_program(evidence: Evidence, modules: dict[str, Module], targ
         try:
             return compile_case(evidence, modules, target.with_pipeline(DEFAULT))
         except CompileError as error:
-            if not find_compile_issue(evidence, error):
+            if not find_compile_issue(evidence, error, target.with_pipeline(DEFAULT)):
                 raise
             return None
 

@@ -66,7 +66,7 @@ def find_known_defect(failure: Failure, case: Any, pass_: Any, target: Any, pass
         try:
             compile_case(evidence, {"unfolded": ir.build(case)}, target)
         except CompileError as error:
-            return find_compile_issue(evidence, error) or None
+            return find_compile_issue(evidence, error, target) or None
     return None
 
 

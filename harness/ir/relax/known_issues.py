@@ -30,9 +30,14 @@ def _divides_by_nothing(case: Case) -> bool:
     return False
 
 
+def _reads_strided_symbolic_length(case: Case) -> bool:
+    """Whether the data of the pad is a strided slice of a symbolic length."""
+    return case.input_stride > 1 and bool(set(case.symbolic) & set(case.spec.spatial))
+
+
 def _pads_symbolic_length(case: Case) -> bool:
     """Whether a tensor that a step or the consumer reads has a length like ``w + 3`` or ``w // 2`` in its type."""
-    if case.input_stride > 1 and set(case.symbolic) & set(case.spec.spatial):
+    if _reads_strided_symbolic_length(case):
         return True
     read = case.step_dims[: len(case.steps)]
     return any(dims[letter] != case.data_dims[letter] for dims in read for letter in case.symbolic)
@@ -71,5 +76,15 @@ KNOWN_ISSUES = (
         "compares the case",
         matches=_pads_symbolic_length,
         raises="RewriteDataflowReshape",
+    ),
+    KnownIssue(
+        name="strided-length-of-a-branch",
+        text="an op that reads the result of an If whose branches have the length of a strided slice, (w + 2) // 3: "
+        "LegalizeOps writes (max(w, 0) + 2) // 3 in one branch, so the If has no shape any more, and the op after it "
+        "is not legalized",
+        changes="whether the graph compiles, and only where the same graph, with each pad as an op and without the "
+        "pass, does not compile either; no dtype, shape or element",
+        matches=_reads_strided_symbolic_length,
+        raises="cannot emit this Relax operator directly",
     ),
 )
