@@ -22,6 +22,7 @@ from foldproof.mutants import (
     spellings,
     structure_functions,
     structure_held_out,
+    structure_held_out_second,
     structure_memo,
     structure_scopes,
     transposed,
@@ -50,6 +51,7 @@ _KINDS = (
     held_out,
     held_out_second,
     structure_held_out,
+    structure_held_out_second,
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)

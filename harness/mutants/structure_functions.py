@@ -139,6 +139,25 @@ def functions_rebuilt_without_change() -> Pass:
     return after_fold(changed)
 
 
+def pad_moved_out_of_its_function() -> Pass:
+    """A pad of a parameter that stays in a private function is left to the callers, which do not pad."""
+
+    def outside(function: relax.Function) -> relax.Function:
+        body = Bindings(function, lambda _: None)
+        if "global_symbol" in (function.attrs or {}):
+            return function
+        for pad in body.pads:
+            place = next((i for i, p in enumerate(function.params) if p.same_as(body.source(pad))), None)
+            if place is not None and len(body.users(function.params[place])) == 1:
+                params = list(function.params)
+                params[place] = relax.Var(params[place].name, pad.ty)
+                body.aliases[pad] = params[place]
+                return with_body(function, rebuild(body).body, params)
+        return function
+
+    return edit_folded(outside)
+
+
 # --- bindings and results -----------------------------------------------------------------------------
 
 
@@ -227,6 +246,11 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="structure: functions", make=steps_repeated, witness=graph_witness(STEP)),
     Mutant(
         kind="structure: functions", make=nested_outputs_flattened, witness=graph_witness(C, C, nested_outputs=True)
+    ),
+    Mutant(
+        kind="structure: functions",
+        make=pad_moved_out_of_its_function,
+        witness=graph_witness(site_witness(C, function=1), site_witness(_ONES, function=1), functions=(Function(),)),
     ),
 )
 """The mutants of this module."""

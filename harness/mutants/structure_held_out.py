@@ -1,4 +1,4 @@
-"""Ten mutants of structure that were written last, before their author read ``strategies/graphs.py``.
+"""Six mutants of structure that were written last, before their author read ``strategies/graphs.py``.
 
 Invariant: nothing is ever tuned to them, so that they show the effect of tuning.
 """
@@ -20,12 +20,10 @@ from foldproof.ir.relax.build import MAIN
 from foldproof.mutants.edits import (
     Binding,
     after_fold,
-    edit_bindings,
     edit_folded,
     folded_functions,
     map_bindings,
     relax_functions,
-    with_body,
 )
 from foldproof.mutants.mutant import STEP, C, Mutant, graph_witness, site_witness
 from foldproof.mutants.operators import patch_pass
@@ -33,22 +31,6 @@ from foldproof.mutants.operators import patch_pass
 
 def _equal(a: Any, b: Any) -> bool:
     return bool(tvm_ffi.structural_equal(a, b))
-
-
-def tuple_elements_mixed_up() -> Pass:
-    """In a function that changes, an element of a tuple is read as the first one of its type."""
-
-    def first(binding: Binding) -> list[Binding]:
-        value = binding.value
-        if not isinstance(value, relax.TupleGetItem):
-            return [binding]
-        types = value.tuple_value.ty.fields
-        index = next(number for number, ty in enumerate(types) if _equal(ty, types[value.index]))
-        if index == value.index:
-            return [binding]
-        return [relax.VarBinding(binding.var, relax.TupleGetItem(value.tuple_value, index))]
-
-    return edit_folded(lambda function: map_bindings(function, first))
 
 
 def branches_swapped() -> Pass:
@@ -97,45 +79,6 @@ def outputs_in_another_order() -> Pass:
     return edit_folded(reverse)
 
 
-def constants_by_type() -> Pass:
-    """In a function that changes, one constant is bound for all of its type."""
-
-    def shared(function: relax.Function) -> relax.Function:
-        first: list[Any] = []
-
-        def same(binding: Binding) -> list[Binding]:
-            value = binding.value
-            if not isinstance(value, ir.GenericConst):
-                return [binding]
-            known = next((one for one in first if _equal(one.ty, value.ty)), None)
-            if known is None:
-                first.append(value)
-                return [binding]
-            return [relax.VarBinding(binding.var, known)]
-
-        return map_bindings(function, same)
-
-    return edit_folded(shared)
-
-
-def weights_by_type() -> Pass:
-    """In a function that changes, a convolution reads the first weight of its type."""
-
-    def shared(body: Bindings) -> None:
-        first: list[relax.Var] = []
-        for var in body.consumers:
-            call = body.values[var]
-            if len(call.args) > 1 and isinstance(call.args[1], relax.Var):
-                known = next((one for one in first if _equal(one.ty, call.args[1].ty)), None)
-                if known is None:
-                    first.append(call.args[1])
-                elif not known.same_as(call.args[1]) and body.visible(known, var):
-                    args = [call.args[0], known, *call.args[2:]]
-                    body.replaced[var] = ir.Call(call.op, args, call.attrs, call.ty_args, call.span, call.ty)
-
-    return edit_bindings(shared)
-
-
 def moved_steps_bound_at_the_end() -> Pass:
     """A step that the pass moves is bound at the end of its block, where the consumer is bound already."""
 
@@ -161,25 +104,6 @@ def unchanged_functions_lost() -> Pass:
     return after_fold(changed)
 
 
-def pad_moved_out_of_its_function() -> Pass:
-    """A pad of a parameter that stays in a private function is left to the callers, which do not pad."""
-
-    def outside(function: relax.Function) -> relax.Function:
-        body = Bindings(function, lambda _: None)
-        if "global_symbol" in (function.attrs or {}):
-            return function
-        for pad in body.pads:
-            place = next((i for i, p in enumerate(function.params) if p.same_as(body.source(pad))), None)
-            if place is not None and len(body.users(function.params[place])) == 1:
-                params = list(function.params)
-                params[place] = relax.Var(params[place].name, pad.ty)
-                body.aliases[pad] = params[place]
-                return with_body(function, rebuild.rebuild(body).body, params)
-        return function
-
-    return edit_folded(outside)
-
-
 def writes_before_the_pad_alone() -> Pass:
     """The pass looks for calls that write before the pad, not for those after it."""
 
@@ -194,17 +118,9 @@ def writes_before_the_pad_alone() -> Pass:
 # --- the table ----------------------------------------------------------------------------------------
 
 _OTHER_DATA = replace(C, seed=1)
-_CONSTANT = replace(C, constant_weight=True)
-_IN_FUNCTION = site_witness(C, function=1)
 _ONES = site_witness(replace(C, pad=Pad(value=1.0)), function=1)
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(
-        held_out=True,
-        kind="structure: scopes",
-        make=tuple_elements_mixed_up,
-        witness=graph_witness(C, _IN_FUNCTION, site_witness(_OTHER_DATA, function=1), functions=(Function(),)),
-    ),
     Mutant(
         held_out=True,
         kind="structure: scopes",
@@ -225,13 +141,6 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         held_out=True,
-        kind="structure: memo",
-        make=constants_by_type,
-        witness=graph_witness(_CONSTANT, replace(_CONSTANT, seed=1), bound_constants=True),
-    ),
-    Mutant(held_out=True, kind="structure: memo", make=weights_by_type, witness=graph_witness(C, _OTHER_DATA)),
-    Mutant(
-        held_out=True,
         kind="structure: scopes",
         make=moved_steps_bound_at_the_end,
         witness=graph_witness(STEP),
@@ -241,12 +150,6 @@ MUTANTS: tuple[Mutant, ...] = (
         kind="structure: functions",
         make=unchanged_functions_lost,
         witness=graph_witness(C, _ONES, functions=(Function(),)),
-    ),
-    Mutant(
-        held_out=True,
-        kind="structure: functions",
-        make=pad_moved_out_of_its_function,
-        witness=graph_witness(_IN_FUNCTION, _ONES, functions=(Function(),)),
     ),
     Mutant(
         held_out=True,

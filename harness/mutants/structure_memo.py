@@ -22,7 +22,15 @@ from foldproof.fold.reader import CONSUMERS, PAD, op_name
 from foldproof.fold.rewrite import Folding
 from foldproof.fold.varmap import VarMap
 from foldproof.ir.base import Pass
-from foldproof.mutants.edits import edit_bindings, edit_functions, edited, relax_functions
+from foldproof.mutants.edits import (
+    Binding,
+    edit_bindings,
+    edit_folded,
+    edit_functions,
+    edited,
+    map_bindings,
+    relax_functions,
+)
 from foldproof.mutants.mutant import (
     BARE,
     OTHER,
@@ -290,12 +298,55 @@ def padded_weight_for_all() -> Pass:
     return edit_bindings(changed)
 
 
+# --- constants and weights ------------------------------------------------------------------------------
+
+
+def constants_by_type() -> Pass:
+    """In a function that changes, one constant is bound for all of its type."""
+
+    def shared(function: relax.Function) -> relax.Function:
+        first: list[Any] = []
+
+        def same(binding: Binding) -> list[Binding]:
+            value = binding.value
+            if not isinstance(value, ir.GenericConst):
+                return [binding]
+            known = next((one for one in first if _equal(one.ty, value.ty)), None)
+            if known is None:
+                first.append(value)
+                return [binding]
+            return [relax.VarBinding(binding.var, known)]
+
+        return map_bindings(function, same)
+
+    return edit_folded(shared)
+
+
+def weights_by_type() -> Pass:
+    """In a function that changes, a convolution reads the first weight of its type."""
+
+    def shared(body: Bindings) -> None:
+        first: list[relax.Var] = []
+        for var in body.consumers:
+            call = body.values[var]
+            if len(call.args) > 1 and isinstance(call.args[1], relax.Var):
+                known = next((one for one in first if _equal(one.ty, call.args[1].ty)), None)
+                if known is None:
+                    first.append(call.args[1])
+                elif not known.same_as(call.args[1]) and body.visible(known, var):
+                    args = [call.args[0], known, *call.args[2:]]
+                    body.replaced[var] = ir.Call(call.op, args, call.attrs, call.ty_args, call.span, call.ty)
+
+    return edit_bindings(shared)
+
+
 # --- the table ----------------------------------------------------------------------------------------
 
 ONES = replace(C, pad=Pad(value=1.0))
 """A convolution whose pad stays, since its value is 1."""
 
 _KERNEL = replace(C, pad=Pad(form="call_tir"))
+_CONSTANT = replace(C, constant_weight=True)
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="structure: memo", make=memo_by_variable_name, witness=graph_witness(C, OTHER, equal_names=True)),
@@ -365,5 +416,11 @@ MUTANTS: tuple[Mutant, ...] = (
             site_witness(C, weight_of=0),
         ),
     ),
+    Mutant(
+        kind="structure: memo",
+        make=constants_by_type,
+        witness=graph_witness(_CONSTANT, replace(_CONSTANT, seed=1), bound_constants=True),
+    ),
+    Mutant(kind="structure: memo", make=weights_by_type, witness=graph_witness(C, replace(C, seed=1))),
 )
 """The mutants of this module."""

@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+import tvm_ffi
 from tvm import ir, relax
 
 from foldproof.case import Step
 from foldproof.case.adoption import PADDED
+from foldproof.case.graph import Function
 from foldproof.fold import Folded, moves, rebuild, rewrite
 from foldproof.fold import bindings as bindings_
 from foldproof.fold.bindings import Bindings
@@ -224,6 +226,29 @@ def symbolic_bound_taken_for_a_number() -> Pass:
     return fold
 
 
+# --- tuples -----------------------------------------------------------------------------------------------
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return bool(tvm_ffi.structural_equal(a, b))
+
+
+def tuple_elements_mixed_up() -> Pass:
+    """In a function that changes, an element of a tuple is read as the first one of its type."""
+
+    def first(binding: Binding) -> list[Binding]:
+        value = binding.value
+        if not isinstance(value, relax.TupleGetItem):
+            return [binding]
+        types = value.tuple_value.ty.fields
+        index = next(number for number, ty in enumerate(types) if _equal(ty, types[value.index]))
+        if index == value.index:
+            return [binding]
+        return [relax.VarBinding(binding.var, relax.TupleGetItem(value.tuple_value, index))]
+
+    return edit_folded(lambda function: map_bindings(function, first))
+
+
 # --- the table ----------------------------------------------------------------------------------------
 
 _SHOWN = replace(C, producers=(Step(kind="negative"),))
@@ -294,6 +319,13 @@ MUTANTS: tuple[Mutant, ...] = (
         kind="structure: scopes",
         make=symbolic_bound_taken_for_a_number,
         witness=graph_witness(site_witness(replace(C, symbolic=("N",)), carrier="symbolic clip")),
+    ),
+    Mutant(
+        kind="structure: scopes",
+        make=tuple_elements_mixed_up,
+        witness=graph_witness(
+            C, site_witness(C, function=1), site_witness(replace(C, seed=1), function=1), functions=(Function(),)
+        ),
     ),
 )
 """The mutants of this module."""
