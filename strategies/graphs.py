@@ -180,7 +180,7 @@ def _independent(builder: _GraphBuilder) -> None:
 
 
 def _alike(builder: _GraphBuilder) -> None:
-    """Two sites that are equal, or equal but for one thing: a width, the value, the stride."""
+    """Two sites that are equal, or equal but for one thing: a width, the value, the stride, the numbers."""
     first = builder.add(builder.case())
     case = builder.sites[first].case
     others = [case]
@@ -194,6 +194,7 @@ def _alike(builder: _GraphBuilder) -> None:
         builder.add(other)
     else:
         builder.sites.insert(0, Site(case=other))
+    builder.options["bound_constants"] = builder.draw(st.booleans())
 
 
 def _small_changes(case: Case) -> list[dict[str, Any]]:
@@ -202,7 +203,16 @@ def _small_changes(case: Case) -> list[dict[str, Any]]:
     changes: list[dict[str, Any]] = [
         {"axes": (changed, *case.axes[1:])} for changed in (wider, replace(axis, stride=2))
     ]
-    return [*changes, {"pad": replace(case.pad, value=case.pad.value + 1 if case.pad.value > -9 else 0.0)}]
+    return [*changes, _other_value(case), *2 * [_other_numbers(case)]]
+
+
+def _other_value(case: Case) -> dict[str, Any]:
+    return {"pad": replace(case.pad, value=case.pad.value + 1 if case.pad.value > -9 else 0.0)}
+
+
+def _other_numbers(case: Case) -> dict[str, Any]:
+    """Return the change to other data, and another weight, of the same types: equal sites hide which one is read."""
+    return {"seed": case.seed + 1}
 
 
 def _shared_pad(builder: _GraphBuilder) -> None:
@@ -383,11 +393,18 @@ def _functions(builder: _GraphBuilder) -> None:
     for number in range(1, count + 1):
         kind = builder.draw(st.sampled_from(("equal", "own", SAME, PADDED, RESULT)))
         if kind == "equal":
-            builder.add(builder.sites[first].case, function=number)
+            case = builder.sites[first].case
+            builder.add(
+                changed_case(case, **builder.draw(st.sampled_from(({}, _other_numbers(case))))), function=number
+            )
         elif kind == "own":
             builder.start(function=number)
         else:
             builder.follow(first, kind, function=number)
+    last = builder.sites[-1]
+    if builder.draw(st.booleans()):  # two results of one type in one function
+        change = builder.draw(st.sampled_from((_other_numbers(last.case), _other_value(last.case))))
+        builder.add(changed_case(last.case, **change), function=last.function)
     builder.options |= {"functions": tuple(functions), "equal_names": builder.draw(st.booleans())}
 
 
@@ -414,9 +431,12 @@ def _constants(builder: _GraphBuilder) -> None:
     if case.spec.weighted:
         case = changed_case(case, constant_weight=True)
     builder.add(case, unread=builder.draw(st.booleans()))
-    builder.options["bound_constants"] = builder.draw(st.booleans())
-    if builder.draw(st.booleans()):
+    builder.options["bound_constants"] = builder.draw(st.sampled_from((True, True, False)))
+    another = builder.draw(st.sampled_from(("", "own", "other numbers", "other numbers")))
+    if another == "own":
         builder.start()
+    elif another:
+        builder.add(changed_case(case, **_other_numbers(case)))
 
 
 def _mixed(builder: _GraphBuilder) -> None:
@@ -464,7 +484,7 @@ STRUCTURES: tuple[tuple[str, AddStructure, int], ...] = (
     ("overwritten", _overwritten, 1),
     ("functions", _functions, 3),
     ("kernels", _kernels, 2),
-    ("constants", _constants, 1),
+    ("constants", _constants, 2),
     ("mixed", _mixed, 2),
 )
 """Name, structure and weight. A structure that killed mutants of its kind late has a larger weight."""
