@@ -5,7 +5,6 @@ what happens, what was expected and why, a script, the environment
 
 from collections.abc import Sequence
 
-from foldproof.case.any_case import AnyCase
 from foldproof.case.describe import describe
 from foldproof.checking.failures import Failure
 from foldproof.core.versions import versions
@@ -52,14 +51,10 @@ def write_issue(failure: Failure, script: str, *, subject: str, sentences: Seque
         "## The case in words",
         "",
         "```text",
-        describe(_case_of(failure)),
+        describe(failure.case),
         "```",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _case_of(failure: Failure) -> AnyCase:
-    return failure.case
 
 
 _TITLES = {
@@ -75,5 +70,5 @@ _TITLES = {
 def _title(failure: Failure) -> str:
     """Return a title: what is wrong, and for which op."""
     what = _TITLES.get(failure.kind, "an error")
-    ops = ", ".join(dict.fromkeys(case.op for case in _case_of(failure).cases))
+    ops = ", ".join(dict.fromkeys(case.op for case in failure.case.cases))
     return f"{what} for a Pad before {ops}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from foldproof.campaign.journal import Journal
     from foldproof.campaign.known import KnownFailure
     from foldproof.campaign.summary import Summary
+    from foldproof.checking.config import CheckConfig
 
 
 @click.command()
@@ -163,6 +164,13 @@ def _exit(settings: Settings, summary: "Summary") -> NoReturn:
     sys.exit(1 if summary.failures else 130 if summary.interrupted else 0)
 
 
+def _target_of(config: "CheckConfig") -> str:
+    """Return the target, for the first line; nothing for a subject, whose own description of it follows."""
+    from foldproof.ir.subjects import BY_NAME
+
+    return "" if config.fold in BY_NAME else f", target {config.target}"
+
+
 def _connect(scheduler: str | None, stack: ExitStack) -> "RunShards | None":
     """Return how shards are run on a cluster; None is on this machine."""
     if scheduler is None:
@@ -196,9 +204,7 @@ def _run(
     summary, blamed = Summary(seed=settings.seed, interrupted=True), "TVM"
     # run reports an interruption itself; this is for one before it began, or after it ended
     with stop_on_signals(progress), suppress(KeyboardInterrupt):
-        console.print(
-            f"seed {settings.seed}, {settings.workers} workers, target {settings.config.target}", markup=False
-        )
+        console.print(f"seed {settings.seed}, {settings.workers} workers{_target_of(settings.config)}", markup=False)
         start = start_record(settings)
         start = {"event": start.pop("event"), "schema": SCHEMA_VERSION, **start}
         lines.write(start | ({"pass_changed": changed} if changed else {}))
