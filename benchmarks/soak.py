@@ -1,6 +1,7 @@
 """A long campaign, observed from outside: do workers grow, leak files or memory maps, or slow down?
 
-    python benchmarks/soak.py [--examples 20000 | --time 1h] [--seed 0] [--workers 2] [--pass MODULE:ATTR]
+    python benchmarks/soak.py [--examples 20000 | --time 1h] [--seed 0] [--workers 2] [--pass MODULE:ATTR] \
+        [--strategy NAME]
 
 Reads each worker's resident memory, open files and memory maps from /proc (Linux) as results arrive. Prints a table of
 workers (which are replaced after a number of batches), a table over time, the rates of the four quarters, and what is
@@ -147,13 +148,22 @@ def list_leftovers() -> set[str]:
     "--sample", type=Share(), default="2%", show_default=True, help="Share of the cases that both pipelines run."
 )
 @click.option("--pass", "fold", metavar="MODULE:ATTR", help="Another pass than the bundled one.")
-def main(examples: int | None, seconds: float | None, seed: int, count: int, sample: float, fold: str | None) -> None:
+@click.option("--strategy", metavar="NAME", help="What is drawn, as for foldproof fuzz: cases, graphs or both.")
+def main(
+    examples: int | None,
+    seconds: float | None,
+    seed: int,
+    count: int,
+    sample: float,
+    fold: str | None,
+    strategy: str | None,
+) -> None:
     """Print the tables; exit with 1 if anything is wrong."""
     console, watch = Console(width=120, highlight=False), Watch()
     os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp()
     before, config = list_leftovers(), CheckConfig(fold=fold, complete=fold is None, sample=sample)
     examples = 20_000 if examples is None and seconds is None else examples
-    settings = Settings(config=config, seed=seed, examples=examples, seconds=seconds, workers=count)
+    settings = Settings(config=config, seed=seed, examples=examples, seconds=seconds, workers=count, strategy=strategy)
     with WorkerPool(config, count, draws=True) as pool:
         pool.start()
         summary = run(settings, pool, watch)
