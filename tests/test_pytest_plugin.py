@@ -118,6 +118,24 @@ def test_another_pass_is_tested_with_an_option(project):
     )
 
 
+def test_graphs_are_tests_and_a_failing_one_is_shown_in_words(project):
+    site = '{"case": {"op": "conv1d", "axes": [{"pad": [1, 0]}]}'
+    (project.path / "good.case.json").write_text(
+        f'{{"foldproof": 3, "case": {{"format": 2, "sites": [{site}}}, {site.replace("1, 0", "0, 2")}}}]}}}}'
+    )
+    run(project).assert_outcomes(passed=1)
+    result = run(project, "--fold-pass", "foldproof.mutants:second_site_gets_the_first_padding")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "IllFormed/graph/module: the folded module is not well formed: *",
+            "graph of 2 sites",
+            "  main    x1 -> pad1 -> conv1d -> result1",
+            "replay: foldproof replay *good.case.json*",
+        ]
+    )
+
+
 def test_cases_of_onnx_are_tests_of_a_subject(project):
     case = '{"format": 2, "op": "conv1d", "axes": [{"pad": [1, 0]}]}'
     (project.path / "good.case.json").write_text(

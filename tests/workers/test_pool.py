@@ -11,6 +11,7 @@ import pytest
 
 from foldproof.campaign.shrinker import shrink_with
 from foldproof.case import Axis, Case
+from foldproof.case.graph import Graph, Site
 from foldproof.checking.config import CheckConfig
 from foldproof.checking.result import Verdict
 from foldproof.core.errors import UsageError
@@ -98,6 +99,19 @@ def test_a_worker_that_dies_is_a_failure_of_the_case_that_killed_it(passes, name
     assert results[1].fingerprint == fingerprint
 
 
+def test_a_worker_that_dies_of_a_graph_is_a_failure_of_that_graph(passes):
+    """The pass reads the first stride in the text of a module."""
+    graphs = [Graph(sites=(Site(case=strided(stride)), Site(case=strided(1)))) for stride in (2, 1)]
+    with WorkerPool(CheckConfig(fold=passes + "dies_on_stride_two", complete=False), workers=1) as workers:
+        workers.start()
+        crash, verdict = workers.submit(graphs).results()
+        shrunk = shrink_with(crash, workers)
+    assert crash.fingerprint == "TargetCrashed/graph/SIGSEGV"
+    assert isinstance(verdict, Verdict)
+    assert shrunk.minimal
+    assert shrunk.case.cases == (Case(op="conv1d", axes=(Axis(stride=2),)),)
+
+
 def test_what_a_worker_wrote_before_it_died_is_in_the_failure(passes):
     with WorkerPool(CheckConfig(fold=passes + "speaks_and_dies_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
@@ -166,8 +180,10 @@ def test_a_worker_that_hangs_is_a_failure_of_the_case_that_hung(passes, monkeypa
     with WorkerPool(CheckConfig(fold=passes + "hangs_on_stride_two", complete=False), workers=1) as workers:
         workers.start()
         results = workers.submit([strided(2), strided(3)]).results()
+        [graph] = workers.check_each([Graph(sites=(Site(case=strided(2)),))])
     assert results[0].fingerprint == "TargetTimeout/conv/timeout"
     assert isinstance(results[1], Verdict)
+    assert graph.fingerprint == "TargetTimeout/graph/timeout"
 
 
 def test_a_death_that_does_not_happen_again_is_still_reported(passes, tmp_path, monkeypatch):

@@ -170,8 +170,9 @@ def same(folder, one, other):
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_what_a_local_run_gives(cluster, tmp_path):
-    args = (*SMALL, "--examples", 70, "--no-save")
+@pytest.mark.parametrize("strategy", ["both", "graphs"])
+def test_a_cluster_gives_what_a_local_run_gives(strategy, cluster, tmp_path):
+    args = (*SMALL, "--strategy", strategy, "--examples", 70, "--no-save")
     for name, options in (("local", ()), ("far", ("--scheduler", cluster.address))):
         ended = fuzz(*args, *options, "--journal", name, "--json", f"{name}.json", cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
