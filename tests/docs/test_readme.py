@@ -5,6 +5,8 @@ import re
 import pytest
 from tests.support.doc_blocks import ROOT, block_of_file, run
 
+from foldproof.mutants import MUTANTS
+
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 
@@ -28,3 +30,11 @@ def test_the_defects_of_tvm_are_as_many_as_the_page_of_them_has():
     page = (ROOT / "docs" / "results" / "defects-found.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| .* \| `[\w.-]+\.case\.json`", page, flags=re.MULTILINE)
     assert f"| {len(rows)}, each with a saved case |" in TEXT
+
+
+def test_the_number_of_wrong_passes_is_right():
+    page = (ROOT / "docs" / "results" / "detection-power.md").read_text(encoding="utf-8")
+    structural = sum(mutant.kind.startswith("structure") for mutant in MUTANTS)
+    assert f"is one of {len(MUTANTS)} wrong passes" in TEXT
+    assert f"has {len(MUTANTS)} passes that are wrong" in page
+    assert f"{structural} wrong passes have a defect of structure" in page
