@@ -144,6 +144,12 @@ def test_cases_of_onnx_are_tests_of_a_subject(project):
     run(project, "--fold-pass", "onnxruntime/basic").assert_outcomes(passed=1)
 
 
+def test_a_case_that_the_ir_of_the_pass_cannot_express_is_skipped(project):
+    case = '{"format": 2, "op": "avg_pool1d", "axes": [{"pad": [1, 0]}], "dtype": "int32"}'
+    (project.path / "good.case.json").write_text(f'{{"foldproof": 2, "case": {case}}}')
+    run(project, "--fold-pass", "onnxruntime/basic").assert_outcomes(skipped=1)
+
+
 def test_a_case_of_another_pass_is_an_error_that_names_both(project):
     (project.path / "found.case.json").write_text(FOUND)
     result = run(project)

@@ -176,9 +176,12 @@ def explain(cases: Sequence[AnyCase], causes: Sequence[Cause], failing: Failing)
 
 
 def _judge(explanation: Explanation, cause: Cause, groups: Sequence[Sequence[AnyCase]], failing: Failing) -> None:
-    """Take a case as explained, or go on with its first variant that still fails."""
-    if not cause.features or any(group and not any(map(failing.failure, group)) for group in groups):
-        explanation.explained = explanation.done = True
-        return
+    """Take a case as explained, or go on with its first variant that still fails.
+
+    A cause needs each of its features. A case that still fails without one of them fails for another cause, too.
+    """
     failed = [variant for group in groups for variant in group if failing.failure(variant) is not None]
-    explanation.case = failed[0] if failed else explanation.case
+    if not cause.features or (any(groups) and not failed):
+        explanation.explained = explanation.done = True
+    elif failed:
+        explanation.case = failed[0]

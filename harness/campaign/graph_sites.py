@@ -1,20 +1,24 @@
 """Graphs that fail because one of their sites does: triage counts them as that case.
 
-    failing graph --check the case of each site--> one fails in the same kind --> the graph counts as it
+    failing graph --check the case of each site--> one fails in the same kind
+                  --check the graph without such sites--> it passes --> the graph counts as the first of them
 
 What is left in the fingerprints of graphs needs their structure. So one defect is not reported twice, once for cases
 and once for graphs.
 """
 
 import time
+from collections.abc import Sequence
 
 from foldproof.campaign.causes import BATCH_CASES
 from foldproof.campaign.failing import FailingCase, FailingCases
 from foldproof.campaign.settings import Settings
 from foldproof.campaign.summary import DistinctFailure, Summary
 from foldproof.campaign.triage import save_failure
-from foldproof.case import Case
+from foldproof.case.any_case import AnyCase
 from foldproof.case.graph import Graph
+from foldproof.case.shrinking.graphs import keep
+from foldproof.checking.batch import Result
 from foldproof.checking.failures import Failure
 from foldproof.workers.pool import WorkerPool
 
@@ -36,21 +40,37 @@ def count_as_sites(settings: Settings, pool: WorkerPool, summary: Summary, *, de
 
 
 def _failures_of_sites(pool: WorkerPool, graphs: list[FailingCase], deadline: float) -> dict[FailingCase, Failure]:
-    """Return the failure of the first site of each graph that fails alone in the same kind."""
-    cases = list(dict.fromkeys(case for each in graphs for case in each.failure.case.cases))
-    failing: dict[Case, Failure] = {}
-    for start in range(0, len(cases), BATCH_CASES):
+    """Return the failure of the first site of each graph that fails alone in the same kind, and explains the graph."""
+    results = _check(pool, [case for each in graphs for case in each.failure.case.cases], deadline)
+    found: dict[FailingCase, Failure] = {}
+    rests: dict[FailingCase, Graph] = {}
+    for each in graphs:
+        alone = [(i, results.get(case)) for i, case in enumerate(each.failure.case.cases)]
+        same = {i: one for i, one in alone if isinstance(one, Failure) and one.kind == each.failure.kind}
+        if same:
+            found[each] = next(iter(same.values()))
+            kept = tuple(i for i, _ in alone if i not in same)
+            rest = next(keep(each.failure.case, kept), None) if kept and isinstance(each.failure.case, Graph) else None
+            if rest is not None:
+                rests[each] = rest
+    rest_results = _check(pool, list(rests.values()), deadline)
+    for each, rest in rests.items():
+        result = rest_results.get(rest)
+        if result is None or (isinstance(result, Failure) and result.kind == each.failure.kind):
+            del found[each]  # the other sites fail, too, or there was no time to ask
+    return found
+
+
+def _check(pool: WorkerPool, cases: Sequence[AnyCase], deadline: float) -> dict[AnyCase, Result]:
+    """Return the result of each case; those for which there was no time have none."""
+    results: dict[AnyCase, Result] = {}
+    distinct = list(dict.fromkeys(cases))
+    for start in range(0, len(distinct), BATCH_CASES):
         if time.monotonic() > deadline:
             break
-        batch = cases[start : start + BATCH_CASES]
-        results = zip(batch, pool.submit(batch).results(), strict=True)
-        failing |= {case: result for case, result in results if isinstance(result, Failure)}
-    found = {}
-    for each in graphs:
-        same = (failing[case] for case in each.failure.case.cases if case in failing)
-        if (failure := next((one for one in same if one.kind == each.failure.kind), None)) is not None:
-            found[each] = failure
-    return found
+        batch = distinct[start : start + BATCH_CASES]
+        results |= dict(zip(batch, pool.submit(batch).results(), strict=True))
+    return results
 
 
 def _move(settings: Settings, summary: Summary, fingerprint: str, moved: dict[FailingCase, Failure]) -> None:

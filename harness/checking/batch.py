@@ -43,9 +43,9 @@ def check_batch(cases: Sequence[AnyCase], fold: Pass, target: Target, *, complet
         together: Result | None = None
         if ready is not None and (case in programs or not ready.modules):
             together = _conclude(ready, target, programs.get(case), sample)
-        results.append(
-            together if isinstance(together, Verdict) else _confirm_alone(together, alone(case), excuses=excuses)
-        )
+        if not isinstance(together, Verdict):
+            together = _confirm_alone(together, alone(case), ready, fold, excuses=excuses)
+        results.append(together)
     return results
 
 
@@ -85,12 +85,28 @@ def _conclude(prepared: Prepared, target: Target, program: Program | None, sampl
         return None
 
 
-def _confirm_alone(together: Failure | None, alone: Result, *, excuses: bool) -> Result:
-    """Return the result of the case alone, but blame the pipeline for a failure that only the batch shows.
+def _confirm_alone(
+    together: Failure | None, alone: Result, ready: Prepared | None, fold: Pass, *, excuses: bool
+) -> Result:
+    """Return the result of the case alone, but blame the pipeline, or the pass, for what only the batch shows.
 
+    The pass is to blame if it returned another module in the batch, where it had folded other modules before.
     Only the case alone excuses a known defect of the pass (``check``), which then does not count for the batch.
     """
     if together is None or isinstance(alone, Failure) or (excuses and alone.known_issues):
         return alone
+    if ready is not None and (changed := _find_other_result(ready, fold)):
+        detail = f"{changed}; in a batch: {together.fingerprint} ({together.detail}); alone, the case passes"
+        return failure("NotDeterministic", together.case, "module", detail)
     detail = f"in a batch, the fast pipeline reports {together.fingerprint} ({together.detail}); alone, the case passes"
     return failure("PipelineDisagreement", together.case, f"{together.kind} in a batch only", detail)
+
+
+def _find_other_result(ready: Prepared, fold: Pass) -> str:
+    """Return that the pass returns another module for the case now, in a phrase; empty if it does not."""
+    ir = ready.evidence.ir
+    try:
+        same = ir.same(ready.folded, fold(ir.build(ready.case)))
+    except (Exception, SystemExit) as error:  # noqa: BLE001, the pass may raise anything
+        return f"the pass raised on an equal module: {ir.short_error(error)}"
+    return "" if same else "the pass returned another result for an equal module"

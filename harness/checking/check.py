@@ -83,12 +83,13 @@ def _check(case: AnyCase, pass_: Any, target: Any, *, complete: bool, sample: fl
 
 
 def _passes(case: AnyCase, pass_: Any, target: Any) -> bool:
-    """Whether a case does not fail, or shows another known defect."""
+    """Whether a case is executed and does not fail, or shows another known defect of the pass."""
     try:
-        check(case, pass_, target, complete=False, sample=0.0)
+        verdict = check(case, pass_, target, complete=False, sample=0.0)
     except Failure:
         return False
-    return True
+    defects = {defect.name for defect in getattr(pass_, "known_defects", ())}
+    return not verdict.unsupported and set(verdict.known_issues) <= defects
 
 
 def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:

@@ -32,7 +32,10 @@ def _judge_legality(evidence: Evidence, pads: ResidualPads) -> Legality | None:
 
 
 def _declined(prepared: Prepared, pads: ResidualPads) -> tuple[str, ...]:
-    """Return the declared kinds by which the pass may leave all legal folds that it missed; empty if it may not."""
+    """Return the declared kinds by which the pass may leave all legal folds that it missed; empty if it may not.
+
+    A pass that gives reasons needs one for each pad that it left, and one of a declared kind for each missed fold.
+    """
     evidence = prepared.evidence
     groups = evidence.missed(pads) if isinstance(evidence, GraphEvidence) else (((prepared.case,), 1),)
     kinds: dict[str, None] = {}
@@ -41,7 +44,18 @@ def _declined(prepared: Prepared, pads: ResidualPads) -> tuple[str, ...]:
         if len(declined) < count:
             return ()
         kinds.update(dict.fromkeys(kind for found in declined for kind in found))
-    return tuple(kinds)
+    refused = [outcome.kind for outcome in prepared.outcomes if not outcome.folded]
+    missed = sum(count for _, count in groups)
+    enough = sum(kind in kinds for kind in refused) >= missed and len(refused) >= _count_pads_left(prepared, pads)
+    return tuple(kinds) if enough or not prepared.scope.explains else ()
+
+
+def _count_pads_left(prepared: Prepared, pads: ResidualPads) -> int:
+    """Return for how many pads a pass has to give a reason: one for each that some consumer still reads."""
+    if not isinstance(prepared.case, Graph):
+        return 1
+    made = {prepared.case.pad_owner(index) for index in range(len(prepared.case.sites))}
+    return min(len(made), len(pads.consumers))
 
 
 def require_complete(prepared: Prepared, pads: ResidualPads, legality: Legality | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Invariant: a verdict that comes from here is in doubt. It neither passes nor fai
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from foldproof.case.any_case import AnyCase
@@ -16,13 +17,16 @@ from foldproof.checking.failures import failure as failed
 from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.prepare import Prepared
 from foldproof.checking.result import Verdict
-from foldproof.ir.base import KnownDefect, ir_of
+from foldproof.ir.base import IR, KnownDefect, ir_of
 
 Passes = Callable[[AnyCase, Any, Any], bool]
 """(case, pass, target) -> whether the case does not fail."""
 
 RUN_DIFFERENTLY = "folded module run differently by two implementations"
 """The known issue of a folded module that a second implementation runs as the reference does."""
+
+NOT_ASKED = "folded module refused by one implementation, and no other one knows its operators"
+"""The known issue of a folded module that one implementation does not run, and of which the other has no opinion."""
 
 REFUSED_BY_ONE = "folded module refused by one of two implementations"
 """The known issue of a folded module that only one implementation does not run."""
@@ -33,35 +37,46 @@ def ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict |
 
     It becomes a Miscompile if another implementation runs the module and does not compute the reference.
     """
+    run_wrongly = failure.kind == "OracleDisagreement" and failure.symptom.startswith("folded")
     refused = failure.kind == "CompileError" and failure.symptom in ("folded", "run folded")
-    if prepared is None or not prepared.evidence.ir.needs_two_opinions:
-        return failure
-    if failure.kind == "OracleDisagreement" and failure.symptom.startswith("folded"):
-        return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
-    if not refused:
+    if prepared is None or not prepared.evidence.ir.needs_two_opinions or not (run_wrongly or refused):
         return failure
     evidence, module = prepared.evidence, prepared.folded
-    if not evidence.ir.can_be_asked(module):
+    if refused and not evidence.ir.can_be_asked(module):
         return failure
-    for run in evidence.inputs:
-        if agrees_with_reference(evidence, module, run) is False:
+    opinions = {run: agrees_with_reference(evidence, module, run) for run in evidence.inputs}
+    for run, agrees in opinions.items():
+        if agrees is False:
             detail = f"folded, {evidence.locate(run)}: a second implementation computes other values; {failure.detail}"
             return failed("Miscompile", failure.case, "values", detail)
-    return Verdict(folded=False, known_issues=(REFUSED_BY_ONE,))
+    if run_wrongly:
+        return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
+    if None in opinions.values() and _only_unfolded_runs(prepared):
+        return failure
+    return Verdict(folded=False, known_issues=(REFUSED_BY_ONE if True in opinions.values() else NOT_ASKED,))
+
+
+def _only_unfolded_runs(prepared: Prepared) -> bool:
+    """Whether the second implementation runs the unfolded module, and refuses the folded one when it is asked."""
+    evidence, ir = prepared.evidence, prepared.evidence.ir
+    return any(
+        ir.second_opinion(prepared.unfolded, arguments) is not None and ir.second_refuses(prepared.folded, arguments)
+        for arguments in map(evidence.arguments, evidence.inputs)
+    )
 
 
 def find_known_defect(failure: Failure, case: Any, pass_: Any, target: Any, passes: Passes) -> str | None:
     """Return the name of the known defect behind a failure; None if there is none.
 
     - A pass may have known defects of its own: its attribute ``known_defects``.
-    - A pass that may be a compiler (``needs_two_opinions`` of its IR) may raise where the compiler of the IR does not
-      compile the unfolded module either.
+    - A pass that is a compiler (its attribute ``compiles``) may raise where the compiler of the IR does not compile the
+      unfolded module either.
     """
     for defect in getattr(pass_, "known_defects", ()):
         if defect.excuses(failure) and _explains(defect, case, pass_, target, passes):
             return str(defect.name)
     ir = ir_of(pass_)
-    if ir.needs_two_opinions and failure.kind == "CompileError" and failure.symptom == "pass":
+    if getattr(pass_, "compiles", False) is True and failure.kind == "CompileError" and failure.symptom == "pass":
         evidence = evidence_of(case, ir)
         try:
             compile_case(evidence, {"unfolded": ir.build(case)}, target)
@@ -71,8 +86,28 @@ def find_known_defect(failure: Failure, case: Any, pass_: Any, target: Any, pass
 
 
 def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Any, passes: Passes) -> bool:
-    """Whether the case does not fail without what triggers a defect. One without a trigger is told by its message."""
+    """Whether the case does not fail without what triggers a defect, and the result is what the defect makes of it.
+
+    A defect without a trigger is told by its message.
+    """
+    if defect.becomes is not None:
+        ir = ir_of(pass_)
+        result = Returns(result=pass_(ir.build(case)), foldproof_ir=ir)
+        if not any(passes(taken_for, result, target) for taken_for in defect.becomes(case)):
+            return False
     if defect.without is None:
         return True
     changed = defect.without(case)
     return changed is not None and changed != case and passes(changed, pass_, target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Returns:
+    """A pass that returns one module, whatever it is given: ``check`` then judges that module for another case."""
+
+    result: Any
+    foldproof_ir: IR
+    idempotent: bool = False
+
+    def __call__(self, module: Any) -> Any:
+        return self.result

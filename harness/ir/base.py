@@ -68,6 +68,8 @@ class KnownDefect:
         case: a minimal case that shows it.
         without: returns the nearest case without what triggers it, or None if there is none. The defect excuses a
             failure only if that case passes. None where the message tells enough.
+        becomes: returns the cases that the defect may take a case for. The defect excuses a failure only if the result
+            of the pass is right for one of them. None where that is not known.
         message: a part of the detail of the failure; empty for any.
         upstream: where it is reported; empty if it is not.
         version: the version of the pass in which it was seen.
@@ -80,6 +82,7 @@ class KnownDefect:
     matches: Callable[[Any], bool]
     case: AnyCase | None = None
     without: Callable[[Any], Any] | None = None
+    becomes: Callable[[Any], Sequence[Any]] | None = None
     message: str = ""
     upstream: str = ""
     version: str = ""
@@ -222,6 +225,9 @@ class IR(Protocol):
     def clone(self, module: Module) -> Module:
         """Return a copy that does not change with the module."""
 
+    def digest(self, module: Module) -> int:
+        """Return a number that differs for modules that are not the same, the contents of their constants included."""
+
     def same(self, a: Any, b: Any) -> bool:
         """Whether two modules, functions or types are structurally equal."""
 
@@ -286,6 +292,9 @@ class IR(Protocol):
 
     def second_opinion(self, module: Module, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...] | None:
         """Return what another implementation computes, to decide where two disagree; None if there is none."""
+
+    def second_refuses(self, module: Module, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Whether another implementation, if it may be asked about a module, does not run it."""
 
     def quote_specification(self, case: AnyCase) -> tuple[str, ...]:
         """Return what a specification says of the expected values of a case; empty if there is none."""

@@ -165,11 +165,13 @@ class CaseItem(pytest.Item):
             pytest.fail(f"{self.path}: {other}; {_HOW_TO_CHOOSE}", pytrace=False)
 
     def runtest(self) -> None:
-        """Check the case. Raises its failure."""
+        """Check the case. Raises its failure; skips the test of a case that the IR of the pass cannot express."""
         from foldproof.checking.check import check
 
         fold, target = _load(self.config)
         verdict = check(self.entry.case, fold, target)
+        if verdict.unsupported:
+            pytest.skip(f"not executed: {verdict.unsupported}")
         if fold is None:
             problem = self.entry.unexpected_outcome(verdict)
             assert problem is None, problem

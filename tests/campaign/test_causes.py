@@ -98,6 +98,15 @@ def test_a_case_with_a_known_and_a_new_cause_is_not_known():
     assert (both.cause, one.cause) == (new, known)
 
 
+def test_a_case_that_fails_without_a_feature_of_its_known_cause_has_another_one():
+    """A cause needs all its features: BOTH fails with the begin or the end alone for another reason."""
+    known = Cause(features=(ASYMMETRIC, VALUE), known=True)
+    both = failing(lambda case: swapped(case) and ignored(case), ignored)
+    [explanation] = explain([BOTH], [known], both)
+    assert not explanation.explained
+    assert ignored(explanation.case)
+
+
 def test_a_cause_of_the_simplest_case_explains_all():
     assert explained([SKEWED, MIRRORED], [Cause(features=())], lambda case: True) == [(), ()]
 

@@ -83,9 +83,13 @@ def test_every_feature_of_every_case_can_be_removed_or_has_no_valid_variant():
     cases = draw(strategies.cases(), 300, seed=12)
     cases += [each for each in draw(strategies.cases(), 500, seed=13) if any(s.form != "op" for s in each.steps)][:40]
     assert any(step.form != "op" for case in cases for step in case.steps)
+    removed = total = 0
     for case in cases:
         for feature in features(case):
-            assert all(feature not in features(variant) for variant in without(case, feature))
+            variants = without(case, feature)
+            assert all(feature not in features(variant) for variant in variants)
+            removed, total = removed + bool(variants), total + 1
+    assert removed > 0.9 * total
 
 
 def test_a_case_in_a_form_has_the_features_of_both():

@@ -75,6 +75,12 @@ def test_a_graph_that_needs_its_structure_is_a_failure_of_its_own():
     assert structural.smallest.case.sites[0].place == "behind"
 
 
+def test_a_graph_that_also_fails_without_its_failing_site_is_a_failure_of_its_own():
+    both = Graph(sites=(Site(case=MIRRORED), Site(case=SKEWED, place="behind")))
+    assert set(grouped([both]).failures) == {"Miscompile/graph/values"}
+    assert set(grouped([both, MIRRORED]).failures) == {"Miscompile/max_pool/values", "Miscompile/graph/values"}
+
+
 def test_the_files_of_graphs_that_count_as_their_sites_are_replaced(tmp_path):
     summary = grouped([WRONG_SITE], corpus=tmp_path)
     [path] = tmp_path.glob("*.case.json")

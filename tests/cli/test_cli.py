@@ -457,8 +457,8 @@ def test_shrink_needs_no_seed(folder, here):
     assert "1-minimal" in run.stdout
 
 
-def test_shrink_of_a_good_case_reports_that_it_does_not_fail(folder, here):
-    run = here("shrink", "trivial.case.json", "--workers", 1, cwd=folder)
+def test_shrink_of_a_good_case_reports_that_it_does_not_fail(folder):
+    run = foldproof("shrink", "trivial.case.json", "--workers", 1, cwd=folder)
     assert run.returncode == 0
     assert "does not fail" in run.stdout
 

@@ -62,7 +62,7 @@ def test_a_failure_is_written_when_met_and_when_shrunk_before_the_end(lines):
     met = {line["fingerprint"] for line in lines if line["event"] == "met"}
     final = {line["fingerprint"] for line in lines if line["event"] == "failure"}
     assert final == {each["fingerprint"] for each in lines[-1]["failures"]} == {"Miscompile/conv/values"}
-    assert met == final | {"Miscompile/graph/values"}  # a graph of which one site fails alone counts as that case
+    assert final <= met
 
 
 def test_a_campaign_without_failures_has_the_schema(tmp_path, here):

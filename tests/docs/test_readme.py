@@ -37,4 +37,6 @@ def test_the_number_of_wrong_passes_is_right():
     structural = sum(mutant.kind.startswith("structure") for mutant in MUTANTS)
     assert f"is one of {len(MUTANTS)} wrong passes" in TEXT
     assert f"has {len(MUTANTS)} passes that are wrong" in page
+    quickstart = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    assert f"contains {len(MUTANTS)} passes that are wrong" in quickstart
     assert f"{structural} wrong passes have a defect of structure" in page

@@ -56,8 +56,8 @@ def test_there_are_at_least_25_defects():
 
 def test_the_right_pass_folds_and_most_defects_are_killed_soon():
     killed, folds = run_defects(draw(onnx_cases("conv1d", "max_pool1d", "avg_pool1d"), 120, 1))
-    assert folds >= 10
-    assert len(killed) >= 12
+    assert folds >= 5
+    assert len(killed) > len(DEFECT_NAMES) // 2
 
 
 @pytest.mark.slow

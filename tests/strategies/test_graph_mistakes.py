@@ -46,7 +46,7 @@ MISTAKES = (
 
 @pytest.fixture(scope="module")
 def drawn():
-    return draw(strategies.graphs("conv1d", "max_pool1d", "avg_pool1d"), 200, 1)
+    return draw(strategies.graphs("conv1d", "max_pool1d", "avg_pool1d"), 600, 1)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.__name__)

@@ -34,7 +34,7 @@ def replay(context: click.Context, /, paths: tuple[Path, ...], any_pass: bool, *
     entries = [(path, load_entry(path)) for path in case_files(paths)]
     if not any_pass and context.get_parameter_source("fold") is ParameterSource.DEFAULT:
         _require_same_pass(entries, settings.config.fold)
-    failed = 0
+    failed = skipped = 0
     with WorkerPool(settings.config, settings.workers) as pool:
         start_pool(pool)
         jobs = [(path, entry, pool.submit([entry.case])) for path, entry in entries]
@@ -46,9 +46,11 @@ def replay(context: click.Context, /, paths: tuple[Path, ...], any_pass: bool, *
                 continue
             problem = entry.unexpected_outcome(result) if settings.config.fold is None else None
             failed += problem is not None
-            click.echo(f"{'FAILED' if problem else 'ok':<7} {path}: {problem or _outcome(result)}")
+            skipped += bool(result.unsupported)
+            mark = "FAILED" if problem else "skipped" if result.unsupported else "ok"
+            click.echo(f"{mark:<7} {path}: {problem or _outcome(result)}")
     if len(entries) > 1:
-        click.echo(f"{len(entries)} cases, {failed} failed")
+        click.echo(f"{len(entries)} cases, {failed} failed" + (f", {skipped} not executed" if skipped else ""))
     sys.exit(1 if failed else 0)
 
 

@@ -20,6 +20,7 @@ from foldproof.ir.onnx.runtimes import (
     compile_batch,
     parse_target,
     second_opinion,
+    second_refuses,
 )
 from foldproof.ir.onnx.semantics import SEMANTICS
 from foldproof.ir.onnx.source import to_source
@@ -53,6 +54,9 @@ class Onnx:
         copied = onnx.ModelProto()
         copied.CopyFrom(module)
         return copied
+
+    def digest(self, module: onnx.ModelProto) -> int:
+        return hash(module.SerializeToString(deterministic=True))
 
     def same(self, a: Any, b: Any) -> bool:
         if isinstance(a, Compiled) and isinstance(b, Compiled):
@@ -88,6 +92,9 @@ class Onnx:
 
     def second_opinion(self, module: onnx.ModelProto | Compiled, arrays: Arrays) -> Outputs | None:
         return second_opinion(module, arrays)
+
+    def second_refuses(self, module: onnx.ModelProto | Compiled, arrays: Arrays) -> bool:
+        return second_refuses(module, arrays)
 
     def quote_specification(self, case: AnyCase) -> tuple[str, ...]:
         return quote(case)

@@ -107,16 +107,32 @@ def second_opinion(model: Any, arrays: Arrays) -> Outputs | None:
 
     It lacks operators of older opsets and some dtypes, and it is slow. So it decides where two others disagree.
     """
-    if isinstance(model, Compiled) or any(map(_is_run_wrongly, model.graph.node)):
-        return None
     try:
-        evaluator = ReferenceEvaluator(model)
-        names = set(evaluator.input_names)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            results = evaluator.run(None, {name: array for name, array in arrays.items() if name in names})
+        return _evaluate(model, arrays) if _may_be_asked(model) else None
     except Exception:  # noqa: BLE001, it raises errors of many kinds where it lacks something
         return None
+
+
+def second_refuses(model: Any, arrays: Arrays) -> bool:
+    """Whether the reference evaluator of onnx, which may be asked about a model, raises on it."""
+    try:
+        if _may_be_asked(model):
+            _evaluate(model, arrays)
+    except Exception:  # noqa: BLE001, it raises errors of many kinds
+        return True
+    return False
+
+
+def _may_be_asked(model: Any) -> bool:
+    return not isinstance(model, Compiled) and not any(map(_is_run_wrongly, model.graph.node))
+
+
+def _evaluate(model: onnx.ModelProto, arrays: Arrays) -> Outputs:
+    evaluator = ReferenceEvaluator(model)
+    names = set(evaluator.input_names)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = evaluator.run(None, {name: array for name, array in arrays.items() if name in names})
     return tuple(np.asarray(result) for result in results)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import tvm
+import tvm_ffi
 
 from foldproof.case.any_case import AnyCase
 from foldproof.case.graph import Graph
@@ -52,6 +53,9 @@ class Relax:
     def clone(self, module: tvm.IRModule) -> tvm.IRModule:
         return module.clone()
 
+    def digest(self, module: tvm.IRModule) -> int:
+        return int(tvm_ffi.structural_hash(module))
+
     def same(self, a: Any, b: Any) -> bool:
         return modules.same(a, b)
 
@@ -88,6 +92,9 @@ class Relax:
 
     def compile(self, batch: Sequence[Mapping[str, tvm.IRModule]], target: Any) -> Sequence[Program]:
         return compile_batch(batch, target)
+
+    def second_refuses(self, module: tvm.IRModule, arrays: Mapping[str, np.ndarray]) -> bool:
+        return False  # TVM is the only implementation of Relax
 
     def second_opinion(self, module: tvm.IRModule, arrays: Mapping[str, np.ndarray]) -> None:
         return None  # the default pipeline is one

@@ -21,6 +21,7 @@ PADS = (_PAD,)
 _CONSUMERS = ("relax.nn.conv", "relax.nn.max_pool", "relax.nn.avg_pool")
 _NO_SPATIAL = "NCOI"
 
+_FILLED = ("relax.zeros", "relax.ones", "relax.full")
 _SLICES = ("relax.strided_slice", "relax.take")
 
 ELEMENTWISE = {
@@ -68,7 +69,7 @@ def _find_padded_consumers(module: Module, operands: Operands) -> tuple[str, ...
 def count_identity_pads(module: Module) -> int:
     """Count the pads of either form whose widths are all 0. A complete pass deletes them, whatever consumes them."""
     calls = (binding.value for function in _functions(module) for binding in bindings(function.body))
-    return sum(_find_padded_axes(module, call) == frozenset() for call in calls)
+    return sum(_find_padded_axes(module, call, {}) == frozenset() for call in calls)
 
 
 def _functions(module: Module) -> Iterator[relax.Function]:
@@ -95,7 +96,7 @@ def _is_padded(module: Module, operand: Any, axes: Axes, values: Values) -> bool
     """Whether a pad changes one of the axes of an operand, anywhere on the way to it."""
     while axes and isinstance(operand, relax.Var) and operand in values:
         value = values[operand]
-        if (_find_padded_axes(module, value) or frozenset()) & axes:
+        if (_find_padded_axes(module, value, values) or frozenset()) & axes:
             return True
         operand, axes = _trace_source(module, value, axes, values)
     return False
@@ -104,11 +105,11 @@ def _is_padded(module: Module, operand: Any, axes: Axes, values: Values) -> bool
 # --- pads ---------------------------------------------------------------------------------------------
 
 
-def _find_padded_axes(module: Module, call: Any) -> Axes | None:
+def _find_padded_axes(module: Module, call: Any, values: Values) -> Axes | None:
     """Return the axes that a pad changes, empty for an identity pad; None for any other call."""
     if _op_name(call) == _PAD:
         return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _equals(width, 0))
-    if _find_bordered(call) is not None:
+    if _find_bordered(call, values) is not None:
         return frozenset([int(call.attrs.axis) % int(call.ty.ndim)])
     block = _find_pad_block(module, call)
     if block is None:
@@ -118,13 +119,17 @@ def _find_padded_axes(module: Module, call: Any) -> Axes | None:
     return frozenset(longer | _find_moved_axes(block))
 
 
-def _find_bordered(call: Any) -> Any:
-    """Return the only operand of a ``concat`` beside constants, None for any other call."""
+def _find_bordered(call: Any, values: Values) -> Any:
+    """Return the only operand of a ``concat`` beside constants and filled tensors, None for any other call."""
     if _op_name(call) != "relax.concat" or not isinstance(call.args[0], relax.Tuple):
         return None
     fields = list(call.args[0].fields)
-    others = [field for field in fields if not isinstance(field, ir.GenericConst)]
+    others = [field for field in fields if not _is_filled(values.get(field, field))]
     return others[0] if len(others) == 1 and len(fields) > 1 else None
+
+
+def _is_filled(value: Any) -> bool:
+    return isinstance(value, ir.GenericConst) or _op_name(value) in _FILLED
 
 
 def _find_pad_block(module: Module, call: Any) -> Any:
@@ -179,8 +184,8 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
         return value.args[1].fields[0], axes
     if name in _SLICES:
         return value.args[0], axes
-    if _find_bordered(value) is not None:
-        return _find_bordered(value), axes
+    if (bordered := _find_bordered(value, values)) is not None:
+        return bordered, axes
     if name == _CALL_TIR and _is_choice(module, value):
         return _find_computed(value.args[1].fields, value, values), axes
     if isinstance(value, relax.TupleGetItem):

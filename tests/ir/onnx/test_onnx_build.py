@@ -126,7 +126,7 @@ def test_a_zero_point_of_another_dtype_is_written_as_arithmetic():
 def test_every_elementwise_step_is_written_and_means_the_reference(kind):
     case = Case(op="max_pool1d", axes=(Axis(size=4, pad=(1, 0), kernel=2),), steps=(Step(kind=kind),))
     assert ONNX.supported(case) == ""
-    check(case, keep)
+    assert not check(case, keep).in_doubt
 
 
 def test_what_onnx_cannot_say_has_a_reason():
@@ -154,10 +154,12 @@ def test_every_case_of_a_scenario_of_onnx_converts_and_is_valid(scenario):
 
 
 def test_every_model_is_valid_and_means_the_reference():
+    doubts = 0
     for case in draw(onnx_cases(), 120, 5):
-        if not ONNX.supported(case):
-            assert ONNX.verify(ONNX.build(case)) == ""
-            check(case, keep)
+        assert ONNX.supported(case) == ""
+        assert ONNX.verify(ONNX.build(case)) == ""
+        doubts += check(case, keep).in_doubt
+    assert doubts <= 40
 
 
 def test_the_model_has_the_values_of_the_weight():

@@ -14,7 +14,7 @@ from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.spelling import lowering_of
 from foldproof.ir.base import KnownDefect
 from foldproof.ir.onnx.build import build, spelled
-from foldproof.ir.onnx.subjects.triggers import WITHOUT
+from foldproof.ir.onnx.subjects.triggers import BECOMES, WITHOUT
 
 _POINT = (Axis(),)
 _WRONG = ("Miscompile", "WrongType", "IllFormed")
@@ -59,9 +59,23 @@ def _compares_before_negative_scale(case: Any) -> bool:
     return False
 
 
+def _is_dilated(case: Any) -> bool:
+    return any(axis.dilation > 1 for axis in case.axes)
+
+
+def _widens(case: Any) -> bool:
+    """Whether a pad of the case is wider than 0 somewhere."""
+    nested = any(step.kind == "pad" for step in case.steps)
+    return nested or any(width != (0, 0) for width in case.pad_widths.values())
+
+
 def _has_transposes(case: Any) -> bool:
     moves = any(step.source for step in case.steps)
     return moves or case.operand_layout != case.spec.data_layout
+
+
+def _moves_pad_with_axes(case: Any) -> bool:
+    return _has_transposes(case) and bool(spelled(case).form.axes)
 
 
 ONNXRUNTIME = (
@@ -192,9 +206,26 @@ ONNXRUNTIME = (
     KnownDefect(
         name="ort-transposed-pad-indices",
         text="a Pad with the input axes is moved across a Transpose as if it had widths of all axes: another axis is "
-        "padded, or running it raises",
-        kinds=(*_WRONG, "CompileError"),
-        matches=lambda case: _has_transposes(case) and bool(spelled(case).form.axes),
+        "padded",
+        kinds=_WRONG,
+        matches=_moves_pad_with_axes,
+        case=OnnxCase(
+            case=Case(
+                op="max_pool1d",
+                axes=(Axis(size=2),),
+                steps=(Step(kind="permute_dims", source="NCW"), Step(kind="pad", widths=(("W", 0, 1),))),
+                data_layout="NWC",
+            ),
+            form=Form(axes="reversed"),
+        ),
+        version="1.32.0",
+    ),
+    KnownDefect(
+        name="ort-transposed-pad-gather",
+        text="as ort-transposed-pad-indices, where the widths are too few: running it raises",
+        kinds=("CompileError",),
+        matches=_moves_pad_with_axes,
+        message="while running Gather node",
         case=OnnxCase(
             case=Case(
                 op="avg_pool1d",
@@ -205,6 +236,7 @@ ONNXRUNTIME = (
             form=Form(axes="some"),
         ),
         version="1.32.0",
+        silent=False,
     ),
 )
 
@@ -404,7 +436,9 @@ OPENVINO = (
         name="openvino-average-of-overhang",
         text="an AveragePool with ceil_mode, count_include_pad and dilation also counts taps beyond the padding",
         kinds=("Miscompile",),
-        matches=lambda case: bool(case.spec.family == "avg_pool" and case.ceil_mode and case.count_include_pad),
+        matches=lambda case: (
+            bool(case.spec.family == "avg_pool" and case.ceil_mode and case.count_include_pad) and _is_dilated(case)
+        ),
         case=OnnxCase(
             case=Case(
                 op="avg_pool1d",
@@ -419,7 +453,9 @@ OPENVINO = (
         name="openvino-padding-of-ConvTranspose",
         text="a Pad before a ConvTranspose with padding of its own makes a result of another length",
         kinds=(*_WRONG, "CompileError"),
-        matches=lambda case: bool(case.spec.transposed and any(any(axis.padding) for axis in case.axes)),
+        matches=lambda case: bool(
+            case.spec.transposed and _widens(case) and any(any(axis.padding) for axis in case.axes)
+        ),
         case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(0, 1), stride=2, padding=(0, 1)),))),
         version="2026.4.1",
     ),
@@ -515,7 +551,7 @@ OPENVINO_ARITHMETIC = (
         name="openvino-dynamic-conv3d",
         text="a Conv in 3-D with a dilation and a dynamic axis reads memory that is not written",
         kinds=("Miscompile",),
-        matches=lambda case: case.op == "conv3d" and bool(case.symbolic),
+        matches=lambda case: case.op == "conv3d" and bool(case.symbolic) and _is_dilated(case),
         case=OnnxCase(
             case=Case(
                 op="conv3d",
@@ -552,7 +588,7 @@ OPENVINO_ARITHMETIC = (
         name="openvino-grouped-quantized-conv",
         text="a grouped Conv in 1-D of dequantized data returns zeros",
         kinds=("Miscompile",),
-        matches=lambda case: case.groups > 1 and _is_lowered(case, "qdq"),
+        matches=lambda case: case.op == "conv1d" and case.groups > 1 and _is_lowered(case, "qdq"),
         case=OnnxCase(
             case=Case(
                 op="conv1d",
@@ -670,6 +706,7 @@ _ROWS: dict[str, tuple[KnownDefect, ...]] = {
 }
 
 KNOWN_DEFECTS = {
-    name: tuple(replace(row, without=WITHOUT.get(row.name)) for row in rows) for name, rows in _ROWS.items()
+    name: tuple(replace(row, without=WITHOUT.get(row.name), becomes=BECOMES.get(row.name)) for row in rows)
+    for name, rows in _ROWS.items()
 }
 """Name of a subject, without its variant -> its known defects."""

@@ -40,7 +40,7 @@ def _onnxruntime(name: str, level: str) -> SubjectPass:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         return Compiled(run=session_function(session), model=onnx.load(path))
 
-    return SubjectPass(name=name, apply=apply)
+    return SubjectPass(name=name, apply=apply, compiles=True)
 
 
 def openvino_cpu() -> SubjectPass:
@@ -60,7 +60,7 @@ def openvino_cpu() -> SubjectPass:
         kinds = [str(node.get_rt_info()["layerType"]) for node in compiled.get_runtime_model().get_ops()]
         return Compiled(run=_openvino_function(compiled), model=_keep_pads(model, kinds.count("Pad")))
 
-    return SubjectPass(name="openvino", apply=apply, foldproof_ir=FUSED_ONNX)
+    return SubjectPass(name="openvino", apply=apply, foldproof_ir=FUSED_ONNX, compiles=True)
 
 
 def _openvino_function(compiled: Any) -> Callable[[Arrays], Outputs]:
@@ -108,4 +108,4 @@ def tvm_frontend() -> SubjectPass:
 
         return Compiled(run=run, model=model)
 
-    return SubjectPass(name="tvm", apply=apply)
+    return SubjectPass(name="tvm", apply=apply, compiles=True)

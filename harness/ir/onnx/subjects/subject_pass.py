@@ -20,6 +20,7 @@ class SubjectPass:
         name: its name.
         apply: the function from model to model, or to what runs it.
         known_defects: its known defects; None for those of the table.
+        compiles: whether it executes models itself, and so may lack a kernel that the IR's compiler lacks as well.
     """
 
     name: str
@@ -27,6 +28,7 @@ class SubjectPass:
     known_defects: tuple[KnownDefect, ...] | None = None
     foldproof_ir: IR = ONNX
     idempotent: bool = False
+    compiles: bool = False
 
     def __post_init__(self) -> None:
         if self.known_defects is None:

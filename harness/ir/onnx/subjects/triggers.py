@@ -1,13 +1,16 @@
 """What triggers a known defect of a subject, taken out of a case.
 
-    defect --WITHOUT[name]--> change;   change(case) -> the nearest case without the trigger, or None if there is none
+    defect --WITHOUT[name]--> change;    change(case) -> the nearest case without the trigger, or None if there is none
+    defect --BECOMES[name]--> meanings;  meanings(case) -> the cases that the defect may take the case for
 
 A defect excuses a failure only if the case without its trigger passes (``checking.check``). So a wrong fold that
-happens to be in such a case is still blamed.
+happens to be in such a case is still blamed. Where a pass does not fold without the trigger, that says nothing of
+its fold: there, the result has to be right for a case that the defect takes the case for.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from foldproof.case import Step, dtypes
@@ -42,10 +45,14 @@ def _steps(change: Callable[[Step], Step]) -> Change:
     )
 
 
+def _lowest_of(case: Any) -> float:
+    floats = case.operand_dtype in dtypes.FLOATS
+    return float("-inf") if floats else float(dtypes.int_range(case.operand_dtype)[0])
+
+
 def _with_lowest_border(case: Any) -> OnnxCase | None:
     """Return the case with the lowest value where a border is 0: it may become padding of a MaxPool."""
-    floats = case.operand_dtype in dtypes.FLOATS
-    lowest = float("-inf") if floats else float(dtypes.int_range(case.operand_dtype)[0])
+    lowest = _lowest_of(case)
     pad = replace(case.pad, value=lowest) if case.pad.value == 0 else case.pad
     steps = tuple(replace(s, value=lowest) if s.kind == "pad" and s.value == 0 else s for s in case.steps)
     return _replaced(case, pad=pad, steps=steps)
@@ -74,7 +81,34 @@ def _without_quotients(case: Any) -> OnnxCase | None:
 
 _positive_scales = _steps(lambda s: replace(s, scale=tuple(map(abs, s.scale))) if s.kind == "quantize" else s)
 _zero_points = _steps(lambda s: replace(s, zero_point=tuple(0 for _ in s.zero_point)) if s.kind == "dequantize" else s)
-_exact_scales = _steps(lambda s: replace(s, scale=tuple(0.125 for _ in s.scale)) if s.kind == "dequantize" else s)
+_exact_scales = _steps(
+    # Powers of two, another for each channel, so that a mix-up of channels stays wrong.
+    lambda s: replace(s, scale=tuple(2.0 ** -(3 + i) for i in range(len(s.scale)))) if s.kind == "dequantize" else s
+)
+
+
+def _with_values(case: Any, is_read_wrongly: Callable[[float], bool], value: float) -> tuple[OnnxCase, ...]:
+    """Return the case with another value in one or more of the pads whose value is read wrongly."""
+    pads = [case.pad, *(step for step in case.steps if step.kind == "pad")]
+    choices = [(pad.value, value) if is_read_wrongly(pad.value) else (pad.value,) for pad in pads]
+    made = []
+    for chosen in list(product(*choices))[1:]:
+        rest = iter(chosen[1:])
+        steps = tuple(replace(step, value=next(rest)) if step.kind == "pad" else step for step in case.steps)
+        made.append(_replaced(case, pad=replace(case.pad, value=chosen[0]), steps=steps))
+    return tuple(filter(None, made))
+
+
+def _with_zero_borders(case: Any) -> tuple[OnnxCase, ...]:
+    return _with_values(case, lambda value: value != 0, 0.0)
+
+
+BECOMES: dict[str, Callable[[Any], tuple[OnnxCase, ...]]] = {
+    "onnxoptimizer-zero-into-max_pool": lambda case: _with_values(case, lambda value: value == 0, _lowest_of(case)),
+    "onnxoptimizer-value-of-opset-10": _with_zero_borders,
+    "openvino-border-of-dequantized-data": _with_zero_borders,
+}
+"""Name of a known defect that is silent -> the cases that it may take a case for."""
 
 WITHOUT: dict[str, Change] = {
     "ort-quantized-average-dilations": _form(lowering=""),
@@ -82,6 +116,7 @@ WITHOUT: dict[str, Change] = {
     "ort-quantized-conv-per-channel": _form(lowering=""),
     "ort-relu-before-negative-scale": _positive_scales,
     "ort-transposed-pad-indices": _form(axes=""),
+    "ort-transposed-pad-gather": _form(axes=""),
     "onnxoptimizer-zero-into-max_pool": _with_lowest_border,
     "onnxoptimizer-average-counts-own-padding": _case(count_include_pad=True),
     "onnxoptimizer-auto_pad-of-pool": _form(auto_pad=""),
