@@ -12,10 +12,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from foldproof.case import Axis, Case, Step, dtypes, ops
+from foldproof.case import Case, Step, dtypes, ops
 from foldproof.case.form import AUTO_PADS, AXES, LOWERINGS, NAMES, OPSETS, OUT_SCALES, Form
 from foldproof.case.onnx_case import OnnxCase
-from foldproof.case.spelling import lowered_step, same_padding
+from foldproof.case.spelling import lowered_step, same_padding, widen_kernel
 from foldproof.strategies.cases import cases, scenario_cases
 from foldproof.strategies.scenarios import SCENARIOS, Scenario
 
@@ -96,18 +96,9 @@ def _use_common_values(case: Case) -> Case:
     if case.spec.weighted and case.result_dtype in ("float64", "bfloat16"):
         case = _replaced(case, weight_dtype="", out_dtype="")
     if case.spec.pools and not case.ceil_mode:
-        case = _replaced(case, axes=tuple(map(_widen_kernel, case.axes)))
+        case = _replaced(case, axes=tuple(map(widen_kernel, case.axes)))
     sums = case.spec.family != "max_pool" and case.operand_dtype == case.dtype == "float64"
     return _replaced(case, dtype="float32", out_dtype="", weight_dtype="") if sums else case
-
-
-def _widen_kernel(axis: Axis) -> Axis:
-    """Return an axis whose kernel is wider than the padding and the pad of each side together, with data to fit."""
-    padding = (max(0, axis.padding[0]), max(0, axis.padding[1]))
-    sides = [pad + own for pad, own in zip(axis.pad, padding, strict=True)]
-    kernel = max(axis.kernel, 1 + max(sides))
-    extent = (kernel - 1) * axis.dilation + 1
-    return replace(axis, kernel=kernel, padding=padding, size=max(axis.size, extent - sum(sides)))
 
 
 def _widen(case: Case) -> Case:

@@ -1,9 +1,11 @@
 """What a form means for a case: which of its choices the case can follow. Geometry and dtypes alone, no ONNX."""
 
+from dataclasses import replace
+
 from foldproof.case.case import Case, Place
 from foldproof.case.dtypes import int_range
 from foldproof.case.form import Form
-from foldproof.case.pad import Widths
+from foldproof.case.pad import Axis, Widths
 
 _8_BITS = ("int8", "uint8")
 _WHOLE_FILLS = ("integers", "negative")
@@ -62,3 +64,15 @@ def same_padding(case: Case, spelling: str) -> tuple[Widths, ...] | None:
         half = (total // 2, total - total // 2)
         paddings.append(half if spelling == "SAME_UPPER" else half[::-1])
     return tuple(paddings)
+
+
+def widen_kernel(axis: Axis) -> Axis:
+    """Return an axis whose kernel is wider than the padding and the pad of each side together, with data to fit.
+
+    ONNX Runtime runs no pool of other axes, once the pad is folded.
+    """
+    padding = (max(0, axis.padding[0]), max(0, axis.padding[1]))
+    sides = [pad + own for pad, own in zip(axis.pad, padding, strict=True)]
+    kernel = max(axis.kernel, 1 + max(sides))
+    extent = (kernel - 1) * axis.dilation + 1
+    return replace(axis, kernel=kernel, padding=padding, size=max(axis.size, extent - sum(sides)))

@@ -60,7 +60,7 @@ def compare_with_reference(evidence: Evidence, fill: str, got: Outputs, module: 
         Failure: OracleDisagreement, which blames the compiler or the reference, unless a known issue explains it.
     """
     references = evidence.reference[fill]
-    difference = _find_excess(evidence, got, references)
+    difference = find_excess(evidence, got, references)
     if difference is None:
         return _summarize(references)
     if (issue := _explaining_issue(evidence, got, references)) is not None:
@@ -81,15 +81,15 @@ def _describe_vote(evidence: Evidence, module: Module, fill: str) -> str:
 def agrees_with_reference(evidence: Evidence, module: Module, fill: str) -> bool | None:
     """Whether a second implementation computes the reference results with a module; None if it computes nothing."""
     outputs = evidence.ir.second_opinion(module, evidence.arguments(fill))
-    return None if outputs is None else _find_excess(evidence, outputs, evidence.reference[fill]) is None
+    return None if outputs is None else find_excess(evidence, outputs, evidence.reference[fill]) is None
 
 
 def _explaining_issue(evidence: Evidence, got: Outputs, references: tuple[Reference, ...]) -> KnownIssue | None:
     """Return the known issue of the case if it explains all differences: those of the first output."""
     issue = evidence.known_issue
-    if issue is None or _find_excess(evidence, got[1:], references[1:]):
+    if issue is None or find_excess(evidence, got[1:], references[1:]):
         return None
-    if issue.dtype_only and _find_excess(evidence, got[:1], references[:1], any_dtype=True):
+    if issue.dtype_only and find_excess(evidence, got[:1], references[:1], any_dtype=True):
         return None
     return issue
 
@@ -107,7 +107,7 @@ def _summarize(references: tuple[Reference, ...]) -> ReferenceResult:
     return ReferenceResult(unspecified=tuple(want.unspecified for want in references), undefined=tuple(names))
 
 
-def _find_excess(
+def find_excess(
     evidence: Evidence, got: Outputs, references: tuple[Reference, ...], *, any_dtype: bool = False
 ) -> Difference | None:
     """Return the first difference that exceeds the error bound of the reference."""
@@ -153,7 +153,7 @@ def compare_with_unfolded(
         Failure: Miscompile or WrongType, which blame the pass; OracleDisagreement if the pass made a legal fold.
     """
     if not evidence.ir.semantics.specifies_roundings:
-        if (excess := _find_excess(evidence, folded, evidence.reference[fill])) and not result.known_issue:
+        if (excess := find_excess(evidence, folded, evidence.reference[fill])) and not result.known_issue:
             raise _blame_by_vote(evidence, fill, excess, module)
         return
     difference = first_difference(folded, unfolded, result.unspecified)

@@ -6,18 +6,18 @@ Invariant: a verdict that comes from here is in doubt. It neither passes nor fai
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from foldproof.case.any_case import AnyCase
-from foldproof.checking.comparison import agrees_with_reference
-from foldproof.checking.execution import compile_case, find_compile_issue
+from foldproof.checking.comparison import Outputs, agrees_with_reference, find_excess
+from foldproof.checking.execution import compile_case, find_compile_issue, run_function
 from foldproof.checking.failures import CompileError, Failure
 from foldproof.checking.failures import failure as failed
 from foldproof.checking.graph_evidence import evidence_of
 from foldproof.checking.prepare import Prepared
 from foldproof.checking.result import Verdict
-from foldproof.ir.base import IR, KnownDefect, ir_of
+from foldproof.ir.base import KnownDefect, ir_of
+from foldproof.oracle.requantize import spelled_outputs
 
 Passes = Callable[[AnyCase, Any, Any], bool]
 """(case, pass, target) -> whether the case does not fail."""
@@ -51,7 +51,8 @@ def ask_second_opinion(failure: Failure, prepared: Prepared | None) -> Verdict |
             return failed("Miscompile", failure.case, "values", detail)
     if run_wrongly:
         return Verdict(folded=False, known_issues=(RUN_DIFFERENTLY,))
-    if None in opinions.values() and _only_unfolded_runs(prepared):
+    limit = any(issue.raises and issue.raises in str(failure.__cause__) for issue in evidence.ir.known_issues)
+    if None in opinions.values() and not limit and _only_unfolded_runs(prepared):
         return failure
     return Verdict(folded=False, known_issues=(REFUSED_BY_ONE if True in opinions.values() else NOT_ASKED,))
 
@@ -91,9 +92,8 @@ def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Any, passes: P
     A defect without a trigger is told by its message.
     """
     if defect.becomes is not None:
-        ir = ir_of(pass_)
-        result = Returns(result=pass_(ir.build(case)), foldproof_ir=ir)
-        if not any(passes(taken_for, result, target) for taken_for in defect.becomes(case)):
+        computed = _compute(case, pass_, target)
+        if not any(_is_result(computed, taken_for, case, pass_) for taken_for in defect.becomes(case)):
             return False
     if defect.without is None:
         return True
@@ -101,13 +101,19 @@ def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Any, passes: P
     return changed is not None and changed != case and passes(changed, pass_, target)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Returns:
-    """A pass that returns one module, whatever it is given: ``check`` then judges that module for another case."""
+def _compute(case: Any, pass_: Any, target: Any) -> dict[str, Outputs]:
+    """Return what the pass makes of a case computes, in each run; nothing if it does not compile."""
+    ir = ir_of(pass_)
+    evidence = evidence_of(case, ir)
+    try:
+        program = compile_case(evidence, {"unfolded": pass_(ir.build(case))}, target)
+        return {run: run_function(evidence, program, "unfolded", evidence.arguments(run)) for run in evidence.inputs}
+    except CompileError:
+        return {}
 
-    result: Any
-    foldproof_ir: IR
-    idempotent: bool = False
 
-    def __call__(self, module: Any) -> Any:
-        return self.result
+def _is_result(computed: dict[str, Outputs], taken_for: Any, case: Any, pass_: Any) -> bool:
+    """Whether values are those of another case for the inputs of a case. The inputs of the other one may differ."""
+    evidence = evidence_of(case, ir_of(pass_))
+    wanted = {run: spelled_outputs(taken_for, arrays, evidence.ir.semantics) for run, arrays in evidence.inputs.items()}
+    return bool(computed) and all(find_excess(evidence, computed[run], want) is None for run, want in wanted.items())

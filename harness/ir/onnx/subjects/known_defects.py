@@ -14,7 +14,7 @@ from foldproof.case.onnx_case import OnnxCase
 from foldproof.case.spelling import lowering_of
 from foldproof.ir.base import KnownDefect
 from foldproof.ir.onnx.build import build, spelled
-from foldproof.ir.onnx.subjects.triggers import BECOMES, WITHOUT
+from foldproof.ir.onnx.subjects.triggers import BECOMES, without
 
 _POINT = (Axis(),)
 _WRONG = ("Miscompile", "WrongType", "IllFormed")
@@ -706,7 +706,7 @@ _ROWS: dict[str, tuple[KnownDefect, ...]] = {
 }
 
 KNOWN_DEFECTS = {
-    name: tuple(replace(row, without=WITHOUT.get(row.name), becomes=BECOMES.get(row.name)) for row in rows)
+    name: tuple(replace(row, without=without(row.name), becomes=BECOMES.get(row.name)) for row in rows)
     for name, rows in _ROWS.items()
 }
 """Name of a subject, without its variant -> its known defects."""

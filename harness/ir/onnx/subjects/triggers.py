@@ -15,6 +15,7 @@ from typing import Any
 
 from foldproof.case import Step, dtypes
 from foldproof.case.onnx_case import OnnxCase
+from foldproof.case.spelling import widen_kernel
 from foldproof.ir.onnx.build import spelled
 
 Change = Callable[[Any], OnnxCase | None]
@@ -103,9 +104,31 @@ def _with_zero_borders(case: Any) -> tuple[OnnxCase, ...]:
     return _with_values(case, lambda value: value != 0, 0.0)
 
 
+def without(name: str) -> Change | None:
+    """Return the function that takes a trigger out of a case, such that runtimes execute what is left of it.
+
+    ONNX Runtime refuses a pool whose padding is as wide as its kernel. So the kernels of such a pool are widened.
+    """
+    change = WITHOUT.get(name)
+    return None if change is None else lambda case: _executable(change(case))
+
+
+def _executable(case: OnnxCase | None) -> OnnxCase | None:
+    if case is None or not case.spec.pools:
+        return case
+    return _replaced(case, axes=tuple(map(widen_kernel, case.case.axes)))
+
+
+def _with_borders_not_read(case: Any) -> tuple[OnnxCase, ...]:
+    """A border that is not read counts as 0, and becomes padding: of a MaxPool, that is the lowest value."""
+    lowest = _lowest_of(case)
+    padding = _with_values(case, lambda value: value != lowest, lowest) if case.spec.family == "max_pool" else ()
+    return (*_with_zero_borders(case), *padding)
+
+
 BECOMES: dict[str, Callable[[Any], tuple[OnnxCase, ...]]] = {
     "onnxoptimizer-zero-into-max_pool": lambda case: _with_values(case, lambda value: value == 0, _lowest_of(case)),
-    "onnxoptimizer-value-of-opset-10": _with_zero_borders,
+    "onnxoptimizer-value-of-opset-10": _with_borders_not_read,
     "openvino-border-of-dequantized-data": _with_zero_borders,
 }
 """Name of a known defect that is silent -> the cases that it may take a case for."""
