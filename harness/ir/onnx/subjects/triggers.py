@@ -116,7 +116,8 @@ def without(name: str) -> Change | None:
 def _executable(case: OnnxCase | None) -> OnnxCase | None:
     if case is None or not case.spec.pools:
         return case
-    return _replaced(case, axes=tuple(map(widen_kernel, case.case.axes)))
+    # A step with a value for each element along an axis takes no other length.
+    return _replaced(case, axes=tuple(map(widen_kernel, case.case.axes))) or case
 
 
 def _with_borders_not_read(case: Any) -> tuple[OnnxCase, ...]:
