@@ -221,11 +221,11 @@ ONNXRUNTIME = (
         version="1.32.0",
     ),
     KnownDefect(
-        name="ort-transposed-pad-gather",
+        name="ort-transposed-pad-raises",
         text="as ort-transposed-pad-indices, where the widths are too few: running it raises",
         kinds=("CompileError",),
         matches=_moves_pad_with_axes,
-        message="while running Gather node",
+        message="Non-zero status code returned while running",
         case=OnnxCase(
             case=Case(
                 op="avg_pool1d",

@@ -140,7 +140,7 @@ WITHOUT: dict[str, Change] = {
     "ort-quantized-conv-per-channel": _form(lowering=""),
     "ort-relu-before-negative-scale": _positive_scales,
     "ort-transposed-pad-indices": _form(axes=""),
-    "ort-transposed-pad-gather": _form(axes=""),
+    "ort-transposed-pad-raises": _form(axes=""),
     "onnxoptimizer-zero-into-max_pool": _with_lowest_border,
     "onnxoptimizer-average-counts-own-padding": _case(count_include_pad=True),
     "onnxoptimizer-auto_pad-of-pool": _form(auto_pad=""),
