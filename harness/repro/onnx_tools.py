@@ -59,6 +59,7 @@ def apply_tool(model: Any) -> Any:
     """Return the function of the model compiled by OpenVINO for CPU."""
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
+    settings |= {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
     compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)
 
     def run(inputs: Any) -> Any:

@@ -192,7 +192,7 @@ def test_a_journal_decides_what_the_campaign_is(tmp_path, here):
 @pytest.mark.slow
 def test_known_failures_keep_a_campaign_green_and_are_reported_when_they_pass(tmp_path, here):
     wrong = ("--pass", "foldproof.mutants:begin_end_swapped")
-    campaign = (*wrong, "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1, "--shrink-time", "3s")
+    campaign = (*wrong, "--strategy", "cases", "--ops", "max_pool1d", "--seed", 1, "--examples", 60, "--workers", 1)
     assert here("fuzz", *campaign, "--corpus", "found", cwd=tmp_path).returncode == 1
     gone = save_entry(tmp_path / "found", Entry(case=CASE, found={"failure": "Miscompile/max_pool/values"}))
     green = here("fuzz", *campaign, "--known", "found", "--json", "log", "--corpus", "new", cwd=tmp_path)

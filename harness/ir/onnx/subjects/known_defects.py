@@ -434,11 +434,9 @@ OPENVINO = (
     ),
     KnownDefect(
         name="openvino-average-of-overhang",
-        text="an AveragePool with ceil_mode, count_include_pad and dilation also counts taps beyond the padding",
+        text="an AveragePool with ceil_mode and count_include_pad also counts taps beyond the padding",
         kinds=("Miscompile",),
-        matches=lambda case: (
-            bool(case.spec.family == "avg_pool" and case.ceil_mode and case.count_include_pad) and _is_dilated(case)
-        ),
+        matches=lambda case: bool(case.spec.family == "avg_pool" and case.ceil_mode and case.count_include_pad),
         case=OnnxCase(
             case=Case(
                 op="avg_pool1d",
@@ -454,7 +452,7 @@ OPENVINO = (
         text="a Pad before a ConvTranspose with padding of its own makes a result of another length",
         kinds=(*_WRONG, "CompileError"),
         matches=lambda case: bool(
-            case.spec.transposed and _widens(case) and any(any(axis.padding) for axis in case.axes)
+            case.spec.transposed and not case.pads_weight and _widens(case) and _pads_itself(case)
         ),
         case=OnnxCase(case=Case(op="conv1d_transpose", axes=(Axis(pad=(0, 1), stride=2, padding=(0, 1)),))),
         version="2026.4.1",
@@ -479,12 +477,10 @@ OPENVINO = (
     ),
     KnownDefect(
         name="openvino-stride-of-quantized-conv",
-        text="a quantized convolution loses the stride of an axis whose kernel is 1",
+        text="a convolution loses the stride of an axis whose kernel is 1, or has it before its padding",
         kinds=("Miscompile", "WrongType"),
         matches=lambda case: (
-            bool(case.spec.family == "conv")
-            and (_is_lowered(case, "qdq") or any(step.kind == "dequantize" for step in case.steps))
-            and any(axis.stride > 1 and axis.kernel == 1 for axis in case.axes)
+            bool(case.spec.family == "conv") and any(axis.stride > 1 and axis.kernel == 1 for axis in case.axes)
         ),
         case=OnnxCase(
             case=Case(
@@ -586,9 +582,9 @@ OPENVINO_ARITHMETIC = (
     ),
     KnownDefect(
         name="openvino-grouped-quantized-conv",
-        text="a grouped Conv in 1-D of dequantized data returns zeros",
+        text="a grouped convolution of dequantized data returns zeros",
         kinds=("Miscompile",),
-        matches=lambda case: case.op == "conv1d" and case.groups > 1 and _is_lowered(case, "qdq"),
+        matches=lambda case: case.groups > 1 and (_is_lowered(case, "qdq") or _is_lowered(case, "qlinear")),
         case=OnnxCase(
             case=Case(
                 op="conv1d",
@@ -617,6 +613,41 @@ OPENVINO_ARITHMETIC = (
                 pad=Pad(value=0.5),
             )
         ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-border-of-quantized-weight",
+        text="a Pad of a dequantized weight pads the integers with 0, which stands for another value than 0",
+        kinds=("Miscompile",),
+        matches=lambda case: (
+            bool(case.pads_weight) and _is_lowered(case, "qdq") and spelled(case).form.weight_zero_point != 0
+        ),
+        case=OnnxCase(
+            case=Case(
+                op="conv1d_transpose",
+                axes=(Axis(pad=(0, 1)),),
+                pad=Pad(operand="weight"),
+                constant_weight=True,
+            ),
+            form=Form(lowering="qdq", weight_zero_point=-7),
+        ),
+        version="2026.4.1",
+    ),
+    KnownDefect(
+        name="openvino-int64-in-int32",
+        text="int64 is computed in int32, and other values are truncated",
+        kinds=("Miscompile",),
+        matches=lambda case: "int64" in (*case.producer_dtypes, *case.step_dtypes, case.result_dtype),
+        case=OnnxCase(
+            case=Case(
+                op="avg_pool1d",
+                axes=(Axis(size=2, pad=(0, 1)),),
+                dtype="int64",
+                steps=(Step(kind="astype"),),
+                fills=("extremes",),
+            )
+        ),
+        upstream="openvinotoolkit/openvino#35896",
         version="2026.4.1",
     ),
     KnownDefect(

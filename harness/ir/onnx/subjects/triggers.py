@@ -66,10 +66,9 @@ def _with_border_of_one(case: Any) -> OnnxCase | None:
 
 
 def _without_strides(case: Any) -> OnnxCase | None:
-    """Return the case without quantized weight and result if it has them, else without strides."""
-    if spelled(case).form.lowering:
-        return _form(lowering="")(case)
-    return _replaced(case, axes=tuple(replace(axis, stride=1) for axis in case.axes))
+    """Return the case without the strides of axes whose kernel is 1."""
+    axes = tuple(replace(axis, stride=1) if axis.kernel == 1 else axis for axis in case.axes)
+    return _replaced(case, axes=axes)
 
 
 def _without_quotients(case: Any) -> OnnxCase | None:
@@ -161,6 +160,8 @@ WITHOUT: dict[str, Change] = {
     "openvino-dynamic-conv3d": _case(symbolic=()),
     "openvino-padding-of-quantized-average": _form(lowering=""),
     "openvino-grouped-quantized-conv": _form(lowering=""),
+    "openvino-border-of-quantized-weight": _form(weight_zero_point=0),
+    "openvino-int64-in-int32": _case(fills=("integers",)),
     "openvino-border-of-dequantized-data": lambda case: _replaced(case, pad=replace(case.pad, value=0.0)),
     "openvino-inexact-quotient": _without_quotients,
     "openvino-inexact-scale": _exact_scales,
