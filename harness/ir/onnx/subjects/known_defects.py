@@ -311,6 +311,18 @@ ONNXOPTIMIZER = (
         version="0.4.2",
     ),
     KnownDefect(
+        name="onnxoptimizer-channels-of-axes",
+        text="as onnxoptimizer-order-of-axes, where a channel width becomes a spatial one: the model does not run",
+        kinds=("CompileError",),
+        matches=_orders_axes,
+        message="Input channels C is not equal to kernel channels",
+        case=OnnxCase(
+            case=Case(op="conv2d", axes=(Axis(stride=2), Axis()), pad=Pad(channel=(1, 0))), form=Form(axes="reversed")
+        ),
+        version="0.4.2",
+        silent=False,
+    ),
+    KnownDefect(
         name="onnxoptimizer-order-of-axes",
         text="the pad passes read the widths of a Pad with axes in the order of the tensor, so that batch and channel "
         "widths become spatial ones",

@@ -145,6 +145,7 @@ WITHOUT: dict[str, Change] = {
     "onnxoptimizer-auto_pad-of-pool": _form(auto_pad=""),
     "onnxoptimizer-value-of-opset-10": _form(opset=11),
     "onnxoptimizer-order-of-axes": _form(axes=""),
+    "onnxoptimizer-channels-of-axes": _form(axes=""),
     "onnxoptimizer-ceil_mode": _case(ceil_mode=False),
     "onnxscript-zero-point-of-ConvInteger": _zero_points,
     "onnxscript-pad-of-opset-10": _form(opset=11),
