@@ -106,7 +106,7 @@ def _find_other_result(ready: Prepared, fold: Pass) -> str:
     """Return that the pass returns another module for the case now, in a phrase; empty if it does not."""
     ir = ready.evidence.ir
     try:
-        same = ir.same(ready.folded, fold(ir.build(ready.case)))
+        same = ir.same(ready.folded, fold(ir.clone(ready.unfolded)))
     except (Exception, SystemExit) as error:  # noqa: BLE001, the pass may raise anything
         return f"the pass raised on an equal module: {ir.short_error(error)}"
     return "" if same else "the pass returned another result for an equal module"

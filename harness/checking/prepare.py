@@ -79,7 +79,7 @@ def prepare(case: AnyCase, pass_: Pass, *, complete: bool, sample: float = 0.0) 
             if getattr(pass_, "idempotent", True):
                 check_again(case, pass_, folded, ir)
         if is_sampled(case, sample):
-            check_determinism(case, pass_, folded, ir)
+            check_determinism(case, pass_, unfolded, folded, ir)
     return prepared_from(evidence, unfolded, folded, outcomes, complete=complete, options=options, scope=scope)
 
 

@@ -75,6 +75,10 @@ def _find_unknown_feature(attributes: Iterable[Any], triple: str) -> str:
     return ""
 
 
+_OF_RELAX = "/src/relax/"
+"""Part of a log line of TVM that has nothing to do with targets."""
+
+
 def _find_ignored(target: tvm.target.Target) -> str:
     """Return what TVM or LLVM writes to stderr, or raises, when they read the options of a target; empty if nothing."""
     raised = ""
@@ -83,6 +87,8 @@ def _find_ignored(target: tvm.target.Target) -> str:
             _features(target)
         except Exception as error:  # noqa: BLE001, TVM raises errors of several types for bad options
             raised = str(error)
+    # A BlockBuilder that is collected just now writes a warning, too.
+    lines = [line for line in lines if _OF_RELAX not in line]
     return _shorten(lines[0] if lines else raised)
 
 

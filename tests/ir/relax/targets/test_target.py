@@ -1,5 +1,6 @@
 """Targets: `native` is this CPU, and a target on which TVM or LLVM would fall back is refused in one line."""
 
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from foldproof.case import ops
 from foldproof.checking.batch import check_batch
 from foldproof.fold import FoldExplicitPadding
 from foldproof.generation.draw import draw, strategy_of
-from foldproof.ir.relax.targets import TargetError, parse_target
+from foldproof.ir.relax.targets import TargetError, llvm, parse_target
 from foldproof.ir.relax.targets.llvm import captured_stderr
 
 SYSTEM_CPU = tvm.get_global_func("target.llvm_get_system_cpu")
@@ -104,3 +105,14 @@ def test_the_report_names_the_cpu_and_a_fallback_is_a_usage_error(tmp_path):
     [line] = refused.stderr.splitlines()
     assert refused.returncode == 2
     assert "LLVM does not know the mcpu 'native'" in line
+
+
+def test_a_warning_of_relax_is_no_problem_of_the_target(monkeypatch):
+    """Garbage is collected at any time, and a BlockBuilder that goes says so on stderr."""
+
+    def features(target):
+        os.write(2, b"[06:10:27] /project/src/relax/ir/block_builder.cc:67: Warning: BlockBuilder destroyed\n")
+        return []
+
+    monkeypatch.setattr(llvm, "_features", features)
+    assert parse_target("llvm").name == "llvm"
