@@ -78,6 +78,14 @@ KNOWN_ISSUES = (
         raises="RewriteDataflowReshape",
     ),
     KnownIssue(
+        name="strided-length-reshaped",
+        text="a reshape of a tensor whose length is that of a strided slice and a pad, (w + 1) // 2 + 2, does not "
+        "compile: LegalizeOps writes (max(w, 0) + 1) // 2 + 2, and iter_affine_map.cc fails to divide by it",
+        changes="whether the case compiles; no dtype, shape or element",
+        matches=_reads_strided_symbolic_length,
+        raises="CanProveDivisible",
+    ),
+    KnownIssue(
         name="strided-length-of-a-branch",
         text="an op that reads the result of an If whose branches have the length of a strided slice, (w + 2) // 3: "
         "LegalizeOps writes (max(w, 0) + 2) // 3 in one branch, so the If has no shape any more, and the op after it "

@@ -23,6 +23,7 @@ CASES = {
     "integer-avg_pool-dtype": "avg_pool1d-int32-sum",
     "symbolic-copy": "max_pool1d-symbolic-copy",
     "strided-length-of-a-branch": "graph-strided-length-of-a-branch",
+    "strided-length-reshaped": "avg_pool1d-strided-length-reshaped",
 }
 
 BESIDE = {
@@ -31,8 +32,13 @@ BESIDE = {
     "integer-avg_pool-dtype": {"dtype": "float32"},
     "symbolic-copy": {"symbolic": ()},
     "strided-length-of-a-branch": {"input_stride": 1},
+    "strided-length-reshaped": {"input_stride": 1},
 }
 """The smallest change of each case that does not show the issue any more."""
+
+
+NOT_COMPILED = ("strided-length-reshaped",)
+"""Issues of cases that no pipeline compiles."""
 
 
 def case_of(name):
@@ -81,7 +87,7 @@ def test_each_known_issue_has_a_case_and_says_what_it_changes():
 @pytest.mark.parametrize("issue", KNOWN_ISSUES, ids=lambda issue: issue.name)
 def test_a_wrong_value_is_blamed_in_each_case_that_is_executed(issue):
     case = case_of(issue.name)
-    if not issue.runs:
+    if not issue.runs or issue.name in NOT_COMPILED:
         assert check(case, fold=change_pad_value).known_issues == (issue.name,)
         return
     assert catch_failure(case, fold=change_pad_value).fingerprint == f"Miscompile/{case.spec.family}/values"
