@@ -102,7 +102,7 @@ def check_determinism(case: AnyCase, pass_: Pass, unfolded: Module, folded: Modu
     """Require that the pass returns ``folded`` for an equal module, too, whatever it folded in between.
 
     The pass itself is called, as users call it, also if ``folded`` is of its ``fold_and_explain``. The module is a copy
-    and not built again, since TVM numbers the lengths of a kernel as they come.
+    and not built again: a compiler may number the lengths of a kernel in another order each time.
 
     Raises:
         Failure: NotDeterministic; CompileError if the pass raises.
