@@ -9,6 +9,7 @@ last column is what one core does in a second.
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -68,7 +69,7 @@ def watch(tool: SubjectPass, spent: list[float]) -> SubjectPass:
         finally:
             spent[0] += time.process_time() - start
 
-    return SubjectPass(name=tool.name, apply=apply, known_defects=tool.known_defects, foldproof_ir=tool.foldproof_ir)
+    return replace(tool, apply=apply)
 
 
 if __name__ == "__main__":

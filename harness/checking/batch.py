@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from foldproof.case.any_case import AnyCase
+from foldproof.checking.apply_pass import find_other_result
 from foldproof.checking.check import check, conclude
 from foldproof.checking.failures import Failure, failure
 from foldproof.checking.prepare import Prepared, prepare
@@ -95,18 +96,8 @@ def _confirm_alone(
     """
     if together is None or isinstance(alone, Failure) or (excuses and alone.known_issues):
         return alone
-    if ready is not None and (changed := _find_other_result(ready, fold)):
+    if ready is not None and (changed := find_other_result(fold, ready.unfolded, ready.folded, ir_of(fold))):
         detail = f"{changed}; in a batch: {together.fingerprint} ({together.detail}); alone, the case passes"
         return failure("NotDeterministic", together.case, "module", detail)
     detail = f"in a batch, the fast pipeline reports {together.fingerprint} ({together.detail}); alone, the case passes"
     return failure("PipelineDisagreement", together.case, f"{together.kind} in a batch only", detail)
-
-
-def _find_other_result(ready: Prepared, fold: Pass) -> str:
-    """Return that the pass returns another module for the case now, in a phrase; empty if it does not."""
-    ir = ready.evidence.ir
-    try:
-        same = ir.same(ready.folded, fold(ir.clone(ready.unfolded)))
-    except (Exception, SystemExit) as error:  # noqa: BLE001, the pass may raise anything
-        return f"the pass raised on an equal module: {ir.short_error(error)}"
-    return "" if same else "the pass returned another result for an equal module"

@@ -64,8 +64,8 @@ def _is_dilated(case: Any) -> bool:
 
 
 def _widens(case: Any) -> bool:
-    """Whether a pad of the case is wider than 0 somewhere."""
-    nested = any(step.kind == "pad" for step in case.steps)
+    """Whether a pad of the case adds or removes elements somewhere."""
+    nested = any(before or after for step in case.steps for _, before, after in step.widths)
     return nested or any(width != (0, 0) for width in case.pad_widths.values())
 
 
