@@ -109,7 +109,7 @@ def _find_padded_axes(module: Module, call: Any, values: Values) -> Axes | None:
     """Return the axes that a pad changes, empty for an identity pad; None for any other call."""
     if _op_name(call) == _PAD:
         return frozenset(i // 2 for i, width in enumerate(call.attrs.pad_width) if not _equals(width, 0))
-    if _find_bordered(call, values) is not None:
+    if find_bordered(call, values) is not None:
         return frozenset([int(call.attrs.axis) % int(call.ty.ndim)])
     block = _find_pad_block(module, call)
     if block is None:
@@ -119,7 +119,7 @@ def _find_padded_axes(module: Module, call: Any, values: Values) -> Axes | None:
     return frozenset(longer | _find_moved_axes(block))
 
 
-def _find_bordered(call: Any, values: Values) -> Any:
+def find_bordered(call: Any, values: Values) -> Any:
     """Return the only operand of a ``concat`` beside constants and filled tensors, None for any other call."""
     if _op_name(call) != "relax.concat" or not isinstance(call.args[0], relax.Tuple):
         return None
@@ -184,7 +184,7 @@ def _trace_source(module: Module, value: Any, axes: Axes, values: Values) -> tup
         return value.args[1].fields[0], axes
     if name in _SLICES:
         return value.args[0], axes
-    if (bordered := _find_bordered(value, values)) is not None:
+    if (bordered := find_bordered(value, values)) is not None:
         return bordered, axes
     if name == _CALL_TIR and _is_choice(module, value):
         return _find_computed(value.args[1].fields, value, values), axes

@@ -8,7 +8,7 @@ from tvm import ir, relax
 
 from foldproof.ir.base import StructureChange
 from foldproof.ir.relax.module import bindings, same
-from foldproof.ir.relax.residual_pads import ELEMENTWISE, PADS, is_pad_kernel
+from foldproof.ir.relax.residual_pads import ELEMENTWISE, PADS, find_bordered, is_pad_kernel
 
 
 def find_structure_change(before: tvm.IRModule, after: tvm.IRModule, *, copies: int | None) -> StructureChange | None:
@@ -133,26 +133,16 @@ def _find_added(before: tvm.IRModule, after: tvm.IRModule, copies: int) -> Struc
     return None
 
 
-def _bound_constants(function: relax.Function) -> set[Any]:
-    found = (binding for binding in bindings(function.body) if isinstance(binding, relax.VarBinding))
-    return {binding.var for binding in found if isinstance(binding.value, ir.GenericConst)}
-
-
-def _borders(concat: Any, constants: set[Any]) -> bool:
-    """Whether a ``concat`` joins one tensor and constants, which a pass may read as a pad and write as one."""
-    fields = concat.args[0].fields if isinstance(concat.args[0], relax.Tuple) else []
-    computed = [field for field in fields if not isinstance(field, ir.GenericConst) and field not in constants]
-    return len(computed) == 1 and len(fields) > 1
-
-
 def _count(module: tvm.IRModule) -> tuple[int, int]:
     """Return the numbers of pads of both forms, and of elementwise ops and calls of other kernels."""
     pads = steps = 0
     for function in _names(module).values():
-        constants = _bound_constants(function) if isinstance(function, relax.Function) else set()
-        for value in _values(function) if isinstance(function, relax.Function) else ():
+        if not isinstance(function, relax.Function):
+            continue
+        bound = {binding.var: binding.value for binding in bindings(function.body)}
+        for value in _values(function):
             name = str(value.op.name) if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
-            if name in PADS or is_pad_kernel(module, value) or (name == "relax.concat" and _borders(value, constants)):
+            if name in PADS or is_pad_kernel(module, value) or find_bordered(value, bound) is not None:
                 pads += 1
             elif name in ELEMENTWISE or name == "relax.call_tir":
                 steps += 1
