@@ -64,6 +64,7 @@ def test_case_files_are_tests(project):
     result.stdout.fnmatch_lines(["*good.case.json::good PASSED*"])
 
 
+@pytest.mark.slow
 def test_case_files_run_under_xdist(project):
     (project.path / "second.case.json").write_text(GOOD.replace("[1, 0]", "[0, 1]"))
     run_apart(project, "-n", "2").assert_outcomes(passed=2)

@@ -79,6 +79,7 @@ def test_what_a_case_lacks_cannot_be_removed():
     assert without(CONV, "mode") == ()
 
 
+@pytest.mark.slow
 def test_every_feature_of_every_case_can_be_removed_or_has_no_valid_variant():
     cases = draw(strategies.cases(), 300, seed=12)
     cases += [each for each in draw(strategies.cases(), 500, seed=13) if any(s.form != "op" for s in each.steps)][:40]

@@ -12,7 +12,7 @@ from textwrap import dedent, indent
 import numpy as np
 import pytest
 import tvm
-from tests.support.foldings import fold
+from tests.support.foldings import QUICK, fold
 from tvm import relax
 
 from foldproof.fold import (
@@ -1727,9 +1727,6 @@ def parse(code):
     lines = lines.replace(": C", ": R.Tensor((), 'bool')").replace("ONE", ONE)
     return tvm.script.from_source(f"@I.ir_module\nclass Module:\n{lines}")
 
-
-QUICK = tvm.target.Target({"kind": "llvm", "opt-level": 0})
-"""What LLVM makes of a kernel does not matter here."""
 
 KEPT = []
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tvm
-from tests.support.foldings import assert_stays, bindings_of, fold, op_names, pad_last_axis
+from tests.support.foldings import QUICK, assert_stays, bindings_of, fold, op_names, pad_last_axis
 from tvm import ir, relax, tirx, topi
 from tvm.script import ir as I
 from tvm.script import relax as R
@@ -268,7 +268,7 @@ def test_a_kernel_that_takes_lengths_as_scalars_folds_as_the_op_does(layer, stri
 @pytest.mark.parametrize("layer", LAYERS)
 def test_it_computes_the_same_bits_in_several_sizes(layer):
     module = padded_after(LAYERS[layer])
-    machines = [relax.VirtualMachine(tvm.compile(each, "llvm"), tvm.cpu()) for each in (module, fold(module))]
+    machines = [relax.VirtualMachine(tvm.compile(each, QUICK), tvm.cpu()) for each in (module, fold(module))]
     for n, h, w in ((1, 9, 12), (2, 16, 11), (1, 7, 8)):
         x = np.random.default_rng(h).normal(size=(n, 3, h, w)).astype("float32")
         before, after = (machine["main"](tvm.runtime.tensor(x)).numpy() for machine in machines)

@@ -19,6 +19,7 @@ def foldproof(*args, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_lines(tmp_path):
     names = "begin_end_swapped,value_ignored,crop_scaled_by_dilation"
     run = foldproof(

@@ -315,6 +315,7 @@ foldproof.cli.main.main()
 """
 
 
+@pytest.mark.slow
 def test_a_worker_of_other_versions_is_refused(cluster, tmp_path):
     code = OTHER_VERSIONS.replace("NAME", repr("hypothesis"))
     args = ["fuzz", *SMALL, "--examples", 20, "--scheduler", cluster.address, "--json", "log"]
