@@ -91,6 +91,7 @@ class Bindings:
         self.prim_kernels = kernels
         self.effects = None if effects is None else effects(function)
         self.values: VarMap[Any] = VarMap()
+        self._named: VarMap[Any] = VarMap()  # the variables that are other names of variables
         self.home: VarMap[Any] = VarMap()
         self._users: VarMap[dict[tuple[int, int], Use]] = VarMap()
         self.consumers: list[relax.Var] = []
@@ -104,7 +105,6 @@ class Bindings:
         self._facts: VarMap[PadFacts] = VarMap()
         self._reads: VarMap[list[tuple[relax.Var, int]]] = VarMap()
         self._sources: VarMap[Any] = VarMap()
-        self._steps: VarMap[tuple[Step, int] | None] = VarMap()
         self._padded: VarMap[bool] = VarMap()
         self._simple_steps: VarMap[tuple[Step, int] | None] = VarMap()
         self._kernels: VarMap[Kernel] = VarMap()
@@ -131,18 +131,20 @@ class Bindings:
         name = op_name(value)
         if named and name in CONSUMERS:
             self.consumers.append(var)
-        if isinstance(value, relax.If):
+            self._use(value, var)
+        elif not name and isinstance(value, relax.If):
             self._use(value.cond, var)
             self._collect(value.true_branch)
             self._collect(value.false_branch)
-        elif isinstance(value, relax.Function):
+        elif not name and isinstance(value, relax.Function):
             self._collect(value.body)
         else:
             self._use(value, var)
-            if named and name not in CONSUMERS:
+            if named and not name and isinstance(value, relax.Var):
+                self._named[var] = value
+            if named:
                 self._note_constant(name, var, value)
-            if not (named and name in CONSUMERS):
-                self._note_pad(name, var, value, plain=named)
+            self._note_pad(name, var, value, plain=named)
 
     def _note_constant(self, name: str, var: relax.Var, value: Any) -> None:
         """Note a constant that is computed of constants, which were noted before."""
@@ -163,6 +165,7 @@ class Bindings:
             self.unknown.append((var, facts))
         elif facts is not None:
             self._facts[var] = facts
+            self._sources[var] = data_of_pad(value)
             self.pads.append(var)
             self._padded[var] = True
         elif plain and name == CONCAT and (border := read_border(value, self.resolve)) is not None:
@@ -211,8 +214,9 @@ class Bindings:
 
     def alias(self, expr: Any) -> Any:
         """Return the variable that ``expr`` is another name of, or ``expr``."""
-        while isinstance(expr, relax.Var) and isinstance(self.values.get(expr), relax.Var):
-            expr = self.values[expr]
+        if self._named:
+            while isinstance(expr, relax.Var) and expr in self._named:
+                expr = self._named[expr]
         return expr
 
     def pad(self, var: Any) -> PadFacts | None:
@@ -221,8 +225,6 @@ class Bindings:
 
     def source(self, pad: relax.Var) -> Any:
         """Return the tensor that the pad ``pad`` pads."""
-        if pad not in self._sources:
-            self._sources[pad] = data_of_pad(self.values[pad])
         return self._sources[pad]
 
     def step(self, var: Any) -> tuple[Step, int] | None:
@@ -230,12 +232,10 @@ class Bindings:
 
         The number is -1 if several operands come from the data, see ``join``.
         """
-        if var not in self._steps:
-            simple = self._simple_step(var)
-            if simple is None and (join := self.join(var)) is not None:
-                simple = join.step, -1
-            self._steps[var] = simple
-        return self._steps[var]
+        simple = self._simple_step(var)
+        if simple is None and (join := self.join(var)) is not None:
+            return join.step, -1
+        return simple
 
     def _simple_step(self, var: Any) -> tuple[Step, int] | None:
         """Return the step, and the number of its only data operand, None if it has not one."""
@@ -269,6 +269,8 @@ class Bindings:
 
     def join(self, var: relax.Var) -> Join | None:
         """Return the join that ``var`` is bound to, None if it is not one."""
+        if var not in self._joins and op_name(self.values.get(var)) not in JOINING:
+            self._joins[var] = None
         if var not in self._joins:
             graph = Graph(
                 alias=self.alias,
@@ -319,12 +321,11 @@ class Bindings:
     def replace(self, var: relax.Var, value: ir.Call) -> None:
         """Bind ``var`` to ``value`` from now on, and remove what only the old value read."""
         unread = self._forget(var)
-        self._sources.pop(var)
-        for memory in (self._steps, self._simple_steps, self._joins, self._kernels):
+        for memory in (self._simple_steps, self._joins, self._kernels):
             memory.pop(var)
         self.crops.pop(var)
         if self._facts.get(var) is not None:  # a pad becomes another one
-            self._facts[var] = read_pad(value)
+            self._facts[var], self._sources[var] = read_pad(value), data_of_pad(value)
         self.values[var] = self.replaced[var] = value
         self._use(value, var)
         self._bury(unread)
@@ -375,17 +376,19 @@ _OTHERS = JOINING | {SPLIT}
 _REMOVABLE = STEPS | _OTHERS | CONSTANT_OPS | {"relax.take", "relax.shape_of", "relax.shape_to_tensor"}
 """Pure ops that a fold can orphan. ONNX's Gather reads the shape of the pad."""
 
-_PLAIN = (relax.Var, ir.GenericConst)
-
 
 def _operands(value: Any) -> list[tuple[relax.Var, int]]:
     """Return the variables that a value reads, each with its operand number if the value is a call of variables."""
     if isinstance(value, relax.Var):
         return [(value, 0)]
+    reads = []
     args = value.args[:] if isinstance(value, ir.Call) else [None]  # a slice is five times as fast as an iterator here
-    if all(isinstance(arg, _PLAIN) for arg in args):
-        return [(arg, i) for i, arg in enumerate(args) if isinstance(arg, relax.Var)]
-    return [(var, 0) for var in relax.analysis.free_vars(value)]
+    for i, arg in enumerate(args):
+        if isinstance(arg, relax.Var):
+            reads.append((arg, i))
+        elif not isinstance(arg, ir.GenericConst):
+            return [(var, 0) for var in relax.analysis.free_vars(value)]
+    return reads
 
 
 def _keeps_type(binding: relax.MatchCast) -> bool:

@@ -46,7 +46,10 @@ Resolve = Callable[[Any], Any]
 
 def op_name(value: Any) -> str:
     """Return the name of the operator that ``value`` calls, or ''."""
-    return str(value.op.name) if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
+    if not isinstance(value, ir.Call):
+        return ""
+    operator = value.op  # once: each access makes another wrapper
+    return str(operator.name) if isinstance(operator, ir.Op) else ""
 
 
 # --- pads and consumers -------------------------------------------------------------------------------
@@ -77,10 +80,11 @@ def read_consumer(value: Any, operand: int, place: str, *, elements: bool = Fals
     if name not in CONSUMERS:
         return Consumer(op=name.removeprefix("relax.") or place, family="other", operand=operand)
     family, spatial = CONSUMERS[name]
-    attrs = value.attrs
+    attrs, args = value.attrs, value.args[:]
     pools = family.endswith("_pool")
+    out_dtype = None if pools else attrs.out_dtype
     layout = str(attrs.layout if pools else attrs.data_layout)
-    lengths = shape_of(value.args[0])
+    lengths = shape_of(args[0])
     return Consumer(
         op=name.removeprefix("relax.nn."),
         family=family,
@@ -96,10 +100,10 @@ def read_consumer(value: Any, operand: int, place: str, *, elements: bool = Fals
         groups=1 if pools else int(attrs.groups),
         channels=_length_of(lengths, layout.find("C")),
         sizes=tuple(_length_of(lengths, layout.find(letter)) for letter in spatial),
-        out_dtype="" if pools or attrs.out_dtype is None else str(attrs.out_dtype),
+        out_dtype="" if out_dtype is None else str(out_dtype),
         ceil_mode=bool(attrs.ceil_mode) if pools else False,
         count_include_pad=bool(attrs.count_include_pad) if pools else False,
-        weight="" if pools else _read_weight(value.args[1], attrs.out_dtype, elements=elements),
+        weight="" if pools else _read_weight(args[1], out_dtype, elements=elements),
     )
 
 
@@ -183,11 +187,13 @@ def _read_unary(name: str, call: ir.Call, _: Resolve) -> tuple[Step, int]:
 
 def _read_binary(name: str, call: ir.Call, resolve: Resolve) -> tuple[Step, int] | None:
     """Read an op with a constant; of others, the data is the computed operand, and the other one a parameter."""
+    args = call.args[:]
+    values = [resolve(arg) for arg in args]
     for data, other in ((0, 1), (1, 0)):
-        operand, read = resolve(call.args[other]), resolve(call.args[data])
+        operand, read = values[other], values[data]
         alone = isinstance(operand, ir.GenericConst) and isinstance(read, relax.Var)
-        if alone or (isinstance(read, ir.Call) and isinstance(operand, ir.GenericConst | relax.Var)):
-            facts = read_operand(operand, int(call.args[data].ty.ndim))
+        if alone or (isinstance(read, ir.Call) and isinstance(operand, (ir.GenericConst, relax.Var))):
+            facts = read_operand(operand, int(args[data].ty.ndim))
             return Binary(op=name, dtype=_dtype_of(call), other=facts, swapped=data == 1), data
     return None
 

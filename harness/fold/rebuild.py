@@ -57,8 +57,9 @@ class _Rebuild:
 
         If ``var`` leaves its dataflow block and its target cannot, ``var`` stays and is bound to the target.
         """
-        leaves = not isinstance(var, relax.DataflowVar) and isinstance(self._target(var), relax.DataflowVar)
-        return var in self.bindings.aliases and not leaves
+        if var not in self.bindings.aliases:
+            return False
+        return isinstance(var, relax.DataflowVar) or not isinstance(self._target(var), relax.DataflowVar)
 
     def _target(self, expr: Any) -> Any:
         while isinstance(expr, relax.Var) and expr in self.bindings.aliases:
@@ -67,6 +68,12 @@ class _Rebuild:
 
     def _substitute(self, value: Any) -> Any:
         """Return ``value`` with aliases substituted, types and spans kept; the very same object if nothing changes."""
+        if isinstance(value, ir.Call):  # first, since most are
+            if not self.bindings.aliases:
+                return value
+            args = [self._substitute(arg) for arg in value.args]
+            kept = all(map(_same, args, value.args))
+            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
         if isinstance(value, relax.Var):
             return self._target(value) if self._is_substituted(value) else value
         if isinstance(value, relax.Function):
@@ -78,10 +85,6 @@ class _Rebuild:
             return value if kept else _copy_type(relax.If(*parts, value.span), value)
         if not self.bindings.aliases:
             return value
-        if isinstance(value, ir.Call):
-            args = [self._substitute(arg) for arg in value.args]
-            kept = all(map(_same, args, value.args))
-            return value if kept else ir.Call(value.op, args, value.attrs, value.ty_args, value.span, value.ty)
         if isinstance(value, relax.Tuple):
             fields = [self._substitute(field) for field in value.fields]
             return value if all(map(_same, fields, value.fields)) else relax.Tuple(fields, value.span)

@@ -33,7 +33,8 @@ def rewrite_consumer(bindings: Bindings, consumer: relax.Var, operand: Any, outc
 
 def replace_padding(call: ir.Call, operand: Any, weights: Any, outcome: Folded, *, ty: Any) -> ir.Call:
     """Return the consumer on ``operand`` with its new padding. An average pool's flag may change, too."""
-    attrs = {f.name: getattr(call.attrs, f.name) for f in type(call.attrs).__tvm_ffi_type_info__.fields}
+    old = call.attrs  # once: each access makes another wrapper
+    attrs = {field.name: getattr(old, field.name) for field in type(old).__tvm_ffi_type_info__.fields}
     attrs["padding"] = list(outcome.padding or ())
     if outcome.count_include_pad is not None:
         attrs["count_include_pad"] = outcome.count_include_pad

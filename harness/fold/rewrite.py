@@ -230,6 +230,8 @@ def _decide_alone(
 
 _BOUNDED = ("max_pool",)
 
+_NUMBERS = (tirx.IntImm, int)
+
 
 def _casts(path: Path) -> bool:
     return any(op == "astype" for step in path.facts for op in list_ops(step))
@@ -250,7 +252,7 @@ def _refuse_by_type(bindings: Bindings, call: ir.Call, path: Path, outcome: Fold
     lengths = shape_of(call)
     if lengths is None and (outcome.border is not None or outcome.channels is not None):
         return Refused(Kind.SYMBOLIC, "the shape of the result is unknown, and with it that of the weight")
-    if lengths is None or all(isinstance(length, int | tirx.IntImm) for length in lengths):
+    if lengths is None or all(isinstance(length, _NUMBERS) for length in lengths):
         return None
     operand = relax.Var("operand", moves.infer_types(bindings, path, outcome)[-1])
     weights = call.args[1:]

@@ -41,11 +41,13 @@ def simplify_pads(
         if found:
             function = rebuild(bindings)
             bindings = Bindings(function, prim_pads, kernels, effects, explain=explain)
-        if any(find_merge(bindings, pad) for pad in bindings.pads) and (before := fold_first(bindings)):
+        merges = any(find_merge(bindings, pad) for pad in bindings.pads)
+        if merges and (before := fold_first(bindings)):
             found += before
             function = rebuild(bindings)
             bindings = Bindings(function, prim_pads, kernels, effects, explain=explain)
-        merged = [*_merge_nested(name, bindings), *_cancel_crops(name, bindings), *_join_alike(name, bindings)]
+        nested = _merge_nested(name, bindings) if merges else ()
+        merged = [*nested, *_cancel_crops(name, bindings), *_join_alike(name, bindings)]
         reports += [*found, *merged]
         if not merged:
             return function, bindings
