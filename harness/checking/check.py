@@ -82,14 +82,14 @@ def _check(case: AnyCase, pass_: Any, target: Any, *, complete: bool, sample: fl
         raise asked from failure
 
 
-def _passes(case: AnyCase, pass_: Any, target: Any) -> bool:
-    """Whether a case is executed and does not fail, or shows another known defect of the pass."""
+def _passes(case: AnyCase, pass_: Any, target: Any, executed: bool) -> bool:
+    """Whether a case does not fail, or shows another known defect of the pass; and, if so asked, is executed."""
     try:
         verdict = check(case, pass_, target, complete=False, sample=0.0)
     except Failure:
         return False
     defects = {defect.name for defect in getattr(pass_, "known_defects", ())}
-    return not verdict.unsupported and set(verdict.known_issues) <= defects
+    return not verdict.unsupported and (not executed or set(verdict.known_issues) <= defects)
 
 
 def conclude(prepared: Prepared, target: Target, *, program: Program | None = None, sample: float = 0.0) -> Verdict:

@@ -19,8 +19,11 @@ from foldproof.checking.result import Verdict
 from foldproof.ir.base import KnownDefect, ir_of
 from foldproof.oracle.requantize import spelled_outputs
 
-Passes = Callable[[AnyCase, Any, Any], bool]
-"""(case, pass, target) -> whether the case does not fail."""
+Passes = Callable[[AnyCase, Any, Any, bool], bool]
+"""(case, pass, target, executed) -> whether the case does not fail; with ``executed``, whether it was executed, too."""
+
+SEEN_IN_THE_MODULE = (("IllFormed", "module"), ("WrongType", "return type"))
+"""Kinds and symptoms of failures that show before anything is executed."""
 
 RUN_DIFFERENTLY = "folded module run differently by two implementations"
 """The known issue of a folded module that a second implementation runs as the reference does."""
@@ -74,7 +77,7 @@ def find_known_defect(failure: Failure, case: Any, pass_: Any, target: Any, pass
       unfolded module either.
     """
     for defect in getattr(pass_, "known_defects", ()):
-        if defect.excuses(failure) and _explains(defect, case, pass_, target, passes):
+        if defect.excuses(failure) and _explains(defect, failure, pass_, target, passes):
             return str(defect.name)
     ir = ir_of(pass_)
     if getattr(pass_, "compiles", False) is True and failure.kind == "CompileError" and failure.symptom == "pass":
@@ -86,11 +89,13 @@ def find_known_defect(failure: Failure, case: Any, pass_: Any, target: Any, pass
     return None
 
 
-def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Any, passes: Passes) -> bool:
+def _explains(defect: KnownDefect, failure: Failure, pass_: Any, target: Any, passes: Passes) -> bool:
     """Whether the case does not fail without what triggers a defect, and the result is what the defect makes of it.
 
-    A defect without a trigger is told by its message.
+    A defect without a trigger is told by its message. Where the module alone shows the failure, nothing was executed,
+    and what the compiler of the IR does not execute tells as much without the trigger.
     """
+    case: Any = failure.case
     if defect.becomes is not None:
         computed = _compute(case, pass_, target)
         if not any(_is_result(computed, taken_for, case, pass_) for taken_for in defect.becomes(case)):
@@ -98,7 +103,8 @@ def _explains(defect: KnownDefect, case: Any, pass_: Any, target: Any, passes: P
     if defect.without is None:
         return True
     changed = defect.without(case)
-    return changed is not None and changed != case and passes(changed, pass_, target)
+    executed = (failure.kind, failure.symptom) not in SEEN_IN_THE_MODULE
+    return changed is not None and changed != case and passes(changed, pass_, target, executed)
 
 
 def _compute(case: Any, pass_: Any, target: Any) -> dict[str, Outputs]:

@@ -126,6 +126,34 @@ def test_a_variant_that_is_not_executed_does_not_pass():
         check(case, tool)
 
 
+def without_kernel(case):
+    """Return a case that ONNX Runtime has no kernel for."""
+    return OnnxCase(case=Case(op="avg_pool1d", axes=(Axis(),), dtype="float64"))
+
+
+def misdeclare(*ops):
+    """Return a tool that declares another length of the result, in models that have one of the ops."""
+
+    def apply(model):
+        changed = ONNX.clone(model)
+        if {node.op_type for node in changed.graph.node} & set(ops):
+            changed.graph.output[0].type.tensor_type.shape.dim[0].dim_value += 1
+        return changed
+
+    return apply
+
+
+def test_a_failure_of_the_module_alone_is_excused_by_a_variant_that_nothing_executes():
+    case = OnnxCase(case=Case(op="max_pool1d", axes=(Axis(size=3, pad=(1, 0), kernel=2),)))
+    without = {"kinds": ("IllFormed",), "matches": lambda case: True, "without": without_kernel}
+    defect = KnownDefect(name="d", text="", **without)
+    tool = SubjectPass(name="mine", apply=misdeclare("MaxPool"), known_defects=(defect,))
+    assert check(case, tool).known_issues == ("d",)
+    both = SubjectPass(name="mine", apply=misdeclare("MaxPool", "AveragePool"), known_defects=(defect,))
+    with pytest.raises(failures.IllFormed):
+        check(case, both)
+
+
 @pytest.mark.parametrize(
     ("name", "case"),
     [

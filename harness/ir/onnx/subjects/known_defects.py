@@ -393,7 +393,7 @@ ONNXSLIM = (
     KnownDefect(
         name="onnxslim-axes",
         text="the widths of a Pad with the input axes are read as those of all axes, in the order of the tensor",
-        kinds=_WRONG,
+        kinds=(*_WRONG, "CompileError"),
         matches=lambda case: spelled(case).form.axes not in ("", "all"),
         case=OnnxCase(case=Case(op="conv1d", axes=(Axis(pad=(0, 1)),)), form=Form(axes="reversed")),
         version="0.1.98",
