@@ -1,12 +1,13 @@
 """Check cases of every scenario of the strategies, and print a table of the outcomes.
 
     python benchmarks/every_scenario.py [--examples 500] [--seed 0] [--workers 2] [--pass MODULE:ATTR] [--after NAME]
+                                       [--only NAME] [--only NAME] ...
 
 A scenario reaches a rule of the bundled pass, or violates one of its conditions. Exits with 1 if a case fails.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.console import Console
@@ -23,6 +24,8 @@ from foldproof.workers.worker import Result
 
 BATCH = 8
 
+NAMES = [scenario.name for scenario in SCENARIOS]
+
 
 def draw_scenario(scenario: Scenario, number: int, *, examples: int, seed: int) -> list[Case]:
     """Draw ``examples`` distinct cases of a scenario, or fewer if four shards do not have as many."""
@@ -36,11 +39,13 @@ def draw_scenario(scenario: Scenario, number: int, *, examples: int, seed: int) 
 
 
 def check_scenarios(
-    pool: WorkerPool, *, examples: int, seed: int, start: int = 0
+    pool: WorkerPool, chosen: Sequence[Scenario], *, examples: int, seed: int
 ) -> Iterator[tuple[Scenario, list[Result]]]:
     """Yield the results of each scenario. The next cases are drawn while the workers check."""
     waiting: list[tuple[Scenario, list[Job]]] = []
-    for number, scenario in enumerate(SCENARIOS[start:], start):
+    for number, scenario in enumerate(SCENARIOS):  # the seed of a scenario does not depend on what is chosen
+        if scenario not in chosen:
+            continue
         cases = draw_scenario(scenario, number, examples=examples, seed=seed)
         waiting.append((scenario, [pool.submit(cases[i : i + BATCH]) for i in range(0, len(cases), BATCH)]))
         if len(waiting) > 1:
@@ -75,18 +80,18 @@ def format_row(scenario: Scenario, results: list[Result]) -> tuple[str, ...]:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--pass", "fold", metavar="MODULE:ATTR", help="The pass to test (default: the bundled one).")
-@click.option(
-    "--after", type=click.Choice([scenario.name for scenario in SCENARIOS]), help="Start after this scenario."
-)
-def main(examples: int, seed: int, workers: int, fold: str | None, after: str | None) -> None:
+@click.option("--after", type=click.Choice(NAMES), metavar="NAME", help="Start after this scenario.")
+@click.option("--only", type=click.Choice(NAMES), metavar="NAME", multiple=True, help="Check these scenarios only.")
+def main(examples: int, seed: int, workers: int, fold: str | None, after: str | None, only: tuple[str, ...]) -> None:
     """Print the table and the failed cases."""
     console = Console(soft_wrap=True)
     table = Table("scenario", "cases", "folded", "in doubt", "failed", "most frequent")
     failures: list[Failure] = []
-    start = 0 if after is None else 1 + [scenario.name for scenario in SCENARIOS].index(after)
+    start = 0 if after is None else 1 + NAMES.index(after)
+    chosen = [scenario for scenario in SCENARIOS[start:] if not only or scenario.name in only]
     with WorkerPool(CheckConfig(fold=fold, complete=fold is None), workers) as pool:
         pool.start()
-        for scenario, results in check_scenarios(pool, examples=examples, seed=seed, start=start):
+        for scenario, results in check_scenarios(pool, chosen, examples=examples, seed=seed):
             found = [result for result in results if isinstance(result, Failure)]
             failures += found
             table.add_row(*format_row(scenario, results))
@@ -94,7 +99,7 @@ def main(examples: int, seed: int, workers: int, fold: str | None, after: str | 
             for failure in found[:3]:
                 console.print(f"{failure.fingerprint}: {failure}", markup=False, highlight=False)
     console.print(table)
-    console.print(f"{len(SCENARIOS) - start} scenarios, {len(failures)} failed cases")
+    console.print(f"{len(chosen)} scenarios, {len(failures)} failed cases")
     raise SystemExit(1 if failures else 0)
 
 

@@ -116,6 +116,12 @@ class _GraphBuilder:
         except ValueError:
             return
 
+    def bind_weight(self, index: int) -> None:
+        """Make the weight of a site a constant, if it has one."""
+        case = self.sites[index].case
+        if case.spec.weighted and not case.pads_weight:
+            self.change(index, case=changed_case(case, constant_weight=True))
+
     def build(self) -> Graph:
         """Return the graph. What does not go together is left out, the options first."""
         sites = tuple(self.sites)
@@ -246,8 +252,12 @@ def _returned_pad(builder: _GraphBuilder) -> None:
 def _chained(builder: _GraphBuilder) -> None:
     """The result of one site is the data of the next."""
     index = builder.start()
+    bound = builder.draw(st.sampled_from((False, False, True)))  # each weight is bound after the data that it meets
     for _ in range(builder.draw(st.integers(1, 2))):
         index = builder.follow(index, RESULT)
+        if bound:
+            builder.bind_weight(index)
+    builder.options["bound_constants"] = bound
 
 
 def _strided(builder: _GraphBuilder) -> None:
@@ -408,6 +418,21 @@ def _functions(builder: _GraphBuilder) -> None:
     builder.options |= {"functions": tuple(functions), "equal_names": builder.draw(st.booleans())}
 
 
+def _other_way_round(builder: _GraphBuilder) -> None:
+    """Two private functions of one type that pad the two sides the other way round."""
+    case = _small_case(builder.draw, builder.case().op)
+    axis = case.axes[0]
+    uneven = replace(axis, pad=(axis.pad[0] + (axis.pad[0] == axis.pad[1]), axis.pad[1]))
+    value = -float("inf") if case.spec.family == "max_pool" else 0.0
+    case = replace(case, axes=(uneven, *case.axes[1:]), pad=Pad(value=value))
+    builder.add(case, function=1)
+    builder.add(replace(case, axes=(replace(uneven, pad=uneven.pad[::-1]), *case.axes[1:])), function=2)
+    composite = builder.draw(st.booleans())
+    callers = (0, builder.draw(st.sampled_from((0, 0, 1))))
+    builder.options["functions"] = tuple(Function(caller=caller, composite=composite) for caller in callers)
+    builder.options["equal_names"] = builder.draw(st.booleans())
+
+
 def _kernels(builder: _GraphBuilder) -> None:
     """A kernel that pads, called by two sites, perhaps of two functions."""
     case = builder.case()
@@ -483,6 +508,7 @@ STRUCTURES: tuple[tuple[str, AddStructure, int], ...] = (
     ("carried", _carried, 2),
     ("overwritten", _overwritten, 1),
     ("functions", _functions, 3),
+    ("other way round", _other_way_round, 1),
     ("kernels", _kernels, 2),
     ("constants", _constants, 2),
     ("mixed", _mixed, 2),

@@ -23,6 +23,7 @@ from foldproof.mutants import (
     structure_functions,
     structure_held_out,
     structure_held_out_second,
+    structure_held_out_third,
     structure_memo,
     structure_scopes,
     transposed,
@@ -52,6 +53,7 @@ _KINDS = (
     held_out_second,
     structure_held_out,
     structure_held_out_second,
+    structure_held_out_third,
 )
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for kind in _KINDS for mutant in kind.MUTANTS)

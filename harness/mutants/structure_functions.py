@@ -28,7 +28,7 @@ from foldproof.mutants.edits import (
     with_body,
     with_type,
 )
-from foldproof.mutants.mutant import STEP, C, Mutant, graph_witness, site_witness
+from foldproof.mutants.mutant import OTHER, STEP, C, Mutant, graph_witness, site_witness
 from foldproof.mutants.operators import patch_pass
 
 # --- which functions ----------------------------------------------------------------------------------
@@ -203,6 +203,39 @@ def nested_outputs_flattened() -> Pass:
     return edit_folded(flattened)
 
 
+def functions_of_one_type_merged() -> Pass:
+    """Of the private functions that change, those of one type become the first of them, whatever they compute."""
+
+    def merged(folded: tvm.IRModule, module: tvm.IRModule) -> tvm.IRModule:
+        first: list[tuple[ir.GlobalVar, relax.Function]] = []
+        chosen: dict[ir.GlobalVar, ir.GlobalVar] = {}
+        for var, function in folded_functions(folded, module):
+            if "global_symbol" not in (function.attrs or {}):
+                known = next((name for name, one in first if _are_alike(one, function)), None)
+                if known is None:
+                    first.append((var, function))
+                else:
+                    chosen[var] = known
+
+        def redirect(binding: Binding) -> list[Binding]:
+            call = binding.value
+            if not isinstance(call, ir.Call) or not isinstance(call.op, ir.GlobalVar) or call.op not in chosen:
+                return [binding]
+            new = ir.Call(chosen[call.op], call.args, call.attrs, call.ty_args, call.span, call.ty)
+            return [relax.VarBinding(binding.var, new)]
+
+        out = edit_functions(folded, {var: map_bindings(one, redirect) for var, one in relax_functions(folded)})
+        for var in chosen:
+            del out[var]
+        return out
+
+    return after_fold(merged)
+
+
+def _are_alike(a: relax.Function, b: relax.Function) -> bool:
+    return bool(tvm_ffi.structural_equal(a.ty, b.ty)) and bool(tvm_ffi.structural_equal(a.attrs, b.attrs))
+
+
 # --- the table ----------------------------------------------------------------------------------------
 
 _KERNEL = replace(C, pad=Pad(form="call_tir"))
@@ -251,6 +284,13 @@ MUTANTS: tuple[Mutant, ...] = (
         kind="structure: functions",
         make=pad_moved_out_of_its_function,
         witness=graph_witness(site_witness(C, function=1), site_witness(_ONES, function=1), functions=(Function(),)),
+    ),
+    Mutant(
+        kind="structure: functions",
+        make=functions_of_one_type_merged,
+        witness=graph_witness(
+            site_witness(C, function=1), site_witness(OTHER, function=2), functions=(Function(), Function())
+        ),
     ),
 )
 """The mutants of this module."""

@@ -9,15 +9,16 @@ import tvm_ffi
 from tvm import ir, relax
 
 from foldproof.case import Step
-from foldproof.case.adoption import PADDED
+from foldproof.case.adoption import PADDED, RESULT
 from foldproof.case.graph import Function
 from foldproof.fold import Folded, moves, rebuild, rewrite
 from foldproof.fold import bindings as bindings_
 from foldproof.fold.bindings import Bindings
 from foldproof.fold.effects import Effects
 from foldproof.fold.paths import Path
-from foldproof.fold.reader import op_name
+from foldproof.fold.reader import CONSUMERS, op_name
 from foldproof.fold.rewrite import Folding
+from foldproof.fold.varmap import VarMap
 from foldproof.ir.base import Pass
 from foldproof.mutants.edits import (
     Binding,
@@ -249,12 +250,41 @@ def tuple_elements_mixed_up() -> Pass:
     return edit_folded(lambda function: map_bindings(function, first))
 
 
+def consumers_bound_right_after_their_data() -> Pass:
+    """In a function that changes, a consumer is bound right after its data, where its weight may not be bound yet."""
+
+    def ordered(function: relax.Function) -> relax.Function:
+        blocks = [_order(block) for block in function.body.blocks[:]]
+        return with_body(function, with_type(relax.SeqExpr(blocks, function.body.body), function.body))
+
+    return edit_folded(ordered)
+
+
+def _order(block: relax.BindingBlock) -> relax.BindingBlock:
+    """Return the block with each consumer right after its data, if that is bound in the block, too."""
+    readers: VarMap[list[Binding]] = VarMap()  # of each variable of the block, as far as it was walked
+    rest: list[Binding] = []
+    for binding in block.bindings[:]:
+        data = binding.value.args[0] if op_name(binding.value) in CONSUMERS else None
+        (readers[data] if data is not None and data in readers else rest).append(binding)
+        readers[binding.var] = []
+
+    def with_readers(binding: Binding) -> Iterator[Any]:
+        yield binding
+        for reader in readers[binding.var]:
+            yield from with_readers(reader)
+
+    return type(block)([each for binding in rest for each in with_readers(binding)], block.span)
+
+
 # --- the table ----------------------------------------------------------------------------------------
 
 _SHOWN = replace(C, producers=(Step(kind="negative"),))
 """A convolution whose data before the pad is a dataflow variable."""
 
 _WRITTEN = site_witness(_SHOWN, written="data")
+
+_CONSTANT = replace(C, constant_weight=True)
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -325,6 +355,13 @@ MUTANTS: tuple[Mutant, ...] = (
         make=tuple_elements_mixed_up,
         witness=graph_witness(
             C, site_witness(C, function=1), site_witness(replace(C, seed=1), function=1), functions=(Function(),)
+        ),
+    ),
+    Mutant(
+        kind="structure: scopes",
+        make=consumers_bound_right_after_their_data,
+        witness=graph_witness(
+            _CONSTANT, linked_witness(replace(_CONSTANT, seed=1), _CONSTANT, RESULT), bound_constants=True
         ),
     ),
 )

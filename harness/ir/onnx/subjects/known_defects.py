@@ -735,7 +735,7 @@ TVM = (
     ),
 )
 
-_OF_ONNXSIM = ("onnxoptimizer-order-of-axes", "onnxoptimizer-ceil_mode")
+_OF_ONNXSIM = ("onnxoptimizer-order-of-axes", "onnxoptimizer-channels-of-axes", "onnxoptimizer-ceil_mode")
 """What onnxsim 0.8.1 has of the defects of onnxoptimizer 0.4.2: it brings newer passes of its own."""
 
 _ROWS: dict[str, tuple[KnownDefect, ...]] = {
