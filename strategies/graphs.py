@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from foldproof.case import Axis, Case, Pad, Step, dtypes, ops
 from foldproof.case.adoption import OWN, PADDED, RESULT, SAME, adopt
 from foldproof.case.graph import APART, CARRIERS, ENCLOSED, JOINS, MOST_SITES, Function, Graph, Join, Site
+from foldproof.case.step import BINARY
 from foldproof.strategies.cases import cases, check_names, foldable_cases
 
 
@@ -92,11 +93,15 @@ class _GraphBuilder:
             self.change(index, case=changed_case(own, axes=(asymmetric, *own.axes[1:])))
         case = replace(self.sites[index].case, extra_outputs=())
         axis = case.axes[0]
+        if link == SAME and not case.steps and case.dtype in dtypes.FLOATS and self.draw(st.booleans()):
+            case = changed_case(case, steps=(Step(kind="leakyrelu", alpha=0.25),))
+            self.change(index, case=changed_case(self.sites[index].case, steps=case.steps))
         changed: list[dict[str, Any]] = [{"axes": (replace(axis, padding=axis.padding[::-1]), *case.axes[1:])}]
         if link == SAME:
             value = case.pad.value + 1 if case.pad.value > -9 else 0.0
             changed += 2 * [{"pad": replace(case.pad, value=value)}]
             changed += [{"axes": (replace(axis, pad=axis.pad[::-1]), *case.axes[1:])}]
+            changed += 4 * [{"steps": tuple(map(_other_step, case.steps))}]
         change = self.draw(st.sampled_from(changed))
         for weight in (self.draw(st.sampled_from((index, -1))), -1):
             try:
@@ -214,6 +219,13 @@ def _small_changes(case: Case) -> list[dict[str, Any]]:
 
 def _other_value(case: Case) -> dict[str, Any]:
     return {"pad": replace(case.pad, value=case.pad.value + 1 if case.pad.value > -9 else 0.0)}
+
+
+def _other_step(step: Step) -> Step:
+    """Return the step with another attribute or operand of the same type, if it has one."""
+    if step.kind == "leakyrelu":
+        return replace(step, alpha=step.alpha + 0.5)
+    return replace(step, operand=tuple(2 * number for number in step.operand)) if step.kind in BINARY else step
 
 
 def _other_numbers(case: Case) -> dict[str, Any]:

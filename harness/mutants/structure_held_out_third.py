@@ -1,21 +1,17 @@
-"""Four more mutants of structure, by two authors, written after those of ``structure_held_out_second``.
+"""Three more mutants of structure, by two authors, written after those of ``structure_held_out_second``.
 
 Invariant: nothing is ever tuned to them, so that they show the effect of tuning. Their authors did not read
 ``strategies``.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import tvm
 from tvm import ir, relax
 
-from foldproof.case import Step
-from foldproof.case.adoption import SAME
 from foldproof.case.graph import Function
 from foldproof.fold import moves
 from foldproof.fold.bindings import Bindings
-from foldproof.fold.reader import STEPS, op_name
 from foldproof.ir.base import Pass
 from foldproof.mutants.edits import (
     Binding,
@@ -26,7 +22,7 @@ from foldproof.mutants.edits import (
     with_body,
     with_type,
 )
-from foldproof.mutants.mutant import STEP, C, Mutant, graph_witness, linked_witness, site_witness
+from foldproof.mutants.mutant import STEP, C, Mutant, graph_witness, site_witness
 from foldproof.mutants.operators import patch_pass
 
 
@@ -47,19 +43,6 @@ def functions_called_by_private_functions_lost() -> Pass:
         return out
 
     return after_fold(without_unused)
-
-
-def moved_steps_by_their_data() -> Pass:
-    """The pass moves a step once for each op and data, whatever the attributes and the other operands are."""
-
-    def bind(bindings: Bindings, key: Any, value: ir.Call, like: relax.Var, *rest: Any) -> relax.Var:
-        if op_name(value) in STEPS:
-            home = bindings.home[like].__chandle__()
-            key = (op_name(value), key[1], value.args[0].__chandle__(), str(value.ty), home)
-        return _bind(bindings, key, value, like, *rest)
-
-    _bind = moves._bind
-    return patch_pass(moves, _bind=bind)
 
 
 def moved_steps_bound_before_their_first_reader() -> Pass:
@@ -102,21 +85,12 @@ def _is_impure(binding: Binding) -> bool:
 
 # --- the table ----------------------------------------------------------------------------------------
 
-_LEAKY = replace(C, steps=(Step(kind="leakyrelu"),))
-_LEAKIER = replace(C, steps=(Step(kind="leakyrelu", alpha=0.5),))
-
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         held_out=True,
         kind="structure: functions",
         make=functions_called_by_private_functions_lost,
         witness=graph_witness(site_witness(C, function=2), functions=(Function(), Function(caller=1))),
-    ),
-    Mutant(
-        held_out=True,
-        kind="structure: memo",
-        make=moved_steps_by_their_data,
-        witness=graph_witness(_LEAKY, linked_witness(_LEAKIER, _LEAKY, SAME)),
     ),
     Mutant(
         held_out=True,

@@ -9,7 +9,7 @@ import tvm
 import tvm_ffi
 from tvm import ir, relax
 
-from foldproof.case import Axis, Pad
+from foldproof.case import Axis, Pad, Step
 from foldproof.case.adoption import PADDED, SAME
 from foldproof.case.graph import Function
 from foldproof.fold import Folded, Outcome, Refused, moves, replacement, rewrite
@@ -18,7 +18,7 @@ from foldproof.fold.bindings import Bindings, Use
 from foldproof.fold.facts import PadFacts
 from foldproof.fold.pad_kernels import PadKernels
 from foldproof.fold.paths import Path
-from foldproof.fold.reader import CONSUMERS, PAD, op_name
+from foldproof.fold.reader import CONSUMERS, PAD, STEPS, op_name
 from foldproof.fold.rewrite import Folding
 from foldproof.fold.varmap import VarMap
 from foldproof.ir.base import Pass
@@ -340,6 +340,19 @@ def weights_by_type() -> Pass:
     return edit_bindings(shared)
 
 
+def moved_steps_by_their_data() -> Pass:
+    """The pass moves a step once for each op and data, whatever the attributes and the other operands are."""
+
+    def bind(bindings: Bindings, key: Any, value: ir.Call, like: relax.Var, *rest: Any) -> relax.Var:
+        if op_name(value) in STEPS:
+            home = bindings.home[like].__chandle__()
+            key = (op_name(value), key[1], value.args[0].__chandle__(), str(value.ty), home)
+        return _bind(bindings, key, value, like, *rest)
+
+    _bind = moves._bind
+    return patch_pass(moves, _bind=bind)
+
+
 # --- the table ----------------------------------------------------------------------------------------
 
 ONES = replace(C, pad=Pad(value=1.0))
@@ -347,6 +360,9 @@ ONES = replace(C, pad=Pad(value=1.0))
 
 _KERNEL = replace(C, pad=Pad(form="call_tir"))
 _CONSTANT = replace(C, constant_weight=True)
+
+_LEAKY = replace(C, steps=(Step(kind="leakyrelu"),))
+_LEAKIER = replace(C, steps=(Step(kind="leakyrelu", alpha=0.5),))
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(kind="structure: memo", make=memo_by_variable_name, witness=graph_witness(C, OTHER, equal_names=True)),
@@ -422,5 +438,10 @@ MUTANTS: tuple[Mutant, ...] = (
         witness=graph_witness(_CONSTANT, replace(_CONSTANT, seed=1), bound_constants=True),
     ),
     Mutant(kind="structure: memo", make=weights_by_type, witness=graph_witness(C, replace(C, seed=1))),
+    Mutant(
+        kind="structure: memo",
+        make=moved_steps_by_their_data,
+        witness=graph_witness(_LEAKY, linked_witness(_LEAKIER, _LEAKY, SAME)),
+    ),
 )
 """The mutants of this module."""

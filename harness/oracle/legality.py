@@ -10,10 +10,11 @@ fold look right. So the same question is asked again in denser shapes, whose win
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
+from itertools import chain
 
 from foldproof.case import MIRRORED_MODES, MODES, Case, dtypes
 from foldproof.case.step import CROPS
-from foldproof.oracle.adversarial import MORE_SEEDS, SEEDS, adversarial_inputs
+from foldproof.oracle.adversarial import MORE_SEEDS, SEEDS, adversarial_inputs, uniform_inputs
 from foldproof.oracle.compare import bitwise
 from foldproof.oracle.fold_candidates import denser_shapes, fold_candidates, other_lengths, spatial_widths
 from foldproof.oracle.observability import drowns_data, loses_data, reads_border
@@ -325,7 +326,7 @@ def _agree(case: Case, folded: Case, semantics: Semantics, *, seeds: Sequence[in
     if folded.result_dims != case.result_dims:
         return False
     compared = False
-    for arrays in adversarial_inputs(case, semantics, seeds=seeds):
+    for arrays in chain(adversarial_inputs(case, semantics, seeds=seeds), uniform_inputs(case, semantics)):
         want, got = reference(case, arrays, semantics), reference(folded, arrays, semantics)
         if (want.defined != got.defined).any():
             return False

@@ -500,6 +500,41 @@ def test_a_difference_that_few_inputs_hide_is_not_legal():
     check(case)
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(
+            op="max_pool1d",
+            axes=(Axis(size=6, pad=(0, 1), kernel=3, dilation=2),),
+            dtype="int8",
+            pad=Pad(value=-127.0),
+            channels=2,
+            symbolic=("W",),
+            input_stride=3,
+        ),
+        Case(
+            op="max_pool1d",
+            axes=(Axis(size=15, pad=(2, 0), kernel=4, stride=3, dilation=2),),
+            dtype="int32",
+            pad=Pad(value=-2147483647.0),
+            symbolic=("W",),
+            input_stride=2,
+        ),
+        Case(
+            op="max_pool1d",
+            axes=(Axis(size=6, pad=(0, 1), kernel=3, dilation=2),),
+            dtype="int16",
+            pad=Pad(value=32766.0),
+            symbolic=("W",),
+            steps=(Step(kind="negative"),),
+        ),
+    ],
+)
+def test_a_border_just_above_the_lowest_number_is_not_legal(case):
+    """Only a window of that number alone shows it, of which drawn data has few."""
+    assert legality(case) is Legality.ILLEGAL
+
+
 def test_a_border_that_becomes_nan_along_the_channels_hides_the_spatial_one():
     """106,688 cases met it twice: the channel of sqrt(-1) makes NaN of every sum, whatever the border of W holds."""
     axis = Axis(pad=(1, 0), kernel=2, padding=(1, 0))
