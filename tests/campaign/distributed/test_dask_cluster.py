@@ -270,7 +270,13 @@ def test_a_campaign_ends_with_the_same_failures_in_any_order_of_shards(most):
 # --- what cannot be used ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "http://127.0.0.1:8786", "tls://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("tcp://127.0.0.1:1", marks=pytest.mark.slow),  # waits for a connection
+        *("nonsense", "http://127.0.0.1:8786", "tls://127.0.0.1:1"),
+    ],
+)
 def test_an_address_without_a_scheduler_is_refused_in_one_line_that_names_it(address, tmp_path, here):
     refused = here("fuzz", "--scheduler", address, "--examples", 5, cwd=tmp_path)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr

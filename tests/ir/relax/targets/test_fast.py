@@ -541,7 +541,7 @@ while True:
 @pytest.mark.parametrize(
     ("how", "end"),
     [
-        ("mapped", signal.SIGKILL),
+        pytest.param("mapped", signal.SIGKILL, marks=pytest.mark.slow),
         ("linked", signal.SIGTERM),
         pytest.param("mapped", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("linked", signal.SIGKILL, marks=pytest.mark.slow),
