@@ -138,7 +138,9 @@ def last_line(path):
 
 def outcome(path):
     line = last_line(path)
-    found = sorted((failure["fingerprint"], failure["count"], failure["case"]["op"]) for failure in line["failures"])
+    found = sorted(
+        (failure["fingerprint"], failure["count"], failure["case"].get("op", "graph")) for failure in line["failures"]
+    )
     return {name: line[name] for name in LIKE}, found
 
 
