@@ -94,7 +94,7 @@ class _GraphBuilder:
         case = replace(self.sites[index].case, extra_outputs=())
         axis = case.axes[0]
         if link == SAME and not case.steps and case.dtype in dtypes.FLOATS and self.draw(st.booleans()):
-            case = changed_case(case, steps=(Step(kind="leakyrelu", alpha=0.25),))
+            case = changed_case(case, steps=(Step(kind="leakyrelu"),))
             self.change(index, case=changed_case(self.sites[index].case, steps=case.steps))
         changed: list[dict[str, Any]] = [{"axes": (replace(axis, padding=axis.padding[::-1]), *case.axes[1:])}]
         if link == SAME:
@@ -432,7 +432,7 @@ def _functions(builder: _GraphBuilder) -> None:
 
 def _other_way_round(builder: _GraphBuilder) -> None:
     """Two private functions of one type that pad the two sides the other way round."""
-    case = _small_case(builder.draw, builder.case().op)
+    case = _small_case(builder.draw, builder.draw(st.sampled_from(builder.names)))
     axis = case.axes[0]
     uneven = replace(axis, pad=(axis.pad[0] + (axis.pad[0] == axis.pad[1]), axis.pad[1]))
     value = -float("inf") if case.spec.family == "max_pool" else 0.0

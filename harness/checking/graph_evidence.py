@@ -113,25 +113,20 @@ class GraphEvidence(Evidence):
 
     def _stays_alone(self, index: int) -> Legality | None:
         """Return why the pad of a site may stay, whoever else reads it."""
-        if not self._is_seen(index):  # asked first, since the legality of a case costs a hundred times as much
-            return Legality.STRUCTURE
-        answer = self.sites[index].legality
-        return None if answer is Legality.LEGAL else answer
-
-    def _is_seen(self, index: int) -> bool:
-        """Whether a complete pass sees from the pad of a site to its consumer."""
         graph, site = self.case, self.case.sites[index]
+        if (answer := self.sites[index].legality) is not Legality.LEGAL:
+            return answer
         owner = self.case.pad_owner(index)
         known = site.place in FOLDED_PLACES and site.carrier in FOLDED_CARRIERS
         visible = known and not graph.sites[owner].local_data
         if site.place == "local" and site.case.producers:
-            return False  # a local function does not know what its argument holds
+            return Legality.STRUCTURE  # a local function does not know what its argument holds
         if owner != index and self._is_local(owner, index):
-            return False
+            return Legality.STRUCTURE
         if site.place in CROSSING and any(step.kind == "pad" for step in site.case.steps):
-            return False  # what a pad between pads is local to its block
+            return Legality.STRUCTURE  # what a pad between pads is local to its block
         near = graph.sites[owner].function == site.function
-        return visible and near and self.is_quiet
+        return None if visible and near and self.is_quiet else Legality.STRUCTURE
 
     def _is_local(self, owner: int, index: int) -> bool:
         """Whether the data of a shared pad may be local to its dataflow block, where another consumer is not.

@@ -269,20 +269,22 @@ class Bindings:
 
     def join(self, var: relax.Var) -> Join | None:
         """Return the join that ``var`` is bound to, None if it is not one."""
-        if var not in self._joins and op_name(self.values.get(var)) not in JOINING:
-            self._joins[var] = None
         if var not in self._joins:
-            graph = Graph(
-                alias=self.alias,
-                value=self.values.get,
-                resolve=self.resolve,
-                order=self._order_of,
-                step=self._simple_step,
-                data=self.data,
-                near=lambda name: name in self.home and bool(self.home[name].same_as(self.home[var])),
-            )
-            self._joins[var] = find_join(graph, var)
+            joins = op_name(self.values.get(var)) in JOINING  # asked first: few do, and the search needs much
+            self._joins[var] = self._find_join(var) if joins else None
         return self._joins[var]
+
+    def _find_join(self, var: relax.Var) -> Join | None:
+        graph = Graph(
+            alias=self.alias,
+            value=self.values.get,
+            resolve=self.resolve,
+            order=self._order_of,
+            step=self._simple_step,
+            data=self.data,
+            near=lambda name: name in self.home and bool(self.home[name].same_as(self.home[var])),
+        )
+        return find_join(graph, var)
 
     def _order_of(self, name: Any) -> float:
         """Return the place of a binding among all, -1 for a parameter."""

@@ -48,9 +48,7 @@ class Graph:
 
 
 def find_join(graph: Graph, var: relax.Var) -> Join | None:
-    """Return the join that ``var`` is bound to, None if its operands do not come from the same data."""
-    if op_name(graph.value(var)) not in JOINING:
-        return None
+    """Return the join that ``var``, an op of ``JOINING``, is bound to; None if its operands come from other data."""
     found = {var: _list_computed(graph, var)}
     waiting = dict.fromkeys(found[var])
     rank = int(var.ty.ndim)

@@ -15,7 +15,6 @@ from foldproof.checking.failures import Failure
 from foldproof.checking.graph_evidence import GraphEvidence, evidence_of
 from foldproof.corpus.entry import Entry
 from foldproof.ir.base import IR, Module, Pass, ir_of
-from foldproof.oracle.legality import Legality
 
 
 def show(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:
@@ -84,8 +83,7 @@ def _judge_site(evidence: GraphEvidence, index: int) -> str:
     """Return whether the reference calls the fold of a site legal, and whether a pass may leave it."""
     legality, stays = evidence.sites[index].legality, evidence.stays(index)
     text = f"site {index}: by the NumPy reference, folding the pad into the padding is {legality}"
-    excused = stays is not None and legality is Legality.LEGAL
-    return f"{text}; it may stay, since it is {stays}" if excused else text
+    return f"{text}; it may stay, since it is {stays}" if stays not in (None, legality) else text
 
 
 def _show_verdict(console: Console, entry: Entry, fold: Pass, target: Any, *, complete: bool) -> bool:
