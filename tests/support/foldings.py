@@ -8,7 +8,7 @@ import tvm_ffi
 from tvm import relax
 
 from foldproof.fold import FoldExplicitPadding, Refused
-from foldproof.ir.relax.targets.target import parse_target
+from foldproof.ir.relax.targets import parse_target
 
 QUICK = parse_target().tvm_target
 """LLVM at opt-level 0, which compiles in about half the time. Both functions of a comparison are compiled for it."""
